@@ -1,0 +1,48 @@
+"""facelign: from photo to name, with evidence.
+
+Names are loaded when they are first used: importing this package loads the standard library only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from facelign._version import __version__
+
+_PUBLIC = {
+    "Calibration": "facelign.types.calibrations",
+    "CandidateList": "facelign.types.decisions",
+    "Chips": "facelign.types.chips",
+    "Decision": "facelign.types.decisions",
+    "Embeddings": "facelign.types.embeddings",
+    "FacelignError": "facelign.errors",
+    "Faces": "facelign.types.faces",
+    "Image": "facelign.types.image",
+    "Landmarks": "facelign.types.landmarks",
+    "Space": "facelign.types.embeddings",
+    "read_image": "facelign.imaging.read",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> object:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'facelign' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])
+
+
+if TYPE_CHECKING:
+    from facelign.errors import FacelignError
+    from facelign.types.calibrations import Calibration
+    from facelign.types.chips import Chips
+    from facelign.types.decisions import CandidateList, Decision
+    from facelign.types.embeddings import Embeddings, Space
+    from facelign.types.faces import Faces
+    from facelign.types.image import Image
+    from facelign.types.landmarks import Landmarks

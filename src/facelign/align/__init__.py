@@ -1,0 +1,1 @@
+"""Chips: faces warped into the frame that an embedder was trained on."""

@@ -1,0 +1,1 @@
+"""Scores, curves, thresholds and what stands behind them."""

@@ -1,0 +1,1 @@
+"""Templates of people: the store, its index, the vector cache."""

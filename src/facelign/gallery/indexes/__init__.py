@@ -1,0 +1,1 @@
+"""Disposable accelerators over the store."""

@@ -1,0 +1,1 @@
+"""Boxes and transforms: arrays in, arrays out."""

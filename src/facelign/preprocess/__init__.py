@@ -1,0 +1,1 @@
+"""Photometric changes; never moves a pixel."""

@@ -1,0 +1,1 @@
+"""Numbers that explain a refusal."""

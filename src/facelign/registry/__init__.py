@@ -1,0 +1,1 @@
+"""Finding models by id and loading them."""

@@ -1,0 +1,52 @@
+"""Array aliases and the one checker that every value uses on construction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facelign.errors import BadArray
+
+FloatArray = npt.NDArray[np.floating[Any]]
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+ByteArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]
+#: what ``faces[...]`` takes to give a smaller set
+Selector = slice | npt.ArrayLike
+
+
+def checked(
+    name: str,
+    value: npt.ArrayLike,
+    dtype: type[np.generic],
+    shape: tuple[int | None, ...],
+    *,
+    finite: bool = True,
+) -> AnyArray:
+    """Return a read-only view of ``value`` as ``dtype`` and ``shape`` (None = any length).
+
+    The caller's own array keeps its write flag. Raises BadArray, which states wanted and got.
+    """
+    array = np.asarray(value)
+    if array.size == 0 and array.shape != tuple(n or 0 for n in shape) and array.ndim == 1:
+        array = array.reshape(tuple(n or 0 for n in shape))
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
+        raise BadArray(f"{name}: wanted shape {wanted}, got {array.shape}.")
+    if array.dtype != dtype:
+        if array.dtype.kind not in "fiub":
+            raise BadArray(f"{name}: wanted numbers ({dtype.__name__}), got {array.dtype}.")
+        array = array.astype(dtype)
+    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise BadArray(f"{name}: holds NaN or infinity.")
+    view = array.view()
+    view.flags.writeable = False
+    return view

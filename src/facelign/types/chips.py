@@ -1,0 +1,51 @@
+"""Aligned faces, ready for an embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import BadArray
+from facelign.types.arrays import ByteArray, Float64Array, Selector, checked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chips:
+    """n aligned faces of one layout.
+
+    pixels: (n, h, w, 3) uint8 RGB. to_chip: (n, 2, 3) float64, photo px -> chip px.
+    points_scheme: id of the landmark scheme that placed them, or "box".
+    """
+
+    pixels: ByteArray
+    layout: str
+    to_chip: Float64Array
+    points_scheme: str = "five"
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "pixels", checked("chips", self.pixels, np.uint8, (None, None, None, 3)))
+        put(self, "to_chip", checked("to_chip", self.to_chip, np.float64, (len(self.pixels), 2, 3)))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: Selector) -> Chips:
+        if isinstance(index, int | np.integer):
+            index = slice(int(index), int(index) + 1)
+        pick = index if isinstance(index, slice) else np.asarray(index)
+        return Chips(self.pixels[pick], self.layout, self.to_chip[pick], self.points_scheme)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Chips]) -> Chips:
+        """Return the chips of several photos as one batch; raises BadArray when layouts differ."""
+        if not parts:
+            raise BadArray("chips: nothing to join.")
+        kinds = {(p.layout, p.points_scheme, p.pixels.shape[1:]) for p in parts}
+        if len(kinds) != 1:
+            raise BadArray(f"chips: wanted one layout, got {sorted(k[0] for k in kinds)}.")
+        pixels = np.concatenate([p.pixels for p in parts])
+        matrices = np.concatenate([p.to_chip for p in parts])
+        return cls(pixels, parts[0].layout, matrices, parts[0].points_scheme)

@@ -1,0 +1,67 @@
+"""Landmarks of n faces in one scheme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import BadArray, ModelMismatch
+from facelign.types.arrays import Float32Array, Selector, checked
+from facelign.types.schemes import FIVE, Scheme
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """Points of n faces, in the photo's plane.
+
+    points: (n, k, 2) float32, px, x right, y down, integers are pixel centers.
+    visibility: (n, k) float32 in [0, 1], or None when the model does not say.
+    depth: (n, k) float32, px, smaller is nearer to the camera, or None.
+    """
+
+    points: Float32Array
+    scheme: Scheme
+    visibility: Float32Array | None = None
+    depth: Float32Array | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        k = self.scheme.k
+        put(self, "points", checked("points", self.points, np.float32, (None, k, 2)))
+        n = len(self.points)
+        for name in ("visibility", "depth"):
+            value = getattr(self, name)
+            if value is not None:
+                put(self, name, checked(name, value, np.float32, (n, k)))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, index: Selector) -> Landmarks:
+        if isinstance(index, int | np.integer):
+            raise BadArray("landmarks[i]: take a slice or a mask; faces[i] gives one face.")
+        pick = np.asarray(index) if not isinstance(index, slice) else index
+        return Landmarks(
+            self.points[pick],
+            self.scheme,
+            None if self.visibility is None else self.visibility[pick],
+            None if self.depth is None else self.depth[pick],
+        )
+
+    def as_scheme(self, scheme_id: str) -> Landmarks:
+        """Return the same faces in a poorer scheme.
+
+        Raises ModelMismatch where that would invent points.
+        """
+        if scheme_id == self.scheme.id:
+            return self
+        if scheme_id != FIVE.id or self.scheme.to_five is None:
+            raise ModelMismatch(
+                f"Landmarks of scheme '{self.scheme.id}' cannot be turned into '{scheme_id}'.",
+                "Choose a detector or landmarker that gives these points.",
+            )
+        points = np.stack(
+            [self.points[:, list(group)].mean(axis=1) for group in self.scheme.to_five], axis=1
+        )
+        return Landmarks(points.astype(np.float32), FIVE)

@@ -1,0 +1,94 @@
+"""Landmark schemes as data: names of points, mirror partners, reduction to five points.
+
+Left and right are the subject's own. Indices count from 0. Sources of the numberings are
+beside each record; STANDARDS for the 68 points is the 300-W / dlib mark-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from facelign.errors import BadArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scheme:
+    """A numbering of landmarks.
+
+    ``groups`` maps a part's name to indices, ``mirror[i]`` is the index that point ``i`` takes
+    in a mirrored photo (applied twice it is the identity), ``to_five`` gives for each of the five
+    points (right eye, left eye, nose tip, right and left mouth corner) the indices whose mean it
+    is, or None where five points cannot be made without inventing some.
+    """
+
+    id: str
+    k: int
+    groups: Mapping[str, tuple[int, ...]]
+    mirror: tuple[int, ...]
+    to_five: tuple[tuple[int, ...], ...] | None = None
+    #: outer eye corners (subject's right, left): the usual normalizer of landmark errors
+    eye_corners: tuple[int, int] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if sorted(self.mirror) != list(range(self.k)):
+            raise BadArray(f"scheme {self.id}: mirror is no permutation of {self.k} points.")
+        if any(self.mirror[self.mirror[i]] != i for i in range(self.k)):
+            raise BadArray(f"scheme {self.id}: mirror applied twice is not the identity.")
+
+
+def _groups(**parts: range | tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
+    return MappingProxyType({name: tuple(index) for name, index in parts.items()})
+
+
+# RetinaFace, SCRFD, MTCNN, YuNet and the ArcFace template all use this order.
+FIVE = Scheme(
+    id="five",
+    k=5,
+    groups=_groups(right_eye=(0,), left_eye=(1,), nose_tip=(2,), mouth_right=(3,), mouth_left=(4,)),
+    mirror=(1, 0, 2, 4, 3),
+    to_five=((0,), (1,), (2,), (3,), (4,)),
+)
+
+# dlib's shape_predictor_5_face_landmarks: left eye outer, inner; right eye outer, inner; nose base.
+DLIB_5 = Scheme(
+    id="dlib-5",
+    k=5,
+    groups=_groups(left_eye=(0, 1), right_eye=(2, 3), nose_base=(4,)),
+    mirror=(2, 3, 0, 1, 4),
+    eye_corners=(2, 0),
+)
+
+# 300-W (iBUG) mark-up, also dlib's 68 points.
+IBUG_68 = Scheme(
+    id="ibug-68",
+    k=68,
+    groups=_groups(
+        jaw=range(17),
+        right_brow=range(17, 22),
+        left_brow=range(22, 27),
+        nose_bridge=range(27, 31),
+        nose_base=range(31, 36),
+        right_eye=range(36, 42),
+        left_eye=range(42, 48),
+        outer_lips=range(48, 60),
+        inner_lips=range(60, 68),
+    ),
+    mirror=(
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        *(27, 28, 29, 30),
+        *(35, 34, 33, 32, 31),
+        *(45, 44, 43, 42, 47, 46),
+        *(39, 38, 37, 36, 41, 40),
+        *(54, 53, 52, 51, 50, 49, 48),
+        *(59, 58, 57, 56, 55),
+        *(64, 63, 62, 61, 60),
+        *(67, 66, 65),
+    ),
+    to_five=(tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
+    eye_corners=(36, 45),
+)
+
+SCHEMES: Mapping[str, Scheme] = MappingProxyType({s.id: s for s in (FIVE, DLIB_5, IBUG_68)})

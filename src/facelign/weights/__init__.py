@@ -1,0 +1,1 @@
+"""Weight files: where they live, how they arrive, how they are converted."""
