@@ -6,7 +6,6 @@ Names are loaded when they are first used: importing this package loads the stan
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from facelign._version import __version__
 
@@ -35,14 +34,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_PUBLIC])
-
-
-if TYPE_CHECKING:
-    from facelign.errors import FacelignError
-    from facelign.types.calibrations import Calibration
-    from facelign.types.chips import Chips
-    from facelign.types.decisions import CandidateList, Decision
-    from facelign.types.embeddings import Embeddings, Space
-    from facelign.types.faces import Faces
-    from facelign.types.image import Image
-    from facelign.types.landmarks import Landmarks

@@ -22,12 +22,18 @@ class PlaneMap:
     def forward(self, points: FloatArray) -> Float32Array:
         """Return points (..., 2) of the photo in the network picture."""
         s, t = np.asarray(self.scale), np.asarray(self.shift)
-        return ((np.asarray(points, np.float64) + 0.5) * s - 0.5 + t).astype(np.float32)
+        mapped: Float32Array = ((np.asarray(points, np.float64) + 0.5) * s - 0.5 + t).astype(
+            np.float32
+        )
+        return mapped
 
     def back(self, points: FloatArray) -> Float32Array:
         """Return points (..., 2) of the network picture in the photo: the exact inverse."""
         s, t = np.asarray(self.scale), np.asarray(self.shift)
-        return ((np.asarray(points, np.float64) - t + 0.5) / s - 0.5).astype(np.float32)
+        mapped: Float32Array = ((np.asarray(points, np.float64) - t + 0.5) / s - 0.5).astype(
+            np.float32
+        )
+        return mapped
 
     def boxes_back(self, boxes: FloatArray) -> Float32Array:
         """Return boxes (n, 4) of the network picture in the photo."""

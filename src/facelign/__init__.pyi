@@ -1,0 +1,11 @@
+from facelign._version import __version__ as __version__
+from facelign.errors import FacelignError as FacelignError
+from facelign.types.calibrations import Calibration as Calibration
+from facelign.types.chips import Chips as Chips
+from facelign.types.decisions import CandidateList as CandidateList
+from facelign.types.decisions import Decision as Decision
+from facelign.types.embeddings import Embeddings as Embeddings
+from facelign.types.embeddings import Space as Space
+from facelign.types.faces import Faces as Faces
+from facelign.types.image import Image as Image
+from facelign.types.landmarks import Landmarks as Landmarks
