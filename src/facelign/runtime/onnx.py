@@ -1,0 +1,244 @@
+"""ONNX Runtime: the only module that opens it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facelign.errors import BadArray, ConfigError, ProviderMissing, WeightsCorrupt
+from facelign.types.arrays import AnyArray
+
+#: protobuf cannot hold more in one message, so a larger file is no model that we could open
+LARGEST_MODEL = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxOptions:
+    """How sessions run.
+
+    threads: intra-op threads. One by default, because photos are worked on side by side and a
+    second thread in one network costs more than it gives on busy cores (MEASURED 2.4).
+    providers: execution providers, first choice first; one that is not there is an error, never
+    a silent fall back to the processor. spinning: let idle threads burn a core (2.6 to 3.5 times
+    slower when cores are busy, MEASURED 2.4).
+    """
+
+    threads: int = 1
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    spinning: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ConfigError(
+                f"Wanted at least one thread, got {self.threads}.", "Leave it out for one."
+            )
+        if not self.providers:
+            raise ConfigError(
+                "No execution provider was named.", "Leave it out for CPUExecutionProvider."
+            )
+
+
+def available_providers() -> tuple[str, ...]:
+    """Return the execution providers of the installed ONNX Runtime, best first."""
+    import onnxruntime as ort
+
+    return tuple(ort.get_available_providers())
+
+
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    import onnxruntime as ort
+
+    return str(ort.__version__)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a graph. shape: None where any length fits."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    kind: str
+
+
+def _port(node: object) -> Port:
+    shape = tuple(d if isinstance(d, int) else None for d in getattr(node, "shape", ()))
+    return Port(str(getattr(node, "name", "")), shape, str(getattr(node, "type", "")))
+
+
+class Session:
+    """A network that is ready to run; one may be shared by any number of threads.
+
+    ONNX Runtime is opened at the first run (or ``warm_up``), once, under a lock.
+    """
+
+    def __init__(self, model: Path | bytes, options: OnnxOptions | None = None) -> None:
+        self._model = model
+        self.options = options or OnnxOptions()
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """What the graph wants to be fed with."""
+        return self._open().inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """What the graph gives."""
+        return self._open().outputs
+
+    def run(
+        self, feeds: Mapping[str, AnyArray], outputs: Sequence[str] | None = None
+    ) -> list[AnyArray]:
+        """Return the outputs (all of them, or the named ones in that order) for ``feeds``.
+
+        Raises BadArray when the shape or dtype of a feed does not fit the graph.
+        """
+        opened = self._open()
+        given = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+        try:
+            return list(opened.engine.run(None if outputs is None else list(outputs), given))
+        except opened.failures as problem:
+            shapes = {name: (array.shape, str(array.dtype)) for name, array in given.items()}
+            raise BadArray(
+                f"{self._name()} does not run on {shapes}: {_first_line(problem)}",
+                f"It wants {[(p.name, p.shape, p.kind) for p in opened.inputs]}.",
+            ) from problem
+
+    def warm_up(self, feeds: Mapping[str, AnyArray] | None = None) -> None:
+        """Open the network and run it once, so that the first real call is not the slow one.
+
+        Without ``feeds`` zeros are used, with 1 for a free batch and 64 for other free lengths.
+        """
+        if feeds is None:
+            feeds = {port.name: zeros_for(port) for port in self.inputs}
+        self.run(feeds)
+
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            with self._lock:
+                if self._opened is None:
+                    self._opened = _opened(self._model, self.options, self._name())
+        return self._opened
+
+    def _name(self) -> str:
+        return self._model.name if isinstance(self._model, Path) else "The graph"
+
+    def __repr__(self) -> str:
+        return f"Session({self._name()}, {self.options})"
+
+
+_NUMPY_KINDS: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+def zeros_for(port: Port, *, batch: int = 1, free: int = 64) -> AnyArray:
+    """Return zeros that fit ``port``: ``batch`` for a free first axis, ``free`` for the others."""
+    shape = tuple(
+        (batch if axis == 0 else free) if length is None else length
+        for axis, length in enumerate(port.shape)
+    )
+    return np.zeros(shape, _NUMPY_KINDS.get(port.kind, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    engine: _Engine
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    failures: tuple[type[Exception], ...]
+
+
+class _Engine:
+    """The few calls of an InferenceSession that we use, typed."""
+
+    def __init__(self, session: object) -> None:
+        self._session = session
+
+    def run(self, outputs: list[str] | None, feeds: dict[str, AnyArray]) -> list[AnyArray]:
+        """Return what the network gives."""
+        found: list[AnyArray] = self._session.run(outputs, feeds)  # type: ignore[attr-defined]
+        return found
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = (
+        "EPFail",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+    found = tuple(getattr(state, name) for name in names if hasattr(state, name))
+    # names of missing feeds and foreign dtypes are ValueErrors of the binding itself
+    return (*found, ValueError, RuntimeError)
+
+
+def _opened(model: Path | bytes, options: OnnxOptions, name: str) -> _Opened:
+    import onnxruntime as ort
+
+    there = available_providers()
+    missing = [p for p in options.providers if p not in there]
+    if missing:
+        raise ProviderMissing(
+            f"The execution provider {missing[0]} is not available here.",
+            f"Available: {', '.join(there)}. Install the onnxruntime build that has it, "
+            "or ask for one of these.",
+        )
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    settings.add_session_config_entry(
+        "session.intra_op.allow_spinning", "1" if options.spinning else "0"
+    )
+    settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    settings.log_severity_level = 4  # errors come as exceptions; the library does not print
+    failures = _failures()
+    try:
+        if isinstance(model, Path) and model.stat().st_size > LARGEST_MODEL:
+            raise WeightsCorrupt(f"{model} is too large to be an ONNX model.", _CORRUPT_HINT)
+        session = ort.InferenceSession(
+            str(model) if isinstance(model, Path) else model,
+            sess_options=settings,
+            providers=list(options.providers),
+        )
+    except FileNotFoundError as problem:
+        raise WeightsCorrupt(f"{name} is not there any more.", _CORRUPT_HINT) from problem
+    except failures as problem:
+        where: object = model if isinstance(model, Path) else name
+        raise WeightsCorrupt(
+            f"ONNX Runtime cannot open {where}: {_first_line(problem)}", _CORRUPT_HINT
+        ) from problem
+    return _Opened(
+        engine=_Engine(session),
+        inputs=tuple(_port(node) for node in session.get_inputs()),
+        outputs=tuple(_port(node) for node in session.get_outputs()),
+        failures=failures,
+    )
+
+
+_CORRUPT_HINT = "Run 'facelign models verify' to find damaged files."
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:300]

@@ -1,0 +1,39 @@
+"""OpenCV as an engine: Haar cascades. OpenCV for pixels may be used in every room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from facelign.errors import ExtraMissing, WeightsMissing
+
+_HINT = "Install an OpenCV 4 wheel: pip install 'opencv-python-headless>=4.10,<5'"
+
+
+def cascade_path(name: str) -> Path:
+    """Return where the cascade ``name`` lies inside the installed OpenCV.
+
+    Raises WeightsMissing when this OpenCV carries no such file (the 5.x wheels carry none).
+    """
+    folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
+    path = Path(folder) / name
+    if not folder or not path.is_file():
+        raise WeightsMissing(
+            f"The installed OpenCV ({cv2.__version__}) carries no cascade {name}.", _HINT
+        )
+    return path
+
+
+def cascade(source: str | Path) -> cv2.CascadeClassifier:
+    """Return a new classifier from a path, or from the name of a cascade that OpenCV carries.
+
+    A classifier keeps scratch memory of its own: use one per thread.
+    """
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise ExtraMissing(f"OpenCV {cv2.__version__} has no CascadeClassifier.", _HINT)
+    path = source if isinstance(source, Path) else cascade_path(source)
+    found = cv2.CascadeClassifier(str(path))
+    if found.empty():
+        raise WeightsMissing(f"OpenCV cannot read the cascade {path}.", _HINT)
+    return found

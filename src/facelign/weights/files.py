@@ -1,0 +1,140 @@
+"""Files on this machine: digests, atomic writes, and cheap proof that a file is still the one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from facelign.errors import ConfigError
+
+
+class Readable(Protocol):
+    """Anything that gives bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, none at the end."""
+        ...
+
+
+BLOCK = 1 << 20  # bytes read at a time
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Write ``path`` so that it is there whole or not at all, even after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with scratch.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+        sync_folder(path.parent)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def settle(scratch: Path, path: Path) -> None:
+    """Move a finished file of the same file system to its place, atomically and durably."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with scratch.open("rb") as file:
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the system lets folders be opened (Windows does not)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def made(folder: Path) -> Path:
+    """Return ``folder``, made if need be; raises ConfigError when it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(
+            f"The folder {folder} cannot be made: {problem.strerror}.",
+            "Let FACELIGN_HOME name a folder that you may write to.",
+        ) from problem
+    return folder
+
+
+# A stamp notes the size and time of change that a file had when its digest was last computed.
+# While both are the same, loading costs one stat instead of reading 10 to 100 MB.
+
+
+def _now(path: Path) -> dict[str, int]:
+    seen = path.stat()
+    return {"size": seen.st_size, "mtime_ns": seen.st_mtime_ns}
+
+
+def write_stamp(path: Path, stamp: Path, sha256: str) -> None:
+    """Note that ``path`` was seen to have ``sha256``; a cache that cannot be written is left."""
+    try:
+        with atomic(stamp) as file:
+            file.write(json.dumps({"sha256": sha256, **_now(path)}).encode())
+    except OSError:
+        return  # a read-only cache: the digest is computed at every load, nothing else is lost
+
+
+def read_stamp(stamp: Path) -> dict[str, object]:
+    """Return what a stamp says, or nothing when it is absent or damaged."""
+    try:
+        found = json.loads(stamp.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def still(path: Path, stamp: Path, sha256: str) -> bool:
+    """Say whether ``path`` has ``sha256``: by its stamp if that fits, else by reading it all."""
+    known = read_stamp(stamp)
+    if known == {"sha256": sha256, **_now(path)}:
+        return True
+    if digest(path) != sha256:
+        return False
+    write_stamp(path, stamp, sha256)
+    return True
+
+
+def copy_checked(
+    source: Readable,
+    out: BinaryIO,
+    size: int,
+    told: Callable[[int], None] | None = None,
+) -> str:
+    """Copy at most ``size`` bytes and one more, which proves that there are too many.
+
+    Returns the SHA-256 of what was copied. told: called with the bytes copied so far.
+    """
+    seen = hashlib.sha256()
+    done = 0
+    while block := source.read(min(BLOCK, size + 1 - done)):
+        out.write(block)
+        seen.update(block)
+        done += len(block)
+        if told is not None:
+            told(done)
+        if done > size:
+            break
+    return seen.hexdigest()
