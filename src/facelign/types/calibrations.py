@@ -32,11 +32,16 @@ class OperatingPoint:
 class Calibration:
     """What is known about scores of one space, measured on named people.
 
+    id: name of the record. space, metric: of the vectors. chain: detector, landmarker, layout and
+    whatever else moved pixels. set, digest: name of the data and SHA-256 of its list of photos.
+    subjects, photos, mated, non_mated: counts of people, photos and comparisons.
+    points: operating points by falling FMR, as far down as three over the non-mated comparisons.
     scores, fmr: (m,) float64, rising scores and the falling share of non-mated comparisons at or
-    above them (the tail is kept score by score). llr_scores, llr: (k,) rising scores and natural
-    log-likelihood ratios, monotone. chain: detector, landmarker, layout and whatever moved pixels.
-    height: face heights (px, smallest and median) of the photos behind it. non_mated_std: spread
-    of non-mated scores, which scales fusions.
+    above them; the tail is kept score by score, the last score lies above every non-mated one.
+    llr_scores, llr: (k,) rising scores and natural log-likelihood ratios, monotone.
+    non_mated_std: spread of non-mated scores, which scales fusions. notes: plain data beside it,
+    such as ``heights`` (face heights in px behind it, smallest and median), seed and draws.
+    target: the FMR that this record is meant for.
     """
 
     id: str
@@ -57,6 +62,7 @@ class Calibration:
     llr: Float64Array
     non_mated_std: float
     notes: Mapping[str, Any]
+    target: float = 1e-3
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -64,5 +70,13 @@ class Calibration:
         put(self, "fmr", checked("fmr", self.fmr, np.float64, (len(self.scores),)))
         put(self, "llr_scores", checked("llr_scores", self.llr_scores, np.float64, (None,)))
         put(self, "llr", checked("llr", self.llr, np.float64, (len(self.llr_scores),)))
-        if (np.diff(self.scores) < 0).any() or (np.diff(self.fmr) > 0).any():
+        if len(self.scores) < 2 or self.mated < 1 or self.non_mated < 1:
+            raise BadArray("calibration: wanted mated and non-mated comparisons, got none.")
+        if not (np.diff(self.scores) > 0).all() or (np.diff(self.fmr) > 0).any():
             raise BadArray("calibration: scores must rise and FMR must fall.")
+        if self.fmr[0] > 1 or self.fmr[-1] != 0:
+            raise BadArray("calibration: FMR must end at 0, above the largest non-mated score.")
+        if (np.diff(self.llr_scores) < 0).any() or (np.diff(self.llr) < 0).any():
+            raise BadArray("calibration: log-likelihood ratios must rise with the score.")
+        if any(not 0 <= p.interval[0] <= p.interval[1] <= 1 for p in self.points):
+            raise BadArray("calibration: intervals must lie between 0 and 1.")

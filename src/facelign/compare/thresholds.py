@@ -1,0 +1,190 @@
+"""From a calibration to thresholds, and from scores to decisions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facelign.compare.scores import distance
+from facelign.errors import BadArray, NoCalibration, Refused
+from facelign.types.calibrations import Calibration
+from facelign.types.decisions import Decision, SearchThreshold, Threshold
+from facelign.types.embeddings import Space, same_space
+
+#: false match rate of one comparison that ``verify`` works at
+VERIFY_FMR = 1e-3
+#: share of searches for strangers that may end with a name
+SEARCH_FPIR = 0.01
+#: rule of 3: no error in N trials leaves an upper 95 % bound of 3 / N (STANDARDS 4.1)
+RULE_OF_THREE = 3.0
+
+
+def evidence_ends(calibration: Calibration) -> float:
+    """Return the smallest FMR that the non-mated comparisons can vouch for: 3 over their number."""
+    return RULE_OF_THREE / calibration.non_mated
+
+
+def score_at_fmr(calibration: Calibration, fmr: float) -> float:
+    """Return the score at which the calibration's FMR is ``fmr``, never a looser one.
+
+    Between two stored scores it is interpolated on the logarithm of the FMR; the step function
+    itself is never exceeded. Below one error it is just above the largest non-mated score.
+    """
+    if not 0 < fmr <= 1:
+        raise BadArray(f"FMR: wanted a share above 0 and up to 1, got {fmr}.")
+    scores, rates = calibration.scores, calibration.fmr
+    # first stored score that holds the rate; the last one always does (rate 0)
+    at = int(np.searchsorted(-rates, -fmr, side="left"))
+    if at == 0 or rates[at] == 0:
+        return float(scores[at])
+    share = math.log(rates[at - 1] / fmr) / math.log(rates[at - 1] / rates[at])
+    return float(scores[at - 1] + share * (scores[at] - scores[at - 1]))
+
+
+def fmr_at_score(calibration: Calibration, score: float) -> float:
+    """Return the share of non-mated comparisons at or above ``score`` (0 above the largest).
+
+    Between two stored scores it is that of the lower one: the safe side.
+    """
+    at = int(np.searchsorted(calibration.scores, score, side="right")) - 1
+    return float(calibration.fmr[max(at, 0)])
+
+
+def interval_at(calibration: Calibration, fmr: float) -> tuple[float, float] | None:
+    """Return the 95 % interval of the true FMR at the threshold for ``fmr``.
+
+    Between two operating points both bounds are interpolated in proportion to the rate; None
+    outside of them.
+    """
+    points = sorted(calibration.points, key=lambda p: p.fmr)
+    if not points or not points[0].fmr * (1 - 1e-9) <= fmr <= points[-1].fmr * (1 + 1e-9):
+        return None
+    logs = np.log([p.fmr for p in points])
+    low = np.interp(math.log(fmr), logs, [p.interval[0] / p.fmr for p in points])
+    high = np.interp(math.log(fmr), logs, [p.interval[1] / p.fmr for p in points])
+    return float(low * fmr), float(min(high * fmr, 1.0))
+
+
+def threshold(calibration: Calibration, fmr: float = VERIFY_FMR) -> Threshold:
+    """Return the threshold of one comparison at a false match rate, with its evidence.
+
+    Raises Refused where three over the number of non-mated comparisons exceeds ``fmr``.
+    """
+    if fmr < evidence_ends(calibration) * (1 - 1e-9):
+        needed = math.ceil(RULE_OF_THREE / fmr)
+        raise Refused(
+            f"Calibration '{calibration.id}' has {calibration.non_mated:,} non-mated comparisons, "
+            f"and an FMR of {fmr:g} needs {needed:,}.",
+            f"Ask for {evidence_ends(calibration):.2g} or more, or calibrate on more people.",
+        )
+    return _threshold(calibration, score_at_fmr(calibration, fmr), fmr)
+
+
+def uncalibrated(score: float, source: str) -> Threshold:
+    """Return a threshold without data behind it, such as a published one; ``source`` says whose."""
+    return Threshold(score=score, fmr=None, source=source)
+
+
+def search_threshold(
+    calibration: Calibration,
+    templates: int,
+    fpir: float = SEARCH_FPIR,
+    *,
+    verify_fmr: float = VERIFY_FMR,
+) -> SearchThreshold:
+    """Return the threshold of a search among ``templates`` that keeps FPIR at the target.
+
+    It is the score whose FMR times the number of templates is ``fpir``, and never looser than that
+    of one comparison at ``verify_fmr`` (MEASURED 10: this keeps FPIR at the target on people that
+    the calibration never saw). Where the evidence ends earlier, ``limited`` is true, the strictest
+    threshold is used that the data can place, and ``note`` says how far it reaches.
+    """
+    if templates < 0 or not 0 < fpir <= 1:
+        raise BadArray(
+            f"search: wanted templates >= 0 and FPIR in (0, 1], got {templates}, {fpir}."
+        )
+    wanted = min(fpir / max(templates, 1), verify_fmr)
+    end = evidence_ends(calibration)
+    limited = wanted < end * (1 - 1e-9)
+    shown = max(wanted, end) if limited else wanted
+    found = _threshold(calibration, score_at_fmr(calibration, wanted), shown)
+    reach = min(end * templates, 1.0)
+    size = f"gallery of {templates:,} templates"
+    rule = f"FMR {wanted:.2g} for one comparison"
+    if limited:
+        note = (
+            f"Limited: FPIR {fpir:g} in a {size} needs {rule}, and the evidence "
+            f"({calibration.non_mated:,} non-mated comparisons of {calibration.subjects:,} people) "
+            f"ends at {end:.2g}. The strictest threshold that it supports is used; it vouches for "
+            f"an FPIR of {reach:.2g} at this size."
+        )
+    else:
+        largest = int(fpir / end * (1 + 1e-9))
+        note = (
+            f"FPIR {fpir:g} in a {size}: {rule}; the evidence ends at FMR {end:.2g}, "
+            f"that is at {largest:,} templates."
+        )
+    return SearchThreshold(found, fpir, templates, limited, note)
+
+
+def decide(
+    score: float, threshold: Threshold, space: Space, calibration: Calibration | None = None
+) -> Decision:
+    """Return the decision on one score: a match if ``score >= threshold.score`` (AX-6).
+
+    Raises SpaceMismatch when the calibration belongs to another space.
+    """
+    ratio = None
+    if calibration is not None:
+        same_space(space.id, calibration.space, f"calibration '{calibration.id}'")
+        ratio = log_likelihood_ratio(calibration, score)
+    return Decision(
+        score=score,
+        distance=distance(score, space.metric),
+        metric=str(space.metric),
+        threshold=threshold,
+        is_match=bool(score >= threshold.score),
+        space=space,
+        log_likelihood_ratio=ratio,
+    )
+
+
+def log_likelihood_ratio(calibration: Calibration, score: float) -> float:
+    """Return how much more likely the score is for one person than for two (natural logarithm).
+
+    It ends at the largest ratio that the counts can support, in both directions.
+    """
+    if not len(calibration.llr):
+        raise NoCalibration(
+            f"Calibration '{calibration.id}' holds no log-likelihood ratios.",
+            "Make it again with facelign calibrate.",
+        )
+    return float(np.interp(score, calibration.llr_scores, calibration.llr))
+
+
+def probability_same(llr: float, prior: float) -> float:
+    """Return the probability of one person, given the ratio and the prior probability.
+
+    A prior must be said: half of all pairs show one person in test sets only (STANDARDS 4.7).
+    """
+    if not 0 < prior < 1:
+        raise BadArray(f"prior: wanted a probability between 0 and 1, got {prior}.")
+    odds = llr + math.log(prior / (1 - prior))
+    return 1 / (1 + math.exp(-odds)) if odds >= 0 else 1 - 1 / (1 + math.exp(odds))
+
+
+def _threshold(calibration: Calibration, score: float, fmr: float) -> Threshold:
+    return Threshold(
+        score=score,
+        fmr=fmr,
+        source=(
+            f"FMR {fmr:.2g} on {calibration.set}: {calibration.non_mated:,} non-mated and "
+            f"{calibration.mated:,} mated comparisons of {calibration.subjects:,} people"
+        ),
+        interval=interval_at(calibration, fmr),
+        subjects=calibration.subjects,
+        mated=calibration.mated,
+        non_mated=calibration.non_mated,
+        calibration=calibration.id,
+    )
