@@ -157,10 +157,10 @@ def _padded(detector: Detector, image: Image, border: float) -> Faces:
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     rows, columns = pixels.shape[:2]
     edge = max(1, round(border * max(rows, columns)))
-    framed = cv2.copyMakeBorder(
+    border_copy = cv2.copyMakeBorder(
         pixels, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(127, 127, 127)
     )
-    framed = np.asarray(framed, np.uint8)
+    framed: ByteArray = np.asarray(border_copy, np.uint8)
     seen = detector.detect(Image(framed, (framed.shape[1], framed.shape[0]), source=image.source))
     if not len(seen):
         return Faces.none(seen.detector, image.size)

@@ -1,0 +1,156 @@
+"""Haar cascade: boosted rectangle features over a sliding window, upright frontal faces.
+
+Paper: Viola, Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features", CVPR
+2001; Lienhart, Maydt, "An Extended Set of Haar-like Features", ICIP 2002 (this cascade: stumps,
+24 x 24 window, 25 stages, by Rainer Lienhart). Input: 8-bit gray. Output: square boxes, no
+points. Known limits: upright (about 15 degrees of roll) and frontal only, many false alarms for
+today's taste, a face under 24 px cannot be found.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facelign.detect.anchors import Candidates
+from facelign.detect.pyramid import copy_of
+from facelign.errors import ConfigError
+from facelign.geometry.boxes import from_xywh
+from facelign.runtime.onnx import OnnxOptions
+from facelign.runtime.opencv import cascade
+from facelign.types.contracts import WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.specs import (
+    DetectorOutput,
+    Engine,
+    InputSpec,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+SPECS = (
+    ModelSpec(
+        id="haar",
+        task=Task.DETECT,
+        entry="facelign.detect.models.haar:Haar",
+        engine=Engine.OPENCV,
+        weights=(
+            WeightFile(
+                "haarcascade_frontalface_default.xml",
+                (
+                    Source.installed(
+                        "cv2",
+                        "data/haarcascade_frontalface_default.xml",
+                        sha256="0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
+                        size=930_127,
+                    ),
+                ),
+            ),
+        ),
+        input=InputSpec(size=None, order="gray"),
+        output=DetectorOutput(scheme=None, smallest_px=30),
+        license=License(
+            code="Apache-2.0 (OpenCV)",
+            weights="Intel License Agreement for OpenCV (BSD style, in the file)",
+            training_data="not stated",
+            commercial="yes",
+            note="By the license text inside the cascade file.",
+        ),
+        title="Haar cascade of OpenCV, frontal faces",
+        paper="Viola, Jones: Rapid Object Detection using a Boosted Cascade, CVPR 2001",
+        origin="opencv data/haarcascades/haarcascade_frontalface_default.xml",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HaarOptions:
+    """Options of the cascade.
+
+    scale_factor: step of the pyramid, above 1. neighbors: how many overlapping windows make a
+    face. min_px: smallest face, px of the picture that is searched. max_side: longer photos are
+    reduced to it. score_threshold: smallest score, 0..1.
+    """
+
+    scale_factor: float = 1.1
+    neighbors: int = 5
+    min_px: int = 24
+    max_side: int = 2000
+    score_threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.scale_factor > 1.0:
+            raise ConfigError(f"scale_factor: wanted more than 1, got {self.scale_factor}.")
+        if self.neighbors < 0 or self.min_px < 1 or self.max_side < 1:
+            raise ConfigError("neighbors, min_px, max_side: wanted positive whole numbers.")
+        if not 0.0 <= self.score_threshold <= 1.0:
+            raise ConfigError(f"score_threshold: wanted 0 to 1, got {self.score_threshold}.")
+
+
+#: weight of the last stage -> score: logistic fit of "is a face" on the photos of
+#: benchmarks/detectors.py; the weight itself has no unit and no bounds
+_MIDDLE, _SLOPE = 4.0, 1.0
+
+
+class Haar:
+    """Finds upright frontal faces without points."""
+
+    Options = HaarOptions
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: HaarOptions, engine: OnnxOptions
+    ) -> None:
+        self.spec = spec
+        self.options = options
+        self._path = files[spec.weights[0].name]
+        # a classifier has scratch memory of its own, so every thread gets one
+        self._threads = threading.local()
+        self._classifier()
+
+    @property
+    def wants_px(self) -> int:
+        """The long side that it needs, px: larger photos may be decoded reduced to it."""
+        return self.options.max_side
+
+    @property
+    def sure_score(self) -> float:
+        """Score above which a face is believed even in a photo that was turned to find it."""
+        return max(0.85, self.options.score_threshold)
+
+    def detect(self, image: Image) -> Faces:
+        """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        h, w = image.pixels.shape[:2]
+        o = self.options
+        copy = copy_of((w, h), o.max_side, strip_px=w * h + 1, overlap=1)
+        gray = cv2.cvtColor(copy.render(image.pixels), cv2.COLOR_RGB2GRAY)
+        rectangles, _, weights = self._classifier().detectMultiScale3(
+            gray, o.scale_factor, o.neighbors, 0, (o.min_px, o.min_px), outputRejectLevels=True
+        )
+        boxes = from_xywh(np.asarray(rectangles, np.float32).reshape(-1, 4))
+        scores = score_of(np.asarray(weights, np.float64).reshape(-1))
+        keep = np.flatnonzero(scores >= o.score_threshold)
+        points = np.zeros((len(boxes), 0, 2), np.float32)
+        found = Candidates(boxes, scores, points)[keep].back(copy.plane)
+        return found.faces(self.spec.id, image, None)
+
+    def _classifier(self) -> cv2.CascadeClassifier:
+        mine: cv2.CascadeClassifier | None = getattr(self._threads, "cascade", None)
+        if mine is None:
+            mine = self._threads.cascade = cascade(self._path)
+        return mine
+
+
+def score_of(
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Return scores in (0, 1) of stage weights (n,): 0.5 where half of the windows are faces."""
+    bent = np.clip(_SLOPE * (weights - _MIDDLE), -math.log(1e6), math.log(1e6))
+    return (1.0 / (1.0 + np.exp(-bent))).astype(np.float32)

