@@ -1,0 +1,193 @@
+"""LFW's lists: pairs.txt, pairsDev*.txt, people.txt, peopleDev*.txt, lfw-names.txt.
+
+The form is used far beyond LFW. Fields are separated by tabs (or blanks, where there is no tab):
+``Name  i  j`` is a pair of one person, ``Name  i  Other  j`` one of two. Photos are found as
+``Name/Name_%04d.jpg``, or with another picture suffix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
+from facelign.errors import ConfigError
+
+#: suffixes under which copies of LFW keep their photos
+SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".bmp", ".pgm", ".ppm", ".webp")
+
+_WANTED = "'Name i j' or 'Name i Other j', separated by tabs"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleList:
+    """People with their numbers of photos. folds: as in the list, one where it has none."""
+
+    name: str
+    folds: tuple[tuple[tuple[str, int], ...], ...]
+
+    @property
+    def people(self) -> tuple[tuple[str, int], ...]:
+        """Every (name, photos) in order."""
+        return tuple(entry for fold in self.folds for entry in fold)
+
+
+def photo_path(images: Path, person: str, number: int) -> Path:
+    """Return the path of photo ``number`` of a person; ending .jpg if no such photo is there."""
+    stem = images / person / f"{person}_{number:04d}"
+    for suffix in SUFFIXES:
+        path = stem.with_name(stem.name + suffix)
+        if path.is_file():
+            return path
+    return stem.with_name(stem.name + SUFFIXES[0])
+
+
+def read_pairs(path: str | Path, images: str | Path) -> PairList:
+    """Return the pairs of a list in LFW's form, with any number of folds.
+
+    The first line may be ``folds<TAB>N`` (each fold N mated, then N non-mated pairs), ``N`` (one
+    fold), or a pair: then folds are told by equally long runs of mated and non-mated pairs, and
+    otherwise there is one. Photos that are not in ``images`` are listed as missing. Raises
+    DatasetMissing, and DatasetMalformed with the number of the line.
+    """
+    source, folder = Path(path), Path(images)
+    rows = _rows(source)
+    if not rows:
+        raise malformed(source, 1, "the list is empty", _WANTED)
+    header = _header(source, rows[0])
+    if header:
+        rows = rows[1:]
+    pairs = [_pair(source, folder, line, fields) for line, fields in rows]
+    per_fold = _fold_size(source, header, pairs)
+    numbered = tuple(
+        Pair(p.a, p.b, p.same, i // per_fold, p.line, p.person_a, p.person_b)
+        for i, p in enumerate(pairs)
+    )
+    return check_present(PairList(source.name, numbered), folder)
+
+
+def read_people(path: str | Path) -> PeopleList:
+    """Return the people of a list: with folds (people.txt), a count (peopleDev*.txt) or bare."""
+    source = Path(path)
+    rows = _rows(source)
+    wanted = "'Name<TAB>number of photos'"
+    if not rows:
+        raise malformed(source, 1, "the list is empty", wanted)
+    bare = len(rows[0][1]) != 1
+    many = not bare and len(rows) > 1 and len(rows[1][1]) == 1
+    promised = _number(source, rows[0][0], rows[0][1][0], wanted) if many else 1
+    at = 1 if many else 0
+    folds: list[tuple[tuple[str, int], ...]] = []
+    while at < len(rows):
+        line, fields = rows[at]
+        size = len(rows) if bare else _number(source, line, fields[0], wanted)
+        at += not bare
+        fold = rows[at : at + size]
+        if len(fold) != size:
+            raise malformed(source, line, f"{size} people promised, {len(fold)} there", wanted)
+        folds.append(tuple(_person(source, number, cells, wanted) for number, cells in fold))
+        at += size
+    if len(folds) != promised:
+        raise malformed(source, 1, f"{len(folds)} folds there", f"{promised}, as the list says")
+    return PeopleList(source.name, tuple(folds))
+
+
+def protocol(name: str, lists: str | Path, images: str | Path) -> tuple[PairList | None, PairList]:
+    """Return (pairs to choose a threshold on, pairs to report) of a protocol of LFW.
+
+    "lfw-view1": pairsDevTrain.txt and pairsDevTest.txt. "lfw-view2": pairs.txt alone, whose folds
+    are their own development sets, each time the others.
+    """
+    folder = Path(lists)
+    if name == "lfw-view1":
+        train = read_pairs(folder / "pairsDevTrain.txt", images)
+        return train, read_pairs(folder / "pairsDevTest.txt", images)
+    if name == "lfw-view2":
+        return None, read_pairs(folder / "pairs.txt", images)
+    raise ConfigError(f"There is no protocol '{name}'.", "There are: lfw-view1, lfw-view2.")
+
+
+def read_overlap(path: str | Path) -> frozenset[str]:
+    """Return the LFW names of a list of people who are in a training set too.
+
+    A name is the last field of a line (comma or tab), as LFW spells names: with underscores.
+    """
+    lines = list_text(Path(path)).splitlines()
+    names = {line.replace("\t", ",").split(",")[-1].strip().replace(" ", "_") for line in lines}
+    return frozenset(names - {"", "lfw_name"})
+
+
+def _rows(source: Path) -> list[tuple[int, list[str]]]:
+    """Return (line number, fields) of every line that is not blank."""
+    rows = []
+    for number, line in enumerate(list_text(source).splitlines(), 1):
+        if line.strip():
+            parts = line.strip("\r\n ").split("\t") if "\t" in line else line.split()
+            rows.append((number, [part.strip() for part in parts if part.strip()]))
+    return rows
+
+
+def _header(source: Path, row: tuple[int, list[str]]) -> tuple[int, ...]:
+    line, fields = row
+    if len(fields) > 2 or not all(field.isdecimal() for field in fields):
+        return ()
+    counts = tuple(_number(source, line, field, _WANTED) for field in fields)
+    if 0 in counts:
+        raise malformed(source, line, "a count of 0", "folds and pairs a fold, or pairs")
+    return counts
+
+
+def _fold_size(source: Path, header: tuple[int, ...], pairs: Sequence[Pair]) -> int:
+    """Return how many pairs a fold has, checked against what the header promises."""
+    if not header:
+        runs = [len(list(run)) for _, run in groupby(pairs, key=lambda p: p.same)]
+        regular = len(runs) > 2 and len(runs) % 2 == 0 and len(set(runs)) == 1
+        return 2 * runs[0] if regular else max(len(pairs), 1)
+    folds, size = header if len(header) == 2 else (1, header[0])
+    if len(pairs) != 2 * folds * size:
+        raise malformed(
+            source, 1, f"{len(pairs)} pairs are there", f"{folds} x 2 x {size}, as this line says"
+        )
+    for i, pair in enumerate(pairs):
+        if pair.same != (i % (2 * size) < size):
+            kind = "mated" if pair.same else "non-mated"
+            raise malformed(
+                source, pair.line, f"a {kind} pair", f"{size} mated, then {size} non-mated a fold"
+            )
+    return 2 * size
+
+
+def _pair(source: Path, images: Path, line: int, fields: list[str]) -> Pair:
+    if len(fields) == 3:
+        name, i, j = fields
+        other = name
+    elif len(fields) == 4:
+        name, i, other, j = fields
+    else:
+        raise malformed(source, line, f"{len(fields)} fields", _WANTED)
+    first, second = (_number(source, line, n, _WANTED) for n in (i, j))
+    for person in (name, other):
+        if "/" in person or "\\" in person or person in (".", ".."):
+            raise malformed(source, line, f"{person!r} is no name", _WANTED)
+    return Pair(
+        photo_path(images, name, first),
+        photo_path(images, other, second),
+        len(fields) == 3,
+        line=line,
+        person_a=name,
+        person_b=other,
+    )
+
+
+def _person(source: Path, line: int, fields: list[str], wanted: str) -> tuple[str, int]:
+    if len(fields) != 2:
+        raise malformed(source, line, f"{len(fields)} fields", wanted)
+    return fields[0], _number(source, line, fields[1], wanted)
+
+
+def _number(source: Path, line: int, text: str, wanted: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise malformed(source, line, f"{text[:30]!r} is no number", wanted)
+    return int(text)

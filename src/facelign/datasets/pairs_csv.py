@@ -1,0 +1,90 @@
+"""Pairs from a CSV file with a header: ``a,b,same``, or deepface's ``file_x,file_y,Decision``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
+
+_FIRST = ("a", "file_x", "file_a", "image_a", "photo_a", "img1")
+_SECOND = ("b", "file_y", "file_b", "image_b", "photo_b", "img2")
+_TRUTH = ("same", "decision", "match", "mated", "label")
+_YES = ("yes", "true", "1", "same")
+_NO = ("no", "false", "0", "different")
+
+_WANTED = "columns a, b, same (or file_x, file_y, Decision); same is yes or no; fold is optional"
+
+
+def read_pairs_csv(path: str | Path, images: str | Path | None = None) -> PairList:
+    """Return the pairs of a CSV file; photos lie in ``images``, or beside the file.
+
+    A name with folders that are not there is looked for by its last part. Raises DatasetMissing,
+    and DatasetMalformed with the number of the line.
+    """
+    source = Path(path)
+    folder = source.parent if images is None else Path(images)
+    reader = csv.reader(io.StringIO(list_text(source), newline=""))
+    pairs: list[Pair] = []
+    try:
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        first, second, truth = (_column(source, header, n) for n in (_FIRST, _SECOND, _TRUTH))
+        fold = header.index("fold") if "fold" in header else None
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            line = reader.line_num
+            if len(row) != len(header):
+                raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
+            said = row[truth].strip().lower()
+            if said not in _YES + _NO:
+                raise malformed(source, line, f"{row[truth][:30]!r} is no truth", "yes or no")
+            number = 0 if fold is None else _fold(source, line, row[fold])
+            a, b = (_photo(folder, row[i].strip()) for i in (first, second))
+            pairs.append(Pair(a, b, said in _YES, number, line))
+    except csv.Error as error:
+        raise malformed(source, reader.line_num, str(error), _WANTED) from error
+    if not pairs:
+        raise malformed(source, 1, "no pairs", _WANTED)
+    return check_present(PairList(source.name, tuple(pairs)), folder)
+
+
+def read_groups_csv(path: str | Path) -> dict[str, str]:
+    """Return file or person -> group, from a CSV with a header whose first two columns they are."""
+    source = Path(path)
+    reader = csv.reader(io.StringIO(list_text(source), newline=""))
+    groups: dict[str, str] = {}
+    try:
+        next(reader, None)
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) < 2 or not row[0].strip() or not row[1].strip():
+                raise malformed(source, reader.line_num, f"{len(row)} cells", "name, group")
+            groups[row[0].strip()] = row[1].strip()
+    except csv.Error as error:
+        raise malformed(source, reader.line_num, str(error), "name, group") from error
+    if not groups:
+        raise malformed(source, 1, "no groups", "a header, then name, group in each line")
+    return groups
+
+
+def _column(source: Path, header: list[str], names: tuple[str, ...]) -> int:
+    for name in names:
+        if name in header:
+            return header.index(name)
+    raise malformed(source, 1, f"no column {' or '.join(names[:2])}", _WANTED)
+
+
+def _fold(source: Path, line: int, text: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 9:
+        raise malformed(source, line, f"{text[:30]!r} is no fold", "a number")
+    return int(text)
+
+
+def _photo(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file() and (folder / Path(name).name).is_file():
+        return folder / Path(name).name
+    return path

@@ -1,0 +1,108 @@
+"""What the readers give: photos of people, pairs, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facelign.errors import DatasetMalformed, DatasetMissing
+
+#: a list larger than this is no list: LFW's largest has 6,000 lines, IJB-C's pairs 500 MB
+MAX_LIST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo of one person."""
+
+    path: Path
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photos and the truth about them. fold counts from 0; line is that of the list."""
+
+    a: Path
+    b: Path
+    same: bool
+    fold: int = 0
+    line: int = 0
+    person_a: str = ""
+    person_b: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PairList:
+    """Pairs in the order of their list. missing: photos that are named but not there."""
+
+    name: str
+    pairs: tuple[Pair, ...]
+    missing: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self.pairs)
+
+    @property
+    def folds(self) -> int:
+        """How many folds the pairs fall into."""
+        return len({pair.fold for pair in self.pairs})
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        """Every photo once, in the order of first use."""
+        return tuple(dict.fromkeys(path for pair in self.pairs for path in (pair.a, pair.b)))
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFolder:
+    """Photos by person, sorted. skipped: files that are no photos of a person, with the reason."""
+
+    root: Path
+    photos: tuple[Photo, ...]
+    skipped: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Every person once, sorted."""
+        return tuple(dict.fromkeys(photo.person for photo in self.photos))
+
+    def of(self, person: str) -> tuple[Path, ...]:
+        """Return the photos of a person."""
+        return tuple(photo.path for photo in self.photos if photo.person == person)
+
+
+def list_text(path: Path) -> str:
+    """Return the text of a list; raises DatasetMissing or DatasetMalformed."""
+    if not path.is_file():
+        raise DatasetMissing(f"There is no file {path}.", "Check the path of the list.")
+    if path.stat().st_size > MAX_LIST_BYTES:
+        raise DatasetMalformed(f"{path} is too large for a list.", "Give another file.")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetMalformed(
+            f"{path} is no UTF-8 text (byte {error.start}).", "Save it as UTF-8."
+        ) from error
+
+
+def malformed(path: Path, line: int, said: str, wanted: str) -> DatasetMalformed:
+    """Return the error for line ``line`` of a list."""
+    return DatasetMalformed(f"{path}, line {line}: {said}.", f"Wanted: {wanted}.")
+
+
+def check_present(pairs: PairList, images: Path) -> PairList:
+    """Return the list with ``missing`` filled; raises DatasetMissing if every photo is missing."""
+    photos = pairs.photos
+    missing = tuple(path for path in photos if not path.is_file())
+    if photos and len(missing) == len(photos):
+        raise DatasetMissing(
+            f"None of the {len(photos)} photos of {pairs.name} is in {images}, "
+            f"such as {missing[0].name}.",
+            "Give the folder that holds the photos.",
+        )
+    return PairList(pairs.name, pairs.pairs, missing)

@@ -1,0 +1,117 @@
+"""Embeddings that were saved by facelign or others: ``.npz``, and OpenFace's pair of CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facelign.datasets.records import list_text, malformed
+from facelign.errors import BadArray, DatasetMalformed, DatasetMissing
+from facelign.types.arrays import AnyArray, Float32Array, checked
+
+#: what an array of names is called in the wild
+_NAMES = ("people", "person", "persons", "labels", "names", "subjects", "y")
+#: a million vectors of 1,024 numbers
+MAX_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedEmbeddings:
+    """vectors: (n, d) float32. people: n names. files: n paths as saved, or (). space: or ""."""
+
+    vectors: Float32Array
+    people: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    space: str = ""
+
+    def __post_init__(self) -> None:
+        vectors = checked("vectors", self.vectors, np.float32, (len(self.people), None))
+        object.__setattr__(self, "vectors", vectors)
+
+
+def read_npz(path: str | Path) -> SavedEmbeddings:
+    """Return the embeddings of an ``.npz`` file: one table of floats and one list of names.
+
+    Nothing pickled is loaded. Raises DatasetMissing or DatasetMalformed.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
+    try:
+        with zipfile.ZipFile(source) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise DatasetMalformed(
+                    f"{source} unpacks to over {MAX_BYTES >> 30} GiB.", "Split it."
+                )
+        with np.load(source, allow_pickle=False) as content:
+            # a member that is no array comes back as bytes
+            arrays: dict[str, AnyArray] = {
+                name: np.asarray(content[name]) for name in content.files
+            }
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+        raise DatasetMalformed(
+            f"{source} is no .npz file of plain arrays: {error}.", "Save it without pickles."
+        ) from error
+    tables = [a for a in arrays.values() if a.ndim == 2 and a.dtype.kind == "f"]
+    if len(tables) != 1:
+        raise DatasetMalformed(
+            f"{source} has {len(tables)} tables of numbers.", "Wanted: one 2-D array of vectors."
+        )
+    vectors = tables[0]
+    named = [n for n in _NAMES if n in arrays and arrays[n].shape == (len(vectors),)]
+    if not named:
+        raise DatasetMalformed(
+            f"{source} does not say whose vectors they are.",
+            f"Wanted: an array of {len(vectors)} names, called people.",
+        )
+    people = tuple(str(v) for v in arrays[named[0]].tolist())
+    files = arrays.get("files")
+    whole = files is not None and files.shape == (len(vectors),)
+    listed = tuple(str(v) for v in files.tolist()) if files is not None and whole else ()
+    space = arrays.get("space")
+    said = str(space) if space is not None and space.ndim == 0 and space.dtype.kind == "U" else ""
+    try:
+        return SavedEmbeddings(vectors, people, listed, said)
+    except BadArray as error:
+        raise DatasetMalformed(f"{source}: {error.message}", "Save it again.") from error
+
+
+def read_openface(labels: str | Path, reps: str | Path) -> SavedEmbeddings:
+    """Return the pair of files that OpenFace's batch-represent writes.
+
+    labels.csv: ``number,path`` a line; the folder of the path is the person. reps.csv: the numbers
+    of one vector a line, in the same order.
+    """
+    label_file, rep_file = Path(labels), Path(reps)
+    files = []
+    label_rows = csv.reader(io.StringIO(list_text(label_file), newline=""))
+    for row in label_rows:
+        if len(row) != 2:
+            raise malformed(label_file, label_rows.line_num, f"{len(row)} cells", "number, path")
+        files.append(row[1].strip())
+    vectors: list[list[float]] = []
+    rep_rows = csv.reader(io.StringIO(list_text(rep_file), newline=""))
+    for row in rep_rows:
+        try:
+            vectors.append([float(cell) for cell in row])
+        except ValueError as error:
+            raise malformed(rep_file, rep_rows.line_num, "no vector", "numbers") from error
+        if len(vectors[-1]) != len(vectors[0]):
+            raise malformed(
+                rep_file, rep_rows.line_num, f"{len(row)} numbers", f"{len(vectors[0])} as before"
+            )
+    if len(vectors) != len(files) or not files:
+        raise DatasetMalformed(
+            f"{label_file} has {len(files)} lines and {rep_file} {len(vectors)}.",
+            "Give the two files of one run.",
+        )
+    people = tuple(Path(name).parent.name for name in files)
+    try:
+        return SavedEmbeddings(np.array(vectors, np.float32), people, tuple(files))
+    except BadArray as error:
+        raise DatasetMalformed(f"{rep_file}: {error.message}", "Make it again.") from error
