@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from facelign.errors import ConfigError, UnknownModel
+import platformdirs
+
+from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.registry import scan, specfile
 from facelign.registry.scan import Broken, Found, LayoutFactory
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
+from facelign.weights.files import atomic
 
 
 class Registry:
@@ -111,15 +116,41 @@ class Registry:
 def default(home: Path | None = None) -> Registry:
     """Return a registry of our own models, those of other packages, and the user's own.
 
-    home: folder of facelign; TOML records in its ``models`` folder are read (``models add``).
+    home: folder of facelign, whose ``models`` folder holds the user's records (``models add``);
+    None takes FACELIGN_HOME or the user's data folder. A record that cannot be read is noted in
+    ``broken``.
     """
     registry = Registry([*scan.own_models(), *scan.announced_models()], scan.own_layouts())
-    if home is not None:
-        for path in sorted((home / "models").glob("*/*.toml")):
+    for path in sorted(own_records(home).glob("*/*.toml")):
+        try:
             registry.add_file(path)
+        except FacelignError as problem:
+            registry.broken = (*registry.broken, Broken(str(path), str(problem)))
     return registry
 
 
-def by_id(specs: Iterable[ModelSpec]) -> Mapping[str, ModelSpec]:
-    """Return records by id, for one task."""
-    return {spec.id: spec for spec in specs}
+def own_records(home: Path | None = None) -> Path:
+    """Return the folder in which the user's own records lie, one folder a model."""
+    if home is None:
+        named = os.environ.get("FACELIGN_HOME", "")
+        home = (
+            Path(named).expanduser()
+            if named
+            else platformdirs.user_data_path("facelign", appauthor=False)
+        )
+    return home / "models"
+
+
+def keep_file(path: Path, registry: Registry, home: Path | None = None) -> ModelSpec:
+    """Copy a TOML record and its weights to where ``default`` finds them; return the record."""
+    spec = registry.add_file(path)
+    source = Path(spec.weights[0].sources[0].path)
+    record = path.resolve()
+    folder = own_records(home) / spec.id
+    weights = folder / source.relative_to(record.parent)
+    for original, place in ((source, weights), (record, folder / record.name)):
+        if original == place:
+            continue
+        with original.open("rb") as opened, atomic(place) as out:
+            shutil.copyfileobj(opened, out)
+    return spec

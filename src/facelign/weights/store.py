@@ -41,10 +41,10 @@ GUARDS = ("", "commercial", "strict")
 
 
 def default_home() -> Path:
-    """Return the folder for cache, settings and default gallery when nothing else is said."""
+    """Return the folder of the weights when FACELIGN_HOME says nothing: the user's cache."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("facelign"))
+    return platformdirs.user_cache_path("facelign", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,11 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         c.name: c
         for c in (
             # block-quantized weights unpacked, batch normalization folded, PRelu rewritten
-            Converter("onnx-float32", 1, ".onnx", f"{_ONNX}:convert_float32"),
+            Converter("onnx-float32", 2, ".onnx", f"{_ONNX}:convert_float32"),
             # the same, for pictures of any size that is a multiple of 32
-            Converter("onnx-yunet", 1, ".onnx", f"{_ONNX}:convert_yunet"),
+            Converter("onnx-yunet", 2, ".onnx", f"{_ONNX}:convert_yunet"),
             # PRelu rewritten, any batch; for files that hold float32 already
-            Converter("onnx-prelu", 1, ".onnx", f"{_ONNX}:convert_prelu"),
+            Converter("onnx-prelu", 2, ".onnx", f"{_ONNX}:convert_prelu"),
             Converter("dlib-resnet", 1, ".onnx", f"{_DLIB}:convert_resnet"),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),

@@ -8,7 +8,7 @@ faces need are let in (none of them makes memory out of a number in the file uns
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -328,9 +328,3 @@ def clean(graph: Graph) -> None:
     graph.nodes = [node for node in graph.nodes if id(node) in alive]
     graph.constants = {k: v for k, v in graph.constants.items() if k in used}
     graph.inputs = [v for v in graph.inputs if v.name in used and v.name not in graph.constants]
-
-
-def rename_input(nodes: Iterable[Node], old: str, new: str) -> None:
-    """Let every node read ``new`` where it read ``old``."""
-    for node in nodes:
-        node.inputs = [new if name == old else name for name in node.inputs]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.types.arrays import AnyArray
-from facelign.weights.convert.graph import MOST_ELEMENTS, Graph, Node, refuse, rename_input
+from facelign.weights.convert.graph import MOST_ELEMENTS, Graph, Node, refuse
 
 
 def fold_constants(graph: Graph) -> None:
@@ -164,24 +164,84 @@ def scale_output(graph: Graph, node: Node, factor: AnyArray, shift: AnyArray) ->
     ]
 
 
+#: closest that a slope may come to 1 for the short form of PRelu; nearer ones take the long form
+NEAREST_TO_ONE = 2.0**-12
+
+
 def rewrite_prelu(graph: Graph) -> None:
-    """Write PRelu(y) = a y + (1 - a) max(y, 0), which is exact for any slope a."""
+    """Write PRelu(y), that is y above and a y below zero, with fast operators; any slope a.
+
+    Long form: a y + (1 - a) max(y, 0). Short form, where one convolution alone reads the result:
+    (1 - a) (max(y, 0) + c y) with c = a / (1 - a), and the factor goes into the weights of that
+    convolution; this saves a pass over memory. Both are exact for slopes that are negative, or
+    above 1 (nothing is taken from the order of y and a y). ONNX Runtime keeps all of it in its
+    blocked layout, which its PRelu kernel would leave.
+    """
+    users = graph.users()
+    outputs = {value.name for value in graph.outputs}
     done: list[Node] = []
     for node in graph.nodes:
         slope = graph.constants.get(node.inputs[1]) if node.op == "PRelu" else None
-        if slope is None:
+        if slope is None or slope.dtype != np.float32:
             done.append(node)
             continue
-        y, z = node.inputs[0], node.outputs[0]
-        one = np.asarray(1, slope.dtype)
-        a, b = graph.constant(f"{z}.a", slope), graph.constant(f"{z}.b", one - slope)
-        done += [
-            Node("Relu", [y], [f"{z}.r"]),
-            Node("Mul", [y, a], [f"{z}.ay"]),
-            Node("Mul", [f"{z}.r", b], [f"{z}.br"]),
-            Node("Add", [f"{z}.ay", f"{z}.br"], [z]),
-        ]
+        readers = users.get(node.outputs[0], [])
+        reader = readers[0] if len(readers) == 1 and node.outputs[0] not in outputs else None
+        if reader is not None and _takes_factor(graph, reader, node.outputs[0], slope):
+            factor = 1.0 - slope.astype(np.float64)
+            scale_input(graph, reader, factor.reshape(-1))
+            done += _short_prelu(graph, node, (slope / factor).astype(np.float32))
+        else:
+            done += _long_prelu(graph, node, slope)
     graph.nodes = done
+
+
+def _takes_factor(graph: Graph, reader: Node, name: str, slope: AnyArray) -> bool:
+    """Say whether 1 - a can go into the weights of ``reader``, channel by channel."""
+    if reader.op != "Conv" or reader.inputs[0] != name or not _linear(graph, reader):
+        return False
+    weight, groups = graph.constants[reader.inputs[1]], int(reader.attributes.get("group", 1))
+    channels = weight.shape[1] * groups if weight.ndim > 2 and groups > 0 else -1
+    # a slope a channel: (C, 1, 1) or (1, C, 1, 1), as many axes as the pictures have
+    per_channel = slope.ndim >= weight.ndim - 1 and slope.shape[-weight.ndim + 1] == slope.size
+    near = np.abs(1.0 - slope.astype(np.float64)).min(initial=1.0)
+    return per_channel and slope.size == channels and bool(near >= NEAREST_TO_ONE)
+
+
+def scale_input(graph: Graph, node: Node, factor: AnyArray) -> None:
+    """Let a convolution read x and do as if it read ``factor * x`` per input channel."""
+    weight = graph.constants[node.inputs[1]].astype(np.float64)
+    groups = int(node.attributes.get("group", 1))
+    outs, rest = weight.shape[0], weight.shape[2:]
+    if groups < 1 or outs % groups:
+        raise refuse(f"a convolution of {outs} channels has {groups} groups")
+    shaped = weight.reshape(groups, outs // groups, weight.shape[1], -1)
+    with np.errstate(all="ignore"):
+        shaped = (shaped * factor.reshape(groups, 1, -1, 1)).astype(np.float32)
+    if not np.isfinite(shaped).all():
+        raise refuse("folded weights are not finite")
+    name = graph.constant(f"{node.inputs[1]}.scaled", shaped.reshape(outs, weight.shape[1], *rest))
+    node.inputs = [node.inputs[0], name, *node.inputs[2:]]
+
+
+def _short_prelu(graph: Graph, node: Node, c: AnyArray) -> list[Node]:
+    y, z = node.inputs[0], node.outputs[0]
+    return [
+        Node("Relu", [y], [f"{z}.r"]),
+        Node("Mul", [y, graph.constant(f"{z}.c", c)], [f"{z}.cy"]),
+        Node("Add", [f"{z}.cy", f"{z}.r"], [z]),
+    ]
+
+
+def _long_prelu(graph: Graph, node: Node, a: AnyArray) -> list[Node]:
+    y, z = node.inputs[0], node.outputs[0]
+    b = np.asarray(1.0 - a.astype(np.float64), np.float32)
+    return [
+        Node("Relu", [y], [f"{z}.r"]),
+        Node("Mul", [y, graph.constant(f"{z}.a", a)], [f"{z}.ay"]),
+        Node("Mul", [f"{z}.r", graph.constant(f"{z}.b", b)], [f"{z}.br"]),
+        Node("Add", [f"{z}.ay", f"{z}.br"], [z]),
+    ]
 
 
 def free_axes(graph: Graph, free: Sequence[str]) -> None:
@@ -208,14 +268,3 @@ def free_axes(graph: Graph, free: Sequence[str]) -> None:
                 output.shape[0] = free[0]
             elif sized and isinstance(length, int) and length > 16:
                 output.shape[axis] = f"{output.name}.{axis}"
-
-
-__all__ = [
-    "dequantized",
-    "fold_batch_normalization",
-    "fold_constants",
-    "free_axes",
-    "rename_input",
-    "rewrite_prelu",
-    "scale_output",
-]
