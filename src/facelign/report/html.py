@@ -1,0 +1,233 @@
+"""A report as one HTML file that needs nothing else: no network, no script to read it.
+
+Style and pictures are inside; a content security policy in the page forbids every load from
+elsewhere, so that a mistake here cannot become a request. All text goes through ``_text``.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from facelign._version import __version__
+from facelign.report.facemap import HOVER, drawn_map
+from facelign.report.page import FaceMap, Fact, Photo, Report, Section, Table, Wall
+from facelign.report.plot import Plot
+
+#: an SVG larger than this is written as PNG: thousands of points draw slowly in a browser
+SVG_LIMIT = 350_000
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+CSS = """
+:root{--ink:#1b1b1f;--soft:#5c5c66;--line:#dcdce2;--card:#f6f7f9;--blue:#0072b2}
+*{box-sizing:border-box}
+body{margin:0;color:var(--ink);background:#fff;font:16px/1.55 system-ui,"Segoe UI",sans-serif}
+main{max-width:70rem;margin:0 auto;padding:2rem 1.25rem 4rem}
+h1{font-size:1.9rem;line-height:1.2;margin:0}
+h2{margin:3rem 0 .6rem;padding-top:.8rem;border-top:2px solid var(--line);font-size:1.35rem}
+h3{margin:1.8rem 0 .4rem;font-size:1.05rem}
+p{max-width:46rem}
+.scope,.note,figcaption,.interval{color:var(--soft);font-size:.9rem}
+.verdict{font-size:1.2rem;border-left:.4rem solid var(--blue);background:var(--card);
+ margin:1.2rem 0;padding:.9rem 1.1rem;max-width:none}
+.verdict.good{border-color:#009e73}.verdict.bad{border-color:#d55e00}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem;margin:0}
+.fact{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
+.fact dt{font-size:.9rem;color:var(--soft)}
+.fact dd{margin:0}.fact .value{font-size:1.7rem;font-weight:650;line-height:1.25}
+.caveat{border:1px solid #e69f00;border-radius:.5rem;padding:.5rem 1rem;margin:.6rem 0}
+nav ol{columns:2;padding-left:1.2rem}nav a{color:var(--blue)}
+figure{margin:1.2rem 0;break-inside:avoid}
+figure>img,figure>svg{max-width:100%;height:auto;border:1px solid var(--line);border-radius:.4rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0}
+th,td{border-bottom:1px solid var(--line);padding:.3rem .9rem .3rem 0;text-align:left;
+ vertical-align:top}
+thead th{border-bottom:2px solid var(--ink)}
+td.number{text-align:right;font-variant-numeric:tabular-nums}
+.provenance td{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}
+.wall{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.8rem}
+.tile{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;break-inside:avoid}
+.tile .photos{display:flex;gap:.4rem}
+.tile figure{margin:0;flex:1;min-width:0}
+.tile img{width:100%;border:0}.tile figcaption{overflow-wrap:anywhere;font-size:.78rem}
+.tile p{margin:.4rem 0 0;font-size:.88rem}
+.csv{font-size:.82rem;margin-left:.4rem}
+.map{position:relative}.map text{font:11px system-ui,sans-serif}
+.map .peek{position:absolute;display:none;pointer-events:none;background:#fff;padding:.3rem;
+ border:1px solid var(--line);border-radius:.4rem;font-size:.8rem;box-shadow:0 2px 8px #0003}
+.map .peek img{display:block;max-width:9rem;max-height:9rem}
+footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
+@media print{main{max-width:none;padding:0}nav,.csv{display:none}h2{break-after:avoid}}
+"""
+
+NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?", re.IGNORECASE)
+
+
+def render(report: Report, *, photos: bool = True) -> str:
+    """Return the report as one HTML document.
+
+    photos: False leaves out every picture in which a person can be recognized (and says so), for
+    publishing. Names in captions and tables are the caller's.
+    """
+    return "\n".join(_document(report, photos))
+
+
+def write(report: Report, path: str | Path, *, photos: bool = True) -> Path:
+    """Write the report and return its path."""
+    target = Path(path)
+    target.write_text(render(report, photos=photos), encoding="utf-8")
+    return target
+
+
+def _document(report: Report, photos: bool) -> Iterator[str]:
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_text(POLICY)}">'
+    yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    yield f'<meta name="generator" content="facelign {_text(__version__)}">'
+    yield f"<title>{_text(report.title)}</title><style>{CSS}</style></head><body><main>"
+    yield from _first_screen(report, photos)
+    for number, section in enumerate(report.sections, start=1):
+        yield from _section(section, number, photos)
+    yield from _provenance(report)
+    yield "</main>"
+    if any(section.maps for section in report.sections):
+        yield f"<script>{HOVER}</script>"
+    yield "</body></html>"
+
+
+def _first_screen(report: Report, photos: bool) -> Iterator[str]:
+    yield f"<header><h1>{_text(report.title)}</h1>"
+    if report.scope:
+        yield f'<p class="scope">{_text(report.scope)}</p>'
+    yield f'<p class="verdict {report.mood}">{_text(report.verdict)}</p>'
+    yield '<dl class="facts">'
+    yield from (_fact(fact) for fact in report.headline)
+    yield "</dl>"
+    for caveat in report.caveats:
+        yield f'<p class="caveat"><strong>Caveat.</strong> {_text(caveat)}</p>'
+    if not photos:
+        yield '<p class="note">Made without photos: pictures of people are left out.</p>'
+    yield '</header><nav aria-label="Contents"><ol>'
+    for number, section in enumerate(report.sections, start=1):
+        yield f'<li><a href="#s{number}">{_text(section.title)}</a></li>'
+    yield '<li><a href="#provenance">How these numbers were made</a></li></ol></nav>'
+
+
+def _fact(fact: Fact) -> str:
+    interval = f'<div class="interval">{_text(fact.interval)}</div>' if fact.interval else ""
+    note = f'<div class="note">{_text(fact.note)}</div>' if fact.note else ""
+    return (
+        f'<div class="fact"><dt>{_text(fact.label)}</dt>'
+        f'<dd><div class="value">{_text(fact.value)}</div>{interval}{note}</dd></div>'
+    )
+
+
+def _section(section: Section, number: int, photos: bool) -> Iterator[str]:
+    yield f'<section><h2 id="s{number}">{_text(section.title)}</h2>'
+    yield from (f"<p>{_text(paragraph)}</p>" for paragraph in section.text)
+    for place, plot in enumerate(section.figures, start=1):
+        yield from _figure(plot, f"{number}.{place}", photos)
+    for table in section.tables:
+        yield from _table(table)
+    for wall in section.walls:
+        yield from _wall(wall, photos)
+    for shown in section.maps:
+        yield from _map(shown, photos)
+    yield "</section>"
+
+
+def _figure(plot: Plot, number: str, photos: bool) -> Iterator[str]:
+    if plot.photos and not photos:
+        yield f'<p class="note">Figure {number} is left out, since it shows people: '
+        yield f"{_text(plot.alt)} {_download(plot.csv(), plot.name)}</p>"
+        return
+    svg = plot.svg()
+    source = (
+        _data("image/svg+xml", svg.encode())
+        if len(svg) <= SVG_LIMIT
+        else _data("image/png", plot.png())
+    )
+    yield f'<figure id="f{number}"><img src="{source}" alt="{_text(plot.alt)}">'
+    yield f"<figcaption>Figure {number}. {_text(plot.alt)} {_download(plot.csv(), plot.name)}"
+    yield "</figcaption></figure>"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"<h3>{_text(table.title)} {_download(table.csv(), table.title)}</h3>"
+    yield '<div class="scroll"><table><thead><tr>'
+    yield "".join(f'<th scope="col">{_text(name)}</th>' for name in table.columns)
+    yield "</tr></thead><tbody>"
+    for row in table.rows:
+        yield f"<tr>{''.join(_cell(value) for value in row)}</tr>"
+    yield "</tbody></table></div>"
+    if table.note:
+        yield f'<p class="note">{_text(table.note)}</p>'
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    kind = ' class="number"' if NUMBER.fullmatch(text) else ""
+    return f"<td{kind}>{_text(text)}</td>"
+
+
+def _wall(wall: Wall, photos: bool) -> Iterator[str]:
+    yield f'<h3>{_text(wall.title)}</h3><div class="wall">'
+    for tile in wall.tiles:
+        yield '<div class="tile"><div class="photos">'
+        yield from (_photo(photo, photos) for photo in tile.photos)
+        yield f"</div><p>{_text(tile.text)}</p></div>"
+    yield "</div>"
+    if wall.note:
+        yield f'<p class="note">{_text(wall.note)}</p>'
+
+
+def _photo(photo: Photo, photos: bool) -> str:
+    caption = f"<figcaption>{_text(photo.caption)}</figcaption>" if photo.caption else ""
+    if not photos:
+        return f"<figure>{caption}</figure>"
+    source = _data(photo.kind, photo.data)
+    return f'<figure><img src="{source}" alt="{_text(photo.caption)}">{caption}</figure>'
+
+
+def _map(shown: FaceMap, photos: bool) -> Iterator[str]:
+    sources: Sequence[str] = ()
+    if photos and shown.photos:
+        sources = [_data(p.kind, p.data) if p else "" for p in shown.photos]
+    rows = [(name, *at) for name, at in zip(shown.people, shown.points, strict=True)]
+    numbers = Table(shown.title, ("person", "x", "y"), rows)
+    yield f"<h3>{_text(shown.title)} {_download(numbers.csv(), shown.title)}</h3>"
+    yield drawn_map(shown, sources)
+    if shown.note:
+        yield f'<p class="note">{_text(shown.note)}</p>'
+
+
+def _provenance(report: Report) -> Iterator[str]:
+    yield '<section><h2 id="provenance">How these numbers were made</h2>'
+    yield '<div class="scroll"><table class="provenance"><tbody>'
+    for name, value in report.provenance.items():
+        yield f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
+    yield "</tbody></table></div></section>"
+    yield f"<footer>Written by facelign {_text(__version__)}. This file loads nothing from "
+    yield "anywhere and may be kept, printed and sent as it is.</footer>"
+
+
+def _download(text: str, name: str) -> str:
+    """Return a link that saves ``text`` as CSV; a data address, so nothing is fetched."""
+    file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "numbers"
+    source = _data("text/csv", text.encode())
+    return f'<a class="csv" download="{file}.csv" href="{source}">numbers (CSV)</a>'
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _text(value: object) -> str:
+    """Return text that cannot become markup, in an element or in a quoted attribute."""
+    return html.escape(str(value), quote=True)

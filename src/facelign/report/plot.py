@@ -1,0 +1,125 @@
+"""What a plot function returns: a figure, the sentence that replaces it, and its numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from facelign.errors import BadArray, ConfigError
+from facelign.report.style import DPI
+from facelign.types.arrays import Float64Array, checked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One line of a figure.
+
+    x, y: (m,) float64. low, high: (m,) 95 % interval of y, or None. note: shown behind the label,
+    such as "AUC 0.998".
+    """
+
+    label: str
+    x: Float64Array
+    y: Float64Array
+    low: Float64Array | None = None
+    high: Float64Array | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "x", checked("x", self.x, np.float64, (None,)))
+        for name in ("y", "low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                put(self, name, checked(name, value, np.float64, (len(self.x),)))
+        if (self.low is None) != (self.high is None):
+            raise BadArray(f"series {self.label}: an interval has two ends.")
+
+    @property
+    def legend(self) -> str:
+        """Label and note in one line."""
+        return f"{self.label} ({self.note})" if self.note else self.label
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plot:
+    """A drawn figure.
+
+    name: a file name without suffix. alt: what the figure shows, in a sentence, for people who do
+    not see it. numbers: columns of the numbers behind it; they may differ in length. photos:
+    whether a person can be recognized in it; such a figure is left out of a report without photos.
+    """
+
+    name: str
+    figure: Figure
+    alt: str
+    numbers: Mapping[str, Any]
+    photos: bool = False
+
+    def __post_init__(self) -> None:
+        # The layout engine starts again from its last result each time a figure is drawn; worked
+        # out once and kept, a figure is the same in every format and every time it is written.
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
+
+    def png(self, dpi: int = DPI) -> bytes:
+        """Return the figure as a PNG."""
+        out = io.BytesIO()
+        self.figure.savefig(out, format="png", dpi=dpi, metadata={"Software": "facelign"})
+        return out.getvalue()
+
+    def svg(self) -> str:
+        """Return the figure as SVG; equal figures give equal text."""
+        out = io.StringIO()
+        # Ids come from a salt and no date is written, so that a rebuilt report does not differ.
+        with mpl.rc_context({"svg.hashsalt": self.name, "svg.fonttype": "path"}):
+            self.figure.savefig(out, format="svg", metadata={"Date": None, "Creator": "facelign"})
+        return out.getvalue()
+
+    def csv(self) -> str:
+        """Return the numbers as CSV with a header; short columns end in empty cells."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.numbers)
+        columns = [list(column) for column in self.numbers.values()]
+        for row in range(max((len(column) for column in columns), default=0)):
+            writer.writerow([_cell(c[row]) if row < len(c) else "" for c in columns])
+        return out.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
+        target = Path(path)
+        kind = target.suffix.lower()
+        if kind == ".png":
+            target.write_bytes(self.png(dpi=2 * DPI))
+        elif kind == ".svg":
+            target.write_text(self.svg(), encoding="utf-8")
+        elif kind == ".csv":
+            target.write_text(self.csv(), encoding="utf-8")
+        else:
+            raise ConfigError(f"A figure cannot be written as '{kind}'.", "Use .png, .svg or .csv.")
+        return target
+
+
+def columns_of(lines: Sequence[Series], x: str, y: str) -> dict[str, Any]:
+    """Return the columns of several lines, named after label and axis."""
+    columns: dict[str, Any] = {}
+    for line in lines:
+        columns[f"{line.label}: {x}"] = line.x
+        columns[f"{line.label}: {y}"] = line.y
+        if line.low is not None and line.high is not None:
+            columns[f"{line.label}: {y}, low"] = line.low
+            columns[f"{line.label}: {y}, high"] = line.high
+    return columns
+
+
+def _cell(value: object) -> str:
+    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(value)

@@ -1,0 +1,86 @@
+"""The walk of one photo in one picture: preprocess, detect, align, embed, recognize (A4-18)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facelign.report import style
+from facelign.report.plot import Plot
+from facelign.types.arrays import AnyArray, ByteArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step: a title, a picture or a vector to show, and a line of text below it.
+
+    picture: (h, w, 3) uint8 RGB, or None. vector: (d,), shown as a barcode. bars: label -> score,
+    shown as the candidates of a search.
+    """
+
+    title: str
+    text: str = ""
+    picture: ByteArray | None = None
+    vector: npt.ArrayLike | None = None
+    bars: Sequence[tuple[str, float]] = ()
+
+
+def draw(steps: Sequence[Step], *, threshold: float | None = None) -> Plot:
+    """Return the steps from left to right, an arrow between each. threshold: mark on ``bars``."""
+    figure, axes = style.figure(2.75 * len(steps), 3.5, columns=len(steps))
+    figure.set_layout_engine("constrained", wspace=0.09)  # room for the arrows
+    for k, (step, ax) in enumerate(zip(steps, axes, strict=True)):
+        _show(ax, step, threshold)
+        ax.set_title(f"{k + 1}  {step.title}", fontsize=12, fontweight="bold", loc="left")
+        ax.text(0.5, -0.1, step.text, transform=ax.transAxes, fontsize=9, ha="center", va="top")
+        if k:
+            ax.annotate(
+                "",
+                xy=(-0.01, 0.5),
+                xytext=(-0.1, 0.5),
+                xycoords="axes fraction",
+                arrowprops={"arrowstyle": "-|>", "linewidth": 2, "color": style.BLUE},
+            )
+    alt = "The walk of a photo: " + ", ".join(step.title for step in steps) + "."
+    numbers = {"step": [s.title for s in steps], "text": [s.text for s in steps]}
+    return Plot("chain", figure, alt, numbers, photos=any(s.picture is not None for s in steps))
+
+
+def _show(axes, step: Step, threshold: float | None) -> None:  # type: ignore[no-untyped-def]
+    if step.picture is not None:
+        style.picture(axes, step.picture)
+    elif step.vector is not None:
+        vector: AnyArray = np.asarray(step.vector, float).reshape(1, -1)
+        axes.imshow(np.tile(vector, (vector.shape[1], 1)), cmap="ocean", interpolation="nearest")
+        axes.set_axis_off()
+    else:
+        names = [name for name, _ in step.bars]
+        place = np.arange(len(names))[::-1]
+        axes.barh(place, [score for _, score in step.bars], color=style.BLUE, height=0.55)
+        for y, (name, score) in zip(place, step.bars, strict=True):
+            axes.text(0.02, y + 0.32, f"{name}  {score:.2f}", fontsize=8, va="bottom")
+        if threshold is not None:
+            axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=1)
+        axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.1), yticks=[], box_aspect=1)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def example() -> Plot:
+    """Return the figure for made-up steps."""
+    y, x = np.mgrid[:96, :96]
+    shade = np.stack([x * 2, y * 2, x + y], axis=2).clip(0, 255).astype(np.uint8)
+    vector = np.random.default_rng(1).normal(0, 1, 64)
+    return draw(
+        [
+            Step("preprocess", "upright, RGB", shade),
+            Step("detect", "box and five points", shade[::-1]),
+            Step("align", "112 x 112", shade[16:80, 16:80]),
+            Step("embed", "64 numbers", vector=vector),
+            Step("recognize", "Ann", bars=(("Ann", 0.82), ("Bo", 0.11), ("Cy", 0.05))),
+        ],
+        threshold=0.36,
+    )

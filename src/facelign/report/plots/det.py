@@ -1,0 +1,50 @@
+"""DET: one error against the other, both axes logarithmic (ISO/IEC 19795-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facelign.report import style
+from facelign.report.plot import Plot, Series, columns_of
+
+
+def draw(
+    lines: Sequence[Series],
+    *,
+    x: str = "False match rate (FMR)",
+    y: str = "False non-match rate (FNMR)",
+    title: str = "DET",
+) -> Plot:
+    """Return the DET curve of one or more systems.
+
+    lines: x and y are error rates; points where one is 0 have no place on these axes and are left
+    out. For a search, name the axes FPIR and FNIR.
+    """
+    figure, (axes,) = style.figure(5.8, 5.0)
+    seen: list[np.ndarray] = []
+    for line, look in zip(lines, style.line_styles(), strict=False):
+        both = (line.x > 0) & (line.y > 0)
+        axes.plot(line.x[both], line.y[both], label=line.legend, **look)
+        seen += [line.x[both], line.y[both]]
+    least = min((float(values.min()) for values in seen if len(values)), default=1e-3)
+    low = 10.0 ** np.floor(np.log10(least))
+    axes.plot([low, 1], [low, 1], color=style.GRAY, linewidth=0.8, linestyle=":")
+    axes.text(0.75, 0.6, "equal errors", color=style.GRAY, fontsize=8, ha="right", rotation=40)
+    axes.set(xscale="log", yscale="log", xlim=(low, 1), ylim=(low, 1))
+    style.label(axes, title, f"{x}, logarithmic", f"{y}, logarithmic")
+    style.legend(axes, loc="lower left")
+    said = "; ".join(line.legend for line in lines)
+    return Plot("det", figure, f"DET curves of {said}: lower is better.", columns_of(lines, x, y))
+
+
+def example() -> Plot:
+    """Return the figure for two made-up systems."""
+    x = np.logspace(-5, 0, 200)
+    return draw(
+        [
+            Series("unaligned", x, 0.02 * x**-0.3 * (1 - x), note="EER 0.05"),
+            Series("aligned", x, 0.002 * x**-0.3 * (1 - x), note="EER 0.009"),
+        ]
+    )

@@ -1,0 +1,46 @@
+"""F1 and accuracy over thresholds, the best one dashed: the third article's figure (A3-10)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from facelign.report import style
+from facelign.report.plot import Plot
+
+
+def draw(
+    thresholds: npt.ArrayLike,
+    f1: npt.ArrayLike,
+    accuracy: npt.ArrayLike,
+    *,
+    axis: str = "Threshold (score)",
+    baseline: float | None = None,
+) -> Plot:
+    """Return both curves; the dashed line is the threshold of the best F1.
+
+    thresholds, f1, accuracy: (m,). baseline: accuracy of always answering "different", which a
+    skewed set makes high (A3-11).
+    """
+    tau, both = np.asarray(thresholds, float), (np.asarray(f1, float), np.asarray(accuracy, float))
+    best = int(np.argmax(both[0]))
+    figure, (axes,) = style.figure(6.4, 4.2)
+    for values, name, look in zip(both, ("F1", "accuracy"), style.line_styles(), strict=False):
+        axes.plot(tau, values, label=name, **look)
+    axes.axvline(tau[best], color=style.BLACK, linestyle="--", linewidth=1.2, label="best F1")
+    if baseline is not None:
+        axes.axhline(
+            baseline, color=style.GRAY, linestyle=":", label=f'always "different": {baseline:.3f}'
+        )
+    title = f"Best F1 {both[0][best]:.3f} at {tau[best]:.3f}; accuracy there {both[1][best]:.3f}"
+    style.label(axes, title, axis, "F1, accuracy (share, 0 to 1)")
+    style.legend(axes)
+    numbers = {"threshold": tau, "f1": both[0], "accuracy": both[1]}
+    return Plot("f1-accuracy", figure, f"F1 and accuracy over thresholds. {title}.", numbers)
+
+
+def example() -> Plot:
+    """Return the figure for made-up numbers."""
+    tau = np.arange(0.30, 1.0, 0.01)
+    f1 = 0.95 - 2.2 * (tau - 0.56) ** 2
+    return draw(tau, f1, 0.985 - 1.4 * (tau - 0.55) ** 2, axis="tau", baseline=0.909)
