@@ -1,0 +1,183 @@
+"""From flags to a recognizer, and from words to photos: what most commands start with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facelign.cli.output import note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facelign.cli.options import Face
+    from facelign.imaging.read import Listing
+    from facelign.pipeline.recognizer import Photo, Recognizer
+    from facelign.pipeline.results import Enrollment
+    from facelign.pipeline.selection import FacePolicy
+    from facelign.types.decisions import SearchThreshold, Threshold
+
+Record = dict[str, Any]
+
+
+def recognizer(
+    *,
+    preset: str = "default",
+    detector: str | None = None,
+    model: str | None = None,
+    landmarks: str | None = None,
+    layout: str | None = None,
+    layout_options: Mapping[str, object] | None = None,
+    flip: bool | None = None,
+    preprocess: str = "",
+    downscale: float = 1.0,
+    padded: bool = True,
+    rotate: bool = True,
+    workers: int | None = None,
+    cached: bool = False,
+) -> Recognizer:
+    """Return the recognizer that the flags describe; its warnings go to standard error."""
+    from facelign.detect.attempts import Attempts
+    from facelign.pipeline.chain import ChainOptions
+    from facelign.pipeline.recognizer import Recognizer
+
+    cache = None
+    if cached:
+        from facelign.cli.settings import cache_path
+        from facelign.gallery.cache import VectorCache
+
+        cache = VectorCache(cache_path())
+    made = Recognizer(
+        preset,
+        detector=detector,
+        model=model,
+        landmarker=landmarks,
+        flip=flip,
+        workers=workers,
+        cache=cache,
+        options=ChainOptions(
+            layout=layout,
+            layout_options=layout_options or {},
+            preprocessing=preprocess,
+            downscale=downscale,
+            attempts=Attempts(padded=padded, turned=rotate),
+        ),
+    )
+    for text in made.chain.notes:
+        note(f"note: {text}")
+    return made
+
+
+def listing(paths: Iterable[str | Path]) -> Listing:
+    """Return the photos that the words mean; notes (such as stripped marks) go to stderr."""
+    from facelign.imaging.read import photos
+
+    found = photos(paths)
+    for text in found.notes:
+        note(f"note: {text}")
+    return found
+
+
+def policy(face: Face | None, largest: bool, default: str) -> FacePolicy:
+    """Return the policy that --face or --largest names, or the default of the command."""
+    from facelign.errors import ConfigError
+    from facelign.pipeline.selection import FacePolicy
+
+    if largest and face not in (None, FacePolicy.LARGEST):
+        raise ConfigError(f"--largest and --face {face} contradict each other.", "Use one.")
+    return FacePolicy.LARGEST if largest else FacePolicy(face or default)
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentJobs:
+    """What enroll is to do: (person, photo) in order, and what could not even be tried."""
+
+    photos: list[tuple[str, Photo]]
+    failures: list[Enrollment]
+
+
+def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
+    """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
+    from facelign.errors import ConfigError
+    from facelign.imaging.read import clean_path, people_folders
+    from facelign.pipeline.results import Enrollment
+
+    photos: list[tuple[str, Photo]] = []
+    failures: list[Enrollment] = []
+    if name is not None:
+        if not name.strip():
+            raise ConfigError("--name is empty.", "Give the person's name.")
+        found = listing(paths)
+        photos += [(name.strip(), file) for file in found.files]
+        failures += [Enrollment(f["image"], name, False, f["error"], True) for f in missing(found)]
+        return EnrollmentJobs(photos, failures)
+    for text in paths:
+        root, mark = clean_path(text)
+        if mark:
+            note(f"note: {mark}")
+        if not root.is_dir():
+            raise ConfigError(
+                f"{root} is no folder of people.",
+                "Give a folder that holds one folder a person, or say --name NAME.",
+            )
+        people = people_folders(root)
+        for person, files in people.people.items():
+            photos += [(person, str(file)) for file in files]
+        for file in people.loose:
+            reason = "it lies in no person's folder; use --name"
+            failures.append(Enrollment(str(file), "", False, reason, True))
+    return EnrollmentJobs(photos, failures)
+
+
+def one(text: str) -> str:
+    """Return the path that a word means, pasted direction marks stripped."""
+    from facelign.imaging.read import clean_path
+
+    path, mark = clean_path(text)
+    if mark:
+        note(f"note: {mark}")
+    return str(path)
+
+
+def missing(found: Listing) -> list[Record]:
+    """Return the failure records of words that mean no file."""
+    return [
+        {"image": name, "width": None, "height": None, "faces": [], "error": reason}
+        for name, reason in found.missing
+    ]
+
+
+def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold:
+    """Return the threshold that --threshold means: calibrated, a score, a name or a file."""
+    from facelign.compare import calibrations, published, thresholds
+    from facelign.errors import ConfigError
+    from facelign.types.embeddings import same_space
+
+    if text is None:
+        return recognizer.threshold(fmr)
+    if text.endswith(".json"):
+        calibration = calibrations.load(one(text))
+        same_space(recognizer.space.id, calibration.space, f"calibration '{text}'")
+        return thresholds.threshold(calibration, fmr)
+    try:
+        return thresholds.uncalibrated(float(text), "given on the command line")
+    except ValueError:
+        pass
+    try:
+        return published.threshold(text, recognizer.space)
+    except KeyError:
+        raise ConfigError(
+            f"--threshold {text} is no score, no file and no published threshold.",
+            f"Published: {', '.join(published.NAMES)}.",
+        ) from None
+
+
+def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshold | None:
+    """Return the threshold that identify is told to use, or None for the calibrated rule."""
+    from facelign.types.decisions import SearchThreshold
+
+    if text is None:
+        return None
+    limit = threshold(recognizer, text, 1e-3)
+    return SearchThreshold(limit, 0.0, 0, False, "given on the command line")

@@ -1,0 +1,46 @@
+"""Exit codes: one table from errors to codes, and the one place that reports an error."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+from facelign import errors
+
+
+class Exit(IntEnum):
+    """What the exit status of every command means."""
+
+    DONE = 0  # done, or: same person, known person
+    NO = 1  # the answer is no: different people, nobody known, no face; a refused calibration
+    USAGE = 2
+    INPUT = 3  # some input failed; wins over 1
+    MODEL = 4  # a model is missing or refused
+    GALLERY = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+#: first match wins, so the narrower classes come first
+TABLE: tuple[tuple[type[BaseException], Exit], ...] = (
+    (errors.InputError, Exit.INPUT),
+    (errors.DatasetError, Exit.INPUT),
+    (errors.ModelError, Exit.MODEL),
+    (errors.CompareError, Exit.MODEL),
+    (errors.GalleryError, Exit.GALLERY),
+    (errors.Refused, Exit.NO),
+    (errors.ConfigError, Exit.USAGE),
+    (KeyboardInterrupt, Exit.INTERRUPTED),
+)
+
+
+def code_of(error: BaseException) -> Exit:
+    """Return the exit code of an error."""
+    return next((code for kind, code in TABLE if isinstance(error, kind)), Exit.BUG)
+
+
+def say(error: errors.FacelignError) -> None:
+    """Write one sentence, and what to do, to standard error; the hint is never wrapped."""
+    sys.stderr.write(f"facelign: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  {error.hint}\n")

@@ -1,0 +1,84 @@
+"""``facelign sort``: photos into a folder per person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facelign.cli import options
+from facelign.cli.exits import Exit
+
+Target = Annotated[Path, typer.Argument(help="Folder that gets one folder a person.")]
+Link = Annotated[
+    bool, typer.Option("--link", help="Link the photos instead of copying them (symbolic links).")
+]
+
+
+def sort(
+    photos: options.Photos,
+    target: Target,
+    gallery: options.GalleryFile = None,
+    json: options.Json = False,
+    out: options.Out = None,
+    link: Link = False,
+    fpir: Annotated[float, typer.Option("--fpir", help="As in identify.")] = 0.01,
+    min_height: Annotated[float, typer.Option("--min-height", help="As in identify.")] = 30.0,
+    preset: options.PresetName = "default",
+    detector: options.Detector = None,
+    landmarks: options.LandmarksModel = None,
+    model: options.Model = None,
+    layout: options.LayoutName = None,
+    flip: options.Flip = None,
+    workers: options.Workers = None,
+) -> int:
+    """Copy (or link) photos into a folder per person; unknown and no-face have folders too.
+
+    A photo of several known people lands in the folder of each. A rerun goes on where the last
+    one stopped.
+    """
+    from facelign.cli import building, records
+    from facelign.cli.output import emit, line, note, progress
+    from facelign.cli.settings import gallery_path
+    from facelign.cli.tables import Table
+    from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
+    from facelign.pipeline.sorting import Sorter
+
+    found = building.listing(photos)
+    recognizer = building.recognizer(
+        preset=preset,
+        detector=detector,
+        landmarks=landmarks,
+        model=model,
+        layout=layout,
+        flip=flip,
+        workers=workers,
+    )
+    failed = False
+    with (
+        Table(out) as table,
+        PhotoGallery(gallery_path(gallery), recognizer, create=False) as store,
+        Sorter(target, link=link) as sorter,
+    ):
+        for record in building.missing(found):
+            failed = True
+            table.add(record)
+            emit(record) if json else note(f"{record['image']}: {record['error']}")
+        todo = [file for file in found.files if not sorter.done(file)]
+        if len(todo) < len(found.files):
+            note(f"{len(found.files) - len(todo)} photos were sorted before")
+        chosen = IdentifyOptions(fpir=fpir, min_height=min_height)
+        with progress("sorting", len(todo)) as done:
+            for result in store.identify_many(todo, chosen, done=done):
+                record = records.identify_record(result)
+                failed |= result.error is not None
+                record["folders"] = [] if result.error else sorter.place(result)
+                table.add(record)
+                if json:
+                    emit(record)
+                elif result.error:
+                    note(f"{record['image']}: {record['error']}")
+                else:
+                    line(f"{record['image']}: {', '.join(record['folders'])}")
+    return Exit.INPUT if failed else Exit.DONE

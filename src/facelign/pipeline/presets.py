@@ -1,0 +1,89 @@
+"""Presets: which models walk together. Evidence for the choices: docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from facelign.errors import UnknownModel
+from facelign.types.specs import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One embedding model of a preset.
+
+    flip: average with the mirrored chip. unit: bring vectors to length 1 (None = as the model's
+    record says). weight: share of its cosine in a fused score.
+    """
+
+    model: str
+    flip: bool = False
+    unit: bool | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named chain: detector, landmarker where the layout wants other points, embedders."""
+
+    id: str
+    title: str
+    detector: str
+    parts: tuple[Part, ...]
+    landmarker: str | None = None
+
+    @property
+    def models(self) -> tuple[tuple[Task, str], ...]:
+        """Every model that has to be on this machine."""
+        wanted = [(Task.DETECT, self.detector)]
+        if self.landmarker:
+            wanted.append((Task.LANDMARK, self.landmarker))
+        return (*wanted, *((Task.EMBED, part.model) for part in self.parts))
+
+
+_ALL = (
+    Preset(
+        id="default",
+        title="YuNet and SFace: one 10 MB download, free for every use by the text of the licenses",
+        detector="yunet",
+        parts=(Part("sface"),),
+    ),
+    Preset(
+        id="fast",
+        title="YuNet and dlib's ResNet-29 on the same five points, mirrored view averaged",
+        detector="yunet",
+        parts=(Part("dlib-resnet", flip=True, unit=True),),
+    ),
+    Preset(
+        id="accurate",
+        title="SFace and dlib's ResNet-29 fused, mirrored views averaged",
+        detector="yunet",
+        # Equal weights after scaling by the spread of non-mated cosines on the calibration people
+        # (tools/calibrate_presets.py prints them): the narrower model gets the larger share.
+        parts=(
+            Part("sface", flip=True, weight=0.45),
+            Part("dlib-resnet", flip=True, unit=True, weight=0.55),
+        ),
+    ),
+    Preset(
+        id="dlib",
+        title="dlib's own chain, bit for bit given the same box: for face_recognition galleries",
+        detector="mmod",
+        landmarker="dlib-5",
+        parts=(Part("dlib-resnet"),),
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.id: preset for preset in _ALL})
+
+
+def preset(preset_id: str) -> Preset:
+    """Return a preset; raises UnknownModel, which lists near names."""
+    if preset_id in PRESETS:
+        return PRESETS[preset_id]
+    near = get_close_matches(preset_id, PRESETS, n=1)
+    meant = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(PRESETS)}."
+    raise UnknownModel(f"There is no preset '{preset_id}'.", meant)

@@ -1,0 +1,64 @@
+"""Which face of a photo is meant: named policies, never a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from facelign.errors import NoFace, SeveralFaces
+from facelign.types.faces import Faces
+
+
+class FacePolicy(StrEnum):
+    """How one face is chosen among several.
+
+    only: there must be one; a face under half the height of the largest does not count.
+    largest: the largest box. central: the box whose center is nearest to the photo's.
+    best: the highest detector score.
+    """
+
+    ONLY = "only"
+    LARGEST = "largest"
+    CENTRAL = "central"
+    BEST = "best"
+
+
+#: under this share of the largest face's height a face is background (issue: "does not count")
+BACKGROUND_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen face: its index, how many faces there were, and the policy that chose."""
+
+    index: int
+    count: int
+    policy: FacePolicy
+
+
+def choose(faces: Faces, policy: FacePolicy, source: str) -> Choice:
+    """Return the face that ``policy`` means; raises NoFace or SeveralFaces."""
+    n = len(faces)
+    if n == 0:
+        raise NoFace(f"No face was found in {source}.", "Try another photo or another detector.")
+    heights = faces.heights
+    if policy is FacePolicy.ONLY:
+        counting = np.flatnonzero(heights >= BACKGROUND_SHARE * heights.max())
+        if len(counting) > 1:
+            raise SeveralFaces(
+                f"{len(counting)} faces were found in {source}, and one is needed.",
+                "Use --largest (or --face largest) to take the largest, or crop the photo.",
+            )
+        index = int(counting[0])
+    elif policy is FacePolicy.LARGEST:
+        sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
+        index = int(np.argmax(sides[:, 0] * sides[:, 1]))
+    elif policy is FacePolicy.CENTRAL:
+        middle = (np.asarray(faces.image_size, np.float32) - 1) / 2
+        centers = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
+        index = int(np.argmin(np.linalg.norm(centers - middle, axis=1)))
+    else:
+        index = int(np.argmax(faces.scores))
+    return Choice(index, n, policy)

@@ -1,0 +1,218 @@
+"""The walk from file to name as a user takes it, on the portrait."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from .conftest import Run
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture
+def gallery(facelign: Run, portraits: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "g.db"
+    done = facelign("enroll", portraits / "people", "--gallery", path, "--json")
+    assert done.code == 0, done.err
+    assert done.rows[-1]["summary"] == {
+        "files": 2,
+        "enrolled": 2,
+        "skipped": 0,
+        "failed": 0,
+        "people": 1,
+    }
+    return path
+
+
+def test_detect_gives_boxes_and_points_in_the_files_pixels(facelign: Run, portraits: Path) -> None:
+    rows = facelign("detect", portraits / "people" / "Eileen" / "one.png", "--json").rows
+    (face,) = rows[0]["faces"]
+    x1, y1, x2, y2 = face["box"]
+    assert (rows[0]["width"], rows[0]["height"]) == (512, 512)
+    assert 160 < x1 < 200 < x2 < 300
+    assert 40 < y1 < 90 < y2 < 200
+    assert np.array(face["landmarks"]).shape == (5, 2)
+
+
+def test_a_sideways_photo_is_found_by_turning_and_said_so(facelign: Run, portraits: Path) -> None:
+    photo = portraits / "probes" / "sideways.jpg"
+    rows = facelign("detect", photo, "--json").rows
+    (face,) = rows[0]["faces"]
+    right_eye, left_eye = face["landmarks"][0], face["landmarks"][1]
+    # the photo was turned anticlockwise: the subject's left eye lies above the right one
+    assert left_eye[1] < right_eye[1] - 20
+    assert rows[0]["attempts"]
+    plain = facelign("detect", photo, "--json", "--no-rotate", "--no-padded")
+    assert plain.code == 0
+    assert plain.rows[0]["faces"] == []
+
+
+def test_changed_copies_are_named_and_the_cat_is_not(
+    facelign: Run, portraits: Path, gallery: Path
+) -> None:
+    rows = facelign("identify", portraits / "probes", "--gallery", gallery, "--json").rows
+    names = {Path(r["image"]).name: [f["person"] for f in r["faces"]] for r in rows}
+    for probe in ("mirrored.jpg", "dark.jpg", "tilted.jpg", "sideways.jpg"):
+        assert names[probe] == ["Eileen"], probe
+    assert "Eileen" not in names["cat.jpg"]
+    known = [f for r in rows for f in r["faces"] if f["person"]]
+    assert all(f["candidates"][0]["score"] == f["score"] for f in known)
+    assert all(
+        {"fpir", "templates", "score", "source"} <= r["search"].keys()
+        for r in rows
+        if "search" in r
+    )
+
+
+def test_exit_codes_say_known_unknown_and_failed(
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    probes = portraits / "probes"
+    assert facelign("identify", probes / "dark.jpg", "--gallery", gallery).code == 0
+    assert facelign("identify", probes / "cat.jpg", "--gallery", gallery).code == 1
+    both = facelign("identify", probes / "dark.jpg", bad, "--gallery", gallery)
+    assert both.code == 3
+    assert "bad.jpg" in both.err
+    assert facelign("identify", "--no-such-flag").code == 2
+    assert facelign("identify", bad, "--gallery", tmp_path / "none.db").code == 5
+
+
+def test_verify_answers_with_its_evidence(facelign: Run, portraits: Path) -> None:
+    people, probes = portraits / "people" / "Eileen", portraits / "probes"
+    done = facelign("verify", people / "one.png", probes / "dark.jpg", "--json")
+    assert done.code == 0
+    record = done.rows[-1]
+    assert record["same"] is True
+    assert record["threshold"]["fmr"] == pytest.approx(1e-3)
+    assert record["threshold"]["non_mated"] > 100_000
+    assert record["distance"] == pytest.approx(1 - record["score"], abs=1e-5)
+    identical = facelign("verify", people / "one.png", people / "one.png", "--json").rows[-1]
+    assert identical["distance"] == 0
+    nobody = facelign("verify", people / "one.png", probes / "cat.jpg")
+    assert nobody.code in (1, 3)
+
+
+def test_enrolling_twice_skips_and_says_so(facelign: Run, portraits: Path, gallery: Path) -> None:
+    done = facelign("enroll", portraits / "people", "--gallery", gallery, "--json")
+    assert done.code == 0
+    assert [r["reason"] for r in done.rows[:-1]] == ["already enrolled"] * 2
+    assert done.rows[-1]["summary"]["skipped"] == 2
+
+
+def test_a_face_that_looks_like_another_person_is_held_back(
+    facelign: Run, portraits: Path, gallery: Path
+) -> None:
+    photo = portraits / "probes" / "mirrored.jpg"
+    held = facelign("enroll", photo, "--name", "Someone Else", "--gallery", gallery, "--json")
+    assert held.code == 0
+    assert held.rows[0]["enrolled"] is False
+    assert held.rows[0]["reason"] == "looks like Eileen"
+    forced = facelign(
+        "enroll", photo, "--name", "Someone Else", "--gallery", gallery, "--json", "--force"
+    )
+    assert forced.rows[0]["enrolled"] is True
+
+
+def test_removal_leaves_no_bytes(facelign: Run, portraits: Path, gallery: Path) -> None:
+    archive = gallery.parent / "export.npz"
+    assert facelign("people", "export", archive, "--gallery", gallery).code == 0
+    with np.load(archive, allow_pickle=False) as saved:
+        vectors = next(
+            saved[n] for n in saved.files if saved[n].ndim == 2 and saved[n].shape[1] >= 64
+        )
+    before = b"".join(p.read_bytes() for p in sorted(gallery.parent.glob("g.db*")))
+    assert vectors[0].tobytes()[:32] in before  # the search would find them
+    receipt = facelign("people", "remove", "Eileen", "--yes", "--gallery", gallery, "--json")
+    assert receipt.rows[-1]["receipt"]["verified"] is True
+    after = b"\0".join(p.read_bytes() for p in sorted(gallery.parent.glob("g.db*")))
+    for row in vectors:
+        data = row.tobytes()
+        assert not any(data[i : i + 32] in after for i in range(0, len(data) - 31, 4))
+
+
+def test_tables_and_failures_are_written(
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "broken.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n")
+    table = tmp_path / "names.csv"
+    probe = portraits / "probes" / "dark.jpg"
+    facelign("identify", probe, bad, "--gallery", gallery, "--out", table)
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["person"] == "Eileen"
+    with (tmp_path / "failures.csv").open(encoding="utf-8") as file:
+        failures = list(csv.DictReader(file))
+    assert [Path(f["image"]).name for f in failures] == ["broken.png"]
+    assert failures[0]["reason"]
+
+
+def test_drawn_pictures_show_something(
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
+) -> None:
+    photo = portraits / "probes" / "dark.jpg"
+    out = tmp_path / "drawn.png"
+    facelign("identify", photo, "--gallery", gallery, "--draw", out)
+    drawn, plain = np.asarray(Pillow.open(out)), np.asarray(Pillow.open(photo))
+    assert drawn.shape == plain.shape
+    assert (np.abs(drawn.astype(int) - plain) > 60).any(axis=2).sum() > 300
+
+
+def test_sorting_goes_on_where_it_stopped(
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "sorted"
+    first = facelign("sort", portraits / "probes", out, "--gallery", gallery, "--json")
+    assert first.code == 0
+    assert {p.name for p in (out / "Eileen").iterdir()} >= {"dark.jpg", "mirrored.jpg"}
+    assert not (out / "Eileen" / "cat.jpg").exists()
+    again = facelign("sort", portraits / "probes", out, "--gallery", gallery, "--json")
+    assert again.rows == []
+    assert "sorted before" in again.err
+
+
+def test_aligning_a_tree_mirrors_it_and_skips_what_is_done(
+    facelign: Run, portraits: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "aligned"
+    words = ("align", portraits / "people", out, "--layout", "crop", "--size", 160, "--margin", 32)
+    assert facelign(*words).code == 0
+    made = sorted(p.relative_to(out) for p in out.rglob("*.png"))
+    assert made == [Path("Eileen/one.png"), Path("Eileen/two.png")]
+    assert Pillow.open(out / made[0]).size == (160, 160)
+    again = facelign(*words)
+    assert "2 photos were aligned before" in again.err
+
+
+def test_a_demo_needs_no_photo_of_ones_own(facelign: Run, tmp_path: Path) -> None:
+    done = facelign("demo", "--out", tmp_path / "demo")
+    assert done.code == 0, done.err
+    page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/") >= 10
+    assert "Eileen" in page
+    assert "facelign identify" in page
+
+
+def test_debug_shows_the_traceback_and_nothing_else_does(facelign: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "none.db"
+    plain = facelign("identify", tmp_path, "--gallery", missing)
+    assert "facelign" in plain.err
+    record = json.dumps(plain.err)
+    assert 'File \\"' not in record
+
+
+def test_results_do_not_depend_on_workers(facelign: Run, portraits: Path) -> None:
+    one = facelign("embed", portraits / "probes", "--json", "--workers", 1).rows
+    four = facelign("embed", portraits / "probes", "--json", "--workers", 4).rows
+    assert [r["image"] for r in one] == [r["image"] for r in four]
+    for left, right in zip(one, four, strict=True):
+        for a, b in zip(left["faces"], right["faces"], strict=True):
+            np.testing.assert_allclose(a["embedding"], b["embedding"], atol=1e-5)
