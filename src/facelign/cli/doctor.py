@@ -115,8 +115,8 @@ def _features_of_numpy() -> set[str]:
     """Return what NumPy found out, where the system has no /proc (macOS, Windows)."""
     import numpy as np
 
-    config = np.show_config(mode="dicts")
-    extensions = (config or {}).get("SIMD Extensions", {})
+    config: Any = np.show_config(mode="dicts")
+    extensions = config.get("SIMD Extensions", {})
     return {str(name).lower() for name in extensions.get("found", [])}
 
 

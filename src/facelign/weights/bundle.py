@@ -169,6 +169,7 @@ def _kept(
 ) -> list[Packed]:
     """Put the file where each of its owners looks for it; usually there is one."""
     taken: list[Packed] = []
+    places: set[Path] = set()
     refusals: list[FacelignError] = []
     for spec, file, source in owners:
         try:
@@ -179,7 +180,10 @@ def _kept(
         if source.kind is SourceKind.FILE:
             continue
         place = store.raw_path(source, file.name)
-        if not any(p.sha256 == source.sha256 and p.name == file.name for p in taken):
+        if any(entry.model == spec.id and entry.name == file.name for entry in taken):
+            continue  # two sources of one file give the same bytes
+        if place not in places:
+            places.add(place)
             copy = store.scratch(file.name)
             try:
                 with scratch.open("rb") as opened, copy.open("xb") as out:
@@ -187,7 +191,7 @@ def _kept(
                 store.keep(source, file.name, copy)
             finally:
                 copy.unlink(missing_ok=True)
-        taken.append(Packed(spec.id, place.name[13:], source.size, source.sha256))
+        taken.append(Packed(spec.id, file.name, source.size, source.sha256))
     if refusals and not taken:
         raise refusals[0]
     return taken

@@ -14,7 +14,6 @@ import httpx
 
 from facelign._version import __version__
 from facelign.errors import DownloadFailed
-from facelign.weights.files import BLOCK
 from facelign.weights.progress import Meter, Progress, Told, silent
 
 #: answers after which trying again makes sense (RFC 9110, RFC 6585)
@@ -142,7 +141,7 @@ def _receive(answer: httpx.Response, wanted: Wanted, part: Path, have: int, told
             raise _Again("the server sends another part than asked for")
     meter = Meter(wanted.name, wanted.size, told, start=have)
     with part.open("ab" if have else "wb") as out:
-        for block in answer.iter_bytes(BLOCK):
+        for block in answer.iter_raw():  # as it comes: larger blocks would be lost with the line
             have += len(block)
             if have > wanted.size:
                 break
