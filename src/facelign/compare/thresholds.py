@@ -26,20 +26,16 @@ def evidence_ends(calibration: Calibration) -> float:
 
 
 def score_at_fmr(calibration: Calibration, fmr: float) -> float:
-    """Return the score at which the calibration's FMR is ``fmr``, never a looser one.
+    """Return the lowest stored score whose FMR is ``fmr`` or less: never looser than asked.
 
-    Between two stored scores it is interpolated on the logarithm of the FMR; the step function
-    itself is never exceeded. Below one error it is just above the largest non-mated score.
+    Below one error it is the last one, which lies just above the largest non-mated score. Records
+    keep the tail score by score, so that in it nothing is lost by not interpolating.
     """
     if not 0 < fmr <= 1:
         raise BadArray(f"FMR: wanted a share above 0 and up to 1, got {fmr}.")
-    scores, rates = calibration.scores, calibration.fmr
-    # first stored score that holds the rate; the last one always does (rate 0)
-    at = int(np.searchsorted(-rates, -fmr, side="left"))
-    if at == 0 or rates[at] == 0:
-        return float(scores[at])
-    share = math.log(rates[at - 1] / fmr) / math.log(rates[at - 1] / rates[at])
-    return float(scores[at - 1] + share * (scores[at] - scores[at - 1]))
+    # the last one always holds the rate: its own is 0
+    at = int(np.searchsorted(-calibration.fmr, -fmr * (1 + 1e-12), side="left"))
+    return float(calibration.scores[at])
 
 
 def fmr_at_score(calibration: Calibration, score: float) -> float:

@@ -1,0 +1,414 @@
+"""Calibrations from vectors of named people; fitting of scores to probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from facelign.compare import curves
+from facelign.compare.curves import ScoreSet
+from facelign.compare.scores import score_matrix
+from facelign.compare.thresholds import RULE_OF_THREE, VERIFY_FMR
+from facelign.errors import BadArray, Refused
+from facelign.evaluate.resampling import DRAWS, SEED, non_mated_rates, people_weights
+from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
+from facelign.types.calibrations import Calibration, OperatingPoint
+from facelign.types.embeddings import Embeddings, Space
+
+#: rates that get an operating point where the data reaches down to them
+RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+#: the largest non-mated scores that a record keeps one by one: at least those above FMR 1.5e-3
+_TAIL = (1000, 5000)
+#: below the tail every kept rate is this much smaller than the one before it
+_STEP = 1.02
+#: digits kept of a score; float32 vectors of unit length bring no more
+_DIGITS = 6
+#: cells that scores are counted in before they are fitted
+_CELLS = 20_000
+#: rows of the score matrix made at once
+_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """Vectors of named people in one space.
+
+    vectors: (n, d). people: n names. heights: (n,) face heights in px, or None. photos: digests or
+    names of the photos, for the digest of the set.
+    """
+
+    space: Space
+    vectors: FloatArray
+    people: tuple[str, ...]
+    heights: FloatArray | None = None
+    photos: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.vectors)
+        heights_fit = self.heights is None or len(self.heights) == n
+        if len(self.people) != n or not heights_fit or len(self.photos) not in (0, n):
+            raise BadArray(f"named vectors: wanted {n} people, heights and photos.")
+
+    @classmethod
+    def of(cls, embeddings: Embeddings, people: Sequence[str], **more: Any) -> Named:
+        """Return the vectors of ``embeddings`` with their names."""
+        return cls(embeddings.space, embeddings.vectors, tuple(people), **more)
+
+    @property
+    def codes(self) -> IntArray:
+        """(n,) int64: numbers of the people, in the order of their sorted names."""
+        return np.unique(np.array(self.people, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over people and photos, whatever their order: names the set."""
+        photos = self.photos or ("",) * len(self.people)
+        lines = sorted(
+            f"{person}\t{photo}" for person, photo in zip(self.people, photos, strict=True)
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def without(self, people: Sequence[str]) -> Named:
+        """Return the vectors of everybody else."""
+        out = set(people)
+        return self.where(np.array([person not in out for person in self.people]))
+
+    def where(self, mask: BoolArray) -> Named:
+        """Return the vectors of ``mask`` (n,) bool."""
+        rows = np.flatnonzero(mask)
+        return replace(
+            self,
+            vectors=self.vectors[rows],
+            people=tuple(self.people[i] for i in rows),
+            heights=None if self.heights is None else self.heights[rows],
+            photos=tuple(self.photos[i] for i in rows) if self.photos else (),
+        )
+
+
+def blocks(named: Named) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+    """Yield (i, j, float32 scores) of every pair i < j once, some hundred rows at a time."""
+    n = len(named.vectors)
+    for start in range(0, n, _ROWS):
+        end = min(start + _ROWS, n)
+        scores = score_matrix(named.vectors[start:end], named.vectors[start:], named.space.metric)
+        i, j = np.triu_indices(end - start, 1, n - start)
+        yield i + start, j + start, scores[i, j].astype(np.float32)
+
+
+def all_scores(named: Named) -> ScoreSet:
+    """Return the scores of all pairs of photos; raises Refused without both kinds of pairs."""
+    codes = named.codes
+    counts = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
+    mated_count = int((counts * (counts - 1) // 2).sum())
+    non_mated_count = len(codes) * (len(codes) - 1) // 2 - mated_count
+    if not mated_count or not non_mated_count:
+        raise Refused(
+            f"{len(codes)} photos of {len(counts)} people give {mated_count} mated and "
+            f"{non_mated_count} non-mated comparisons.",
+            "Give at least two people, one of them with two photos.",
+        )
+    mated, non_mated = np.empty(mated_count, np.float32), np.empty(non_mated_count, np.float32)
+    at = [0, 0]
+    for i, j, scores in blocks(named):
+        same = codes[i] == codes[j]
+        for kind, (target, picked) in enumerate(
+            ((mated, scores[same]), (non_mated, scores[~same]))
+        ):
+            target[at[kind] : at[kind] + len(picked)] = picked
+            at[kind] += len(picked)
+    mated.sort()
+    non_mated.sort()
+    return ScoreSet(mated, non_mated)
+
+
+def calibrate(
+    named: Named,
+    *,
+    record_id: str,
+    chain: Mapping[str, str],
+    set_name: str,
+    date: str,
+    target: float = VERIFY_FMR,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    notes: Mapping[str, Any] | None = None,
+) -> Calibration:
+    """Return the calibration of all pairs of ``named`` people.
+
+    Operating points from FMR 1e-1 down to where three over the number of non-mated comparisons
+    ends, with intervals by resampling people; the tail score by score; log-likelihood ratios by
+    pool adjacent violators. Two calls with the same data give the same record. ``support`` says
+    whether the data carries a target at all.
+    """
+    scores = all_scores(named)
+    reach = RULE_OF_THREE / len(scores.non_mated)
+    rates = sorted({r for r in (*RATES, target) if r >= reach * (1 - 1e-9)}, reverse=True)
+    thresholds = [_up(curves.threshold_at_fmr(scores, rate)) for rate in rates]
+    weights = people_weights(int(named.codes.max()) + 1, draws=draws, seed=seed)
+    points = tuple(
+        _point(scores, rate, threshold, spread)
+        for rate, threshold, spread in zip(
+            rates, thresholds, _spreads(named, thresholds, weights), strict=True
+        )
+    )
+    kept = _kept_scores(scores, thresholds)
+    ratio_scores, ratios = pav_ratios(scores)
+    more: dict[str, Any] = {"seed": seed, "draws": draws, **(notes or {})}
+    if named.heights is not None:
+        more["heights"] = {
+            "smallest": round(float(np.min(named.heights)), 1),
+            "median": round(float(np.median(named.heights)), 1),
+        }
+    return Calibration(
+        id=record_id,
+        space=named.space.id,
+        metric=str(named.space.metric),
+        chain=dict(chain),
+        set=set_name,
+        digest=named.digest,
+        date=date,
+        subjects=len(set(named.people)),
+        photos=len(named.people),
+        mated=len(scores.mated),
+        non_mated=len(scores.non_mated),
+        points=points,
+        scores=kept,
+        fmr=curves.fmr(scores, kept),
+        llr_scores=ratio_scores,
+        llr=ratios,
+        non_mated_std=round(float(np.std(scores.non_mated, dtype=np.float64)), 8),
+        notes=more,
+        target=target,
+    )
+
+
+def support(calibration: Calibration) -> None:
+    """Raise Refused, with what is missing, where the data does not carry the target.
+
+    Three over the non-mated comparisons must not exceed it, nor may the upper bound of its
+    interval exceed ten times the target.
+    """
+    needed = math.ceil(RULE_OF_THREE / calibration.target)
+    per_person = calibration.photos / calibration.subjects
+    if calibration.non_mated < needed:
+        people = math.ceil((1 + math.sqrt(1 + 8 * needed / per_person**2)) / 2)
+        raise Refused(
+            f"An FMR of {calibration.target:g} needs {needed:,} non-mated comparisons, and there "
+            f"are {calibration.non_mated:,} (3 over their number must not exceed it).",
+            f"Add photos of about {max(people - calibration.subjects, 1)} more people.",
+        )
+    point = next(p for p in calibration.points if math.isclose(p.fmr, calibration.target))
+    if point.interval[1] > 10 * calibration.target:
+        # the width over people shrinks with the root of their number
+        excess = point.interval[1] / (10 * calibration.target)
+        missing = math.ceil(calibration.subjects * (excess**2 - 1))
+        raise Refused(
+            f"The FMR at this threshold may be {point.interval[1]:.2g} (95 % interval over "
+            f"{calibration.subjects} people), over ten times the target of {calibration.target:g}.",
+            f"Add photos of about {max(missing, 1)} more people.",
+        )
+
+
+def plan(target: float, photos_per_person: float = 1.0) -> dict[str, int]:
+    """Return how many comparisons, people and photos an FMR claim needs.
+
+    "least": by the rule of 3, no error allowed for; "sound": 30 errors, for +-30 % at 90 %
+    confidence if comparisons were independent (STANDARDS 4.1).
+    """
+    if not 0 < target <= 1 or photos_per_person < 1:
+        raise BadArray("plan: wanted an FMR in (0, 1] and at least one photo a person.")
+    figures: dict[str, int] = {}
+    for name, errors in (("least", 3), ("sound", 30)):
+        pairs = math.ceil(errors / target - 1e-9)
+        people = math.ceil((1 + math.sqrt(1 + 8 * pairs / photos_per_person**2)) / 2)
+        figures |= {
+            f"{name}_comparisons": pairs,
+            f"{name}_people": people,
+            f"{name}_photos": math.ceil(people * photos_per_person),
+        }
+    return figures
+
+
+def pav_ratios(scores: ScoreSet) -> tuple[Float64Array, Float64Array]:
+    """Return (k,) rising scores and (k,) rising log-likelihood ratios, natural logarithm.
+
+    By isotonic regression (pool adjacent violators) of the truth on the score. One imaginary mated
+    comparison below all others and one non-mated above keep the ratios finite: none says more than
+    the counts can support.
+    """
+    low = float(min(scores.mated[0], scores.non_mated[0]))
+    high = float(max(scores.mated[-1], scores.non_mated[-1]))
+    edges = np.linspace(low, high if high > low else low + 1, _CELLS + 1)
+    mated = np.histogram(scores.mated, edges)[0].astype(np.float64)
+    non_mated = np.histogram(scores.non_mated, edges)[0].astype(np.float64)
+    mated[0] += 1
+    non_mated[-1] += 1
+    held = (mated + non_mated) > 0
+    total = (mated + non_mated)[held]
+    fitted = IsotonicRegression(out_of_bounds="clip").fit_transform(
+        np.arange(len(total)), mated[held] / total, sample_weight=total
+    )
+    prior = math.log(mated.sum() / non_mated.sum())
+    with np.errstate(divide="ignore"):
+        ratios = np.log(fitted) - np.log1p(-fitted) - prior
+    # a block is flat: its two ends describe it
+    starts = np.flatnonzero(np.diff(ratios, prepend=-np.inf) > 1e-9)
+    ends = np.append(starts[1:], len(ratios)) - 1
+    lower, upper = edges[:-1][held], edges[1:][held]
+    at = np.stack([lower[starts], upper[ends]], axis=1).ravel()
+    values = np.repeat(ratios[starts], 2)
+    return np.round(at, 7), np.maximum.accumulate(np.round(values, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Platt:
+    """Probability of one person: ``1 / (1 + exp(-(slope * score + offset)))`` at a stated prior."""
+
+    slope: float
+    offset: float
+    prior: float
+
+    def probability(self, scores: npt.ArrayLike) -> Float64Array:
+        """Return probabilities (n,) in [0, 1]."""
+        odds = self.slope * np.asarray(scores, np.float64) + self.offset
+        return 0.5 * (1 + np.tanh(odds / 2))
+
+    def log_likelihood_ratio(self, scores: npt.ArrayLike) -> Float64Array:
+        """Return (n,) ratios: the odds without the prior that the fit has seen."""
+        odds = self.slope * np.asarray(scores, np.float64) + self.offset
+        ratios: Float64Array = odds - math.log(self.prior / (1 - self.prior))
+        return ratios
+
+
+def platt(scores: ScoreSet) -> Platt:
+    """Return the logistic fit of truth on score."""
+    values = np.concatenate([scores.mated, scores.non_mated]).astype(np.float64)
+    truth = np.repeat([1, 0], [len(scores.mated), len(scores.non_mated)])
+    # scaled for the solver's sake; a very weak penalty stands for none
+    center, spread = float(values.mean()), float(values.std()) or 1.0
+    fit = LogisticRegression(C=1e6, max_iter=1000).fit(((values - center) / spread)[:, None], truth)
+    slope = float(fit.coef_[0, 0]) / spread
+    offset = float(fit.intercept_[0]) - slope * center
+    return Platt(slope, offset, len(scores.mated) / len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Bins of a reliability plot. Each: mean probability said, share that was true, and count."""
+
+    said: tuple[float, ...]
+    true: tuple[float, ...]
+    counts: tuple[int, ...]
+    kind: str
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: mean gap between said and true, weighted by count."""
+        gaps = np.abs(np.subtract(self.said, self.true))
+        return float(np.average(gaps, weights=self.counts))
+
+
+def reliability(
+    probabilities: npt.ArrayLike, truth: npt.ArrayLike, *, bins: int = 15, equal_mass: bool = False
+) -> Reliability:
+    """Return the reliability of probabilities (n,) against truth (n,), in bins of equal width.
+
+    equal_mass: bins with equally many comparisons instead. Number and kind of bins belong to the
+    figure: it depends on both.
+    """
+    said, true = np.asarray(probabilities, np.float64), np.asarray(truth, bool)
+    if said.shape != true.shape or said.ndim != 1 or not len(said):
+        raise BadArray("reliability: wanted one truth for each probability.")
+    if equal_mass:
+        place = np.empty(len(said), np.int64)
+        for number, part in enumerate(np.array_split(np.argsort(said, kind="stable"), bins)):
+            place[part] = number
+    else:
+        place = np.minimum((said * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    held = np.flatnonzero(counts)
+    means = [np.bincount(place, v, minlength=bins)[held] / counts[held] for v in (said, true)]
+    return Reliability(
+        tuple(means[0].tolist()),
+        tuple(means[1].tolist()),
+        tuple(counts[held].tolist()),
+        f"{bins} bins of equal {'mass' if equal_mass else 'width'}",
+    )
+
+
+def brier(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """Return the mean squared difference between probability and truth, smaller is better."""
+    gaps = np.asarray(probabilities, np.float64) - np.asarray(truth, np.float64)
+    return float(np.mean(gaps**2))
+
+
+def cllr(mated: npt.ArrayLike, non_mated: npt.ArrayLike) -> float:
+    """Return the cost of log-likelihood ratios in bits: 0 perfect, 1 says nothing, more misleads.
+
+    mated, non_mated: natural log-likelihood ratios of known comparisons.
+    """
+    missed = float(np.mean(np.logaddexp(0, -np.asarray(mated, np.float64))))
+    misled = float(np.mean(np.logaddexp(0, np.asarray(non_mated, np.float64))))
+    return (missed + misled) / (2 * math.log(2))
+
+
+def _up(score: float) -> float:
+    """Return the score rounded to the kept digits, upwards: a threshold gets no looser."""
+    return math.ceil(score * 10**_DIGITS - 1e-9) / 10**_DIGITS
+
+
+def _kept_scores(scores: ScoreSet, thresholds: Sequence[float]) -> Float64Array:
+    """Return the scores that a record keeps: its thresholds, a grid, the tail, and one above."""
+    count = len(scores.non_mated)
+    tail = min(max(_TAIL[0], math.ceil(1.5e-3 * count)), _TAIL[1], count)
+    steps = math.ceil(math.log(max(count / tail, 1)) / math.log(_STEP)) + 1
+    ranks = np.unique(np.geomspace(tail, count, steps).astype(np.int64))
+    picked = np.concatenate([scores.non_mated[-tail:], scores.non_mated[count - ranks]])
+    down = np.floor(picked.astype(np.float64) * 10**_DIGITS) / 10**_DIGITS
+    last = _up(curves.just_above(float(scores.non_mated[-1])))
+    if last <= scores.non_mated[-1]:
+        last += 10.0**-_DIGITS
+    every = np.round(np.concatenate([down, thresholds, [last]]), _DIGITS)
+    return np.unique(every[every <= last])
+
+
+def _point(
+    scores: ScoreSet, rate: float, threshold: float, spread: tuple[float, float]
+) -> OperatingPoint:
+    errors = int(curves.matches(scores.non_mated, threshold))
+    tar = 1 - float(curves.fnmr(scores, threshold))
+    own = errors / len(scores.non_mated)
+    return OperatingPoint(rate, threshold, (min(spread[0], own), max(spread[1], own)), tar, errors)
+
+
+def _spreads(
+    named: Named, thresholds: Sequence[float], weights: Float64Array
+) -> list[tuple[float, float]]:
+    """Return the 95 % interval of the FMR at each threshold, over draws of people."""
+    codes = named.codes
+    people = weights.shape[1]
+    photos = np.bincount(codes, minlength=people)
+    found: list[list[tuple[IntArray, IntArray]]] = [[] for _ in thresholds]
+    for i, j, scores in blocks(named):
+        apart = codes[i] != codes[j]
+        p, q, left = codes[i][apart], codes[j][apart], scores[apart].astype(np.float64)
+        for pairs, threshold in zip(found, thresholds, strict=True):
+            wrong = left >= threshold
+            pairs.append((p[wrong], q[wrong]))
+    spreads = []
+    for pairs in found:
+        p = np.concatenate([pair[0] for pair in pairs])
+        q = np.concatenate([pair[1] for pair in pairs])
+        errors = sparse.coo_matrix((np.ones(len(p)), (p, q)), shape=(people, people)).tocsr()
+        low, high = np.percentile(non_mated_rates(errors, photos, weights), [2.5, 97.5])
+        spreads.append((float(low), float(high)))
+    return spreads
