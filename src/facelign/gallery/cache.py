@@ -1,0 +1,407 @@
+"""Vectors of photos that were looked at before, in one SQLite file that may be deleted any time.
+
+A key is (digest of the photo's bytes, chain): the chain's id names everything that moves a vector
+(detector and options, landmarks, layout, preprocessing, flip, model, chain version). An entry
+holds every face of the photo; which of them matters is decided by whoever asks.
+
+A cache must never fail the work it speeds up: a damaged file is set aside and begun anew, a full
+disk or a busy file means that nothing is kept. ``purge`` and ``clear`` do fail loudly, because
+removing a person relies on them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from facelign.errors import GalleryBusy, GalleryCorrupt
+from facelign.gallery.stores import connection as sql
+from facelign.types.arrays import IntArray
+from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.faces import Faces
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import SCHEMES
+
+#: "FLVC", in the header of every vector cache
+APPLICATION_ID = 0x464C5643
+#: raised when the layout of the file changes; an older cache is begun anew
+_LAYOUT = 1
+#: a gigabyte: about 300,000 photos with two faces of 128 numbers
+DEFAULT_LIMIT = 1 << 30
+#: the time of the last use is written at most once a day for an entry, to keep reads cheap
+_DAY_S = 86_400
+#: what is kept of a full cache, so that not every new entry pushes out an old one
+_KEPT_SHARE = 0.9
+_LOG = logging.getLogger(__name__)
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedPhoto:
+    """Everything that the walk found in one photo.
+
+    faces: every face, boxes and points in the plane of the upright file. embedded: (m,) indices of
+    the faces that have vectors; embeddings: by space id, m vectors each. dropped: (face, reason)
+    of the others. attempts: what was tried beyond the plain look. extra: more about the photo
+    (quality numbers, orientation), as JSON can hold it.
+    """
+
+    faces: Faces
+    embedded: IntArray
+    embeddings: Mapping[str, Embeddings]
+    dropped: tuple[tuple[int, str], ...] = ()
+    attempts: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """The size of a cache. bytes: of vectors, boxes and points; limit_bytes: what is kept."""
+
+    path: Path
+    photos: int
+    entries: int
+    bytes: int
+    limit_bytes: int
+
+
+class VectorCache:
+    """A cache of vectors; threads and processes may share the file.
+
+    path: of the file, made when something is first put. limit_bytes: the entries that were not
+    used for longest go when the entries together grow beyond it.
+    """
+
+    def __init__(self, path: str | Path, *, limit_bytes: int = DEFAULT_LIMIT) -> None:
+        self.path = Path(path)
+        self.limit_bytes = limit_bytes
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._failed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    # -- photos ----------------------------------------------------------------------------------
+
+    def get(self, digest: str, chain: str) -> CachedPhoto | None:
+        """Return what is known about a photo, or None."""
+        return self.get_many([digest], chain).get(digest)
+
+    def get_many(self, digests: Iterable[str], chain: str) -> dict[str, CachedPhoto]:
+        """Return what is known about photos, by digest; unknown ones are left out."""
+        found: dict[str, CachedPhoto] = {}
+        used: list[int] = []
+        today = int(time.time()) // _DAY_S
+        with self._lock:
+            try:
+                db = self._open(make=False)
+                for digest in digests if db is not None else ():
+                    row = self._row(db, digest, chain)
+                    if row is None:
+                        continue
+                    found[digest] = _unpacked(row[1], row[2])
+                    if row[3] != today:
+                        used.append(row[0])
+                if used and db is not None:
+                    rows = [(today, number) for number in used]
+                    db.executemany("UPDATE entries SET used = ? WHERE id = ?", rows)
+            except sqlite3.Error as error:
+                self._give_up(error)
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                _LOG.warning("An entry of the vector cache is damaged and is not used: %s", error)
+        return found
+
+    def put(self, digest: str, chain: str, photo: CachedPhoto) -> None:
+        """Keep what was found in a photo; an entry under the same key is replaced."""
+        self.put_many([(digest, photo)], chain)
+
+    def put_many(self, photos: Iterable[tuple[str, CachedPhoto]], chain: str) -> None:
+        """Keep what was found in several photos, in one transaction."""
+        today = int(time.time()) // _DAY_S
+        packed = [(digest, *_packed(photo)) for digest, photo in photos if digest]
+        with self._lock:
+            try:
+                db = self._open(make=True)
+                if db is None or not packed:
+                    return
+                sql.begin(db, 1.0)
+                try:
+                    for digest, meta, data in packed:
+                        self._insert(db, digest, chain, meta, data, today)
+                    self._evict(db)
+                    db.execute("COMMIT")
+                except BaseException:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                self._give_up(error)
+
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    def purge(self, digests: Iterable[str]) -> int:
+        """Delete and overwrite every entry of the photos, of all chains; returns how many.
+
+        Raises GalleryBusy when another program keeps the file from being rewritten.
+        """
+        wanted: list[tuple[str, ...]] = [(digest,) for digest in digests]
+        return self._erase("DELETE FROM entries WHERE digest = ?", wanted)
+
+    def clear(self) -> int:
+        """Delete and overwrite every entry; returns how many there were."""
+        return self._erase("DELETE FROM entries", [()])
+
+    def info(self) -> CacheInfo:
+        """Return how much is in the cache."""
+        counts = (0, 0, 0)
+        with self._lock:
+            try:
+                db = self._open(make=False)
+                if db is not None:
+                    query = "SELECT count(DISTINCT digest), count(*), total(size) FROM entries"
+                    counts = db.execute(query).fetchone()
+            except sqlite3.Error as error:
+                self._give_up(error)
+        photos, entries, size = (int(v) for v in counts)
+        return CacheInfo(self.path, photos, entries, size, self.limit_bytes)
+
+    def files(self) -> list[Path]:
+        """Return the files in which vectors may lie: the cache, its log, damaged ones set aside."""
+        if not self.path.parent.is_dir():
+            return []
+        folder = self.path.resolve().parent
+        return sorted(
+            f for f in folder.iterdir() if f.is_file() and f.name.startswith(self.path.name)
+        )
+
+    def _erase(self, query: str, rows: list[tuple[str, ...]]) -> int:
+        with self._lock, sql.translated(self.path):
+            for file in self.files():
+                if ".damaged-" in file.name:
+                    file.unlink(missing_ok=True)
+            self._failed = False
+            db = self._open(make=False)
+            if db is None or not rows:
+                return 0
+            before = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+            sql.begin(db, sql.WAIT_S)
+            db.executemany(query, rows)
+            db.execute("COMMIT")
+            gone = int(before - db.execute("SELECT count(*) FROM entries").fetchone()[0])
+            # Also when nothing was deleted: an entry that was replaced may lie in the log.
+            if not sql.rebuild(db, sql.WAIT_S):
+                raise GalleryBusy(
+                    f"{self.path.name} could not be rewritten: another program keeps reading it.",
+                    "End it, then run: facelign cache clear",
+                )
+        return gone
+
+    def _insert(
+        self, db: sqlite3.Connection, digest: str, chain: str, meta: str, data: bytes, today: int
+    ) -> None:
+        db.execute("DELETE FROM entries WHERE digest = ? AND chain = ?", (digest, chain))
+        cursor = db.execute(
+            "INSERT INTO entries (digest, chain, meta, size, used) VALUES (?, ?, ?, ?, ?)",
+            (digest, chain, meta, len(meta) + len(data), today),
+        )
+        db.execute("INSERT INTO blobs VALUES (?, ?)", (cursor.lastrowid, data))
+
+    def _row(
+        self, db: sqlite3.Connection | None, digest: str, chain: str
+    ) -> tuple[int, str, bytes, int] | None:
+        if db is None:
+            return None
+        query = (
+            "SELECT e.id, e.meta, b.data, e.used FROM entries e JOIN blobs b ON b.entry = e.id"
+            " WHERE e.digest = ? AND e.chain = ?"
+        )
+        row: tuple[int, str, bytes, int] | None = db.execute(query, (digest, chain)).fetchone()
+        return row
+
+    def _evict(self, db: sqlite3.Connection) -> None:
+        total = db.execute("SELECT bytes FROM filled").fetchone()[0]
+        if total <= self.limit_bytes:
+            return
+        goal = int(self.limit_bytes * _KEPT_SHARE)
+        query = "SELECT id, size FROM entries ORDER BY used, id"
+        gone = []
+        for number, size in db.execute(query):
+            if total <= goal:
+                break
+            total -= size
+            gone.append((number,))
+        db.executemany("DELETE FROM entries WHERE id = ?", gone)
+
+    # -- the file --------------------------------------------------------------------------------
+
+    def _open(self, *, make: bool) -> sqlite3.Connection | None:
+        if self._db is not None or self._failed:
+            return self._db
+        if not self.path.exists():
+            if not make:
+                return None
+            sql.create(self.path, APPLICATION_ID, _tables)
+        self._refuse_foreign()
+        try:
+            self._db = self._connected()
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (11, 26):
+                raise
+            self._set_aside(str(error))
+            self._db = self._connected()
+        return self._db
+
+    def _refuse_foreign(self) -> None:
+        kind = sql.kind_of(self.path)
+        if kind is None:
+            self._set_aside("it is no database")
+        elif kind != APPLICATION_ID:
+            raise GalleryCorrupt(
+                f"{self.path} is a database of another program; it was not touched.",
+                "Name another file for the vector cache.",
+            )
+
+    def _connected(self) -> sqlite3.Connection:
+        db = sql.connect(self.path)
+        try:
+            if db.execute("PRAGMA user_version").fetchone()[0] != _LAYOUT:
+                raise sqlite3.DatabaseError("it has another layout")
+            db.execute("SELECT bytes FROM filled").fetchone()
+            # What is lost when the power fails can be computed again; it stays consistent.
+            db.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError as error:
+            db.close()
+            if getattr(error, "sqlite_errorcode", 11) & 0xFF in (1, 11):
+                self._set_aside(str(error))
+                return sql.connect(self.path)
+            raise
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _set_aside(self, why: str) -> None:
+        """Begin the cache anew; the damaged file goes at the next ``purge`` or ``clear``."""
+        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
+        _LOG.warning("The vector cache is begun anew (%s); the old file is %s.", why, aside.name)
+        with suppress(FileNotFoundError):
+            self.path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        sql.create(self.path, APPLICATION_ID, _tables)
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        """Go on without the cache: for this call when it is busy, else for good."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (5, 6):
+            _LOG.debug("The vector cache is busy: %s", error)
+            return
+        _LOG.warning("The vector cache is not used: %s", error)
+        self._failed = True
+        self.close()
+
+
+def _tables(db: sqlite3.Connection) -> None:
+    for statement in (
+        "CREATE TABLE entries (id INTEGER PRIMARY KEY, digest TEXT NOT NULL, chain TEXT NOT NULL,"
+        " meta TEXT NOT NULL, size INTEGER NOT NULL, used INTEGER NOT NULL,"
+        " UNIQUE (digest, chain))",
+        "CREATE INDEX entries_by_use ON entries(used)",
+        # vectors lie here, in rows that are never updated (see gallery.stores.migrations)
+        "CREATE TABLE blobs (entry INTEGER PRIMARY KEY REFERENCES entries(id) ON DELETE CASCADE,"
+        " data BLOB NOT NULL)",
+        "CREATE TABLE filled (bytes INTEGER NOT NULL)",
+        "INSERT INTO filled VALUES (0)",
+        "CREATE TRIGGER entry_in AFTER INSERT ON entries"
+        " BEGIN UPDATE filled SET bytes = bytes + new.size; END",
+        "CREATE TRIGGER entry_out AFTER DELETE ON entries"
+        " BEGIN UPDATE filled SET bytes = bytes - old.size; END",
+        f"PRAGMA user_version = {_LAYOUT:d}",
+    ):
+        db.execute(statement)
+
+
+# -- entries as JSON and little-endian float32 ---------------------------------------------------
+
+
+def _packed(photo: CachedPhoto) -> tuple[str, bytes]:
+    faces = photo.faces
+    arrays = [faces.boxes, faces.scores]
+    if faces.landmarks is not None:
+        arrays.append(faces.landmarks.points)
+    for embeddings in photo.embeddings.values():
+        arrays += [embeddings.vectors, embeddings.norms]
+    meta: dict[str, Any] = {
+        "faces": len(faces),
+        "detector": faces.detector,
+        "size": faces.image_size,
+        "scheme": None if faces.landmarks is None else faces.landmarks.scheme.id,
+        "embedded": [int(i) for i in photo.embedded],
+        "spaces": [_spelled(e.space) for e in photo.embeddings.values()],
+        "dropped": photo.dropped,
+        "attempts": photo.attempts,
+        "extra": dict(photo.extra),
+    }
+    data = b"".join(np.ascontiguousarray(array, "<f4").tobytes() for array in arrays)
+    return json.dumps(meta, ensure_ascii=False, separators=(",", ":")), data
+
+
+def _unpacked(meta: str, data: bytes) -> CachedPhoto:
+    record = json.loads(meta)
+    numbers = np.frombuffer(data, "<f4")
+    place = 0
+
+    def take(*shape: int) -> Any:
+        nonlocal place
+        count = int(np.prod(shape))
+        part = numbers[place : place + count].reshape(shape)
+        place += count
+        return part
+
+    n, embedded = int(record["faces"]), np.array(record["embedded"], np.int64)
+    boxes, scores = take(n, 4), take(n)
+    landmarks = None
+    if record["scheme"] is not None:
+        scheme = SCHEMES[record["scheme"]]
+        landmarks = Landmarks(take(n, scheme.k, 2), scheme)
+    faces = Faces(boxes, scores, landmarks, record["detector"], tuple(record["size"]))
+    embeddings = {}
+    for name, dim, metric, unit in record["spaces"]:
+        space = Space(name, dim, Metric(metric), unit)
+        embeddings[name] = Embeddings(take(len(embedded), dim), space, take(len(embedded)))
+    if place != len(numbers):
+        raise ValueError("an entry of another length")
+    dropped = tuple((int(face), str(reason)) for face, reason in record["dropped"])
+    return CachedPhoto(
+        faces, embedded, embeddings, dropped, tuple(record["attempts"]), record["extra"]
+    )
+
+
+def _spelled(space: Space) -> tuple[str, int, str, bool]:
+    return space.id, space.dim, space.metric.value, space.unit

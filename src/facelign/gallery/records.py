@@ -1,0 +1,191 @@
+"""What goes into a gallery and what comes out of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from facelign.errors import ConfigError
+from facelign.types.arrays import Float32Array, checked
+from facelign.types.embeddings import Space
+from facelign.types.faces import Face
+
+#: a name is shown in tables and becomes a folder; longer ones are a mistake
+MAX_NAME = 200
+
+
+class TemplateMode(StrEnum):
+    """How the templates of a person become one score.
+
+    best: the template most like the probe. mean: the mean of the templates (brought to unit
+    length in a cosine space). robust: their geometric median, which a minority of wrong photos
+    moves little (the mean's breakdown point is 0, the geometric median's is one half).
+    """
+
+    BEST = "best"
+    MEAN = "mean"
+    ROBUST = "robust"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """Which photo: where it was read from, and the SHA-256 of its bytes ("" when not known)."""
+
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRecord:
+    """Where in its photo an enrolled face was; every field None when that is not known.
+
+    box: (x1, y1, x2, y2), px of the upright file. points: (k, 2) float32 px, in ``scheme``.
+    score: of the detector. height: of the box, px.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    points: Float32Array | None = None
+    scheme: str | None = None
+    score: float | None = None
+    height: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.points is not None:
+            points = checked("points", self.points, np.float32, (None, 2))
+            object.__setattr__(self, "points", points)
+
+    @classmethod
+    def of(cls, face: Face) -> FaceRecord:
+        """Return the record of a detected face."""
+        box = (face.box.x1, face.box.y1, face.box.x2, face.box.y2)
+        scheme = None if face.landmarks is None else face.landmarks.scheme.id
+        return cls(box, face.points, scheme, face.score, face.box.height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One template of a bulk enrollment. vector: (d,) float32; norm: length of the raw output."""
+
+    person: str
+    vector: Float32Array
+    photo: PhotoRef
+    norm: float = 1.0
+    face: FaceRecord = field(default_factory=FaceRecord)
+    consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What a bulk enrollment did. skipped: (index of the row, reason) of the others."""
+
+    enrolled: int
+    skipped: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of the gallery. templates: those in use (of rejected photos: not). created: UTC."""
+
+    id: int
+    name: str
+    templates: int
+    spaces: tuple[str, ...]
+    created: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateInfo:
+    """Everything that is kept with a template, except its vector. created: ISO 8601, UTC."""
+
+    id: int
+    person: str
+    photo: PhotoRef
+    space: str
+    face: FaceRecord
+    norm: float
+    created: str
+    consent: str | None
+    rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceCount:
+    """A space of the gallery, and how many people and templates live in it."""
+
+    space: Space
+    people: int
+    templates: int
+
+    @property
+    def id(self) -> str:
+        """The id of the space."""
+        return self.space.id
+
+
+@dataclass(frozen=True, slots=True)
+class PersonScore:
+    """One person of a search. score: larger is more alike; distance: the native number.
+
+    template_id: the best template; for mean and robust the person's first one.
+    """
+
+    person: str
+    template_id: int
+    score: float
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the history. number counts from 1; time: ISO 8601, UTC; undone: when, or None."""
+
+    number: int
+    time: str
+    action: str
+    text: str
+    templates: int
+    undone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof of a removal.
+
+    templates: how many were removed, of all spaces. photos: of how many photos. cached: entries
+    of the vector cache that went with them. verified: no window of 32 bytes of a removed vector
+    was found in ``files``, which were all searched; ``found`` names those where one was.
+    note: what lies outside the reach of this proof.
+    """
+
+    person: str
+    templates: int
+    photos: int
+    cached: int
+    verified: bool
+    files: tuple[Path, ...]
+    found: tuple[Path, ...]
+    time: str
+    note: str
+
+
+def person_name(text: str) -> str:
+    """Return a name in Unicode NFC, without white space and invisible marks around it.
+
+    Raises ConfigError for a name that is empty, longer than 200 characters, or holds controls.
+    """
+    name = unicodedata.normalize("NFC", text)
+    while name and (name[0].isspace() or unicodedata.category(name[0]) == "Cf"):
+        name = name[1:]
+    while name and (name[-1].isspace() or unicodedata.category(name[-1]) == "Cf"):
+        name = name[:-1]
+    if not name:
+        raise ConfigError("A person needs a name.", "Give one that is not empty.")
+    if len(name) > MAX_NAME:
+        raise ConfigError(f"The name has {len(name)} characters.", f"Use at most {MAX_NAME}.")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        raise ConfigError("The name holds control characters.", "Use letters, digits and spaces.")
+    return name

@@ -1,0 +1,211 @@
+"""SQLite files that hold vectors: how they are made, opened, waited for and scrubbed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError
+
+#: how long a writer waits for another one, seconds (issue: "waited for up to 30 s")
+WAIT_S = 30.0
+#: SQLite waits this long by itself; longer waits are loops here, so that Ctrl-C is heard
+_STEP_MS = 500
+_MAGIC = b"SQLite format 3\0"
+#: VACUUM rebuilds the file in a temporary one; up to this size that one stays in memory, so that
+#: no vector is written anywhere else
+_IN_MEMORY_BYTES = 256 << 20
+
+
+def kind_of(path: Path) -> int | None:
+    """Return the application id in the header of a SQLite file, or None for any other file.
+
+    Nothing is opened through SQLite, so a file of another program is not touched
+    (offset 68 of the header, sqlite.org/fileformat2).
+    """
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(_MAGIC):
+        return None
+    return int(struct.unpack(">I", head[68:72])[0])
+
+
+def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Return a connection in autocommit mode that overwrites what it deletes.
+
+    Foreign keys are on, a commit is on the disk when it returns, and secure_delete is set whatever
+    the build's default is (Debian's is on, others' is off: MEASURED 3.2).
+    """
+    address = path.resolve().as_uri() + ("?mode=ro" if readonly else "?mode=rw")
+    try:
+        return _configured(address, path)
+    except sqlite3.OperationalError as error:
+        wal = path.with_name(path.name + "-wal")
+        if not readonly or error.sqlite_errorcode not in (8, 14) or wal.exists():
+            raise
+        # A read-only folder has no room for the shared-memory file; without a WAL nobody writes.
+        return _configured(address + "&immutable=1", path)
+
+
+def _configured(address: str, path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        timeout=_STEP_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if path.stat().st_size <= _IN_MEMORY_BYTES:
+            connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(path: Path, application_id: int, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a database at ``path``, complete and readable by its owner only, or leave no file.
+
+    It is made under another name and linked into place, so two processes that start together
+    get one file, and nobody sees a half-made one. A file that is there already is left alone.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with closing(connect(part)) as connection:
+            connection.execute(f"PRAGMA application_id = {application_id:d}")
+            fill(connection)
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            if not path.exists():
+                part.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+def keep_private(path: Path) -> None:
+    """Take the access of group and others from a file (its WAL takes over the file's mode)."""
+    with suppress(OSError):
+        mode = path.stat().st_mode & 0o777
+        if os.name != "nt" and mode & 0o077:
+            path.chmod(mode & 0o700)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def translated(path: Path, holder: Callable[[], str] = lambda: "another program") -> Iterator[None]:
+    """Turn SQLite's errors into ours, which say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise told(error, path, holder) from error
+
+
+def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> GalleryError:
+    """Return the error of ours for one of SQLite's (primary result codes, sqlite.org/rescode)."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    name = path.name
+    if code in (5, 6):
+        return GalleryBusy(
+            f"{name} is being written by {holder()}.", "Wait until it is done, then try again."
+        )
+    if code == 13:
+        return GalleryError(
+            f"The disk is full: nothing more was written to {name}; what was confirmed is kept.",
+            "Make room, then run the same command again.",
+        )
+    if code == 8:
+        return GalleryError(f"{name} may not be written.", "Check the rights of file and folder.")
+    if code in (10, 14):
+        return GalleryError(
+            f"{name} cannot be read or written: {error}.", "Check the disk and the rights."
+        )
+    if code in (11, 26):
+        return GalleryCorrupt(
+            f"{name} is damaged: {error}.", "Put a back-up in its place; nothing was changed."
+        )
+    return GalleryError(f"{name}: {error}.", "Report this with the command that led to it.")
+
+
+def begin(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Begin a write transaction; raises SQLite's busy error when others write for too long."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != 5 or time.monotonic() >= deadline:
+                raise
+        else:
+            return
+
+
+def empty_wal(connection: sqlite3.Connection, wait_s: float) -> bool:
+    """Copy the write-ahead log into the file and cut it to zero bytes; False if readers hold it.
+
+    The busy answer comes as a row, without an exception (MEASURED 3.2), and is asked again.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        busy = 1
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (5, 6):
+                raise
+        if not busy:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+
+
+def rebuild(connection: sqlite3.Connection, wait_s: float) -> bool:
+    """Overwrite deleted rows in the file, rebuild it without gaps, cut the log; False if busy.
+
+    Deleted pages are overwritten first and given back to the file system after that. VACUUM is
+    needed because rows that grew leave pieces in gaps that secure_delete does not reach.
+    """
+    deadline = time.monotonic() + wait_s
+    if not empty_wal(connection, wait_s):
+        return False
+    while True:
+        try:
+            connection.execute("VACUUM")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (5, 6):
+                raise
+            if time.monotonic() >= deadline:
+                return False
+    return empty_wal(connection, max(1.0, deadline - time.monotonic()))

@@ -1,0 +1,393 @@
+"""Templates out of a gallery and into it, as plain arrays: nothing is pickled, nothing executed.
+
+Forms that are read:
+
+- our own ``.npz`` (see ``export``);
+- ``.npy`` with one vector a row and a label list beside it (``.pickle``, ``.json`` or ``.txt``), as
+  the articles on dlib galleries keep them (A4-09);
+- encodings of face_recognition with their names, in one ``.pickle``, ``.json`` or ``.npz``: a
+  mapping with ``encodings`` (or known_face_encodings, ...) and ``names``, a list of (name, vector)
+  pairs, or a mapping of name to vectors.
+
+Vectors without a space of their own are taken for what those programs make: dlib's descriptor on
+its own chips and five points, compared by plain distance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from facelign.datasets.pickles import read_plain
+from facelign.errors import DatasetMalformed, DatasetMissing, FacelignError, GalleryError
+from facelign.gallery.records import FaceRecord, PhotoRef, Row
+from facelign.gallery.stores.connection import keep_private
+from facelign.gallery.stores.sqlite import SqliteStore
+from facelign.types.arrays import AnyArray, Float32Array
+from facelign.types.embeddings import Metric, Space
+
+FORMAT = "facelign-templates-1"
+#: what face_recognition and the articles on it compute (dlib_face_recognition_resnet_model_v1)
+DLIB_SPACE = Space("dlib-resnet/dlib-150/dlib-5", 128, Metric.EUCLIDEAN, unit=False)
+#: bounds of what is read: two million vectors of 128 numbers take a gigabyte
+MAX_BYTES = 2 << 30
+_MAX_PICKLE_BYTES = 512 << 20
+_VECTORS = ("encodings", "known_encodings", "known_face_encodings", "embeddings", "vectors")
+_NAMES = ("names", "known_names", "known_face_names", "labels", "persons")
+_PICTURE = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?|gif|heic|pgm)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Templates on their way: n names, (n, d) vectors, and what else the file knows of them."""
+
+    space: Space
+    persons: tuple[str, ...]
+    vectors: Float32Array
+    norms: Float32Array
+    photos: tuple[PhotoRef, ...]
+    faces: tuple[FaceRecord, ...]
+    consents: tuple[str | None, ...]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the templates one by one."""
+        for i, person in enumerate(self.persons):
+            yield Row(
+                person,
+                self.vectors[i],
+                self.photos[i],
+                float(self.norms[i]),
+                self.faces[i],
+                self.consents[i],
+            )
+
+
+# -- out -----------------------------------------------------------------------------------------
+
+
+def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
+    """Write the templates of a space to an .npz, readable by its owner only; returns how many.
+
+    vectors: (n, d) float32; persons, photos, digests, created, consents, schemes: (n,) text; norms,
+    scores, heights: (n,) float32; boxes: (n, 4) float32 px; points: (n, k, 2) float32 px, the first
+    ``point_counts`` of which count; has_face: (n,) bool, whether box, score and height are known;
+    space, metric, unit, format: what the vectors are.
+    """
+    if path.suffix != ".npz":
+        raise GalleryError(f"{path.name}: an export is an .npz file.", "Name it FILE.npz.")
+    space = _chosen(store, space_id)
+    with store.reading():
+        parts = list(store.templates(space.id))
+        infos = {info.id: info for person in store.people() for info in store.infos(person.name)}
+    ids = [int(i) for part in parts for i in part.ids]
+    known = [infos[i] for i in ids]
+    faces = [info.face for info in known]
+    points = [np.zeros((0, 2), np.float32) if f.points is None else f.points for f in faces]
+    padded = np.zeros((len(ids), max(map(len, points), default=0), 2), np.float32)
+    for i, found in enumerate(points):
+        padded[i, : len(found)] = found
+    arrays: dict[str, Any] = {
+        "vectors": np.concatenate([part.vectors for part in parts]).astype("<f4"),
+        "persons": _text(info.person for info in known),
+        "photos": _text(info.photo.reference for info in known),
+        "digests": _text(info.photo.digest for info in known),
+        "created": _text(info.created for info in known),
+        "consents": _text(info.consent or "" for info in known),
+        "norms": np.array([info.norm for info in known], "<f4"),
+        "has_face": np.array([f.box is not None for f in faces], np.bool_),
+        "boxes": np.array([f.box or (0, 0, 0, 0) for f in faces], "<f4"),
+        "scores": np.array([f.score or 0 for f in faces], "<f4"),
+        "heights": np.array([f.height or 0 for f in faces], "<f4"),
+        "schemes": _text(f.scheme or "" for f in faces),
+        "points": padded,
+        "point_counts": np.array([len(p) for p in points], "<i8"),
+        "space": np.array(space.id),
+        "metric": np.array(space.metric.value),
+        "unit": np.array(space.unit),
+        "format": np.array(FORMAT),
+    }
+    _write(path, arrays)
+    return len(ids)
+
+
+def _chosen(store: SqliteStore, space_id: str | None) -> Space:
+    spaces = store.spaces()
+    if not spaces:
+        raise GalleryError(f"{store.path.name} holds no templates.", "Enroll somebody first.")
+    if space_id is None and len(spaces) > 1:
+        held = ", ".join(f"'{s.id}'" for s in spaces)
+        raise GalleryError(
+            f"{store.path.name} holds templates of several spaces: {held}.",
+            "Name one of them with --space.",
+        )
+    for held_space in spaces:
+        if space_id in (None, held_space.id):
+            return held_space.space
+    raise GalleryError(
+        f"{store.path.name} holds no templates of space '{space_id}'.",
+        f"It holds: {', '.join(s.id for s in spaces)}.",
+    )
+
+
+def _text(values: Any) -> AnyArray:
+    return np.array(list(values), np.str_)
+
+
+def _write(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an .npz under its name only when it is complete and on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        keep_private(part)
+        part.replace(path)
+    except OSError as error:
+        raise GalleryError(
+            f"{path} cannot be written: {error.strerror}.", "Name another place."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# -- in ------------------------------------------------------------------------------------------
+
+
+def read(path: Path, labels: Path | None = None) -> Batch:
+    """Return the templates in a file (see the module for the forms).
+
+    labels: the file of names that belongs to an ``.npy``. Raises DatasetMissing, DatasetMalformed.
+    """
+    for file in (path, *((labels,) if labels else ())):
+        if not file.is_file():
+            raise DatasetMissing(f"There is no file {file}.", "Check the name.")
+        if file.stat().st_size > MAX_BYTES:
+            raise DatasetMalformed(f"{file.name} is larger than 2 GB.", "Split it.")
+    try:
+        return _read(path, labels)
+    except FacelignError:
+        raise
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetMalformed(
+            f"{path.name} cannot be read: {error}.", "Copy it again from where it came."
+        ) from error
+
+
+def _read(path: Path, labels: Path | None) -> Batch:
+    kind = path.suffix.lower()
+    if kind == ".npz":
+        arrays = _npz(path)
+        if "format" in arrays:
+            return _own(arrays, path)
+        return _foreign(arrays, path)
+    if kind == ".npy":
+        if labels is None:
+            raise DatasetMalformed(
+                f"{path.name} holds vectors without names.",
+                "Name the file of the labels with --labels.",
+            )
+        with path.open("rb") as file:
+            vectors = _array(file, path.stat().st_size, path.name)
+        return _dlib(path, _plain(labels), vectors)
+    return _foreign(_plain(path), path)
+
+
+def _plain(path: Path) -> Any:
+    """Return the plain data of a .json, .txt or pickle file."""
+    kind = path.suffix.lower()
+    if kind == ".json":
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    if kind == ".txt":
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    if path.stat().st_size > _MAX_PICKLE_BYTES:
+        raise DatasetMalformed(f"{path.name} is larger than 512 MB.", "Split it.")
+    data = path.read_bytes()
+    if data[:1] != b"\x80":
+        # Protocol 0 is text, and Python 2 on Windows wrote it in text mode: "\r\n".
+        data = data.replace(b"\r\n", b"\n")
+    return read_plain(data)
+
+
+def _npz(path: Path) -> dict[str, AnyArray]:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise DatasetMalformed(f"{path.name} unpacks to more than 2 GB.", "Split it.")
+        for member in archive.infolist():
+            if member.filename.endswith(".npy"):
+                with archive.open(member) as file:
+                    arrays[member.filename[:-4]] = _array(file, member.file_size, path.name)
+    return arrays
+
+
+def _array(file: IO[bytes], size: int, name: str) -> AnyArray:
+    """Return the array of an .npy stream, which must be as long as its header says."""
+    major, minor = npy.read_magic(file)
+    reader = {1: npy.read_array_header_1_0, 2: npy.read_array_header_2_0}.get(major)
+    if reader is None:
+        raise DatasetMalformed(f"{name} has version {major}.{minor} of the .npy form.", "Use 1.0.")
+    shape, fortran, dtype = reader(file)
+    if dtype.hasobject:
+        raise DatasetMalformed(
+            f"{name} holds Python objects, which are not loaded.", "Save plain numbers and text."
+        )
+    count = int(np.prod(shape, dtype=object)) if shape else 1
+    length = count * dtype.itemsize
+    if not 0 <= length < size:
+        raise DatasetMalformed(f"{name} is shorter than its header says.", "Copy it again.")
+    data = file.read(length)
+    if len(data) != length:
+        raise DatasetMalformed(f"{name} ends too early.", "Copy it again.")
+    flat: AnyArray = np.frombuffer(data, dtype, count) if length else np.zeros(count, dtype)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _own(arrays: Mapping[str, AnyArray], path: Path) -> Batch:
+    if str(arrays["format"]) != FORMAT:
+        raise DatasetMalformed(
+            f"{path.name} has the form '{str(arrays['format'])[:40]}'.", "Upgrade facelign."
+        )
+    vectors = np.asarray(arrays["vectors"], np.float32)
+    if vectors.ndim != 2:
+        raise DatasetMalformed(f"{path.name}: wanted (n, d) vectors, got {vectors.shape}.")
+    n = len(vectors)
+    for key in ("persons", "photos", "digests", "consents", "norms", "has_face", "boxes", "points"):
+        if len(arrays[key]) != n:
+            raise DatasetMalformed(f"{path.name}: {len(arrays[key])} {key} for {n} vectors.")
+    space = Space(
+        str(arrays["space"]),
+        vectors.shape[1],
+        Metric(str(arrays["metric"])),
+        bool(arrays["unit"]),
+    )
+    return Batch(
+        space,
+        tuple(str(v) for v in arrays["persons"]),
+        vectors,
+        np.asarray(arrays["norms"], np.float32),
+        tuple(
+            PhotoRef(str(r), str(d))
+            for r, d in zip(arrays["photos"], arrays["digests"], strict=True)
+        ),
+        tuple(_own_face(arrays, i) for i in range(n)),
+        tuple(str(v) or None for v in arrays["consents"]),
+    )
+
+
+def _own_face(arrays: Mapping[str, AnyArray], i: int) -> FaceRecord:
+    if not arrays["has_face"][i]:
+        return FaceRecord()
+    x1, y1, x2, y2 = (float(v) for v in arrays["boxes"][i])
+    count = int(arrays["point_counts"][i])
+    points = np.asarray(arrays["points"][i, :count], np.float32) if count else None
+    scheme = str(arrays["schemes"][i]) or None
+    score, height = float(arrays["scores"][i]), float(arrays["heights"][i])
+    return FaceRecord((x1, y1, x2, y2), points, scheme, score, height)
+
+
+def _foreign(data: Any, path: Path) -> Batch:
+    """Return the templates in the shapes that other programs write."""
+    if isinstance(data, Mapping):
+        keys = {str(_decoded(key)).lower(): value for key, value in data.items()}
+        vectors = next((keys[key] for key in _VECTORS if key in keys), None)
+        names = next((keys[key] for key in _NAMES if key in keys), None)
+        if vectors is not None and names is not None:
+            return _dlib(path, names, vectors)
+        pairs = [(name, vector) for name, value in data.items() for vector in _several(value, path)]
+        return _dlib(path, [name for name, _ in pairs], [vector for _, vector in pairs])
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) == 2:
+        first, second = data
+        if len(first) == len(second) and len(first) != 2:  # (encodings, names), either way round
+            named = isinstance(_decoded(first[0]), str) if len(first) else True
+            return _dlib(path, first, second) if named else _dlib(path, second, first)
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        names, vectors = [], []
+        for item in data:
+            if isinstance(item, Mapping):
+                keys = {str(_decoded(key)).lower(): value for key, value in item.items()}
+                names.append(keys.get("name", keys.get("label")))
+                vectors.append(keys.get("encoding", keys.get("embedding", keys.get("vector"))))
+            else:
+                first, second = item
+                named = isinstance(_decoded(first), str)
+                names.append(first if named else second)
+                vectors.append(second if named else first)
+        return _dlib(path, names, vectors)
+    raise DatasetMalformed(
+        f"{path.name} has no vectors with names.",
+        "Wanted: a mapping with 'encodings' and 'names', or pairs of name and vector.",
+    )
+
+
+def _several(value: Any, path: Path) -> list[Any]:
+    array = np.asarray(value)
+    if array.dtype == object or array.ndim not in (1, 2):
+        raise DatasetMalformed(f"{path.name}: a value that is no vector.")
+    return [array] if array.ndim == 1 else list(array)
+
+
+def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
+    """Return n named vectors of dlib's descriptor, or say what does not fit."""
+    names = names.tolist() if isinstance(names, np.ndarray) else names
+    if isinstance(names, str | bytes) or not isinstance(names, Sequence):
+        raise DatasetMalformed(f"{path.name}: the names are no list.")
+    persons = tuple(_label(name, path) for name in names)
+    try:
+        array = np.asarray(vectors, np.float64)
+    except (ValueError, TypeError) as error:
+        raise DatasetMalformed(f"{path.name}: the vectors have several lengths.") from error
+    if array.ndim == 3 and 1 in array.shape[1:]:  # (n, 1, 128): one row a photo, kept as a matrix
+        array = array.reshape(len(array), -1)
+    if array.ndim != 2 or array.shape[1] != DLIB_SPACE.dim or len(array) != len(persons):
+        raise DatasetMalformed(
+            f"{path.name}: {len(persons)} names and vectors of shape {array.shape}; "
+            f"wanted ({len(persons)}, {DLIB_SPACE.dim}).",
+            "Only descriptors of dlib and face_recognition are imported without a space.",
+        )
+    if not np.isfinite(array).all():
+        raise DatasetMalformed(f"{path.name}: a vector holds NaN or infinity.")
+    small = np.ascontiguousarray(array, "<f4")
+    photos = tuple(
+        # The photo is not known. The digest of the vector stands for it, so that importing the
+        # same file twice adds nothing.
+        PhotoRef(f"{path.name}#{i}", "vector:" + hashlib.sha256(row.tobytes()).hexdigest())
+        for i, row in enumerate(small)
+    )
+    nothing = (FaceRecord(),) * len(persons)
+    norms = np.linalg.norm(small, axis=1)
+    return Batch(DLIB_SPACE, persons, small, norms, photos, nothing, (None,) * len(persons))
+
+
+def _label(value: Any, path: Path) -> str:
+    """Return a person's name from a label, which in some galleries is the path of a photo."""
+    text = _decoded(value)
+    if isinstance(text, int | np.integer) and not isinstance(text, bool):
+        text = str(text)
+    if not isinstance(text, str):
+        raise DatasetMalformed(f"{path.name}: a name that is no text.")
+    parts = [part for part in re.split(r"[\\/]+", text) if part]
+    if len(parts) > 1 and _PICTURE.search(parts[-1]):
+        parts.pop()
+    return parts[-1] if parts else text
+
+
+def _decoded(value: Any) -> Any:
+    """Return text for bytes: Python 2 wrote UTF-8 on some systems, Latin-1 on others."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
