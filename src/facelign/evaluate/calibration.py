@@ -30,8 +30,8 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 _TAIL = (1000, 5000)
 #: below the tail every kept rate is this much smaller than the one before it
 _STEP = 1.02
-#: digits kept of a score; float32 vectors of unit length bring no more
-_DIGITS = 6
+#: scores are kept in millionths; float32 vectors of unit length bring no more
+_GRID = 1_000_000
 #: cells that scores are counted in before they are fitted
 _CELLS = 20_000
 #: rows of the score matrix made at once
@@ -363,7 +363,7 @@ def cllr(mated: npt.ArrayLike, non_mated: npt.ArrayLike) -> float:
 
 def _up(score: float) -> float:
     """Return the score rounded to the kept digits, upwards: a threshold gets no looser."""
-    return math.ceil(score * 10**_DIGITS - 1e-9) / 10**_DIGITS
+    return math.ceil(score * _GRID - 1e-9) / _GRID
 
 
 def _kept_scores(scores: ScoreSet, thresholds: Sequence[float]) -> Float64Array:
@@ -373,11 +373,11 @@ def _kept_scores(scores: ScoreSet, thresholds: Sequence[float]) -> Float64Array:
     steps = math.ceil(math.log(max(count / tail, 1)) / math.log(_STEP)) + 1
     ranks = np.unique(np.geomspace(tail, count, steps).astype(np.int64))
     picked = np.concatenate([scores.non_mated[-tail:], scores.non_mated[count - ranks]])
-    down = np.floor(picked.astype(np.float64) * 10**_DIGITS) / 10**_DIGITS
+    down = np.floor(picked.astype(np.float64) * _GRID) / _GRID
     last = _up(curves.just_above(float(scores.non_mated[-1])))
     if last <= scores.non_mated[-1]:
-        last += 10.0**-_DIGITS
-    every = np.round(np.concatenate([down, thresholds, [last]]), _DIGITS)
+        last += 1 / _GRID
+    every = np.round(np.concatenate([down, thresholds, [last]]), 6)
     return np.unique(every[every <= last])
 
 
