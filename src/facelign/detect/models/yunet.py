@@ -178,9 +178,9 @@ class YuNetOptions:
     score_threshold: float = 0.6
     small_score_threshold: float = 0.7
     small_px: float = 12.0
-    doubt_threshold: float = 0.2
+    doubt_threshold: float = 0.1
     doubt_px: float = 32.0
-    doubts: int = 64
+    doubts: int = 128
     nms_iou: float = 0.3
     scales: tuple[int, ...] = (2000, 480)
     max_side: int = 2000
@@ -220,6 +220,9 @@ class YuNet:
     _OVERLAP = 320
     #: a copy up to this long side needs no reduced copy: a face cannot be too large in it
     _ALONE = 640
+    #: a reduced copy has a say on faces from this height in the finer copy on, px; it lies below
+    #: the height at which strips stop, so that nothing falls between
+    _HANDOVER = 160.0
     #: what a doubling away from the best height costs a view of a face when two views compete
     _LOSS = 0.15
 
@@ -243,7 +246,12 @@ class YuNet:
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
         h, w = image.pixels.shape[:2]
-        looks = [self._look(image.pixels, copy) for copy in self._copies((w, h))]
+        copies = self._copies((w, h))
+        looks = [self._look(image.pixels, copy) for copy in copies]
+        for i in range(1, len(copies)):
+            # what is small in the finer copy too was judged better there
+            finer = max(copies[i - 1].size) / max(copies[i].size)
+            looks[i] = looks[i][np.flatnonzero(looks[i].heights * finer >= self._HANDOVER)]
         seen = self._best_views(looks)
         sure, doubtful = self._sorted_out(seen)
         kept = seen.candidates[sure]
