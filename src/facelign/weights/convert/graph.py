@@ -215,6 +215,7 @@ def _node(node: Any) -> Node:
     attributes: dict[str, Any] = {}
     kinds = onnx.AttributeProto
     for entry in node.attribute:
+        _text(entry.name)
         match entry.type:
             case kinds.FLOAT:
                 attributes[entry.name] = float(entry.f)
@@ -230,7 +231,8 @@ def _node(node: Any) -> Node:
                 attributes[entry.name] = [_small(int(v), op) for v in entry.ints]
             case _:
                 raise refuse(f"an attribute of {op} is of the kind {entry.type}")
-    return Node(op, list(node.input), list(node.output), attributes, _text(node.name))
+    inputs, outputs = [_text(name) for name in node.input], [_text(name) for name in node.output]
+    return Node(op, inputs, outputs, attributes, _text(node.name))
 
 
 def _small(number: int, op: str) -> int:
@@ -256,7 +258,10 @@ def _value(value: Any) -> Value:
 
 
 def _text(value: object) -> str:
-    return str(value)
+    """Return a name; protobuf hands over what is no UTF-8 as bytes."""
+    if not isinstance(value, str):
+        raise refuse(f"a name in it is no text ({value!r:.40})")
+    return value
 
 
 def _check_wiring(graph: Graph) -> None:
