@@ -106,7 +106,7 @@ class Cascades:
         gray += np.take(flat, index + 2)
         gray //= np.int16(3)
         gray *= inside
-        return gray
+        return np.asarray(gray)
 
     def _walked(self, values: AnyArray, cascade: int) -> IntArray:
         """Return the leaf (n, t) that each tree ends in, as a row of this cascade's leaves."""
@@ -118,7 +118,7 @@ class Cascades:
         node = 2 - flat[start].astype(np.intp)
         for _ in range(self._depth - 1):
             node = 2 * node + 2 - flat[start + node]
-        return node + self._tree_leaves
+        return np.asarray(node + self._tree_leaves)
 
 
 def _whole(places: Float32Array, side: Float64Array, corner: Float64Array) -> IntArray:

@@ -1,0 +1,111 @@
+"""dlib's HOG face detector: histograms of gradients under five linear windows, one per pose.
+
+Paper: Dalal, Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005; King,
+"Max-Margin Object Detection", arXiv 1502.00046. Runs in dlib itself (extra ``dlib``), which
+carries the weights. Input: RGB. Output: square boxes, whole pixels, which may leave the photo.
+Known limits: no face under about 80 px unless the photo is doubled (once by default, as
+face_recognition does: 40 px); upright faces only.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ConfigError
+from facelign.geometry.boxes import from_xywh
+from facelign.runtime.dlib import FrontalFaceDetector
+from facelign.runtime.onnx import OnnxOptions
+from facelign.types.contracts import WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.specs import DetectorOutput, Engine, InputSpec, License, ModelSpec, Task
+
+SPECS = (
+    ModelSpec(
+        id="hog",
+        task=Task.DETECT,
+        entry="facelign.detect.models.hog:Hog",
+        engine=Engine.DLIB,
+        weights=(),
+        input=InputSpec(size=None),
+        output=DetectorOutput(scheme=None, smallest_px=40),
+        license=License(
+            code="Boost Software License 1.0 (dlib)",
+            weights="Boost Software License 1.0 (part of dlib)",
+            training_data="LFW photos, labeled by the author",
+            commercial="yes",
+        ),
+        title="dlib HOG frontal face detector",
+        paper="Dalal, Triggs: Histograms of Oriented Gradients for Human Detection, CVPR 2005",
+        origin="davisking/dlib dlib/image_processing/frontal_face_detector.h",
+        extra="dlib",
+    ),
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HogOptions:
+    """Options of the detector.
+
+    upsample: how often the photo is doubled first (1 as face_recognition; 0 as dlib itself).
+    score_threshold: dlib's is 0. max_pixels: a photo is not doubled beyond this; 0 for no bound.
+    """
+
+    upsample: int = 1
+    score_threshold: float = 0.0
+    max_pixels: int = 60_000_000
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.upsample <= 4:
+            raise ConfigError(f"upsample: wanted 0 to 4, got {self.upsample}.")
+        if self.max_pixels < 0:
+            raise ConfigError(f"max_pixels: wanted 0 or more, got {self.max_pixels}.")
+        if not math.isfinite(self.score_threshold):
+            raise ConfigError(f"score_threshold: wanted a number, got {self.score_threshold}.")
+
+
+class Hog:
+    """Finds upright faces as ``dlib.get_frontal_face_detector()`` does."""
+
+    Options = HogOptions
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: HogOptions, engine: OnnxOptions
+    ) -> None:
+        self.spec = spec
+        self.options = options
+        # a detector has scratch memory of its own, so every thread gets one
+        self._threads = threading.local()
+        self._detector()
+
+    @property
+    def sure_score(self) -> float:
+        """Score above which a face is believed even in a photo that was turned to find it."""
+        return max(0.5, self.options.score_threshold)
+
+    def detect(self, image: Image) -> Faces:
+        """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        pixels = image.full().pixels
+        doublings, most = self.options.upsample, self.options.max_pixels or math.inf
+        while doublings and pixels.shape[0] * pixels.shape[1] * 4**doublings > most:
+            doublings -= 1
+        if doublings < self.options.upsample:
+            _log.info("%s: doubled %d times only, see max_pixels", image.source, doublings)
+        rectangles, scores = self._detector().run(pixels, doublings, self.options.score_threshold)
+        size = rectangles[:, 2:] - rectangles[:, :2] + 1
+        boxes = from_xywh(np.concatenate([rectangles[:, :2], size], axis=1).astype(np.float32))
+        faces = Faces(boxes, scores.astype(np.float32), None, self.spec.id, image.size)
+        return faces.sorted()
+
+    def _detector(self) -> FrontalFaceDetector:
+        mine: FrontalFaceDetector | None = getattr(self._threads, "detector", None)
+        if mine is None:
+            mine = self._threads.detector = FrontalFaceDetector()
+        return mine
