@@ -9,7 +9,7 @@ endif
 MADE = $(VENV)/.facelign-dev
 CODE = src tests benchmarks tools examples
 
-.PHONY: demo test check bench docs pictures format
+.PHONY: demo test check bench docs pages format
 $(MADE): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -41,6 +41,6 @@ bench: $(MADE)
 docs: $(MADE)
 	$(BIN)/mkdocs build --strict
 
-pictures: $(MADE)
+pages: $(MADE)
 	$(BIN)/python tools/make_doc_pictures.py
-	$(BIN)/python tools/make_model_pages.py
+	$(BIN)/python tools/make_reference_pages.py

