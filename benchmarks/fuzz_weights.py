@@ -79,8 +79,12 @@ def main() -> int:
         [sys.executable, __file__, "--child", *sys.argv[1:]], capture_output=True, text=True
     )
     if done.returncode:
-        print(done.stderr[-3000:], file=sys.stderr)
-        print(f"FAILED with {done.returncode} (see the last number above)", file=sys.stderr)
+        lines = done.stderr.splitlines()
+        last = next((text for text in reversed(lines) if text.isdigit()), "?")
+        told = [text for text in lines if not text.isdigit()][-20:]
+        print(
+            f"FAILED at mutation {last} with {done.returncode}:", *told, sep="\n", file=sys.stderr
+        )
         return 1
     result = json.loads(done.stdout.strip().splitlines()[-1])
     result |= {

@@ -28,13 +28,27 @@ MOST_AXES = 8
 
 HINT = "Pull the file again; if that does not help, report it."
 
-OPERATORS = frozenset(
+#: operators that are let in, with the inputs that each cannot do without (ONNX operator list)
+OPERATORS: Mapping[str, int] = MappingProxyType(
     {
-        "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Constant", "Conv",
-        "DequantizeLinear", "Div", "Dropout", "Flatten", "Gather", "Gemm", "GlobalAveragePool",
-        "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "MatMul", "Max", "MaxPool", "Min",
-        "Mul", "PRelu", "Pad", "ReduceMean", "Relu", "Reshape", "Resize", "Shape", "Sigmoid",
-        "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+        **dict.fromkeys(("Constant",), 0),
+        **dict.fromkeys(
+            (
+                "AveragePool", "Clip", "Concat", "Dropout", "Flatten", "GlobalAveragePool",
+                "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Max", "MaxPool", "Min", "Pad",
+                "ReduceMean", "Relu", "Resize", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt",
+                "Squeeze", "Tanh", "Transpose", "Unsqueeze",
+            ),
+            1,
+        ),
+        **dict.fromkeys(
+            (
+                "Add", "Conv", "DequantizeLinear", "Div", "Gather", "Gemm", "MatMul", "Mul",
+                "PRelu", "Reshape", "Sub",
+            ),
+            2,
+        ),
+        "BatchNormalization": 5,
     }
 )  # fmt: skip
 
@@ -59,6 +73,20 @@ class Node:
     outputs: list[str]
     attributes: dict[str, Any] = field(default_factory=dict)
     name: str = ""
+
+    def integer(self, key: str, default: int) -> int:
+        """Return a whole-number attribute; raises WeightsCorrupt when it is something else."""
+        value = self.attributes.get(key, default)
+        if not isinstance(value, int):
+            raise refuse(f"{key} of {self.op} is no whole number")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """Return a number; raises WeightsCorrupt when it is something else."""
+        value = self.attributes.get(key, default)
+        if not isinstance(value, int | float):
+            raise refuse(f"{key} of {self.op} is no number")
+        return float(value)
 
 
 @dataclass(slots=True)
@@ -232,6 +260,9 @@ def _node(node: Any) -> Node:
             case _:
                 raise refuse(f"an attribute of {op} is of the kind {entry.type}")
     inputs, outputs = [_text(name) for name in node.input], [_text(name) for name in node.output]
+    needs = OPERATORS[op]
+    if len(inputs) < needs or not all(inputs[:needs]) or not outputs or not outputs[0]:
+        raise refuse(f"an operator {op} lacks inputs or outputs")
     return Node(op, inputs, outputs, attributes, _text(node.name))
 
 

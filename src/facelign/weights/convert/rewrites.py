@@ -47,7 +47,7 @@ def _constant(node: Node) -> AnyArray:
 def _reshaped(graph: Graph, node: Node) -> AnyArray:
     value, shape = graph.constants[node.inputs[0]], graph.constants[node.inputs[1]]
     lengths = [int(n) for n in shape.ravel()[:8]]
-    if not node.attributes.get("allowzero", 0):
+    if not node.integer("allowzero", 0):
         lengths = [
             value.shape[i] if n == 0 and i < value.ndim else n for i, n in enumerate(lengths)
         ]
@@ -64,14 +64,14 @@ def dequantized(graph: Graph, node: Node) -> AnyArray:
     slices of it.
     """
     parts = [graph.constants[name] for name in node.inputs if name]
-    if len(parts) not in (2, 3) or len(node.outputs) != 1:
-        raise refuse("a DequantizeLinear lacks its scale")
+    if len(parts) not in (2, 3):
+        raise refuse("a DequantizeLinear has too many inputs")
     packed, scale = parts[0], parts[1].astype(np.float32)
     zero = parts[2] if len(parts) == 3 else np.zeros(scale.shape, packed.dtype)
     if packed.dtype.kind not in "iu" or zero.shape != scale.shape:
         raise refuse("a DequantizeLinear unpacks something else than whole numbers")
-    axis = int(node.attributes.get("axis", 1))
-    block = int(node.attributes.get("block_size", 0))
+    axis = node.integer("axis", 1)
+    block = node.integer("block_size", 0)
     if scale.size == 1 and not block:
         scale, zero = scale.reshape(()), zero.reshape(())
     else:
@@ -120,7 +120,7 @@ def fold_batch_normalization(graph: Graph) -> None:
         ):
             continue
         gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in weights)
-        epsilon = float(node.attributes.get("epsilon", 1e-5))
+        epsilon = node.number("epsilon", 1e-5)
         with np.errstate(all="ignore"):
             factor = gamma / np.sqrt(variance + epsilon)
         scale_output(graph, before, factor, beta - mean * factor)
@@ -132,9 +132,9 @@ def fold_batch_normalization(graph: Graph) -> None:
 def _linear(graph: Graph, node: Node) -> bool:
     """Say whether ``node`` is a convolution or Gemm with constant weights, which we can scale."""
     if node.op == "Gemm" and (
-        node.attributes.get("alpha", 1.0) != 1.0
-        or node.attributes.get("beta", 1.0) != 1.0
-        or not node.attributes.get("transB", 0)
+        node.number("alpha", 1.0) != 1.0
+        or node.number("beta", 1.0) != 1.0
+        or not node.integer("transB", 0)
     ):
         return False
     return node.op in ("Conv", "Gemm") and all(
@@ -200,7 +200,7 @@ def _takes_factor(graph: Graph, reader: Node, name: str, slope: AnyArray) -> boo
     """Say whether 1 - a can go into the weights of ``reader``, channel by channel."""
     if reader.op != "Conv" or reader.inputs[0] != name or not _linear(graph, reader):
         return False
-    weight, groups = graph.constants[reader.inputs[1]], int(reader.attributes.get("group", 1))
+    weight, groups = graph.constants[reader.inputs[1]], reader.integer("group", 1)
     channels = weight.shape[1] * groups if weight.ndim > 2 and groups > 0 else -1
     # a slope a channel: (C, 1, 1) or (1, C, 1, 1), as many axes as the pictures have
     per_channel = slope.ndim >= weight.ndim - 1 and slope.shape[-weight.ndim + 1] == slope.size
@@ -211,7 +211,7 @@ def _takes_factor(graph: Graph, reader: Node, name: str, slope: AnyArray) -> boo
 def scale_input(graph: Graph, node: Node, factor: AnyArray) -> None:
     """Let a convolution read x and do as if it read ``factor * x`` per input channel."""
     weight = graph.constants[node.inputs[1]].astype(np.float64)
-    groups = int(node.attributes.get("group", 1))
+    groups = node.integer("group", 1)
     outs, rest = weight.shape[0], weight.shape[2:]
     if groups < 1 or outs % groups:
         raise refuse(f"a convolution of {outs} channels has {groups} groups")
@@ -255,7 +255,7 @@ def free_axes(graph: Graph, free: Sequence[str]) -> None:
         if name and axis < len(value.shape) and isinstance(value.shape[axis], int):
             value.shape[axis] = name
     for node in graph.nodes:
-        if node.op == "Reshape" and fixed == 1 and not node.attributes.get("allowzero", 0):
+        if node.op == "Reshape" and fixed == 1 and not node.integer("allowzero", 0):
             shape = graph.constants.get(node.inputs[1])
             if shape is not None and shape.ndim == 1 and shape.size > 1 and shape[0] == 1:
                 copied = shape.copy()
