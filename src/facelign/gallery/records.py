@@ -177,6 +177,8 @@ def person_name(text: str) -> str:
 
     Raises ConfigError for a name that is empty, longer than 200 characters, or holds controls.
     """
+    if text.isascii() and text.isprintable() and text == text.strip() and 0 < len(text) <= MAX_NAME:
+        return text  # nothing to do, for most names; bulk enrollment asks often
     name = unicodedata.normalize("NFC", text)
     while name and (name[0].isspace() or unicodedata.category(name[0]) == "Cf"):
         name = name[1:]

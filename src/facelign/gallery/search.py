@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facelign.compare.scores import distance
-from facelign.gallery.indexes.exact import ExactIndex, Rows, directions
+from facelign.gallery.indexes.exact import BLOCK, ExactIndex, Rows
 from facelign.gallery.records import PersonScore, TemplateMode
 from facelign.gallery.stores.sqlite import SqliteStore, State
-from facelign.types.arrays import AnyArray, Float32Array, IntArray
-from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.arrays import Float32Array, IntArray
+from facelign.types.embeddings import Embeddings, Space
 
 #: steps of Weiszfeld's iteration; after 16 the center moves by less than 1e-3 of the spread
 _STEPS = 16
+#: squared distance that counts as none; float32 squares of unit vectors are off by about 1e-7
+_FLOOR = np.float32(1e-6)
+#: templates of several people that are worked on at a time, bytes: they stay in the cache
+_BLOCK_BYTES = 1 << 20
 #: templates read from the rough ranking for each person wanted, at first
 _PER_PERSON = 4
 #: and some more: those of people who were rejected for the photo may stand before
@@ -80,8 +84,6 @@ class SpaceSearch:
 
     def _append(self, store: SqliteStore) -> None:
         last = int(self.index.rows.ids[-1]) if len(self.index) else 0
-        if not last:
-            self.index.reserve(sum(s.templates for s in store.spaces() if s.id == self.space.id))
         for part in store.templates(self.space.id, last):
             self._add(part.ids, part.persons, part.vectors)
 
@@ -96,9 +98,6 @@ class SpaceSearch:
             self._insert(store, back)
         self.owners = np.zeros(len(self.owners), np.int64)
         self._own(ids[ids <= last], persons[ids <= last])
-        new = ids[ids > last]
-        if not last:
-            self.index.reserve(len(new))
         for part in store.templates(self.space.id, last):
             self._add(part.ids, part.persons, part.vectors)
 
@@ -107,9 +106,14 @@ class SpaceSearch:
         found = store.picked(self.space.id, ids)
         every = np.concatenate([old.ids, found.ids])
         order = np.argsort(every)
-        fresh = ExactIndex(self.space)
-        fresh.add(every[order], np.concatenate([old.matrix, found.vectors])[order])
-        self.index = fresh
+        self.index = ExactIndex(self.space)
+        for start in range(0, len(order), BLOCK):
+            part = order[start : start + BLOCK]
+            back = part >= len(old)
+            vectors = np.empty((len(part), self.space.dim), np.float32)
+            vectors[~back] = old.vectors(part[~back])
+            vectors[back] = found.vectors[part[back] - len(old)]
+            self.index.add(every[part], vectors)
 
     def _add(self, ids: IntArray, persons: IntArray, vectors: Float32Array) -> None:
         self._own(ids, persons)
@@ -194,43 +198,40 @@ def _score(view: View, person: int, template: int, score: float, space: Space) -
 
 
 def _centers(view: View, mode: TemplateMode) -> Centers:
+    """Return the center of everybody's templates; people with as many of them go together."""
     rows = view.rows
     owners = view.owners[rows.ids]
     order = np.argsort(owners, kind="stable")
     people, starts, counts = np.unique(owners[order], return_index=True, return_counts=True)
-    cosine = rows.space.metric is Metric.COSINE
-    firsts = rows.ids[order][starts] if len(order) else rows.ids
-    # one template is its own center; only the others are gathered and worked on
-    centers = rows.matrix[order[starts]].astype(np.float32) if len(order) else rows.matrix.copy()
-    several = np.flatnonzero(counts > 1)
-    if len(several):
-        of_many = np.repeat(counts > 1, counts)
-        points = rows.matrix[order[of_many]]
-        sizes = counts[several]
-        ends = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        sums = np.add.reduceat(points, ends, axis=0)
-        middle = (sums / sizes[:, None]).astype(np.float32)
-        if mode is TemplateMode.ROBUST:
-            middle = _geometric_medians(points, middle, ends, sizes)
-        centers[several] = directions(middle) if cosine else middle
-    squares = None if cosine else np.einsum("nd,nd->n", centers, centers)
-    places = np.arange(len(people), dtype=np.int64)
-    return Centers(Rows(places, centers, squares, rows.space), people, firsts)
+    centers = np.empty((len(people), rows.space.dim), np.float32)
+    for count in np.unique(counts):
+        alike = np.flatnonzero(counts == count)
+        step = max(1, _BLOCK_BYTES // (4 * rows.space.dim * int(count)))
+        for first in range(0, len(alike), step):
+            chosen = alike[first : first + step]
+            places = order[(starts[chosen][:, None] + np.arange(count)).ravel()]
+            points = rows.vectors(places).reshape(len(chosen), int(count), -1)
+            middle: Float32Array = points.mean(axis=1)
+            if mode is TemplateMode.ROBUST and count > 2:
+                middle = _geometric_medians(points, middle)
+            centers[chosen] = middle
+    numbers = np.arange(len(people), dtype=np.int64)
+    return Centers(Rows.of(numbers, centers, rows.space), people, rows.ids[order[starts]])
 
 
-def _geometric_medians(
-    points: Float32Array, centers: Float32Array, starts: IntArray, counts: IntArray
-) -> Float32Array:
-    """Return, for each person, the point with the least sum of distances to the templates.
+def _geometric_medians(points: Float32Array, centers: Float32Array) -> Float32Array:
+    """Return, for p people, the point with the least sum of distances to the templates.
 
-    Weiszfeld's iteration: the mean, weighted by one over the distance to the last center. It has
-    no closed form; a floor on the distances keeps it from stopping at a template (Vardi and Zhang,
-    PNAS 97, 2000, give the exact treatment, which moves the result by less than the floor).
+    points: (p, n, d); centers: (p, d), where to begin. Weiszfeld's iteration: the mean, weighted
+    by one over the distance to the last center. It has no closed form; a floor on the distances
+    keeps it from stopping at a template (Vardi and Zhang, PNAS 97, 2000, give the exact treatment,
+    which moves the result by less than the floor). Of one or two templates it is the mean.
     """
-    group = np.repeat(np.arange(len(counts)), counts)
+    squares = np.einsum("pnd,pnd->pn", points, points)
     for _ in range(_STEPS):
-        gaps: AnyArray = np.linalg.norm(points - centers[group], axis=1)
-        weights = (1 / np.maximum(gaps, 1e-4)).astype(np.float32)
-        sums = np.add.reduceat(points * weights[:, None], starts, axis=0)
-        centers = (sums / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
+        products = np.matmul(points, centers[:, :, None])[:, :, 0]
+        gaps = squares - 2 * products + np.einsum("pd,pd->p", centers, centers)[:, None]
+        weights = 1 / np.sqrt(np.maximum(gaps, _FLOOR))
+        weights /= weights.sum(axis=1, keepdims=True)
+        centers = np.matmul(weights[:, None, :], points)[:, 0]
     return centers

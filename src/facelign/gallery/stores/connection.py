@@ -18,6 +18,8 @@ WAIT_S = 30.0
 #: SQLite waits this long by itself; longer waits are loops here, so that Ctrl-C is heard
 _STEP_MS = 500
 _MAGIC = b"SQLite format 3\0"
+#: pages kept in memory at most, kB: the photo index of a bulk enrollment is written at random
+_CACHE_KB = 16_000
 #: VACUUM rebuilds the file in a temporary one; up to this size that one stays in memory, so that
 #: no vector is written anywhere else
 _IN_MEMORY_BYTES = 256 << 20
@@ -67,6 +69,7 @@ def _configured(address: str, path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         if path.stat().st_size <= _IN_MEMORY_BYTES:
             connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

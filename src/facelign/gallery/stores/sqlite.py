@@ -313,13 +313,11 @@ class SqliteStore:
             while chunk := [(person_name(r.person), r) for r in islice(source, _CHUNK)]:
                 fresh = self._fresh(chunk, number, count, skipped)
                 count += len(chunk)
-                for name, _ in fresh:
-                    if name not in people:
-                        people[name] = person
-                        self._db.execute(
-                            "INSERT INTO people VALUES (?, ?, ?)", (person, name, time)
-                        )
-                        person += 1
+                new = [name for name in dict.fromkeys(n for n, _ in fresh) if name not in people]
+                people.update(zip(new, range(person, person + len(new)), strict=True))
+                values = [(people[name], name, time) for name in new]
+                self._db.executemany("INSERT INTO people VALUES (?, ?, ?)", values)
+                person += len(new)
                 owned = [(people[name], row) for name, row in fresh]
                 self._insert_chunk(owned, template, space, number, time)
                 template += len(fresh)
