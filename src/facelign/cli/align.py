@@ -74,12 +74,13 @@ def align(
     found = building.listing([source])
     job = AlignJob(
         recognizer,
-        found,
+        found.files,
+        found.root,
         target,
         policy=building.policy(face, largest, "largest"),
         random_order=random_order,
     )
-    failures = [(record["image"], record["error"]) for record in building.missing(found)]
+    failures = [(record["image"], record["error"]) for record in found.missing]
     with progress("aligning", len(job.todo)) as done:
         if job.skipped:
             note(f"{job.skipped} photos were aligned before")
@@ -94,5 +95,5 @@ def align(
     for image, reason in failures:
         note(f"{image}: {reason}")
     if failures:
-        note(f"{len(failures)} of {len(found.files) + len(building.missing(found))} photos failed")
+        note(f"{len(failures)} of {len(found.files) + len(found.missing)} photos failed")
     return Exit.INPUT if failures else Exit.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facelign.cli.options import Face
-    from facelign.imaging.read import Listing
     from facelign.pipeline.recognizer import Photo, Recognizer
     from facelign.pipeline.results import Enrollment
     from facelign.pipeline.selection import FacePolicy
@@ -69,14 +68,35 @@ def recognizer(
     return made
 
 
-def listing(paths: Iterable[str | Path]) -> Listing:
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """What the words of a command line mean: files, and failure records of the other words.
+
+    root: the one folder that was named, whose tree a result may mirror, or None.
+    """
+
+    files: list[str]
+    missing: list[Record]
+    root: Path | None
+
+
+def listing(paths: Sequence[str]) -> Photos:
     """Return the photos that the words mean; notes (such as stripped marks) go to stderr."""
-    from facelign.imaging.read import photos
+    from facelign.imaging.listing import photos
 
     found = photos(paths)
     for text in found.notes:
         note(f"note: {text}")
-    return found
+    if found.skipped:
+        note(f"note: {len(found.skipped)} files that are no pictures were skipped")
+    root = found.folders[0] if len(paths) == 1 and found.folders else None
+    missing = [failed(word, reason) for word, reason in found.missing]
+    return Photos([str(file) for file in found.files], missing, root)
+
+
+def failed(image: str, reason: str) -> Record:
+    """Return the record of a photo that could not be used."""
+    return {"image": image, "width": None, "height": None, "faces": [], "error": reason}
 
 
 def policy(face: Face | None, largest: bool, default: str) -> FacePolicy:
@@ -84,7 +104,7 @@ def policy(face: Face | None, largest: bool, default: str) -> FacePolicy:
     from facelign.errors import ConfigError
     from facelign.pipeline.selection import FacePolicy
 
-    if largest and face not in (None, FacePolicy.LARGEST):
+    if largest and face is not None and face.value != FacePolicy.LARGEST:
         raise ConfigError(f"--largest and --face {face} contradict each other.", "Use one.")
     return FacePolicy.LARGEST if largest else FacePolicy(face or default)
 
@@ -100,7 +120,7 @@ class EnrollmentJobs:
 def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
     from facelign.errors import ConfigError
-    from facelign.imaging.read import clean_path, people_folders
+    from facelign.imaging.listing import clean_path, people_folders
     from facelign.pipeline.results import Enrollment
 
     photos: list[tuple[str, Photo]] = []
@@ -110,7 +130,7 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
             raise ConfigError("--name is empty.", "Give the person's name.")
         found = listing(paths)
         photos += [(name.strip(), file) for file in found.files]
-        failures += [Enrollment(f["image"], name, False, f["error"], True) for f in missing(found)]
+        failures += [Enrollment(f["image"], name, False, f["error"], True) for f in found.missing]
         return EnrollmentJobs(photos, failures)
     for text in paths:
         root, mark = clean_path(text)
@@ -124,6 +144,10 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
         people = people_folders(root)
         for person, files in people.people.items():
             photos += [(person, str(file)) for file in files]
+        if people.skipped:
+            note(f"note: {len(people.skipped)} files that are no pictures were skipped")
+        for person in people.empty:
+            note(f"note: the folder of {person} holds no photo")
         for file in people.loose:
             reason = "it lies in no person's folder; use --name"
             failures.append(Enrollment(str(file), "", False, reason, True))
@@ -132,7 +156,7 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
 
 def one(text: str) -> str:
     """Return the path that a word means, pasted direction marks stripped."""
-    from facelign.imaging.read import clean_path
+    from facelign.imaging.listing import clean_path
 
     path, mark = clean_path(text)
     if mark:
@@ -140,18 +164,9 @@ def one(text: str) -> str:
     return str(path)
 
 
-def missing(found: Listing) -> list[Record]:
-    """Return the failure records of words that mean no file."""
-    return [
-        {"image": name, "width": None, "height": None, "faces": [], "error": reason}
-        for name, reason in found.missing
-    ]
-
-
 def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold:
     """Return the threshold that --threshold means: calibrated, a score, a name or a file."""
     from facelign.compare import calibrations, published, thresholds
-    from facelign.errors import ConfigError
     from facelign.types.embeddings import same_space
 
     if text is None:
@@ -164,13 +179,7 @@ def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold
         return thresholds.uncalibrated(float(text), "given on the command line")
     except ValueError:
         pass
-    try:
-        return published.threshold(text, recognizer.space)
-    except KeyError:
-        raise ConfigError(
-            f"--threshold {text} is no score, no file and no published threshold.",
-            f"Published: {', '.join(published.NAMES)}.",
-        ) from None
+    return published.published_threshold(text, recognizer.space)
 
 
 def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshold | None:
@@ -181,3 +190,17 @@ def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshol
         return None
     limit = threshold(recognizer, text, 1e-3)
     return SearchThreshold(limit, 0.0, 0, False, "given on the command line")
+
+
+def aligner(*, layout: str, layout_options: Mapping[str, object], **flags: Any) -> Recognizer:
+    """Return a recognizer that cuts chips of ``layout``; a landmarker is added where it wants one.
+
+    openface-96 wants three of the 68 points, which no detector gives.
+    """
+    from facelign import registry
+    from facelign.types.schemes import IBUG_68
+
+    needs = registry.default().layout(layout, **layout_options).needs
+    if flags.get("landmarks") is None and needs == (IBUG_68.id,):
+        flags["landmarks"] = "dlib-68"
+    return recognizer(layout=layout, layout_options=layout_options, **flags)

@@ -56,7 +56,7 @@ def detect(
     pictures = Pictures(draw, found)
     failed = False
     with Table(out) as table, progress("detecting", len(found.files)) as done:
-        for failure in building.missing(found):
+        for failure in found.missing:
             failed = True
             _say(failure, json)
             table.add(failure)

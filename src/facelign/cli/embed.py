@@ -49,7 +49,7 @@ def embed(
     with Table(out) as table, progress("embedding", len(found.files)) as done:
         results = recognizer.stream(found.files, keep=draw is not None, done=done)
         made = (records.embed_record(result, space.id) for result in pictures.watched(results))
-        for record in (*building.missing(found), *()):
+        for record in found.missing:
             failed = True
             emit(record) if json else note(f"{record['image']}: {record['error']}")
             table.add(record)

@@ -72,6 +72,7 @@ def identify(
     from facelign.cli.pictures import Pictures, names
     from facelign.cli.settings import gallery_path
     from facelign.cli.tables import Table
+    from facelign.gallery.records import TemplateMode
     from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
 
     found = building.listing(photos)
@@ -91,7 +92,7 @@ def identify(
     chosen = IdentifyOptions(
         fpir=fpir,
         top_k=top_k,
-        mode=templates.value,
+        mode=TemplateMode(templates.value),
         min_height=min_height,
         threshold=building.search_threshold(recognizer, threshold),
         policy=building.policy(face, largest, "best") if face or largest else None,
@@ -104,7 +105,7 @@ def identify(
         PhotoGallery(path, recognizer, create=False) as store,
         progress("identifying", len(found.files)) as done,
     ):
-        for record in building.missing(found):
+        for record in found.missing:
             failed = True
             _say(record, None, json)
             table.add(record)

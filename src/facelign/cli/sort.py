@@ -61,7 +61,7 @@ def sort(
         PhotoGallery(gallery_path(gallery), recognizer, create=False) as store,
         Sorter(target, link=link) as sorter,
     ):
-        for record in building.missing(found):
+        for record in found.missing:
             failed = True
             table.add(record)
             emit(record) if json else note(f"{record['image']}: {record['error']}")

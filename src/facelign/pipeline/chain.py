@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -27,8 +27,6 @@ from facelign.types.image import Image
 from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, Task
 from facelign.weights.store import Store
 
-NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class ChainOptions:
@@ -43,9 +41,9 @@ class ChainOptions:
     layout: str | None = None
     preprocessing: str = ""
     downscale: float = 1.0
-    attempts: Attempts = Attempts()
-    detector: Mapping[str, object] = NO_OPTIONS
-    layout_options: Mapping[str, object] = NO_OPTIONS
+    attempts: Attempts = field(default_factory=Attempts)
+    detector: Mapping[str, object] = field(default_factory=dict)
+    layout_options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +154,7 @@ class Chain:
     # -- the walk --------------------------------------------------------------------------------
 
     def detect(self, image: Image) -> Found:
-        """Return the faces of an image, boxes in the file's plane, landmarks as the layouts want."""
+        """Return the faces of an image in the file's plane, with the points that layouts want."""
         image = self.preprocessing.apply(image)
         found = find(self.detector, self._reduced(image), self.options.attempts)
         if self.landmarker is None or not len(found.faces):

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from uuid import uuid4
 
 import numpy as np
 
 from facelign.compare import thresholds
-from facelign.errors import FacelignError, InputError, NoCalibration, SpaceMismatch
-from facelign.gallery.gallery import (
+from facelign.errors import DuplicateTemplate, FacelignError, InputError, NoCalibration
+from facelign.gallery.gallery import Gallery
+from facelign.gallery.records import (
     FaceRecord,
-    Gallery,
     Person,
     PersonScore,
     PhotoRef,
@@ -114,7 +115,7 @@ class PhotoGallery:
         options: EnrollOptions | None = None,
     ) -> list[Enrollment]:
         """Enroll photos of one person; one result a photo, in order, each committed by itself."""
-        several = photos if isinstance(photos, list | tuple) else [photos]
+        several: Iterable[Photo] = photos if isinstance(photos, list | tuple) else [photos]  # type: ignore[list-item]
         return list(self.enroll_many([(person, photo) for photo in several], options))
 
     def enroll_many(
@@ -125,12 +126,13 @@ class PhotoGallery:
     ) -> Iterator[Enrollment]:
         """Yield one result a (person, photo), in order, after its commit."""
         options = options or EnrollOptions()
+        run = uuid4().hex  # one call is one change: undo takes it back as a whole
         order: deque[tuple[str, Enrollment | None]] = deque()
 
         def unknown() -> Iterator[Photo]:
             # Photos that are enrolled already need no second look; their place is kept.
             for person, photo in jobs:
-                known = self._known(person, photo)
+                known = None if options.force else self._known(person, photo)
                 order.append((person, known))
                 if known is None:
                     yield photo
@@ -145,7 +147,7 @@ class PhotoGallery:
             for result in settled():
                 yield _told(result, done)
             person, _ = order.popleft()
-            yield _told(self._enroll(person, analysis, options), done)
+            yield _told(self._enroll(person, analysis, options, run), done)
         for result in settled():
             yield _told(result, done)
 
@@ -157,9 +159,11 @@ class PhotoGallery:
         except OSError:
             return None  # reading it again says what is wrong
         holder = self.gallery.has_photo(digest, self.recognizer.space.id)
-        return None if holder is None else _already(str(photo), person, holder)
+        return Enrollment(str(photo), person, False, ALREADY) if holder == person else None
 
-    def _enroll(self, person: str, analysis: Analysis, options: EnrollOptions) -> Enrollment:
+    def _enroll(
+        self, person: str, analysis: Analysis, options: EnrollOptions, run: str
+    ) -> Enrollment:
         source = analysis.photo.source
         height: float | None = None
         try:
@@ -183,16 +187,22 @@ class PhotoGallery:
             if other is not None:
                 reason = f"looks like {other}"
                 return Enrollment(source, person, False, reason, face_height=height)
-        holder = self.gallery.has_photo(analysis.photo.digest, vector.space.id)
-        if holder is not None:
-            return replace(_already(source, person, holder), face_height=height)
-        ids = self.gallery.enroll(
-            person,
-            vector,
-            photo=PhotoRef(source, analysis.photo.digest),
-            faces=[FaceRecord.of(face)],
-            consent=options.consent,
-        )
+        try:
+            ids = self.gallery.enroll(
+                person,
+                vector,
+                photo=PhotoRef(source, analysis.photo.digest),
+                faces=[FaceRecord.of(face)],
+                consent=options.consent,
+                force=options.force,
+                run=run,
+            )
+        except DuplicateTemplate as error:
+            # The photo came twice in this run, shows a face that is enrolled as another person's,
+            # or was rejected as this person's.
+            same = self.gallery.has_photo(analysis.photo.digest, vector.space.id) == person
+            reason = ALREADY if same else error.message.removeprefix(f"{source} ").rstrip(".")
+            return Enrollment(source, person, False, reason, face_height=height)
         return Enrollment(source, person, True, "", False, ids, height)
 
     def _lookalike(self, person: str, vector: Embeddings) -> str | None:
@@ -291,16 +301,10 @@ class PhotoGallery:
 
     def _size(self) -> tuple[int, int]:
         """Return (people, templates) of this space; raises SpaceMismatch when only others exist."""
-        space = self.recognizer.space
-        people, templates = self.gallery.count(space.id)
+        space = self.recognizer.space.id
+        people, templates = self.gallery.count(space)
         if not templates:
-            others = [s.id for s in self.gallery.spaces()]
-            if others:
-                raise SpaceMismatch(
-                    f"The probe is in space '{space.id}', but the gallery holds "
-                    f"'{', '.join(others)}'.",
-                    "Identify with the preset that enrolled it, or enroll again with this one.",
-                )
+            self.gallery.require_space(space)
         return people, templates
 
     def _threshold(self, fpir: float, compared: int) -> SearchThreshold:
@@ -339,11 +343,6 @@ def _one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:
 
 def _top(answer: CandidateList) -> float:
     return answer.candidates[0].score if answer.candidates else float("-inf")
-
-
-def _already(source: str, person: str, holder: str) -> Enrollment:
-    reason = ALREADY if holder == person else f"{ALREADY} as {holder}"
-    return Enrollment(source, person, False, reason)
 
 
 def _told(result: Enrollment, done: Callable[[int], None] | None) -> Enrollment:

@@ -125,7 +125,7 @@ class Recognizer:
     # -- photos ----------------------------------------------------------------------------------
 
     @overload
-    def analyze(self, photos: Photo) -> Analysis: ...
+    def analyze(self, photos: Photo) -> Analysis: ...  # type: ignore[overload-overlap] # a str is one photo
     @overload
     def analyze(self, photos: Iterable[Photo]) -> Iterator[Analysis]: ...
     def analyze(self, photos: Photo | Iterable[Photo]) -> Analysis | Iterator[Analysis]:

@@ -82,7 +82,7 @@ class Image:
         """Return the photo at full size (itself, unless it was decoded reduced)."""
         return self if self.reload is None or self.scale == 1.0 else self.reload()
 
-    def turned(self, degrees: Literal[0, 90, 180, 270]) -> Image:
+    def turned(self, degrees: int) -> Image:
         """Return a new photo, turned clockwise by whole quarters: exact, nothing is resampled."""
         if degrees not in (0, 90, 180, 270):
             raise BadArray(f"degrees: wanted 0, 90, 180 or 270, got {degrees}.")
