@@ -31,7 +31,7 @@ from facelign.preprocess import photometric
 from facelign.registry import load
 from facelign.report import plots, style
 from facelign.report.plot import Plot, Series
-from facelign.report.plots import barcode, chain, gallery_size, hog, similarity
+from facelign.report.plots import barcode, chain, gallery_size, hog, network, similarity
 from facelign.types.image import Image
 from facelign.types.specs import Task
 from facelign.weights.store import Store
@@ -309,6 +309,12 @@ def sizes(_: Recognizer) -> None:
     save(gallery_size.draw(lines, target=0.01), "gallery-size")
 
 
+def networks(_: Recognizer) -> None:
+    """The two networks of the article, their last layer dropped (A1-25)."""
+    save(network.draw(network.VGG_FACE, title="VGG-Face (2015)"), "network-vgg-face", dpi=60)
+    save(network.draw(network.DEEPFACE, title="DeepFace (2014)"), "network-deepface", dpi=70)
+
+
 def examples(_: Recognizer) -> None:
     """Every figure of the report, from made-up numbers."""
     for name in plots.names():
@@ -375,9 +381,10 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "compare": compare, "gallery": gallery,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
     "floors": floors,
+    "networks": networks,
 }  # fmt: skip
 #: these need no model
-PLAIN = {"gallery-size", "plots", "floors", "preprocess"}
+PLAIN = {"gallery-size", "plots", "floors", "networks", "preprocess"}
 
 
 def save(plot: Plot, name: str, dpi: int = 100) -> None:
