@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import inspect
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,12 @@ MEANINGS = {
     70: "a bug",
     130: "interrupted; what was done is kept",
 }
+
+
+def own() -> registry.Registry:
+    """Return the registry without models that the user of this machine has added."""
+    with tempfile.TemporaryDirectory() as empty:
+        return registry.default(Path(empty))
 
 
 def commands() -> Iterator[tuple[str, object]]:
@@ -136,7 +143,7 @@ def _default(parameter) -> str:
 
 def models() -> str:
     """Return the page of presets and models, from their records."""
-    known = registry.default()
+    known = own()
     out = [
         "# Models",
         "",
@@ -160,7 +167,7 @@ def models() -> str:
         Task.EMBED: "Embedding models",
     }
     for task in Task:
-        specs = [spec for spec in known.specs(task) if spec.variant != "user"]
+        specs = known.specs(task)
         if not specs:
             continue
         out += [f"## {titles.get(task, task.value)}", ""]
