@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -391,7 +392,7 @@ def _day(time: str) -> str:
 
 
 def _table(
-    heads: tuple[str, ...], rows: list[tuple[str, ...]], numbers: tuple[int, ...] = ()
+    heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], numbers: tuple[int, ...] = ()
 ) -> None:
     """Print a table on a terminal, and lines with tabs into a pipe."""
     import sys

@@ -321,6 +321,10 @@ class Gallery:
         imported before is skipped. Raises DatasetMalformed.
         """
         batch = transfer.read(Path(path), None if labels is None else Path(labels))
+        return self.import_batch(batch)
+
+    def import_batch(self, batch: transfer.Batch) -> Bulk:
+        """Enroll what ``transfer.read`` returned, in one transaction."""
         return self._store.enroll_many(batch.rows(), batch.space, action="import")
 
 

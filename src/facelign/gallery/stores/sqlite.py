@@ -244,7 +244,7 @@ class SqliteStore:
             raise GalleryBusy(
                 f"The vectors are deleted, but {self.path.name} could not be rewritten: another "
                 f"program keeps reading it (process {others}).",
-                "End it; the next command that opens the gallery finishes the removal.",
+                "End it; the next command that opens the gallery for writing finishes the removal.",
             )
 
     # -- enrollment ------------------------------------------------------------------------------
