@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 
 def home() -> Path:
-    """Return the folder of cache, settings and the default gallery (``FACELIGN_HOME``)."""
-    named = os.environ.get("FACELIGN_HOME")
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_data_path
+    """Return the folder of weights, cache and the default gallery (``FACELIGN_HOME``)."""
+    from facelign.weights.store import home_folder
 
-    return user_data_path("facelign", appauthor=False)
+    return home_folder()
 
 
 def gallery_path(option: Path | None) -> Path:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-
-import platformdirs
 
 from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.registry import scan, specfile
@@ -16,6 +13,7 @@ from facelign.registry.scan import Broken, Found, LayoutFactory
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
 from facelign.weights.files import atomic
+from facelign.weights.store import home_folder
 
 
 class Registry:
@@ -131,14 +129,7 @@ def default(home: Path | None = None) -> Registry:
 
 def own_records(home: Path | None = None) -> Path:
     """Return the folder in which the user's own records lie, one folder a model."""
-    if home is None:
-        named = os.environ.get("FACELIGN_HOME", "")
-        home = (
-            Path(named).expanduser()
-            if named
-            else platformdirs.user_data_path("facelign", appauthor=False)
-        )
-    return home / "models"
+    return (home or home_folder()) / "models"
 
 
 def keep_file(path: Path, registry: Registry, home: Path | None = None) -> ModelSpec:

