@@ -10,16 +10,27 @@ from importlib import import_module
 from facelign._version import __version__
 
 _PUBLIC = {
+    "Analysis": "facelign.pipeline.results",
     "Calibration": "facelign.types.calibrations",
     "CandidateList": "facelign.types.decisions",
+    "ChainOptions": "facelign.pipeline.chain",
     "Chips": "facelign.types.chips",
     "Decision": "facelign.types.decisions",
     "Embeddings": "facelign.types.embeddings",
+    "EnrollOptions": "facelign.pipeline.photo_gallery",
+    "Enrollment": "facelign.pipeline.results",
+    "FacePolicy": "facelign.pipeline.selection",
     "FacelignError": "facelign.errors",
     "Faces": "facelign.types.faces",
+    "IdentifyOptions": "facelign.pipeline.photo_gallery",
+    "Identification": "facelign.pipeline.results",
     "Image": "facelign.types.image",
     "Landmarks": "facelign.types.landmarks",
+    "PhotoGallery": "facelign.pipeline.photo_gallery",
+    "Recognizer": "facelign.pipeline.recognizer",
     "Space": "facelign.types.embeddings",
+    "Threshold": "facelign.types.decisions",
+    "open_gallery": "facelign.pipeline.photo_gallery",
     "read_image": "facelign.imaging.read",
 }
 

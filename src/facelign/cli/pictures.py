@@ -1,0 +1,91 @@
+"""What --draw writes: pictures with boxes, points and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facelign.errors import ConfigError
+
+if TYPE_CHECKING:
+    from facelign.cli.building import Photos
+    from facelign.pipeline.results import Analysis, Comparison, Identification
+    from facelign.types.arrays import ByteArray
+    from facelign.types.image import Image
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class Pictures:
+    """Writes one picture a photo: into a file for one photo, else into a folder.
+
+    In a folder the names mirror the tree that was named; photos of one name get numbers.
+    """
+
+    def __init__(self, target: Path | None, photos: Photos) -> None:
+        self._target = target
+        self._root = photos.root
+        self._single = target is not None and target.suffix.lower() in _SUFFIXES
+        self._taken: set[Path] = set()
+        if self._single and len(photos.files) > 1:
+            raise ConfigError(
+                f"--draw {target} is one picture, and {len(photos.files)} photos were given.",
+                "Name a folder.",
+            )
+
+    def faces(self, result: Analysis, labels: Sequence[str]) -> None:
+        """Write the picture of one photo; labels: one a face of the result."""
+        if self._target is None or result.image is None:
+            return
+        from facelign.imaging.write import write
+
+        write(self._path(Path(result.photo.source)), annotated(result.image, result, labels))
+
+    def _path(self, photo: Path) -> Path:
+        target = self._target or Path()
+        if self._single:
+            return target
+        inside = Path(photo.name)
+        if self._root is not None and photo.is_relative_to(self._root):
+            inside = photo.relative_to(self._root)
+        path = (target / inside).with_suffix(".jpg")
+        number = 1
+        while path in self._taken:
+            number += 1
+            path = (target / inside).with_name(f"{inside.stem}-{number}.jpg")
+        self._taken.add(path)
+        return path
+
+
+def annotated(image: Image, result: Analysis, labels: Sequence[str]) -> ByteArray:
+    """Return a copy of the whole photo with the box, points and label of every face."""
+    from facelign.imaging.draw import draw_faces
+
+    return draw_faces(image.full().pixels, result.faces, labels)
+
+
+def names(result: Identification) -> list[str]:
+    """Return the label of every face of the photo; those that were not asked about have none."""
+    labels = [""] * len(result.analysis.faces)
+    for found in result.faces:
+        labels[found.face.index] = found.person or f"Unknown ({found.answer.reason})"
+    return labels
+
+
+def pair(path: Path, comparison: Comparison) -> None:
+    """Write both photos side by side, the compared faces marked, the answer beneath."""
+    from facelign.imaging.draw import contact_sheet
+    from facelign.imaging.write import write
+
+    decision = comparison.decision
+    answer = "same person" if decision.is_match else "different people"
+    tiles, captions = [], []
+    for analysis, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):
+        if analysis.image is None:
+            return
+        labels = [""] * len(analysis.faces)
+        labels[face] = "compared"
+        tiles.append(annotated(analysis.image, analysis, labels))
+        captions.append(f"{Path(analysis.photo.source).name}: {answer}, {decision.score:.3f}")
+    write(path, contact_sheet(tiles, captions, columns=2))
