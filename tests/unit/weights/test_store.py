@@ -410,3 +410,48 @@ def test_loading_opens_no_network_library() -> None:
 
 def test_the_tiny_network_is_valid() -> None:
     onnx.checker.check_model(onnx.load_model_from_string(DATA))
+
+
+def test_one_file_that_cannot_be_had_does_not_stop_the_others(tmp_path: Path, mirror: Path) -> None:
+    lost = Source.installed("no_such_package", "x", sha256="1" * 64, size=3)
+    specs = [
+        spec_of(WeightFile("lost", (lost,)), name="lost"),
+        spec_of(WeightFile("tiny.onnx", (WHEEL,), convert="onnx-prelu")),
+    ]
+    store = Store(tmp_path / "home", str(mirror))
+    with pytest.raises(DownloadFailed, match="lost"):
+        store.pull_all(specs)
+    assert store.ready(specs[1])["tiny.onnx"].is_file()
+
+
+def test_a_mirror_at_an_address_is_asked_by_digest_then_by_name(tmp_path: Path) -> None:
+    import threading
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    asked: list[str] = []
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_address[1]}/"
+        spec = spec_of(WeightFile("tiny.onnx", (WHEEL,)))
+        for name in (sha(DATA), "tiny.onnx"):
+            (folder / name).write_bytes(DATA)
+            store = Store(tmp_path / f"home-{name[:4]}", base)
+            store.pull(spec)
+            assert store.ready(spec)["tiny.onnx"].read_bytes() == DATA
+            (folder / name).unlink()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert f"/{sha(DATA)}" in asked
+    assert "/tiny.onnx" in asked

@@ -1,0 +1,136 @@
+# ruff: noqa: E402 - thread counts must be set before NumPy is imported
+"""SFace on one thread: as published, unpacked, and with PRelu rewritten, against the limit.
+
+
+    FACELIGN_MIRROR=../shared/weights python benchmarks/sface_graph.py [--rounds 30]
+
+All variants are run in turn in every round; best and median are told, so that a busy machine
+shows in the distance of the two. The limit is a float32 matrix product of NumPy in the same
+rounds. Prints one JSON object a variant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before NumPy: its matrix product is the limit of one core
+
+import numpy as np
+
+from facelign import registry
+from facelign.runtime.onnx import Session, version
+from facelign.types.specs import Task
+from facelign.weights.convert import rewrites
+from facelign.weights.convert.graph import Graph, clean, read, serialize
+from facelign.weights.store import Store
+
+#: of one forward pass (MEASURED 9.1)
+GFLOP = 1.15
+
+
+def variants(raw: Graph) -> dict[str, bytes]:
+    """Return the graphs that are compared, by what they are."""
+    unpacked = raw.copy()
+    rewrites.fold_constants(unpacked)
+    clean(unpacked)
+    folded = unpacked.copy()
+    rewrites.fold_batch_normalization(folded)
+
+    def long_form() -> Graph:
+        graph = folded.copy()
+        graph.nodes = [
+            part
+            for node in graph.nodes
+            for part in (
+                rewrites._long_prelu(graph, node, graph.constants[node.inputs[1]])
+                if node.op == "PRelu"
+                else [node]
+            )
+        ]
+        return graph
+
+    def plain_relu() -> Graph:
+        graph = folded.copy()
+        for node in graph.nodes:
+            if node.op == "PRelu":
+                node.op, node.inputs = "Relu", node.inputs[:1]
+        return graph
+
+    short = folded.copy()
+    rewrites.rewrite_prelu(short)
+    found = {
+        "unpacked, PRelu kept": unpacked,
+        "a y + (1 - a) Relu(y)": long_form(),
+        "Relu(y) + c y, factor in the next convolution (ours)": short,
+        "Relu instead of PRelu (floor, other numbers)": plain_relu(),
+    }
+    for graph in found.values():
+        clean(graph)
+        rewrites.free_axes(graph, ("N",))
+    return {name: serialize(graph) for name, graph in found.items()}
+
+
+def limit() -> float:
+    """Return GFLOP/s of a 1024 x 1024 float32 matrix product."""
+    a = np.ones((1024, 1024), np.float32)
+    began = time.perf_counter()
+    a @ a
+    return 2 * 1024**3 / (time.perf_counter() - began) / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 8])
+    arguments = parser.parse_args()
+    store = Store.from_environment()
+    spec = registry.default().spec(Task.EMBED, "sface")
+    store.pull(spec)
+    ((_, _, raw),) = store.raw_files(spec)
+    sessions = {name: Session(data) for name, data in variants(read(raw)).items()}
+    rng = np.random.default_rng(0)
+    chips = {
+        n: rng.integers(0, 256, (n, 3, 112, 112)).astype(np.float32) for n in arguments.batches
+    }
+    times: dict[tuple[str, int], list[float]] = {(s, n): [] for s in sessions for n in chips}
+    best = 0.0
+    for _ in range(arguments.rounds):
+        best = max(best, limit())
+        for name, session in sessions.items():
+            for n, batch in chips.items():
+                began = time.perf_counter()
+                session.run({"data": batch})
+                times[name, n].append((time.perf_counter() - began) / n * 1e3)
+    (want,) = sessions["unpacked, PRelu kept"].run({"data": chips[arguments.batches[0]]})
+    for name, session in sessions.items():
+        (got,) = session.run({"data": chips[arguments.batches[0]]})
+        first = min(times[name, arguments.batches[0]])
+        print(
+            json.dumps(
+                {
+                    "graph": name,
+                    "ms_per_chip": {
+                        n: [
+                            round(min(times[name, n]), 2),
+                            round(statistics.median(times[name, n]), 2),
+                        ]
+                        for n in chips
+                    },
+                    "of_the_limit": round(GFLOP / (first / 1e3) / best, 3),
+                    "difference": float(np.abs(got - want).max() / np.abs(want).max()),
+                    "limit_gflops": round(best, 1),
+                    "onnxruntime": version(),
+                    "processor": platform.processor() or platform.machine(),
+                }
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
