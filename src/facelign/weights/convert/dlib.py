@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.errors import WeightsCorrupt
+from facelign.errors import BadArray, WeightsCorrupt
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray
 from facelign.weights.convert.dlib_graph import descriptor_graph, mmod_graph
@@ -60,7 +60,10 @@ def convert_shape(raw: Path, out: Path) -> None:
 
 def _verify(folded: bytes, plain: bytes, probe: dict[str, AnyArray]) -> None:
     """Raise WeightsCorrupt unless both graphs give the same finite numbers for the probe."""
-    got, wanted = Session(folded).run(probe)[0], Session(plain).run(probe)[0]
+    try:
+        got, wanted = Session(folded).run(probe)[0], Session(plain).run(probe)[0]
+    except BadArray as problem:
+        raise corrupt("its layers do not fit together") from problem
     largest = float(np.abs(wanted).max())
     difference = float(np.abs(got - wanted).max())
     if not np.isfinite(largest) or not difference <= FOLDING_TOLERANCE * max(1.0, largest):

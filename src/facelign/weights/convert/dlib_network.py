@@ -35,6 +35,9 @@ DESCRIPTOR = (
 )
 MMOD = (*(("con", "affine", "relu") * 6), "con")
 
+#: px; the widest window of a known file is 9, the largest stride 2
+LARGEST_WINDOW, LARGEST_STRIDE = 15, 4
+
 #: layers that only mark or fetch a value: they write a version and nothing else
 _MARKS = ("tag1", "tag2", "skip1")
 
@@ -185,7 +188,8 @@ def _convolution(reader: DatReader) -> Layer:
     if (
         shape[0] != filters
         or shape[2:] != window
-        or min(*shape, *stride) < 1
+        or min(shape) < 1
+        or not _slides(window, stride, pad)
         or bias_shape != (1, filters, 1, 1)
         or len(params) != size + (filters if use_bias else 0)
     ):
@@ -238,7 +242,7 @@ def _pooling(reader: DatReader) -> Layer:
     if name not in ("max_pool_2", "avg_pool_2"):
         raise corrupt(f"a pooling layer '{name}'")
     window, stride, pad = _pair(reader), _pair(reader), _pair(reader)
-    if min(stride) < 1 or (window[0] == 0) != (window[1] == 0):
+    if window != (0, 0) and not _slides(window, stride, pad):
         raise corrupt("a pooling layer that cannot be")
     return Layer(name[:-2], window=window, stride=stride, pad=pad)
 
@@ -272,6 +276,14 @@ def _connected(reader: DatReader) -> Layer:
     if inputs * outputs != len(params) or not len(params):
         raise corrupt("a last layer whose sizes do not agree")
     return Layer("fc", params.reshape(inputs, outputs))
+
+
+def _slides(window: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int]) -> bool:
+    """Say whether this is a sliding window as networks have them, and not a bomb."""
+    return all(
+        1 <= w <= LARGEST_WINDOW and 1 <= s <= LARGEST_STRIDE and p < w
+        for w, s, p in zip(window, stride, pad, strict=True)
+    )
 
 
 def _pair(reader: DatReader) -> tuple[int, int]:
