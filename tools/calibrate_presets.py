@@ -24,7 +24,8 @@ from facelign.compare.calibrations import to_json
 from facelign.compare.fusion import equal_shares
 from facelign.datasets.folder import read_folder
 from facelign.errors import NoFace
-from facelign.evaluate.calibration import Named, calibrate
+from facelign.evaluate.calibration import calibrate
+from facelign.evaluate.named import Named
 from facelign.pipeline.presets import PRESETS, Preset, preset
 from facelign.pipeline.recognizer import Recognizer
 from facelign.pipeline.selection import FacePolicy, choose

@@ -17,29 +17,30 @@ from facelign.compare.curves import ScoreSet, fmr
 from facelign.errors import BadArray, Refused
 from facelign.evaluate import calibration as cal
 from facelign.evaluate import resampling
+from facelign.evaluate.named import Named, all_scores
 from facelign.types.calibrations import Calibration
 from facelign.types.embeddings import Metric, Space
 
 SPACE = Space("made/up/five", 16, Metric.COSINE, unit=True)
 
 
-def _named(people: int = 120, photos: int = 3, seed: int = 0, spread: float = 0.6) -> cal.Named:
+def _named(people: int = 120, photos: int = 3, seed: int = 0, spread: float = 0.6) -> Named:
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(people, 16))
     rows = np.repeat(centers, photos, axis=0) + rng.normal(scale=spread, size=(people * photos, 16))
     names = tuple(f"p{i:03d}" for i in np.repeat(np.arange(people), photos))
     files = tuple(f"{n}-{i % photos}" for i, n in enumerate(names))
     heights = rng.uniform(40, 200, len(rows))
-    return cal.Named(SPACE, rows.astype(np.float32), names, heights, files)
+    return Named(SPACE, rows.astype(np.float32), names, heights, files)
 
 
 @pytest.fixture(scope="module")
-def named() -> cal.Named:
+def named() -> Named:
     return _named()
 
 
 @pytest.fixture(scope="module")
-def record(named: cal.Named) -> Calibration:
+def record(named: Named) -> Calibration:
     return cal.calibrate(
         named,
         record_id="made-up",
@@ -50,7 +51,7 @@ def record(named: cal.Named) -> Calibration:
     )
 
 
-def _brute(named: cal.Named) -> tuple[list[float], list[float]]:
+def _brute(named: Named) -> tuple[list[float], list[float]]:
     unit = named.vectors.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     mated, non_mated = [], []
@@ -60,18 +61,18 @@ def _brute(named: cal.Named) -> tuple[list[float], list[float]]:
     return mated, non_mated
 
 
-def test_every_pair_is_counted_once(named: cal.Named, record: Calibration) -> None:
+def test_every_pair_is_counted_once(named: Named, record: Calibration) -> None:
     mated, non_mated = _brute(named)
     assert (record.mated, record.non_mated) == (len(mated), len(non_mated)) == (360, 64_260)
     assert (record.subjects, record.photos) == (120, 360)
-    scores = cal.all_scores(named)
+    scores = all_scores(named)
     np.testing.assert_allclose(np.sort(mated), scores.mated, atol=1e-6)
     np.testing.assert_allclose(np.sort(non_mated), scores.non_mated, atol=1e-6)
     assert record.non_mated_std == pytest.approx(np.std(non_mated), abs=1e-6)
 
 
-def test_the_kept_rates_are_the_true_ones(named: cal.Named, record: Calibration) -> None:
-    scores = cal.all_scores(named)
+def test_the_kept_rates_are_the_true_ones(named: Named, record: Calibration) -> None:
+    scores = all_scores(named)
     np.testing.assert_array_equal(record.fmr, fmr(scores, record.scores))
     assert record.fmr[-1] == 0
     assert record.scores[-1] - float(scores.non_mated[-1]) < 3e-6
@@ -81,8 +82,8 @@ def test_the_kept_rates_are_the_true_ones(named: cal.Named, record: Calibration)
     assert (counts[:-1] / counts[1:].clip(1))[counts[1:] > 1000].max() < 1.03
 
 
-def test_operating_points_hold_their_rate(named: cal.Named, record: Calibration) -> None:
-    scores = cal.all_scores(named)
+def test_operating_points_hold_their_rate(named: Named, record: Calibration) -> None:
+    scores = all_scores(named)
     assert [p.fmr for p in record.points] == [1e-1, 1e-2, 1e-3, 1e-4]  # 3 / 64,260 = 4.7e-5
     for point in record.points:
         assert fmr(scores, point.threshold) <= point.fmr
@@ -93,7 +94,7 @@ def test_operating_points_hold_their_rate(named: cal.Named, record: Calibration)
         assert thresholds.score_at_fmr(record, point.fmr) == pytest.approx(point.threshold)
 
 
-def test_the_record_survives_json_and_is_repeatable(named: cal.Named, record: Calibration) -> None:
+def test_the_record_survives_json_and_is_repeatable(named: Named, record: Calibration) -> None:
     assert to_json(from_json(to_json(record))) == to_json(record)
     again = cal.calibrate(
         named,
@@ -137,7 +138,7 @@ def test_people_widen_the_interval_where_pairs_would_hide_it() -> None:
     rows = rng.normal(size=(200, 16))
     rows[100:120] = rows[100] + rng.normal(scale=0.05, size=(20, 16))  # look-alikes, all apart
     names = tuple(f"p{i}" for i in (*range(199), 0))
-    named = cal.Named(SPACE, rows.astype(np.float32), names)
+    named = Named(SPACE, rows.astype(np.float32), names)
     record = cal.calibrate(
         named, record_id="x", chain={}, set_name="x", date="", target=1e-2, draws=400
     )
@@ -154,13 +155,13 @@ def test_a_threshold_holds_on_other_people() -> None:
             _named(seed=seed), record_id="x", chain={}, set_name="x", date="", draws=200
         )
         point = next(p for p in record.points if p.fmr == 1e-2)
-        other = cal.all_scores(_named(seed=seed + 100))
+        other = all_scores(_named(seed=seed + 100))
         inside += point.interval[0] * 0.7 <= fmr(other, point.threshold) <= point.interval[1] * 1.3
     assert inside >= 4
 
 
-def test_ratios_are_monotone_and_calibrated(named: cal.Named) -> None:
-    scores = cal.all_scores(named)
+def test_ratios_are_monotone_and_calibrated(named: Named) -> None:
+    scores = all_scores(named)
     at, ratios = cal.pav_ratios(scores)
     assert (np.diff(at) >= 0).all()
     assert (np.diff(ratios) >= 0).all()
@@ -193,9 +194,9 @@ def test_what_the_data_cannot_support_is_refused(record: Calibration) -> None:
         cal.support(small)
     # 20 people x 3 photos = 1,710 comparisons; 27 people give 3,159
     assert "about 7 more people" in refused.value.hint
-    alone = cal.Named(SPACE, np.ones((2, 16), np.float32), ("a", "a"))
+    alone = Named(SPACE, np.ones((2, 16), np.float32), ("a", "a"))
     with pytest.raises(Refused, match="2 photos of 1 people"):
-        cal.all_scores(alone)
+        all_scores(alone)
 
 
 def test_a_wide_interval_is_refused(record: Calibration) -> None:
@@ -218,14 +219,14 @@ def test_plans() -> None:
         cal.plan(0)
 
 
-def test_named_sets(named: cal.Named) -> None:
+def test_named_sets(named: Named) -> None:
     less = named.without(["p000", "p119"])
     assert len(less.people) == 354
     assert less.heights is not None
     assert (len(less.heights), len(less.photos)) == (354, 354)
     order = np.random.default_rng(0).permutation(360)
     assert named.where(np.ones(360, bool)).digest == named.digest
-    mixed = cal.Named(
+    mixed = Named(
         SPACE,
         named.vectors[order],
         tuple(named.people[i] for i in order),
@@ -233,7 +234,7 @@ def test_named_sets(named: cal.Named) -> None:
     )
     assert mixed.digest == named.digest != less.digest
     with pytest.raises(BadArray):
-        cal.Named(SPACE, named.vectors, ("a",))
+        Named(SPACE, named.vectors, ("a",))
 
 
 def test_platt_scaling() -> None:

@@ -1,0 +1,231 @@
+"""Detection errors: average precision by WIDER FACE's rules, recall by size, false faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.isotonic import IsotonicRegression
+
+from facelign.errors import BadArray
+from facelign.geometry.boxes import iou
+from facelign.types.arrays import BoolArray, Float64Array, IntArray
+
+#: overlap from which a box counts as found (WIDER FACE, PASCAL VOC)
+OVERLAP = 0.5
+#: face heights, px, at which recall is told apart
+HEIGHTS = (0, 10, 16, 24, 32, 48, 64, 96, 160, 320)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """The faces of one photo: boxes (n, 4) xyxy px; ignore (n,) bool: neither found nor missed."""
+
+    boxes: npt.NDArray[np.floating[Any]]
+    ignore: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a detector says of one photo: boxes (m, 4) xyxy px, scores (m,)."""
+
+    boxes: npt.NDArray[np.floating[Any]]
+    scores: npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Detections of a set of photos, by falling score, and the faces they found.
+
+    scores: (m,) falling; true: (m,) bool; detections on ignored faces are left out. faces: how
+    many there are to find. heights: (faces,) px; found: (faces,) score of the detection, or -inf.
+    """
+
+    scores: Float64Array
+    true: BoolArray
+    faces: int
+    heights: Float64Array
+    found: Float64Array
+    photos: int
+
+    def recall(self, threshold: float = -np.inf) -> float:
+        """Return the share of faces found at or above a score."""
+        return float(((self.found >= threshold) & np.isfinite(self.found)).sum() / self.faces)
+
+    def false_faces(self, threshold: float = -np.inf) -> int:
+        """Return how many detections at or above a score are no faces."""
+        return int((~self.true & (self.scores >= threshold)).sum())
+
+
+def match(found: Sequence[Found], truth: Sequence[Truth], *, overlap: float = OVERLAP) -> Matched:
+    """Return what was found, photo by photo.
+
+    By falling score each detection takes the face that it overlaps most. A first detection of at
+    least ``overlap`` finds that face, a second one of the same face is false, one on an ignored
+    face does not count at all.
+    """
+    if len(found) != len(truth):
+        raise BadArray(f"detection: wanted the same photos, got {len(found)} and {len(truth)}.")
+    scores: list[float] = []
+    true: list[bool] = []
+    heights: list[float] = []
+    hits: list[float] = []
+    for said, real in zip(found, truth, strict=True):
+        best = np.full(len(real.boxes), -np.inf)
+        for score, right in _photo(said, real, overlap, best):
+            scores.append(score)
+            true.append(right)
+        count = ~np.asarray(real.ignore, bool)
+        boxes = np.asarray(real.boxes, np.float64).reshape(-1, 4)[count]
+        heights.extend((boxes[:, 3] - boxes[:, 1]).tolist())
+        hits.extend(best[count].tolist())
+    order = np.argsort(-np.array(scores), kind="stable")
+    return Matched(
+        np.array(scores, np.float64)[order],
+        np.array(true, bool)[order],
+        len(heights),
+        np.array(heights, np.float64),
+        np.array(hits, np.float64),
+        len(truth),
+    )
+
+
+def _photo(
+    said: Found, real: Truth, overlap: float, best: Float64Array
+) -> list[tuple[float, bool]]:
+    """Return (score, true) of the detections that count; writes the finders' scores to ``best``."""
+    counted: list[tuple[float, bool]] = []
+    order = np.argsort(-np.asarray(said.scores, np.float64), kind="stable")
+    faces = np.asarray(real.boxes, np.float64).reshape(-1, 4)
+    table = iou(np.asarray(said.boxes, np.float64).reshape(-1, 4), faces)
+    for i in order:
+        score = float(said.scores[i])
+        face = int(table[i].argmax()) if len(faces) else -1
+        if face < 0 or table[i, face] < overlap:
+            counted.append((score, False))
+        elif not real.ignore[face]:
+            counted.append((score, not np.isfinite(best[face])))
+            best[face] = max(best[face], score)
+    return counted
+
+
+def precision_recall(matched: Matched) -> tuple[Float64Array, Float64Array]:
+    """Return (precision, recall) after each distinct score, from the highest down."""
+    true = np.cumsum(matched.true)
+    every = np.arange(1, len(matched.true) + 1)
+    ends = np.append(np.flatnonzero(np.diff(matched.scores)), len(matched.scores) - 1)
+    if not len(matched.scores):
+        return np.zeros(0), np.zeros(0)
+    return (true / every)[ends], (true / max(matched.faces, 1))[ends]
+
+
+def average_precision(matched: Matched) -> float:
+    """Return the area under precision over recall, precision never rising (VOC 2010 and WIDER)."""
+    precision, recall = precision_recall(matched)
+    if not len(precision):
+        return 0.0
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
+
+
+def recall_by_height(
+    matched: Matched, threshold: float = -np.inf, edges: Sequence[float] = HEIGHTS
+) -> dict[str, dict[str, float]]:
+    """Return recall and number of faces by face height, px, for the heights that occur."""
+    place = np.searchsorted(edges, matched.heights, side="right") - 1
+    hit = (matched.found >= threshold) & np.isfinite(matched.found)
+    told: dict[str, dict[str, float]] = {}
+    for number, low in enumerate(edges):
+        held = place == number
+        if held.any():
+            last = number + 1 == len(edges)
+            name = f"{low:g} px and more" if last else f"{low:g}-{edges[number + 1]:g} px"
+            told[name] = {"recall": float(hit[held].mean()), "faces": int(held.sum())}
+    return told
+
+
+def false_per_thousand(found: Sequence[Found], threshold: float) -> float:
+    """Return detections per 1,000 photos that show nobody."""
+    if not found:
+        raise BadArray("false faces: wanted photos without people.")
+    count = sum(int((np.asarray(f.scores) >= threshold).sum()) for f in found)
+    return 1000 * count / len(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreMeaning:
+    """What a detector's score means: scores (k,) rising, share of true faces (k,) rising."""
+
+    scores: Float64Array
+    share: Float64Array
+
+    def of(self, score: npt.ArrayLike) -> Float64Array:
+        """Return the share of true faces among detections of that score, in [0, 1]."""
+        return np.interp(np.asarray(score, np.float64), self.scores, self.share)
+
+
+def score_meaning(matched: Matched) -> ScoreMeaning:
+    """Return the monotone fit of truth on score (pool adjacent violators)."""
+    if not len(matched.scores):
+        raise BadArray("score meaning: there are no detections.")
+    rising, true = matched.scores[::-1], matched.true[::-1].astype(np.float64)
+    fitted = np.asarray(IsotonicRegression().fit_transform(rising, true), np.float64)
+    values, first = np.unique(rising, return_index=True)
+    return ScoreMeaning(values, fitted[first])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionReport:
+    """The record of a detection run; ``to_dict`` gives plain data."""
+
+    matched: Matched
+    threshold: float
+    overlap: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        held = self.matched
+        return {
+            "photos": held.photos,
+            "faces": held.faces,
+            "detections": len(held.scores),
+            "overlap": self.overlap,
+            "ap": average_precision(held),
+            "threshold": self.threshold,
+            "recall": held.recall(self.threshold) if held.faces else None,
+            "false_faces": held.false_faces(self.threshold),
+            "recall_by_height": recall_by_height(held, self.threshold),
+        }
+
+
+def evaluate(
+    found: Sequence[Found],
+    truth: Sequence[Truth],
+    *,
+    threshold: float = -np.inf,
+    overlap: float = OVERLAP,
+    smallest: float = 0.0,
+) -> DetectionReport:
+    """Return every detection figure; faces under ``smallest`` px are ignored, not missed."""
+    counted = [
+        Truth(real.boxes, np.asarray(real.ignore, bool) | _shorter(real.boxes, smallest))
+        for real in truth
+    ]
+    matched = match(found, counted, overlap=overlap)
+    lowest = float(matched.scores.min()) if len(matched.scores) else 0.0
+    return DetectionReport(matched, max(threshold, lowest), overlap)
+
+
+def _shorter(boxes: npt.ArrayLike, smallest: float) -> BoolArray:
+    table = np.asarray(boxes, np.float64).reshape(-1, 4)
+    short: BoolArray = (table[:, 3] - table[:, 1]) < smallest
+    return short
+
+
+def missed_faces(matched: Matched) -> IntArray:
+    """Return the numbers of the faces that were missed, the highest first."""
+    missed = np.flatnonzero(~np.isfinite(matched.found))
+    return missed[np.argsort(-matched.heights[missed], kind="stable")]
