@@ -16,6 +16,7 @@ import random
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,6 +118,7 @@ def main() -> int:
     files = originals(Store.from_environment())
     resource.setrlimit(resource.RLIMIT_AS, (given.memory_mb << 20,) * 2)
     started = time.perf_counter()
+    warnings.simplefilter("error")  # a warning is a case that was not thought of
     with TemporaryDirectory() as folder:
         result = run(given.n, given.seed, files, Path(folder))
     result["seconds"] = round(time.perf_counter() - started, 1)

@@ -64,9 +64,11 @@ def _verify(folded: bytes, plain: bytes, probe: dict[str, AnyArray]) -> None:
         got, wanted = Session(folded).run(probe)[0], Session(plain).run(probe)[0]
     except BadArray as problem:
         raise corrupt("its layers do not fit together") from problem
+    if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
+        raise corrupt("its network gives infinite numbers")
     largest = float(np.abs(wanted).max())
     difference = float(np.abs(got - wanted).max())
-    if not np.isfinite(largest) or not difference <= FOLDING_TOLERANCE * max(1.0, largest):
+    if difference > FOLDING_TOLERANCE * max(1.0, largest):
         raise WeightsCorrupt(
             f"The converted network does not give what the file gives (off by {difference:.3g}).",
             "Please report this with the digest of the file.",

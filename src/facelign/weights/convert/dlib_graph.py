@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facelign.types.arrays import AnyArray, Float64Array
+from facelign.types.arrays import AnyArray, Float32Array, Float64Array
 from facelign.weights.convert.dlib_network import Layer, Network
 from facelign.weights.convert.dlib_reader import corrupt
 
@@ -133,7 +133,7 @@ def _reading_pixels(first: Layer, mean: Float64Array) -> Layer:
 
 
 def _centered(graph: _Graph, at: str, mean: Float64Array) -> str:
-    colors = graph.constant("mean", mean.astype(np.float32).reshape(1, 3, 1, 1))
+    colors = graph.constant("mean", _single(mean).reshape(1, 3, 1, 1))
     scale = graph.constant("scale", np.array([1 / PIXEL_SCALE], np.float32))
     centered = graph.add("Sub", [at, colors], "centered")
     return graph.add("Mul", [centered, scale], "scaled")
@@ -165,8 +165,8 @@ class _Walk:
             # Only the middle of the window ever meets the one pixel: a ninth of the work.
             middle = layer.weights[:, :, 1:2, 1:2]
             layer = replace(layer, weights=middle, window=(1, 1), pad=(0, 0))
-        weights = self.graph.constant(name + "_w", layer.weights.astype(np.float32))
-        bias = self.graph.constant(name + "_b", layer.bias.astype(np.float32))
+        weights = self.graph.constant(name + "_w", _single(layer.weights))
+        bias = self.graph.constant(name + "_b", _single(layer.bias))
         self.at = self.graph.add(
             "Conv",
             [self.at, weights, bias],
@@ -182,8 +182,8 @@ class _Walk:
         if len(layer.bias) != self.shape[0]:
             raise corrupt("an affine layer that does not fit what it reads")
         shape = (1, -1, 1, 1)
-        gain = self.graph.constant(name + "_g", layer.weights.astype(np.float32).reshape(shape))
-        bias = self.graph.constant(name + "_b", layer.bias.astype(np.float32).reshape(shape))
+        gain = self.graph.constant(name + "_g", _single(layer.weights).reshape(shape))
+        bias = self.graph.constant(name + "_b", _single(layer.bias).reshape(shape))
         scaled = self.graph.add("Mul", [self.at, gain], name + "_m")
         self.at = self.graph.add("Add", [scaled, bias], name)
 
@@ -217,7 +217,7 @@ class _Walk:
         if inputs != int(np.prod(self.shape)):
             raise corrupt("a last layer that does not fit what it reads")
         flat = self.graph.add("Flatten", [self.at], name + "_flat")
-        weights = self.graph.constant(name + "_w", layer.weights.astype(np.float32))
+        weights = self.graph.constant(name + "_w", _single(layer.weights))
         self.at = self.graph.add("MatMul", [flat, weights], name)
         self.shape = (outputs,)
 
@@ -234,6 +234,15 @@ class _Walk:
                 at = self.graph.add("Pad", [at, pads], name + suffix)
             sides.append(at)
         self.at, self.shape = self.graph.add("Add", sides, name), target
+
+
+def _single(values: Float64Array) -> Float32Array:
+    """Return float32; raises WeightsCorrupt for what float32 cannot hold."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise corrupt("weights beyond float32")
+    return single
 
 
 def _slid(shape: tuple[int, ...], layer: Layer) -> tuple[int, int]:
