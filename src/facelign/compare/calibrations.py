@@ -91,26 +91,32 @@ def load(source: str | Path) -> Calibration:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path} is too large for a calibration.", "Give another file.")
         return from_json(path.read_bytes(), source=str(path))
-    records = shipped_records()
-    if str(source) in records:
-        return records[str(source)]
+    if str(source) in _shipped_files():
+        return _shipped(str(source))
     raise NoCalibration(
         f"There is no calibration '{source}'.",
-        f"Give the path of a record, or one of: {', '.join(records) or 'none is shipped'}.",
+        f"Give the path of a record, or one of: {', '.join(shipped_ids()) or 'none is shipped'}.",
     )
 
 
 @cache
-def shipped_records() -> Mapping[str, Calibration]:
-    """Return every calibration that ships with facelign, by id."""
+def _shipped_files() -> Mapping[str, bytes]:
+    """Return the bytes of every record in the package, by file name without its ending."""
     folder = resources.files("facelign.compare") / "calibrations"
-    found: dict[str, Calibration] = {}
-    if folder.is_dir():
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-            if entry.name.endswith(".json"):
-                record = from_json(entry.read_bytes(), source=entry.name)
-                found[record.id] = record
-    return found
+    if not folder.is_dir():
+        return {}
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    return {e.name[:-5]: e.read_bytes() for e in entries if e.name.endswith(".json")}
+
+
+@cache
+def _shipped(record_id: str) -> Calibration:
+    return from_json(_shipped_files()[record_id], source=f"{record_id}.json")
+
+
+def shipped_ids() -> tuple[str, ...]:
+    """Return the ids of the calibrations that ship with facelign: names of their files."""
+    return tuple(_shipped_files())
 
 
 def shipped(space_id: str, chain: Mapping[str, str] | None = None) -> Calibration | None:
@@ -119,8 +125,12 @@ def shipped(space_id: str, chain: Mapping[str, str] | None = None) -> Calibratio
     chain: what else moved the pixels, such as ``{"detector": "yunet"}``; where it is given, every
     pair in it must be in the record. The same space behind another detector has other scores.
     """
-    for record in shipped_records().values():
-        wanted = dict(chain or {}).items()
+    named = json.dumps(space_id, ensure_ascii=False).encode()
+    wanted = dict(chain or {}).items()
+    for record_id, data in _shipped_files().items():
+        if named not in data:  # only what may be meant is parsed: a start-up waits for it
+            continue
+        record = _shipped(record_id)
         if record.space == space_id and all(record.chain.get(k) == v for k, v in wanted):
             return record
     return None
