@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +20,8 @@ _QUARTERS: tuple[Quarter, ...] = (90, 180, 270)
 
 #: a face that needs a border fills the photo, so a copy of this long side shows enough of it
 _PADDED_SIDE = 640
+#: and its height is at least this share of the shorter side
+_PADDED_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +66,81 @@ class Found:
 
 
 def find(detector: Detector, image: Image, options: Attempts | None = None) -> Found:
-    """Return the faces of ``image``; the tries of ``options`` are made only if there are none.
+    """Return the faces of ``image``; the tries of ``options`` are made only when needed.
 
-    The padded try ends the search when it finds a face. Of the turned tries all are made, and
-    the one whose best face has the highest score counts.
+    Needed means that the plain look found nothing, or that what it found tells of a photo that
+    lies on its side: most faces have their eyes one above the other, or the detector itself says
+    that its best face looks like one that is not upright (``upright_score``). The padded try
+    ends the search when it finds a face. Of the turned tries the one whose best face has the
+    highest score counts, and it must be better than the plain look.
     """
     options = options or Attempts()
     faces = detector.detect(image)
     if len(faces):
-        return Found(faces)
-    tried: list[str] = []
+        quarters = _suspected(detector, faces) if options.turned else ()
+        return _best_turn(detector, image, options, Found(faces), quarters)
+    tried: tuple[str, ...] = ()
     if options.padded:
-        tried.append("padded")
+        tried = ("padded",)
         seen = _padded(detector, image, options.border)
         if len(seen):
-            return Found(seen, tuple(tried), "padded")
-    if not options.turned:
-        return Found(faces, tuple(tried))
+            return Found(seen, tried, "padded")
+    quarters = _QUARTERS if options.turned else ()
+    return _best_turn(detector, image, options, Found(faces, tried), quarters)
+
+
+def _suspected(detector: Detector, faces: Faces) -> tuple[Quarter, ...]:
+    """Return the turns that may set right a photo in which ``faces`` were found."""
+    lying = _lying(faces)
+    if lying:
+        return (lying,)
+    upright = getattr(detector, "upright_score", None)
+    if upright is not None and float(faces.scores.max()) < float(upright):
+        return _QUARTERS
+    return ()
+
+
+def _lying(faces: Faces) -> Quarter | None:
+    """Return the turn that sets most faces upright when their points say so, or None."""
+    if faces.landmarks is None or faces.landmarks.scheme.to_five is None:
+        return None
+    points = faces.landmarks.as_scheme("five").points
+    across = points[:, 1] - points[:, 0]
+    tilt = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
+    quarters = np.round(tilt / 90.0).astype(int) % 4
+    # a person or two may lie in an upright photo: most faces must agree
+    for quarter, degrees in ((1, 270), (2, 180), (3, 90)):
+        if 2 * int((quarters == quarter).sum()) > len(quarters):
+            return _QUARTERS[degrees // 90 - 1]
+    return None
+
+
+def _best_turn(
+    detector: Detector,
+    image: Image,
+    options: Attempts,
+    plain: Found,
+    quarters: tuple[Quarter, ...],
+) -> Found:
+    """Return the best of the turns ``quarters``, or ``plain`` where none is better."""
+    floor = float(plain.faces.scores.max()) if len(plain.faces) else 0.0
+    needed = max(_needed(detector, options), floor + 1e-3)
+    tried = plain.attempts
     best: tuple[float, Faces, Quarter] | None = None
-    for degrees, seen in _turned(detector, image):
-        tried.append(f"turned-{degrees}")
-        sure = seen[seen.scores >= _needed(detector, options)]
-        if len(sure) and (best is None or float(sure.scores.max()) > best[0]):
-            best = (float(sure.scores.max()), sure, degrees)
+    for degrees in quarters:
+        tried = (*tried, f"turned-{degrees}")
+        seen = detector.detect(image.turned(degrees))
+        top = float(seen.scores.max()) if len(seen) else 0.0
+        if top >= needed and (best is None or top > best[0]):
+            best = (top, seen, degrees)
     if best is None:
-        return Found(faces, tuple(tried))
+        return replace(plain, attempts=tried)
     _, seen, degrees = best
+    if not len(plain.faces):
+        # in a photo that seemed empty only faces that are sure are believed
+        seen = seen[seen.scores >= _needed(detector, options)]
     back = turned_back(seen, degrees, image.size)
-    return Found(back, tuple(tried), f"turned-{degrees}", degrees)
+    return Found(back, tried, f"turned-{degrees}", degrees)
 
 
 def turned_back(faces: Faces, degrees: int, size: tuple[int, int]) -> Faces:
@@ -140,11 +188,6 @@ def _needed(detector: Detector, options: Attempts) -> float:
         return float(sure)
     floor = getattr(getattr(detector, "options", None), "score_threshold", 0.0)
     return float(floor) + options.turned_margin
-
-
-def _turned(detector: Detector, image: Image) -> Iterator[tuple[Quarter, Faces]]:
-    for degrees in _QUARTERS:
-        yield degrees, detector.detect(image.turned(degrees))
 
 
 def _padded(detector: Detector, image: Image, border: float) -> Faces:
