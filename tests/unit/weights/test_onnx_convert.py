@@ -389,3 +389,27 @@ def test_not_finite_weights_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(WeightsCorrupt, match="NaN"):
         converted(data, tmp_path)
+
+
+def test_a_graph_that_would_work_for_ages_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", [f"v{i}" if i else "x", "w"], [f"v{i + 1}"], pads=[63, 63, 64, 64])
+        for i in range(60)
+    ]
+    nodes.append(helper.make_node("Relu", ["v60"], ["z"]))
+    data = build(nodes, {"w": np.zeros((8, 8, 128, 128), np.float32)}, [1, 8, 256, 256])
+    began = time.perf_counter()
+    with pytest.raises(WeightsCorrupt, match="multiplications"):
+        converted(data, tmp_path)
+    assert time.perf_counter() - began < 20
+
+
+def test_sizes_that_only_a_run_would_tell_are_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Resize", ["x", "", "", "sizes"], ["y"]),
+        helper.make_node("Mul", ["s", "s"], ["sizes"]),
+    ]
+    nodes.reverse()
+    data = build(nodes, {"s": np.array([1, 1, 3000, 3000], np.int64)}, [1, 1, 8, 8], outputs=("y",))
+    with pytest.raises(WeightsCorrupt):
+        converted(data, tmp_path)

@@ -14,7 +14,8 @@ Every conversion is run against the unconverted graph on a probe before it is ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from facelign.weights.convert import rewrites
 from facelign.weights.convert.graph import (
     MOST_ELEMENTS,
     Graph,
+    Node,
     clean,
     read,
     refuse,
@@ -34,6 +36,8 @@ from facelign.weights.convert.graph import (
 
 #: largest difference to the unconverted graph, relative to the largest output
 TOLERANCE = 5e-5
+#: multiplications of one run on the probe: a few seconds on one core (SFace: 0.6e9)
+MOST_WORK = 1 << 37
 #: side that a free height or width gets on the probe, px
 PROBE_PX = 64
 
@@ -94,7 +98,26 @@ def verify(plain: Graph, converted: bytes) -> None:
 
 
 def bounded(graph: Graph) -> None:
-    """Raise WeightsCorrupt when a value on the way through the graph would be too large."""
+    """Raise WeightsCorrupt when a run on the probe would take too much memory or time."""
+    shapes = _shapes(graph)
+    counts = {name: math.prod(shape) for name, shape in shapes.items()}
+    counts |= {name: array.size for name, array in graph.constants.items()}
+    for node in graph.nodes:
+        for name in filter(None, node.outputs):
+            if name not in counts and node.op in _SAME_COUNT and node.inputs[0] in counts:
+                counts[name] = counts[node.inputs[0]]
+            elif name not in counts:
+                raise refuse(f"the size of {name!r} cannot be told before it runs")
+    largest = max(counts, key=lambda name: counts[name])
+    if counts[largest] > MOST_ELEMENTS or sum(counts.values()) > 4 * MOST_ELEMENTS:
+        raise refuse(f"the value {largest!r} would have {counts[largest]} numbers")
+    work = sum(_work(node, graph, shapes) for node in graph.nodes)
+    if work > MOST_WORK:
+        raise refuse(f"one run would take {work} multiplications")
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every value on the probe, where it can be told without running."""
     import onnx
     from onnx import shape_inference
 
@@ -107,12 +130,30 @@ def bounded(graph: Graph) -> None:
         model = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError, ValueError) as problem:
         raise refuse(f"its shapes do not fit ({_first(problem)})") from problem
+    found: dict[str, tuple[int, ...]] = {}
     for value in [*model.graph.input, *model.graph.value_info, *model.graph.output]:
-        count = 1
-        for dim in value.type.tensor_type.shape.dim:
-            count *= max(1, dim.dim_value)
-        if count > MOST_ELEMENTS:
-            raise refuse(f"the value {value.name!r} would have {count} numbers")
+        dims = value.type.tensor_type.shape.dim
+        if all(dim.HasField("dim_value") for dim in dims):
+            found[value.name] = tuple(dim.dim_value for dim in dims)
+    return found
+
+
+#: operators that give as many numbers as they are given
+_SAME_COUNT = frozenset(
+    {"Clip", "Flatten", "LeakyRelu", "Relu", "Reshape", "Sigmoid", "Softmax", "Tanh", "Transpose"}
+)
+
+
+def _work(node: Node, graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Return about how many multiplications a node takes."""
+    out = math.prod(shapes.get(node.outputs[0], (1,)))
+    if node.op == "Conv":
+        weight = graph.constants.get(node.inputs[1])
+        return out * (math.prod(weight.shape[1:]) if weight is not None else MOST_ELEMENTS)
+    if node.op in ("MatMul", "Gemm"):
+        return out * max(shapes.get(node.inputs[0], (MOST_ELEMENTS,)), default=1)
+    kernel = node.attributes.get("kernel_shape", ())
+    return out * math.prod(kernel) if isinstance(kernel, list) else out
 
 
 def _run(session: Session, name: str, probe: AnyArray) -> list[AnyArray]:
