@@ -1,0 +1,253 @@
+"""Which photos the words of a command line mean: files, folders, patterns, pasted paths."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from facelign.imaging.containers import MAGIC_BYTES, kind_of
+
+#: suffixes of the formats that are read
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"}
+)
+#: characters without width that come along when a path is copied: marks and embeddings of
+#: direction (Unicode Standard Annex 9), zero-width space and joiners, byte order mark
+_MARKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_QUOTES = "\"'\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb`"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The photos that were meant, in order, and what became of everything else.
+
+    files: each once; files of a folder sorted by their path. skipped: (path, reason) of files in
+    folders that are no pictures. missing: (word, reason) of words that mean no photo: failures.
+    notes: sentences worth telling. folders: the folders that were looked through.
+    """
+
+    files: tuple[Path, ...] = ()
+    skipped: tuple[tuple[Path, str], ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFolders:
+    """A folder that holds one folder a person.
+
+    people: name of the folder -> its photos at any depth, both sorted. loose: photos that lie
+    beside the people's folders. skipped: (path, reason). empty: names without a photo.
+    """
+
+    people: Mapping[str, tuple[Path, ...]]
+    loose: tuple[Path, ...] = ()
+    skipped: tuple[tuple[Path, str], ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    files: dict[str, Path] = field(default_factory=dict)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    repeated: int = 0
+
+    def take(self, path: Path) -> None:
+        key = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links, which are files too
+        self.repeated += key in self.files
+        self.files.setdefault(key, path)
+
+
+def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
+    """Return the photos that ``paths`` mean.
+
+    A file is always taken, whatever it is called. In a folder (and its folders, unless recursive
+    is false) files with a picture's suffix are taken, and files without any suffix whose first
+    bytes are a picture's; hidden ones are passed over. A pattern (``*.jpg``, ``**/*.png``) that
+    the shell left alone is expanded. A text that names nothing is tried again as ``clean_path``
+    reads it.
+    """
+    found = _Found()
+    for word in paths:
+        _take_word(word, found, recursive)
+    if found.repeated:
+        found.notes.append(f"{found.repeated} photos were named twice and are taken once")
+    return Listing(
+        tuple(found.files.values()),
+        tuple(found.skipped),
+        tuple(found.missing),
+        tuple(found.notes),
+        tuple(found.folders),
+    )
+
+
+def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
+    path, note = clean_path(word) if isinstance(word, str) else (word, None)
+    if note:
+        found.notes.append(note)
+    if _exists(path):
+        if path.is_dir():
+            _take_folder(path, str(word), found, recursive)
+        else:
+            found.take(path)
+        return
+    pattern = str(path)
+    if not glob.has_magic(pattern):
+        found.missing.append((str(word), f"There is no file {path}."))
+        return
+    matches = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 - Path.glob knows no absolute patterns
+    if not matches:
+        found.missing.append((str(word), f"No file matches {path}."))
+    for match in map(Path, matches):
+        if match.is_dir():
+            if not pattern.endswith("**"):
+                _take_folder(match, str(match), found, recursive)
+        else:
+            _take_if_picture(match, found)
+
+
+def _take_folder(folder: Path, word: str, found: _Found, recursive: bool) -> None:
+    before = len(found.files) + found.repeated
+    found.folders.append(folder)
+    for path in _walk(folder, recursive, found.notes):
+        _take_if_picture(path, found)
+    if len(found.files) + found.repeated == before:
+        found.missing.append((word, f"The folder {folder} holds no photo."))
+
+
+def _take_if_picture(path: Path, found: _Found) -> None:
+    reason = not_a_picture(path)
+    if reason:
+        found.skipped.append((path, reason))
+    else:
+        found.take(path)
+
+
+def not_a_picture(path: Path) -> str:
+    """Return why a file in a folder is not taken for a photo; "" when it is."""
+    if path.suffix.lower() in SUFFIXES:
+        return ""
+    if path.suffix:
+        return "no picture"
+    try:
+        if not path.is_file():  # a pipe would block
+            return "no picture"
+        with path.open("rb") as file:
+            return "" if kind_of(file.read(MAGIC_BYTES)) else "no picture"
+    except OSError as problem:
+        return f"cannot be opened: {problem.strerror}"
+
+
+def _walk(
+    folder: Path,
+    recursive: bool,
+    notes: list[str],
+    above: frozenset[tuple[int, int]] = frozenset(),
+) -> Iterator[Path]:
+    """Yield the files below a folder, sorted; links are followed, but never in a circle."""
+    try:
+        state = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as problem:
+        notes.append(f"the folder {folder} cannot be read: {problem.strerror}")
+        return
+    here = (state.st_dev, state.st_ino)
+    if here in above and here != (0, 0):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if recursive:
+                yield from _walk(folder / entry.name, True, notes, above | {here})
+        else:
+            yield folder / entry.name
+
+
+def people_folders(root: str | Path) -> PeopleFolders:
+    """Return the people of a folder that holds one folder a person."""
+    top = clean_path(root)[0] if isinstance(root, str) else root
+    people: dict[str, tuple[Path, ...]] = {}
+    found, loose, empty = _Found(), [], []
+    for entry in _children(top):
+        if entry.is_dir():
+            inside = _Found()
+            for path in _walk(entry, True, inside.notes):
+                _take_if_picture(path, inside)
+            found.skipped += inside.skipped
+            if inside.files:
+                person = unicodedata.normalize("NFC", entry.name)
+                people[person] = people.get(person, ()) + tuple(inside.files.values())
+            else:
+                empty.append(entry.name)
+        elif not (reason := not_a_picture(entry)):
+            loose.append(entry)
+        else:
+            found.skipped.append((entry, reason))
+    return PeopleFolders(people, tuple(loose), tuple(found.skipped), tuple(empty))
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def clean_path(text: str | Path) -> tuple[Path, str | None]:
+    """Return the path that a typed or pasted text means, and a note when it was not the text.
+
+    A text that names something is taken as it is. Otherwise, in this order: invisible marks of
+    direction are dropped (Windows puts U+202A before paths that are copied from a dialog), quotes
+    and spaces around it, ``file://``, ``~``, backslashes before spaces or between folders, and
+    the other Unicode form of accented letters (macOS stores them decomposed). The first that
+    exists wins; when none does, the text without its marks is returned.
+    """
+    given = str(text)
+    if not given or _exists(Path(given)):
+        return Path(given), None
+    bare = _MARKS.sub("", given)
+    for tried in _readings(bare):
+        if tried != given and _exists(Path(tried)):
+            return Path(tried), _note(given, bare, tried)
+    return Path(bare), _note(given, bare, bare) if bare != given else None
+
+
+def _readings(bare: str) -> Iterator[str]:
+    trimmed = bare.strip().strip(_QUOTES).strip()
+    plain = [bare, trimmed]
+    if trimmed.lower().startswith("file:"):
+        plain.append(unquote(urlsplit(trimmed).path))
+    if trimmed.startswith("~"):
+        plain.append(os.path.expanduser(trimmed))  # noqa: PTH111 - an unknown user must not raise
+    if "\\" in trimmed:
+        plain += [re.sub(r"\\(.)", r"\1", trimmed), trimmed.replace("\\", "/")]
+    for form in (None, "NFC", "NFD"):
+        for one in plain:
+            yield unicodedata.normalize(form, one) if form else one
+
+
+def _note(given: str, bare: str, taken: str) -> str:
+    if taken == bare:
+        marks = ", ".join(sorted({f"U+{ord(c):04X}" for c in _MARKS.findall(given)}))
+        return f"invisible marks ({marks}) were dropped from the path {taken}"
+    return f"the path was read as {taken}"
+
+
+def _exists(path: Path) -> bool:
+    """Say whether the path names something; a text that can be no path names nothing."""
+    try:
+        return os.path.lexists(path)
+    except (OSError, ValueError):
+        return False

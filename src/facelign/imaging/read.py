@@ -1,0 +1,249 @@
+"""Pictures in: from whatever a person has to one upright RGB ``Image``.
+
+Formats: JPEG, PNG, WebP, BMP, TIFF, PNM, GIF (first frame), AVIF where Pillow has it, HEIC with
+the extra ``heif``; told by their first bytes, whatever the name says. Color profiles are left as
+they are: values are taken for sRGB.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+
+from facelign.errors import BadArray, UnreadableImage, UnsupportedImage
+from facelign.imaging.containers import MAGIC_BYTES, inspect, kind_of
+from facelign.imaging.decode import decode
+from facelign.imaging.faults import Fault
+from facelign.imaging.listing import (
+    Listing,
+    PeopleFolders,
+    clean_path,
+    people_folders,
+    photos,
+)
+from facelign.types.arrays import AnyArray
+from facelign.types.image import Image
+
+__all__ = [
+    "DEFAULT",
+    "Limits",
+    "Listing",
+    "PeopleFolders",
+    "Source",
+    "clean_path",
+    "people_folders",
+    "photos",
+    "read",
+    "read_image",
+]
+
+Order = Literal["rgb", "bgr", "gray"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused before anything is decoded.
+
+    bytes: size of the file. pixels: width times height. GIF and TIFF are held to Pillow's own
+    limit too (``PIL.Image.MAX_IMAGE_PIXELS``, 89 million).
+    """
+
+    bytes: int = 200_000_000
+    pixels: int = 100_000_000
+
+
+DEFAULT = Limits()
+#: characters; Linux allows 4,096 bytes, Windows 32,767 characters
+LONGEST_PATH = 32_767
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """An open binary file, or what behaves like one."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+Source = str | Path | bytes | Image | AnyArray | BinaryIO
+
+
+def read(
+    source: Source,
+    *,
+    order: Order | None = None,
+    at_least: int | None = None,
+    limits: Limits = DEFAULT,
+) -> Image:
+    """Return the upright picture; see ``read_image``.
+
+    at_least: the decoder may reduce a JPEG by 2, 4 or 8 as long as its long side keeps this many
+    pixels; ``Image.scale`` says by how much, ``Image.full()`` decodes again at full size.
+    """
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, np.ndarray):
+        return _from_array(source, order)
+    name, data = _bytes_of(source, limits)
+    return _decoded(name, data, at_least, limits)
+
+
+def read_image(source: Source, *, order: Order | None = None, limits: Limits = DEFAULT) -> Image:
+    """Return a photo as upright RGB pixels.
+
+    Args:
+        source: a path, bytes, base64 text, a data URL, an open binary file, or an array.
+        order: for an array only, and needed there: "rgb" or "bgr" for (h, w, 3), "gray" for
+            (h, w), dtype uint8.
+        limits: the largest file and the largest picture that are accepted.
+
+    The EXIF orientation is applied; transparent pictures are laid on white; 16 bits a channel are
+    scaled to 8; of an animation the first frame is taken.
+
+    Raises:
+        UnreadableImage: there is no such file, or it is no picture, or a damaged or truncated one.
+        UnsupportedImage: its kind is not read, or it is larger than the limits.
+        ExtraMissing: a HEIC photo, and ``pip install 'facelign[heif]'`` was not run.
+        BadArray: the array has another shape or dtype, or its order was not said.
+
+    Example:
+        >>> import numpy as np
+        >>> image = read_image(np.zeros((4, 6, 3), np.uint8), order="bgr")
+        >>> image.size, image.pixels.shape
+        ((6, 4), (4, 6, 3))
+    """
+    return read(source, order=order, limits=limits)
+
+
+def _decoded(name: str, data: bytes, at_least: int | None, limits: Limits) -> Image:
+    try:
+        found = decode(inspect(data), limits.pixels, at_least)
+    except Fault as fault:
+        raise fault.error(f"{name} {fault.told}.", fault.hint) from fault.__cause__
+    reload = None
+    if found.scale != 1.0:
+        # the bytes are kept rather than the path: the file may change or go
+        def reload() -> Image:
+            return _decoded(name, data, None, limits)
+
+    digest = hashlib.sha256(data).hexdigest()
+    return Image(found.pixels, found.size, found.scale, name, digest, found.orientation, 0, reload)
+
+
+def _from_array(array: AnyArray, order: Order | None) -> Image:
+    if order is None:
+        raise BadArray(
+            "order: an array does not say the order of its colors.",
+            "Pass order='rgb', order='bgr' (OpenCV's) or order='gray'.",
+        )
+    if order == "gray" and array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return Image.from_array(array, order)
+
+
+def _bytes_of(source: object, limits: Limits) -> tuple[str, bytes]:
+    """Return a name for people, and the bytes of the file."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>", _within("<bytes>", bytes(source), limits)
+    if isinstance(source, os.PathLike):
+        return str(source), _file(Path(source), limits)
+    if isinstance(source, str):
+        return _text(source, limits)
+    if isinstance(source, Readable):
+        named = getattr(source, "name", None)
+        name = named if isinstance(named, str) else "<stream>"
+        data = source.read(limits.bytes + 1)
+        if not isinstance(data, bytes):
+            raise UnreadableImage(f"{name} gives text.", "Open it with mode 'rb'.")
+        return name, _within(name, data, limits)
+    raise UnreadableImage(
+        f"A {type(source).__name__} is nothing that a photo can be read from.",
+        "Give a path, bytes, base64 text, a data URL, an open file or an array.",
+    )
+
+
+def _within(name: str, data: bytes, limits: Limits) -> bytes:
+    if len(data) > limits.bytes:
+        raise UnsupportedImage(
+            f"{name} has more than {limits.bytes / 1e6:,.0f} MB, the limit for a file.",
+            "Make it smaller, or raise Limits.bytes.",
+        )
+    return data
+
+
+def _file(path: Path, limits: Limits) -> bytes:
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise UnreadableImage(f"{path} is a folder.", "Name the photos in it.")
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device may never end
+            raise UnreadableImage(f"{path} is no ordinary file.", "Name a file.")
+        with path.open("rb") as file:
+            return _within(str(path), file.read(limits.bytes + 1), limits)
+    except FileNotFoundError:
+        raise UnreadableImage(
+            f"There is no file {_short(str(path))}.", "Check the spelling."
+        ) from None
+    except ValueError:  # a NUL in the path
+        raise UnreadableImage(f"{str(path)!r} is no path.", "Check the spelling.") from None
+    except OSError as problem:
+        raise UnreadableImage(
+            f"{_short(str(path))} cannot be opened: {problem.strerror}.", "Check its permissions."
+        ) from problem
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:40]}... ({len(text)} characters)"
+
+
+def _text(text: str, limits: Limits) -> tuple[str, bytes]:
+    """Return the bytes that a text means: a data URL, a path, or base64."""
+    if text[:5].lower() == "data:":
+        return "<data URL>", _within("<data URL>", _data_url(text), limits)
+    if re.match(r"https?://", text, re.IGNORECASE):
+        raise UnreadableImage(
+            f"{_short(text)} is an address; nothing is fetched from the network.",
+            "Save the photo and name the file.",
+        )
+    # no path is longer; and text that names nothing may be base64, of any picture worth reading
+    path = clean_path(text)[0] if len(text) <= LONGEST_PATH else None
+    if path is None or (len(text) >= 64 and not path.exists()):
+        data = _base64(text)
+        if data is not None and kind_of(data[:MAGIC_BYTES]) is not None:
+            return "<base64>", _within("<base64>", data, limits)
+    if path is None:
+        raise UnreadableImage(
+            f"{_short(text)} is neither a path nor base64 of a picture.", "Name a file."
+        )
+    return str(path), _file(path, limits)
+
+
+def _data_url(text: str) -> bytes:
+    head, comma, body = text.partition(",")
+    if not comma:
+        raise UnreadableImage("The data URL has no comma.", "Its form is data:image/...;base64,...")
+    if not head.lower().rstrip().endswith(";base64"):
+        return unquote_to_bytes(body)
+    data = _base64(unquote_to_bytes(body).decode("latin-1"))
+    if data is None:
+        raise UnreadableImage("The data URL is no valid base64.", "Copy it again, to its end.")
+    return data
+
+
+def _base64(text: str) -> bytes | None:
+    """Return what base64 text means (either alphabet, padding and line breaks optional)."""
+    try:
+        plain = "".join(text.split()).rstrip("=").encode("ascii")
+        plain = plain.translate(bytes.maketrans(b"-_", b"+/"))
+        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return None
