@@ -185,18 +185,25 @@ def self_test(known: Registry, store: Store, preset: str) -> Record:
 
 def _portrait() -> tuple[Image, str]:
     """Return scikit-image's astronaut; where it is not installed, a pattern without a face."""
-    import numpy as np
-
     from facelign.imaging.read import read
 
     try:
         from skimage import data
     except ImportError:
-        y, x = np.mgrid[:512, :512]
-        waves = 127.5 + 60 * np.sin(x / 23.0) + 60 * np.cos(y / 31.0)
-        pixels = np.repeat(waves[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
-        return read(pixels, order="rgb"), "pattern (scikit-image is not installed: no portrait)"
+        return pattern()
     return read(data.astronaut(), order="rgb"), "portrait"
+
+
+def pattern() -> tuple[Image, str]:
+    """Return a smooth picture in which nobody is."""
+    import numpy as np
+
+    from facelign.imaging.read import read
+
+    y, x = np.mgrid[:512, :512]
+    waves = 127.5 + 60 * np.sin(x / 23.0) + 60 * np.cos(y / 31.0)
+    pixels = np.repeat(waves[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
+    return read(pixels, order="rgb"), "pattern (scikit-image is not installed: no portrait)"
 
 
 def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_face: bool) -> Record:
