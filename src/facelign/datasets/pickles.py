@@ -9,9 +9,11 @@ scalar, a text or an array, so that what comes back is a tree no larger than the
 
 from __future__ import annotations
 
+import io
 import math
 import pickletools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from facelign.errors import DatasetMalformed
 MAX_ITEMS = 5_000_000
 
 _MARK = object()
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.?)", re.DOTALL)
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 
 
 class _Symbol:
@@ -94,12 +99,12 @@ def read_plain(data: bytes, *, max_items: int = MAX_ITEMS) -> Any:
     """
     machine = _Machine(len(data))
     try:
-        for count, (opcode, arg, _) in enumerate(pickletools.genops(data)):
+        for count, (name, arg) in enumerate(_instructions(data)):
             if count > max_items:
                 raise DatasetMalformed(
                     f"The pickle has more than {max_items} items.", "Split the file."
                 )
-            machine.step(opcode.name, arg)
+            machine.step(name, arg)
     except DatasetMalformed:
         raise
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError) as error:
@@ -107,6 +112,40 @@ def read_plain(data: bytes, *, max_items: int = MAX_ITEMS) -> Any:
             "The file is no pickle, or a damaged one.", "Copy it again from where it came."
         ) from error
     return machine.result()
+
+
+def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Yield (name, argument) of each instruction, up to and with the last one.
+
+    As ``pickletools.genops``, which however takes Python 2's quoted strings for ASCII and so fails
+    at the first name with an accent, and undoes escapes where there are none.
+    """
+    stream = io.BytesIO(data)
+    name = ""
+    while name != "STOP":
+        opcode = _OPCODES.get(stream.read(1).decode("latin-1"))
+        if opcode is None:
+            raise ValueError("no such instruction")
+        name = opcode.name
+        if name == "STRING":
+            quoted: Any = pickletools.read_stringnl(stream, decode=False)
+            yield name, _ESCAPE.sub(_unescaped, quoted).decode("latin-1")
+        elif name == "GLOBAL":
+            yield name, " ".join(_line(stream) for _ in range(2))
+        elif name in ("INST", "PERSID"):
+            raise _refused(f"the instruction {name}")
+        else:
+            yield name, None if opcode.arg is None else opcode.arg.reader(stream)
+
+
+def _line(stream: io.BytesIO) -> str:
+    return stream.readline().removesuffix(b"\n").decode("latin-1")
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    """Return the byte behind an escape that ``repr`` of Python 2 writes."""
+    word = match[1]
+    return bytes([int(word[1:], 16)]) if len(word) == 3 else _ESCAPES[word]
 
 
 class _Machine:

@@ -1,0 +1,238 @@
+"""Removed means gone: out of the answers, the file, its log and the cache."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from facelign.errors import GalleryBusy, UnknownPerson
+from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.gallery import Gallery, TemplateMode
+from facelign.gallery.stores import connection
+from facelign.types.embeddings import Embeddings
+from facelign.types.faces import Faces
+
+
+def filled(gallery, make, people=4, each=6):
+    for i in range(people * each):
+        make.put(gallery, f"p{i % people}", i, consent="yes")
+        if i % 3 == 0:
+            make.put(gallery, f"p{i % people}", i, make.euclidean)
+
+
+def vectors_of(make, person, people=4, each=6):
+    numbers = range(person, people * each, people)
+    cosine = [make.vectors(1, i) for i in numbers]
+    euclidean = [make.vectors(1, i, make.euclidean) for i in numbers if i % 3 == 0]
+    return Embeddings.joined(cosine), Embeddings.joined(euclidean)
+
+
+def test_no_byte_is_left_after_renames_merges_splits_and_undo(path, gallery, make):
+    filled(gallery, make)
+    gallery.rename("p0", "A much longer name than before, so that rows grow")
+    gallery.merge("A much longer name than before, so that rows grow", "p1")
+    gallery.undo()
+    gallery.merge("p1", "A much longer name than before, so that rows grow")
+    gallery.split(
+        "A much longer name than before, so that rows grow",
+        [t.id for t in gallery.templates("A much longer name than before, so that rows grow")][:2],
+        "apart",
+    )
+    gallery.undo()
+    gallery.rename("A much longer name than before, so that rows grow", "short")
+    gallery.reject("short", digest=make.digest(4))
+    data = make.files(path)
+    for person in (0, 1):
+        for part in vectors_of(make, person):
+            assert make.traces(data, part) == len(part)
+    receipt = gallery.remove("short")
+    assert (receipt.templates, receipt.photos, receipt.verified) == (16, 12, True)
+    assert {f.name for f in receipt.files} >= {"g.db", "g.db-wal"}
+    data = make.files(path)
+    for person in (0, 1):
+        for part in vectors_of(make, person):
+            assert make.traces(data, part) == 0
+    for part in vectors_of(make, 2):
+        assert make.traces(data, part) == len(part)  # the others are all there
+    for word in (b"much longer", b"short", b"p0", b"p1", b"photos/0.jpg", b"photos/1.jpg"):
+        assert word not in data
+    assert make.digest(0).encode() not in data
+    assert gallery.history()[-1].text == "one person with 16 templates"
+    assert {p.name for p in gallery.people()} == {"p2", "p3"}
+
+
+def test_without_secure_delete_the_search_finds_them(path, make):
+    """The negative control: the proof can fail (MEASURED 3.2)."""
+    with Gallery.open(path) as gallery:
+        filled(gallery, make)
+        db = gallery.store._db
+        db.execute("PRAGMA secure_delete = OFF").fetchall()
+        number = gallery.store.person_id("p0")
+        with gallery.store.transaction():
+            db.execute(
+                "DELETE FROM vectors WHERE template IN (SELECT id FROM templates WHERE person = ?)",
+                (number,),
+            )
+        assert connection.empty_wal(db, 1)
+        cosine, euclidean = vectors_of(make, 0)
+        from facelign.gallery.traces import files_with
+
+        pieces = [v.tobytes() for e in (cosine, euclidean) for v in e.vectors]
+        assert files_with(pieces, [path]) == (path,)
+        assert make.traces(path.read_bytes(), cosine) > 0
+
+
+def test_an_unverified_removal_is_told(path, gallery, make):
+    filled(gallery, make)
+    backup = path.with_name("g.db.backup")
+    backup.write_bytes(make.files(path))
+    receipt = gallery.remove("p0")
+    assert not receipt.verified
+    assert receipt.found == (backup.resolve(),)
+
+
+def test_undone_enrollments_leave_no_byte(path, gallery, make):
+    make.put(gallery, "Ada", 1)
+    make.put(gallery, "Bob", 2)
+    gallery.undo()
+    data = make.files(path)
+    assert make.traces(data, make.vectors(1, 2)) == 0
+    assert make.traces(data, make.vectors(1, 1)) == 1
+
+
+def test_a_running_reader_notices_before_its_next_answer(path, gallery, make):
+    filled(gallery, make)
+    probe = make.vectors(1, 0)
+    with Gallery.open(path) as first, Gallery.open(path, readonly=True) as second:
+        for reader in (first, second):
+            for mode in TemplateMode:
+                assert "p0" in [f.person for f in reader.search(probe, mode=mode)[0]]
+        assert gallery.remove("p0").verified
+        for reader in (first, second):
+            for mode in TemplateMode:
+                answer = reader.search(probe, mode=mode)[0]
+                assert {f.person for f in answer} == {"p1", "p2", "p3"}
+                assert answer[0].score < 0.5
+            held = reader._searches[probe.space.id].index.rows
+            pieces = np.concatenate([b.T for b in held.blocks])
+            assert not (pieces @ probe.vectors[0] > 0.99).any()
+
+
+def test_a_name_can_be_used_again(gallery, make):
+    filled(gallery, make)
+    ids = {t.id for t in gallery.templates("p0")}
+    gallery.remove("p0")
+    with pytest.raises(UnknownPerson):
+        gallery.remove("p0")
+    (new,) = make.put(gallery, "p0", 0)
+    assert new not in ids
+    assert gallery.search(make.vectors(1, 0))[0][0].person == "p0"
+
+
+def test_a_vector_that_another_person_holds_too_stays_theirs(path, gallery, make):
+    make.put(gallery, "Ada", 1)
+    make.put(gallery, "Bob", 1, force=True)
+    receipt = gallery.remove("Ada")
+    assert receipt.verified
+    assert gallery.search(make.vectors(1, 1))[0][0].person == "Bob"
+
+
+def test_what_is_known_of_others_about_a_removed_photo(gallery, make):
+    make.put(gallery, "Ada", 1)
+    make.put(gallery, "Bob", 2)
+    gallery.reject("Bob", digest=make.digest(1), reference="photos/ada.jpg")
+    gallery.remove("Ada")
+    rows = gallery.store._db.execute("SELECT digest, reference FROM rejections").fetchall()
+    assert rows == [(make.digest(1), "")]  # still not Bob, but where Ada's photo lay is gone
+
+
+def cached(make, *numbers):
+    vectors = Embeddings.joined([make.vectors(1, i) for i in numbers])
+    n = len(numbers)
+    faces = Faces(
+        np.array([[0, 0, 9, 9]] * n, np.float32), np.ones(n, np.float32), None, "test", (10, 10)
+    )
+    return CachedPhoto(faces, np.arange(n), {vectors.space.id: vectors})
+
+
+def test_cached_vectors_go_too(path, gallery, make):
+    filled(gallery, make)
+    with VectorCache(path.parent / "cache" / "vectors.db") as cache:
+        cache.put(make.digest(0), "chain 1", cached(make, 0, 500))
+        cache.put(make.digest(0), "chain 2", cached(make, 0))
+        cache.put(make.digest(1), "chain 1", cached(make, 1))
+        receipt = gallery.remove("p0", cache=cache)
+        assert (receipt.verified, receipt.cached) == (True, 2)
+        assert any(f.name == "vectors.db" for f in receipt.files)
+        data = make.files(cache.path)
+        assert make.traces(data, Embeddings.joined([make.vectors(1, i) for i in (0, 500)])) == 0
+        assert make.traces(data, make.vectors(1, 1)) == 1
+        assert cache.get(make.digest(1), "chain 1") is not None
+
+
+def test_the_same_picture_cached_under_another_digest_is_found(path, gallery, make):
+    filled(gallery, make)
+    with VectorCache(path.parent / "cache" / "vectors.db") as cache:
+        cache.put("f" * 64, "chain 1", cached(make, 0))
+        receipt = gallery.remove("p0", cache=cache)
+        assert (receipt.verified, receipt.cached) == (True, 1)
+        assert make.traces(make.files(cache.path), make.vectors(1, 0)) == 0
+
+
+def test_a_reader_that_keeps_the_old_bytes_alive_is_named(path, make):
+    with Gallery.open(path, wait_s=0.3) as gallery:
+        filled(gallery, make)
+        code = textwrap.dedent(
+            """
+            import sqlite3, sys
+            db = sqlite3.connect(sys.argv[1], isolation_level=None)
+            db.execute("BEGIN"); db.execute("SELECT * FROM people").fetchall()
+            print("reading", flush=True); sys.stdin.read()
+            """
+        )
+        reader = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert reader.stdout.readline() == b"reading\n"
+            with pytest.raises(GalleryBusy, match=r"keeps reading it") as caught:
+                gallery.remove("p0")
+            if sys.platform == "linux":
+                assert str(reader.pid) in caught.value.message
+            assert "p0" not in [p.name for p in gallery.people()]
+            assert gallery.search(make.vectors(1, 0))[0][0].score < 0.5
+        finally:
+            reader.communicate(b"")
+    # opened again, the removal is finished
+    with Gallery.open(path) as gallery:
+        data = make.files(path)
+        for part in vectors_of(make, 0):
+            assert make.traces(data, part) == 0
+        assert gallery.store._value("SELECT unscrubbed FROM state") == 0
+
+
+def test_a_removal_that_is_killed_in_the_middle_is_finished_later(path, make):
+    with Gallery.open(path) as gallery:
+        filled(gallery, make)
+    code = textwrap.dedent(
+        """
+        import os, sys
+        from facelign.gallery.gallery import Gallery
+        from facelign.gallery.stores import connection
+        def kill(*_): os.kill(os.getpid(), 9)
+        gallery = Gallery.open(sys.argv[1])
+        connection.rebuild = kill
+        gallery.remove("p0")
+        """
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == -9
+    with Gallery.open(path) as gallery:
+        assert "p0" not in [p.name for p in gallery.people()]
+        for part in vectors_of(make, 0):
+            assert make.traces(make.files(path), part) == 0

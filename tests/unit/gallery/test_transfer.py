@@ -1,0 +1,257 @@
+"""Exports, imports of other programs' galleries, and files that mean harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import stat
+import zipfile
+
+import numpy as np
+import pytest
+
+from facelign.errors import DatasetMalformed, DatasetMissing, GalleryError
+from facelign.gallery import transfer
+from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+
+
+class Harm:
+    def __reduce__(self):
+        return os.system, ("touch harm-was-done",)
+
+
+@pytest.fixture
+def dlib(make):
+    return make.vectors(6, 5, make.euclidean).vectors
+
+
+NAMES = ["Ada", "Ada", "Zoë", "Bob", "Bob", "Bob"]
+
+
+def check(path, dlib, tmp_path, labels=None):
+    with Gallery.open(tmp_path / "in.db") as gallery:
+        done = gallery.import_(path, labels=labels)
+        assert (done.enrolled, done.skipped) == (6, ())
+        assert {p.name: p.templates for p in gallery.people()} == {"Ada": 2, "Bob": 3, "Zoë": 1}
+        (space,) = gallery.spaces()
+        assert space.space == transfer.DLIB_SPACE
+        assert space.id == "dlib-resnet/dlib-150/dlib-5"
+        stored = np.concatenate([t.vectors for t in gallery.store.templates(space.id)])
+        order = np.lexsort(stored.T), np.lexsort(dlib.astype(np.float32).T)
+        np.testing.assert_array_equal(stored[order[0]], dlib.astype(np.float32)[order[1]])
+        again = gallery.import_(path, labels=labels)
+        assert (again.enrolled, len(again.skipped)) == (0, 6)
+        assert gallery.history()[-1].action == "import"
+        gallery.undo()
+        assert gallery.people() == []
+
+
+# -- our own form --------------------------------------------------------------------------------
+
+
+def test_export_and_import_give_the_same_gallery(tmp_path, gallery, make):
+    for i in range(10):
+        make.put(gallery, f"p{i % 3}", i, consent="yes" if i % 2 else None)
+    gallery.enroll("Zoë", make.vectors(1, 50), photo=PhotoRef("x", ""), faces=[FaceRecord()])
+    path = tmp_path / "out.npz"
+    assert gallery.export(path) == 11
+    if os.name != "nt":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with np.load(path, allow_pickle=False) as arrays:
+        assert arrays["vectors"].dtype == np.float32
+        assert arrays["vectors"].shape == (11, 128)
+        assert set(arrays["persons"].tolist()) == {"p0", "p1", "p2", "Zoë"}
+        assert str(arrays["space"]) == make.cosine.id
+        assert not any(arrays[name].dtype.hasobject for name in arrays.files)
+    with Gallery.open(tmp_path / "other.db") as other:
+        assert other.import_(path).enrolled == 11
+        for name in ("p0", "p1", "p2", "Zoë"):
+            for a, b in zip(gallery.templates(name), other.templates(name), strict=True):
+                assert (a.photo, a.space, a.consent) == (b.photo, b.space, b.consent)
+                assert a.face.box == b.face.box
+                assert a.face.scheme == b.face.scheme
+                assert (a.face.points is None) == (b.face.points is None)
+                if a.face.points is not None:
+                    np.testing.assert_array_equal(a.face.points, b.face.points)
+        for i in range(10):
+            assert other.search(make.vectors(1, i))[0][0].person == f"p{i % 3}"
+
+
+def test_an_export_names_its_space(tmp_path, gallery, make):
+    with pytest.raises(GalleryError, match="no templates"):
+        gallery.export(tmp_path / "a.npz")
+    make.put(gallery, "Ada", 1)
+    make.put(gallery, "Ada", 1, make.euclidean)
+    with pytest.raises(GalleryError, match="several spaces"):
+        gallery.export(tmp_path / "a.npz")
+    with pytest.raises(GalleryError, match="no templates of space"):
+        gallery.export(tmp_path / "a.npz", "other")
+    with pytest.raises(GalleryError, match="npz"):
+        gallery.export(tmp_path / "a.csv", make.cosine.id)
+    assert list(tmp_path.glob("*.npz")) == []
+    assert gallery.export(tmp_path / "a.npz", make.euclidean.id) == 1
+
+
+# -- other programs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("text_mode", [False, True])
+def test_vectors_and_label_pickle(tmp_path, dlib, protocol, text_mode):
+    """The form of the fifth article: embeddings.npy and labels.pickle."""
+    np.save(tmp_path / "embeddings.npy", dlib.astype(np.float64))
+    data = pickle.dumps(NAMES, protocol)
+    if text_mode and protocol == 0:
+        data = data.replace(b"\n", b"\r\n")
+    (tmp_path / "labels.pickle").write_bytes(data)
+    check(tmp_path / "embeddings.npy", dlib, tmp_path, tmp_path / "labels.pickle")
+
+
+def test_labels_of_python_2(tmp_path, dlib):
+    """What cPickle.dumps(labels) of Python 2 wrote: byte strings, protocol 0."""
+    lines = [b"(lp1\n"]
+    for i, name in enumerate(NAMES):
+        word = name.encode("utf-8").decode("latin-1").encode("unicode_escape").decode()
+        lines.append(f"S'{word}'\np{i + 2}\na".encode())
+    (tmp_path / "labels.pickle").write_bytes(b"".join(lines) + b".")
+    np.save(tmp_path / "embeddings.npy", dlib)
+    check(tmp_path / "embeddings.npy", dlib, tmp_path, tmp_path / "labels.pickle")
+
+
+def test_labels_that_are_paths(tmp_path, dlib):
+    labels = ["people\\Ada\\1.jpg", "people/Ada/2.JPG", "people/Zoë/", "Bob", "a/Bob", "a\\Bob"]
+    (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    np.save(tmp_path / "embeddings.npy", dlib)
+    check(tmp_path / "embeddings.npy", dlib, tmp_path, tmp_path / "labels.json")
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize(
+    "form", ["mapping", "pair", "names first", "pairs", "by name", "records", "lists"]
+)
+def test_face_recognition_pickles(tmp_path, dlib, form, protocol):
+    vectors = [np.array(v, np.float64) for v in dlib]
+    data = {
+        "mapping": {"encodings": vectors, "names": NAMES},
+        "pair": (vectors, NAMES),
+        "names first": [NAMES, vectors],
+        "pairs": list(zip(NAMES, vectors, strict=True)),
+        "by name": {"Ada": vectors[:2], "Zoë": vectors[2], "Bob": np.stack(vectors[3:])},
+        "records": [{"name": n, "encoding": v} for n, v in zip(NAMES, vectors, strict=True)],
+        "lists": {"known_face_encodings": dlib.tolist(), "known_face_names": tuple(NAMES)},
+    }[form]
+    path = tmp_path / "encodings.pickle"
+    path.write_bytes(pickle.dumps(data, protocol))
+    check(path, dlib, tmp_path)
+
+
+def test_face_recognition_json_and_npz(tmp_path, dlib):
+    data = {"encodings": dlib.tolist(), "names": NAMES}
+    (tmp_path / "e.json").write_text(json.dumps(data), encoding="utf-8")
+    check(tmp_path / "e.json", dlib, tmp_path)
+    np.savez(tmp_path / "e.npz", encodings=dlib, names=np.array(NAMES))
+    check(tmp_path / "e.npz", dlib, tmp_path)
+    np.savez_compressed(
+        tmp_path / "f.npz", embeddings=np.asfortranarray(dlib), labels=np.array(NAMES)
+    )
+    check(tmp_path / "f.npz", dlib, tmp_path)
+
+
+# -- what means harm, or is broken ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_malicious_file_does_nothing(tmp_path, dlib, monkeypatch, protocol):
+    monkeypatch.chdir(tmp_path)
+    harm = pickle.dumps({"encodings": [Harm()], "names": ["x"]}, protocol)
+    (tmp_path / "h.pickle").write_bytes(harm)
+    (tmp_path / "h.pkl").write_bytes(pickle.dumps(Harm(), protocol))
+    np.save(tmp_path / "h.npy", np.array([Harm()] * 3, object), allow_pickle=True)
+    np.savez(tmp_path / "h.npz", encodings=np.array([Harm()], object), names=np.array(["x"]))
+    np.save(tmp_path / "good.npy", dlib)
+    for file, labels in (
+        ("h.pickle", None),
+        ("h.pkl", None),
+        ("h.npy", "h.pkl"),
+        ("h.npz", None),
+        ("good.npy", "h.pkl"),
+        ("good.npy", "h.pickle"),
+    ):
+        with pytest.raises(DatasetMalformed):
+            transfer.read(tmp_path / file, None if labels is None else tmp_path / labels)
+    assert not (tmp_path / "harm-was-done").exists()
+    pickle.loads(harm)  # the file was in earnest
+    assert (tmp_path / "harm-was-done").exists()
+
+
+def test_files_that_promise_more_than_they_hold(tmp_path, monkeypatch):
+    header = np.lib.format.header_data_from_array_1_0(np.zeros((1, 128), np.float64))
+    path = tmp_path / "huge.npy"
+    with path.open("wb") as file:
+        header["shape"] = (1 << 40, 128)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(1024))
+    (tmp_path / "labels.json").write_text('["a"]')
+    with pytest.raises(DatasetMalformed, match="header"):
+        transfer.read(path, tmp_path / "labels.json")
+    bomb = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("encodings.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(bytes(1 << 22))
+    monkeypatch.setattr(transfer, "MAX_BYTES", 1 << 21)
+    with pytest.raises(DatasetMalformed, match="unpacks"):
+        transfer.read(bomb)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", "{"),
+        ("a.json", "[]]"),
+        ("a.json", "[1, 2, 3]"),
+        ("a.json", '{"encodings": [[1, 2]], "names": ["x"]}'),
+        ("a.json", '{"encodings": [[1], [1, 2]], "names": ["x", "y"]}'),
+        ("a.json", '{"encodings": "abc", "names": ["x"]}'),
+        ("a.json", '{"x": {"y": 1}}'),
+        ("a.json", json.dumps({"encodings": [[float("nan")] * 128], "names": ["x"]})),
+        ("a.json", json.dumps({"encodings": [[1.0] * 128], "names": [None]})),
+        ("a.json", json.dumps({"encodings": [[1.0] * 128], "names": "x"})),
+        ("a.json", '"text"'),
+        ("a.npz", "PK no archive"),
+        ("a.npy", "\x93NUMPY"),
+        ("a.pickle", "garbage"),
+    ],
+)
+def test_broken_files_give_one_sentence(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="latin-1")
+    labels = tmp_path / "labels.json"
+    labels.write_text('["a"]')
+    with pytest.raises(DatasetMalformed) as caught:
+        transfer.read(path, labels if name.endswith("npy") else None)
+    assert "\n" not in caught.value.message
+    with pytest.raises(DatasetMissing):
+        transfer.read(tmp_path / "absent.npz")
+
+
+def test_vectors_need_names(tmp_path, dlib):
+    np.save(tmp_path / "e.npy", dlib)
+    with pytest.raises(DatasetMalformed, match="--labels"):
+        transfer.read(tmp_path / "e.npy")
+    (tmp_path / "l.txt").write_text("Ada\nBob\n")
+    with pytest.raises(DatasetMalformed, match="2 names"):
+        transfer.read(tmp_path / "e.npy", tmp_path / "l.txt")
+
+
+def test_nothing_in_the_package_unpickles():
+    from pathlib import Path
+
+    import facelign
+
+    for file in Path(facelign.__file__).parent.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        for word in ("import pickle\n", "pickle.load", "allow_pickle=True", "torch.load", "eval("):
+            assert word not in text.replace("literal_eval(", ""), (file, word)
