@@ -95,17 +95,23 @@ def run(n: int, seed: int, files: dict[str, bytes], folder: Path) -> dict[str, o
     for index in range(n):
         (name,) = rng.choices(list(files), weights)
         (folder / "raw").write_bytes(mutated(files[name], rng))
-        before = time.perf_counter()
+        before = time.process_time()
         try:
             CONVERTERS[name](folder / "raw", folder / "out")
         except WeightsCorrupt:
             counts[name]["refused"] += 1
         else:
             counts[name]["taken"] += 1  # a weight was changed into another weight
-        spent = time.perf_counter() - before
+        spent = time.process_time() - before
         if spent > longest:
             longest, worst = spent, f"{name} #{index}"
-    return {"n": n, "seed": seed, "counts": counts, "longest_s": round(longest, 3), "at": worst}
+    return {
+        "n": n,
+        "seed": seed,
+        "counts": counts,
+        "longest_processor_s": round(longest, 3),
+        "at": worst,
+    }
 
 
 def main() -> int:
@@ -127,7 +133,7 @@ def main() -> int:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
-    return 0 if float(str(result["longest_s"])) < 10 else 1
+    return 0 if float(str(result["longest_processor_s"])) < 10 else 1
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class Hog:
         while doublings and pixels.shape[0] * pixels.shape[1] * 4**doublings > most:
             doublings -= 1
         if doublings < self.options.upsample:
-            _log.info("%s: doubled %d times only, see max_pixels", image.source, doublings)
+            _log.warning("%s: doubled %d times only, see max_pixels", image.source, doublings)
         rectangles, scores = self._detector().run(pixels, doublings, self.options.score_threshold)
         size = rectangles[:, 2:] - rectangles[:, :2] + 1
         boxes = from_xywh(np.concatenate([rectangles[:, :2], size], axis=1).astype(np.float32))
