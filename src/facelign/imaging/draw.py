@@ -1,0 +1,256 @@
+"""Boxes, points and names on a copy of a picture, and sheets of small pictures."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from facelign.types.arrays import ByteArray
+from facelign.types.faces import Faces
+
+Color = tuple[int, int, int]
+
+#: Okabe and Ito, Color Universal Design (2008): told apart with every kind of color vision
+COLORS: tuple[Color, ...] = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (240, 228, 66),
+    (204, 121, 167),
+    (213, 94, 0),
+    (0, 114, 178),
+)
+_INK: Color = (17, 17, 17)
+#: fonts that Linux, Windows and macOS carry, by what they cover; the first with all letters of a
+#: text draws it
+_FONTS = (
+    "DejaVuSans-Bold.ttf", "NotoSans-Bold.ttf", "arialbd.ttf", "Arial Bold.ttf",
+    "LiberationSans-Bold.ttf", "NotoSansCJK-Bold.ttc", "NotoSansCJK-Regular.ttc",
+    "wqy-zenhei.ttc", "malgun.ttf", "msyh.ttc", "meiryo.ttc", "Hiragino Sans GB.ttc",
+    "AppleSDGothicNeo.ttc", "Arial Unicode.ttf", "DroidSansFallbackFull.ttf", "unifont.ttf",
+)  # fmt: skip
+#: no font draws this noncharacter, so its picture is that of a missing letter
+_NOTHING = "\U0010fffe"
+
+
+def draw_faces(pixels: ByteArray, faces: Faces, labels: Sequence[str] = ()) -> ByteArray:
+    """Return a copy of the picture with the box, points and label of every face.
+
+    pixels: (h, w, 3) uint8 RGB of the plane of ``faces``. labels: one a face, "" for none; or
+    none at all. Lines and letters grow with the picture.
+    """
+    picture = Pillow.fromarray(np.array(pixels))
+    draw = ImageDraw.Draw(picture)
+    line = line_width(picture.size)
+    fonts = _Fonts(max(11, round(max(picture.size) / 45)), picture.size)
+    taken: list[tuple[int, int, int, int]] = []
+    for i in range(len(faces)):  # all boxes first, so that no line crosses a name
+        color = COLORS[i % len(COLORS)]
+        _box(draw, faces.boxes[i].tolist(), color, line)
+        if faces.landmarks is not None:
+            _points(draw, faces.landmarks.points[i].tolist(), color, line)
+    for i, label in enumerate(labels):
+        if label:
+            _label(draw, faces.boxes[i].tolist(), label, COLORS[i % len(COLORS)], fonts, taken)
+    return np.asarray(picture)
+
+
+def line_width(size: tuple[int, int]) -> int:
+    """Return the width of lines, px, for a picture of ``size`` (width, height)."""
+    return max(1, round(max(size) / 256))
+
+
+def _pixel(value: float) -> int:
+    return round(min(max(value, -1e5), 1e5))  # far outside is outside; Pillow counts in 32 bits
+
+
+def _box(draw: ImageDraw.ImageDraw, box: list[float], color: Color, line: int) -> None:
+    """Draw the box with a dark rim, which shows on light and dark ground alike."""
+    x1, y1, x2, y2 = map(_pixel, box)
+    rim = max(1, line // 3)
+    draw.rectangle((x1 - rim, y1 - rim, x2 + rim, y2 + rim), outline=_INK, width=line + 2 * rim)
+    draw.rectangle((x1, y1, x2, y2), outline=color, width=line)
+
+
+def _points(draw: ImageDraw.ImageDraw, points: list[list[float]], color: Color, line: int) -> None:
+    radius = line + 1 if len(points) <= 6 else max(1, line - 1)
+    for x, y in points:
+        px, py = _pixel(x), _pixel(y)
+        around = (px - radius, py - radius, px + radius, py + radius)
+        draw.ellipse(around, fill=color, outline=_INK if radius > 1 else None)
+
+
+def _label(
+    draw: ImageDraw.ImageDraw,
+    box: list[float],
+    label: str,
+    color: Color,
+    fonts: _Fonts,
+    taken: list[tuple[int, int, int, int]],
+) -> None:
+    """Write a name above its box, or beneath or inside it where it hides no other name."""
+    wide, tall = fonts.room
+    pad = max(2, fonts.size // 4)
+    text, font = fonts.fitted(label, wide - 2 * pad)
+    width, height = round(font.getlength(text)) + 2 * pad, sum(fonts.extent(font)) + pad
+    x1, y1, _, y2 = map(_pixel, box)
+    left = min(max(x1, 0), max(wide - width, 0))
+    spots = [y1 - height, y2, y1, y1 + height, y2 - height]
+    inside = [min(max(top, 0), max(tall - height, 0)) for top in spots]
+    free = [
+        top
+        for top, wanted in zip(inside, spots, strict=True)
+        if not any(_overlap((left, top, left + width, top + height), other) for other in taken)
+        and (top == wanted or wanted in (spots[2], spots[3]))
+    ]
+    top = free[0] if free else inside[0]
+    place = (left, top, left + width, top + height)
+    taken.append(place)
+    draw.rectangle(place, fill=color)
+    light = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 110
+    draw.text(
+        (left + pad, top + pad // 2), text, fill=_INK if light else (255, 255, 255), font=font
+    )
+
+
+def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def contact_sheet(
+    pictures: Sequence[ByteArray],
+    captions: Sequence[str] = (),
+    *,
+    columns: int = 4,
+    tile: int = 320,
+) -> ByteArray:
+    """Return one picture of many: each fitted into a square of ``tile`` px, its caption beneath.
+
+    pictures: (h, w, 3) uint8 RGB each, of any size. captions: one a picture, or none.
+    """
+    fonts = _Fonts(max(11, tile // 20))
+    gap = max(4, tile // 40)
+    strip = 2 * fonts.size if any(captions) else 0
+    columns = max(1, min(columns, len(pictures)))
+    rows = -(-len(pictures) // columns)
+    size = (columns * (tile + gap) + gap, rows * (tile + strip + gap) + gap)
+    sheet = Pillow.new("RGB", size, (255, 255, 255))
+    draw = ImageDraw.Draw(sheet)
+    for i, picture in enumerate(pictures):
+        small = Pillow.fromarray(fitted(picture, tile))
+        left = gap + (i % columns) * (tile + gap)
+        top = gap + (i // columns) * (tile + strip + gap)
+        sheet.paste(small, (left + (tile - small.width) // 2, top + (tile - small.height) // 2))
+        if i < len(captions) and captions[i]:
+            text, font = fonts.fitted(captions[i], tile)
+            draw.text((left, top + tile + fonts.size // 4), text, fill=_INK, font=font)
+    return np.asarray(sheet)
+
+
+def fitted(pixels: ByteArray, side: int) -> ByteArray:
+    """Return the picture (h, w, 3) scaled so that its long side has ``side`` px."""
+    tall, wide = pixels.shape[:2]
+    factor = side / max(tall, wide)
+    size = (max(1, round(wide * factor)), max(1, round(tall * factor)))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=how), np.uint8)
+
+
+# -- letters -----------------------------------------------------------------------------------
+
+
+@cache
+def _font_files() -> tuple[str, ...]:
+    """Return the paths of the known fonts on this machine; looking for them takes a while."""
+    found = []
+    for name in _FONTS:
+        try:
+            path = ImageFont.truetype(name, 12).path
+        except OSError:
+            continue
+        if isinstance(path, str | bytes | Path):
+            found.append(str(path.decode() if isinstance(path, bytes) else path))
+    return tuple(found)
+
+
+class _Fonts:
+    """The fonts of one drawing (opened for it alone, so that threads share none)."""
+
+    def __init__(self, size: int, room: tuple[int, int] = (0, 0)) -> None:
+        self.size = size
+        self.room = room  # of the picture, (width, height) px
+        self._files = _font_files()
+        self._open: dict[int, ImageFont.FreeTypeFont] = {}
+        self._known: dict[tuple[int, str], bool] = {}
+
+    def _font(self, i: int) -> ImageFont.FreeTypeFont:
+        if i not in self._open:
+            if i < len(self._files):
+                self._open[i] = ImageFont.truetype(self._files[i], self.size)
+            else:
+                plain = ImageFont.load_default(self.size)  # Latin, comes with Pillow
+                if not isinstance(plain, ImageFont.FreeTypeFont):
+                    raise OSError("this Pillow was built without FreeType")
+                self._open[i] = plain
+        return self._open[i]
+
+    def _draws(self, i: int, letter: str) -> bool:
+        """Say whether the font has the letter: its picture differs from that of a missing one."""
+        key = (i, letter)
+        if key not in self._known:
+            font = self._font(i)
+            shown, nothing = font.getmask(letter), font.getmask(_NOTHING)
+            self._known[key] = letter.isspace() or (
+                shown.size != nothing.size or bytes(shown) != bytes(nothing)
+            )
+        return self._known[key]
+
+    def for_text(self, text: str) -> tuple[str, ImageFont.FreeTypeFont]:
+        """Return the text and a font that can draw it.
+
+        Where no font has all letters, the first font draws what it has, accents dropped where it
+        must be, and the numbers of the letters that are left: never an empty square.
+        """
+        text = " ".join(unicodedata.normalize("NFC", text).split())
+        for i in range(len(self._files) + 1):
+            if all(self._draws(i, letter) for letter in text):
+                return text, self._font(i)
+        plain = "".join(self._nearest(letter) for letter in text)
+        return " ".join(plain.split()), self._font(0)
+
+    def _nearest(self, letter: str) -> str:
+        if self._draws(0, letter):
+            return letter
+        base = "".join(
+            c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c)
+        )
+        if base and all(self._draws(0, c) for c in base):
+            return base
+        return f" U+{ord(letter):04X} "
+
+    def fitted(self, text: str, width: int) -> tuple[str, ImageFont.FreeTypeFont]:
+        """Return the text, cut with an ellipsis to ``width`` px, and its font."""
+        text, font = self.for_text(text)
+        if font.getlength(text) <= width:
+            return text, font
+        short, over = 0, len(text)  # the longest start that fits, by halving
+        while over - short > 1:
+            middle = (short + over) // 2
+            if font.getlength(text[:middle] + "...") <= width:
+                short = middle
+            else:
+                over = middle
+        return text[:short].rstrip() + "...", font
+
+    @staticmethod
+    def extent(font: ImageFont.FreeTypeFont) -> tuple[int, int]:
+        """Return the heights above and below the base line, px."""
+        ascent, descent = font.getmetrics()
+        return int(ascent), int(descent)
