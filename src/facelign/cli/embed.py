@@ -47,15 +47,15 @@ def embed(
     pictures = Pictures(draw, found)
     failed = False
     with Table(out) as table, progress("embedding", len(found.files)) as done:
-        results = recognizer.stream(found.files, keep=draw is not None, done=done)
-        made = (records.embed_record(result, space.id) for result in pictures.watched(results))
         for record in found.missing:
             failed = True
             emit(record) if json else note(f"{record['image']}: {record['error']}")
             table.add(record)
-        for record in made:
+        for result in recognizer.stream(found.files, keep=draw is not None, done=done):
+            record = records.embed_record(result, space.id)
             failed |= record["error"] is not None
             table.add(record)
+            pictures.faces(result, [f"{face.score:.2f}" for face in result.faces])
             if json:
                 emit(record)
             elif record["error"]:

