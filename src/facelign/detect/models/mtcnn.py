@@ -7,6 +7,9 @@ Input: RGB, (x - 127.5) / 128. **The networks were trained on column-major pictu
 width before height**, (n, w, h, 3). Coordinates inside are counted from 1 and inclusive, as in
 the original; they become edges in the photo's plane at the very end.
 
+One thing is not taken over from the usual ports: where a single window of a level passes P-Net
+they read the shift of its mirror cell (``flipud`` when one row is left), a slip of the port.
+
 Stages. P-Net (12 px cell, stride 2) looks at every level of a pyramid; R-Net (24 px) and O-Net
 (48 px) look at what is left. Known limits: slow on large photos (seconds at 12 megapixels and
 20 px), no faces rolled by more than about 45 degrees.

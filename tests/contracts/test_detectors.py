@@ -1,0 +1,166 @@
+"""The laws of detectors, over every one that is registered; see types.contracts.Detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facelign.errors import DownloadFailed, ExtraMissing, WeightsMissing
+from facelign.geometry.boxes import iou
+from facelign.registry.catalog import default
+from facelign.registry.load import load
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.schemes import SCHEMES
+from facelign.types.specs import DetectorOutput, ModelSpec, Task
+
+pytestmark = pytest.mark.weights
+
+DETECTORS = tuple(default().specs(Task.DETECT))
+
+#: share of the face's height by which boxes and points of a mirrored photo may differ: networks
+#: and cascades are not symmetric, and grids have a left end
+MIRRORED_WITHIN = 0.15
+
+
+@pytest.fixture(scope="module", params=DETECTORS, ids=lambda spec: spec.id)
+def model(request: pytest.FixtureRequest, pulled: Callable[..., Any]) -> Any:
+    spec: ModelSpec = request.param
+    try:
+        return load(spec, pulled(spec))
+    except (WeightsMissing, DownloadFailed, ExtraMissing) as problem:
+        pytest.skip(f"{spec.id} is not here: {problem.message}")
+
+
+@pytest.fixture(scope="module")
+def found(model: Any, portrait: Image) -> Faces:
+    faces: Faces = model.detect(portrait)
+    return faces
+
+
+def assert_same(a: Faces, b: Faces) -> None:
+    np.testing.assert_array_equal(a.boxes, b.boxes)
+    np.testing.assert_array_equal(a.scores, b.scores)
+    assert (a.landmarks is None) == (b.landmarks is None)
+    if a.landmarks is not None and b.landmarks is not None:
+        np.testing.assert_array_equal(a.landmarks.points, b.landmarks.points)
+
+
+def mirrored(image: Image) -> Image:
+    return Image.from_array(np.ascontiguousarray(image.pixels[:, ::-1]), "rgb")
+
+
+def test_every_registered_detector_is_here() -> None:
+    assert {"yunet", "yunet-n", "haar", "mtcnn"} <= {spec.id for spec in DETECTORS}
+
+
+def test_the_portrait_has_one_face(found: Faces) -> None:
+    face = found[0]
+    assert face.box.x1 < 224 < face.box.x2
+    assert face.box.y1 < 122 < face.box.y2
+    assert 60 < face.box.height < 160
+
+
+def test_the_result_says_what_the_record_says(model: Any, found: Faces) -> None:
+    output = model.spec.output
+    assert isinstance(output, DetectorOutput)
+    assert found.detector == model.spec.id
+    assert found.image_size == (512, 512)
+    if output.scheme is None:
+        assert found.landmarks is None
+    else:
+        assert found.landmarks is not None
+        assert found.landmarks.scheme is SCHEMES[output.scheme]
+
+
+def test_points_are_in_the_face_and_in_order(found: Faces) -> None:
+    if found.landmarks is None:
+        pytest.skip("gives no points")
+    right_eye, left_eye, nose, mouth_right, mouth_left = found.landmarks.points[0]
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert mouth_right[0] < mouth_left[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < min(mouth_right[1], mouth_left[1])
+    box = found.boxes[0]
+    points = found.landmarks.points[0]
+    assert (points >= box[:2]).all()
+    assert (points <= box[2:]).all()
+
+
+def test_it_is_deterministic_and_leaves_its_input_alone(
+    model: Any, portrait: Image, found: Faces
+) -> None:
+    before = portrait.pixels.copy()
+    assert_same(model.detect(portrait), found)
+    np.testing.assert_array_equal(portrait.pixels, before)
+
+
+def test_a_mirrored_photo_gives_mirrored_faces(model: Any, portrait: Image, found: Faces) -> None:
+    other = model.detect(mirrored(portrait))
+    assert len(other) >= 1
+    width = portrait.width
+    boxes = other.boxes.copy()
+    boxes[:, [0, 2]] = width - 1 - other.boxes[:, [2, 0]]
+    within = MIRRORED_WITHIN * float(found.heights[0])
+    i = int(iou(found.boxes[:1].astype(np.float64), boxes.astype(np.float64)).argmax())
+    assert np.abs(boxes[i] - found.boxes[0]).max() < within
+    if found.landmarks is not None:
+        points = other.landmarks.points[i][list(found.landmarks.scheme.mirror)].copy()
+        points[:, 0] = width - 1 - points[:, 0]
+        assert np.abs(points - found.landmarks.points[0]).max() < within
+
+
+@pytest.mark.parametrize("value", [0, 127, 255])
+def test_a_blank_photo_has_no_face(model: Any, value: int) -> None:
+    blank = Image.from_array(np.full((240, 320), value, np.uint8), "gray")
+    faces = model.detect(blank)
+    assert len(faces) == 0
+    assert faces.boxes.shape == (0, 4)
+    assert faces.image_size == (320, 240)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 40), (40, 1), (2, 3), (11, 12), (12, 12), (31, 33), (7, 400), (400, 7)]
+)
+def test_tiny_and_thin_photos_do_no_harm(model: Any, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    noise = rng.integers(0, 255, (*shape, 3), dtype=np.uint8)
+    faces = model.detect(Image.from_array(noise, "rgb"))
+    assert np.isfinite(faces.boxes).all()
+
+
+def test_a_reduced_photo_gives_faces_of_the_file(model: Any, portrait: Image, found: Faces) -> None:
+    reduced = Image(portrait.pixels, (2048, 2048), 0.25)
+    faces = model.detect(reduced)
+    assert faces.image_size == (2048, 2048)
+    assert len(faces) == len(found)
+    np.testing.assert_allclose(faces.boxes, (found.boxes + 0.5) * 4 - 0.5, atol=0.01)
+    if found.landmarks is not None:
+        points = (found.landmarks.points + 0.5) * 4 - 0.5
+        np.testing.assert_allclose(faces.landmarks.points, points, atol=0.01)
+
+
+def test_threads_share_it(model: Any, portrait: Image, found: Faces) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for faces in pool.map(model.detect, [portrait] * 8):
+            assert_same(faces, found)
+
+
+def test_faces_are_sorted_by_falling_score(model: Any, portrait: Image) -> None:
+    many = np.concatenate(
+        [portrait.pixels, (portrait.pixels * 0.6).astype(np.uint8), portrait.pixels[:, ::-1]],
+        axis=1,
+    )
+    faces = model.detect(Image.from_array(np.ascontiguousarray(many), "rgb"))
+    assert len(faces) >= 2
+    assert (np.diff(faces.scores) <= 0).all()
+
+
+def test_what_pipelines_ask_of_it_makes_sense(model: Any) -> None:
+    wants = getattr(model, "wants_px", None)
+    assert wants is None or wants >= 32
+    sure = getattr(model, "sure_score", None)
+    assert sure is None or sure > getattr(model.options, "score_threshold", 0.0)

@@ -1,0 +1,221 @@
+"""YuNet against OpenCV's own decoder, from crowds to close-ups, upright and rolled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from facelign.detect.models.yunet import SPECS, YuNetOptions, tilt_of
+from facelign.errors import ConfigError
+from facelign.geometry.boxes import iou
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+pytestmark = pytest.mark.weights
+
+#: one look, nothing on top of it: what OpenCV's detector does
+PLAIN: dict[str, object] = {
+    "small_score_threshold": 0.6,
+    "doubt_threshold": 1.0,
+    "upright": False,
+    "scales": (2000,),
+}
+
+
+def photo(path: Path) -> Image:
+    return Image.from_array(cv2.imread(str(path)), "bgr", path.name)
+
+
+def by_opencv(model: Path, image: Image) -> tuple[Any, Any]:
+    net = cv2.FaceDetectorYN.create(str(model), "", image.size, 0.6, 0.3, 5000)
+    rows = net.detect(np.ascontiguousarray(image.pixels[:, :, ::-1]))[1]
+    rows = np.zeros((0, 15), np.float32) if rows is None else rows
+    boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
+    return boxes, rows[:, 4:14].reshape(-1, 5, 2)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "model", "share"),
+    # the same network, and OpenCV's float32 file against the dequantized one of the wheel; share
+    # of the height of a face by which boxes and points may differ
+    [
+        ("yunet-n", "yunet_n_640_640.onnx", 1e-3),
+        ("yunet", "face_detection_yunet_2023mar.onnx", 0.06),
+    ],
+)
+def test_boxes_and_points_agree_with_opencv(
+    detector: Any, shared: Path, name: str, model: str, share: float
+) -> None:
+    mine = detector(name, **PLAIN)
+    compared = 0
+    photos = sorted((shared / "data/recognition/lfw_100").rglob("*.jpg"))[::7]
+    photos += sorted((shared / "data/landmarks/dlib_faces").glob("*.jpg"))
+    for path in photos:
+        image = photo(path)
+        boxes, points = by_opencv(shared / "weights/detection" / model, image)
+        faces = mine.detect(image)
+        overlap = iou(boxes.astype(np.float64), faces.boxes.astype(np.float64))
+        for i in range(len(boxes)):
+            height = boxes[i, 3] - boxes[i, 1]
+            if share > 0.01 and height < 24:
+                continue  # quantization may lose a face that is hardly seen
+            j = int(overlap[i].argmax())
+            assert overlap[i, j] > 0.8, path
+            np.testing.assert_allclose(faces.boxes[j], boxes[i], atol=share * height)
+            np.testing.assert_allclose(faces.landmarks.points[j], points[i], atol=share * height)
+            compared += 1
+    assert compared >= 40
+
+
+@pytest.mark.shared
+def test_the_center_face_of_every_lfw_photo_is_found(detector: Any, recognition: Path) -> None:
+    mine = detector("yunet")
+    for path in sorted((recognition / "lfw_100").rglob("*.jpg")):
+        faces = mine.detect(photo(path))
+        assert any(f.box.x1 < 125 < f.box.x2 and f.box.y1 < 125 < f.box.y2 for f in faces), path
+
+
+def pasted(portrait: Image, box: Any, heights: list[float], size: tuple[int, int]) -> Any:
+    """A photo with the portrait at several heights, and where its faces are."""
+    picture = np.full((size[1], size[0], 3), 120, np.uint8)
+    head, box = portrait.pixels[20:240, 120:330], np.asarray(box) - [120, 20, 120, 20]
+    boxes, x = [], 20
+    for height in heights:
+        factor = height / (box[3] - box[1])
+        small = cv2.resize(head, None, fx=factor, fy=factor, interpolation=3)
+        y = size[1] // 2 - small.shape[0] // 2
+        picture[y : y + small.shape[0], x : x + small.shape[1]] = small
+        boxes.append(box * factor + [x, y, x, y])
+        x += small.shape[1] + 30
+    return Image.from_array(picture, "rgb"), np.asarray(boxes)
+
+
+def found(faces: Faces, boxes: Any) -> list[bool]:
+    if not len(faces):
+        return [False] * len(boxes)
+    return (iou(boxes, faces.boxes.astype(np.float64)).max(axis=1) > 0.4).tolist()
+
+
+@pytest.mark.parametrize("name", ["yunet", "yunet-n"])
+def test_large_and_small_faces_of_twelve_megapixels(
+    detector: Any, portrait: Image, name: str
+) -> None:
+    mine = detector(name)
+    box = mine.detect(portrait).boxes[0].astype(np.float64)
+    image, boxes = pasted(portrait, box, [600, 400, 200, 100, 48, 36, 30, 26], (4000, 3000))
+    assert found(mine.detect(image), boxes) == [True] * 8
+    reduced = Image(cv2.resize(image.pixels, (2000, 1500), interpolation=3), (4000, 3000), 0.5)
+    assert found(mine.detect(reduced), boxes) == [True] * 8
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 1.15])
+@pytest.mark.parametrize("size", [(4000, 3000), (1000, 750), (250, 250)])
+def test_a_close_up_that_fills_the_frame(
+    detector: Any, portrait: Image, share: float, size: tuple[int, int]
+) -> None:
+    mine = detector("yunet")
+    box = mine.detect(portrait).boxes[0].astype(np.float64)
+    factor = share * size[1] / (box[3] - box[1])
+    cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    matrix = np.array(
+        [[factor, 0, size[0] / 2 - factor * cx], [0, factor, size[1] / 2 - factor * cy]]
+    )
+    pixels = cv2.warpAffine(portrait.pixels, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    want = (box.reshape(2, 2) * factor + matrix[:, 2]).reshape(1, 4)
+    faces = mine.detect(Image.from_array(pixels, "rgb"))
+    assert found(faces[:1], want) == [True]
+    assert len(faces) == 1
+
+
+def test_strips_change_nothing_that_matters(detector: Any, portrait: Image) -> None:
+    box = detector("yunet").detect(portrait).boxes[0].astype(np.float64)
+    image, boxes = pasted(portrait, box, [200, 100, 48, 100, 200, 60], (1900, 1500))
+    for shift in range(0, 320, 40):  # the seam wanders through the faces
+        rolled = Image.from_array(np.roll(image.pixels, shift, axis=0), "rgb")
+        whole = detector("yunet", strip_px=10**8).detect(rolled)
+        cut = detector("yunet", strip_px=1_000_000).detect(rolled)
+        moved = boxes + np.array([0, shift, 0, shift])
+        assert found(whole, moved) == found(cut, moved) == [True] * 6
+        assert len(whole) == len(cut)
+
+
+@pytest.mark.parametrize("name", ["yunet", "yunet-n"])
+@pytest.mark.parametrize("roll", [15, 30, 60, 120, 150, 180, 210, 240, 300, 330, 345])
+@pytest.mark.parametrize("steady", ["none", "closer"])
+def test_points_follow_a_rolled_face(
+    detector: Any, portrait: Image, name: str, roll: int, steady: str
+) -> None:
+    if steady == "none" and min(roll, 360 - roll) < 60:
+        pytest.skip("the first look may take a face that leans by 30 degrees for an upright one")
+    upright = detector(name, steady="closer").detect(portrait).landmarks.points[0]
+    upright = upright.astype(np.float64)
+    cx, cy = upright.mean(axis=0)
+    matrix = cv2.getRotationMatrix2D((float(cx), float(cy)), -roll, 1.0)
+    matrix[:, 2] += np.array([256 - cx, 256 - cy])
+    turned = cv2.warpAffine(portrait.pixels, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    want = upright @ matrix[:, :2].T + matrix[:, 2]
+    faces = detector(name, steady=steady).detect(Image.from_array(turned, "rgb"))
+    errors = np.linalg.norm(faces.landmarks.points - want, axis=2).mean(axis=1)
+    eyes = np.linalg.norm(upright[0] - upright[1])
+    assert errors.min() < 0.2 * eyes
+    best = faces.landmarks.points[errors.argmin()]
+    assert abs((tilt_of(best) - roll + 180) % 360 - 180) < 10
+
+
+@pytest.mark.parametrize("steady", ["closer", "scales", "mirror"])
+def test_a_second_look_moves_points_but_not_boxes(
+    detector: Any, portrait: Image, steady: str
+) -> None:
+    plain = detector("yunet").detect(portrait)
+    again = detector("yunet", steady=steady).detect(portrait)
+    np.testing.assert_array_equal(plain.boxes, again.boxes)
+    np.testing.assert_array_equal(plain.scores, again.scores)
+    apart = np.linalg.norm(plain.landmarks.points - again.landmarks.points, axis=2)
+    assert 0 < apart.max() < 0.12 * plain.heights[0]
+
+
+@pytest.mark.shared
+def test_a_second_look_is_steadier_under_small_turns(detector: Any, recognition: Path) -> None:
+    """The slope of the eyes follows a turn of 15 degrees; the first look tells a third of it."""
+    errors: dict[str, list[float]] = {"none": [], "closer": [], "scales": [], "mirror": []}
+    for path in sorted((recognition / "lfw_100").rglob("*.jpg"))[::12]:
+        image = photo(path)
+        matrix = cv2.getRotationMatrix2D((124.5, 124.5), -15, 1.0)
+        turned = Image.from_array(cv2.warpAffine(image.pixels, matrix, (250, 250)), "rgb")
+        for steady, told in errors.items():
+            mine = detector("yunet", steady=steady, upright=False)
+            before, after = mine.detect(image), mine.detect(turned)
+            slopes = [
+                tilt_of(f.landmarks.points[int(np.abs(f.boxes.mean(axis=1) - 125).argmin())])
+                for f in (before, after)
+            ]
+            told.append(abs(slopes[1] - slopes[0] - 15))
+    means = {steady: float(np.median(told)) for steady, told in errors.items()}
+    assert means["closer"] < means["none"] / 2
+    assert means["scales"] < means["none"] / 2
+    assert means["mirror"] < means["none"] / 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"score_threshold": 0}, {"nms_iou": 1.5}, {"scales": ()}, {"max_side": 8}, {"strip_px": 5}],
+)
+def test_options_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        YuNetOptions(**wrong)
+
+
+def test_unknown_kinds_of_second_looks_are_refused(detector: Any) -> None:
+    with pytest.raises(ConfigError, match="yunet"):
+        detector("yunet", steady="twice")
+
+
+def test_records_name_the_side_that_photos_may_be_reduced_to(detector: Any) -> None:
+    assert detector("yunet").wants_px == 2000
+    assert detector("yunet", max_side=800).wants_px == 800
+    assert {spec.id for spec in SPECS} == {"yunet", "yunet-n"}
