@@ -140,10 +140,10 @@ def test_a_note_does_not_tell_names(path, monkeypatch):
 
 
 def test_processes_that_start_together_make_one_gallery(path, make):
-    running = [start(path, 10 * i, 10 * i + 1) for i in range(4)]
+    running = [start(path, 10 * i, 10 * i + 1) for i in range(3)]
     for process in running:
         process.communicate(timeout=60)
-    assert [process.returncode for process in running] == [0, 0, 0, 0]
+    assert [process.returncode for process in running] == [0, 0, 0]
     with Gallery.open(path) as gallery:
-        assert gallery.count(make.cosine.id)[1] == 4
+        assert gallery.count(make.cosine.id)[1] == 3
     assert not [p for p in path.parent.iterdir() if p.name.endswith(".part")]

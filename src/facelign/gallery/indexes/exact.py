@@ -247,18 +247,26 @@ def _winners(scores: FloatArray, k: int) -> IntArray:
     """Return at least the k places with the largest scores (all of them when there are fewer).
 
     The k-th largest of the strides' maxima is no larger than the k-th largest score, so everything
-    below it is out: one pass over the scores instead of a partition of all of them.
+    below it is out: one pass over the scores instead of a partition of all of them. Scores that
+    differ by less than float32 can tell count as equal; of too many such, the older are taken.
     """
     n = len(scores)
+    if n <= k:
+        return np.arange(n)
+    places = np.arange(n)
     strides = n // _STRIDE
-    if strides <= k:
-        if n <= k:
-            return np.arange(n)
-        return np.argpartition(scores, n - k)[n - k :]
-    maxima = scores[: strides * _STRIDE].reshape(strides, _STRIDE).max(axis=1)
-    limit = np.partition(maxima, strides - k)[strides - k]
-    places = np.flatnonzero(scores >= limit)
-    if len(places) > 4 * k:
-        best = np.argpartition(scores[places], len(places) - k)[len(places) - k :]
-        places = places[best]
-    return places
+    if strides > k:
+        maxima = scores[: strides * _STRIDE].reshape(strides, _STRIDE).max(axis=1)
+        floor = np.partition(maxima, strides - k)[strides - k]
+        places = np.flatnonzero(scores >= floor - _blur(floor))
+    near = scores[places]
+    limit = np.partition(near, len(near) - k)[len(near) - k]
+    blur = _blur(limit)
+    sure = places[near > limit + blur]
+    even = places[(near <= limit + blur) & (near >= limit - blur)]
+    return np.concatenate([sure, even[: 4 * k]])
+
+
+def _blur(score: float) -> float:
+    """Return by how much equal vectors may differ in a float32 product of a hundred numbers."""
+    return 1e-6 * max(1.0, abs(float(score)))

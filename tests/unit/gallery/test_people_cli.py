@@ -1,0 +1,180 @@
+"""facelign people and facelign cache, as they are typed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from facelign.cli import cache as cache_commands
+from facelign.cli import people as people_commands
+from facelign.cli.exits import code_of
+from facelign.errors import ConfigError, GalleryError, UnknownPerson
+from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.gallery import Gallery
+from facelign.types.faces import Faces
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, make):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("FACELIGN_HOME", str(home))
+    with Gallery.open(home / "gallery.db") as gallery:
+        for i in range(6):
+            make.put(gallery, ["Ada", "Bob"][i % 2], i, consent="yes")
+    return home
+
+
+@pytest.fixture
+def run(home):
+    app = typer.Typer()
+    app.add_typer(people_commands.app, name="people")
+    app.add_typer(cache_commands.app, name="cache")
+    runner = CliRunner()
+
+    def call(*words, ask=None):
+        result = runner.invoke(app, [str(word) for word in words], input=ask, standalone_mode=False)
+        if result.exception is not None:
+            raise result.exception
+        return result.return_value, result.stdout
+
+    return call
+
+
+def rows(output):
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def listed(run):
+    return {r["person"]: r["templates"] for r in rows(run("people", "list", "--json")[1])}
+
+
+def test_list_and_show(run, make):
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+    code, out = run("people", "list")
+    assert code == 0
+    assert out.splitlines()[0].split("\t")[:2] == ["Ada", "3"]
+    found = rows(run("people", "show", "Ada", "--json")[1])
+    assert [r["photo"] for r in found] == ["photos/0.jpg", "photos/2.jpg", "photos/4.jpg"]
+    assert found[0]["digest"] == make.digest(0)
+    assert found[0]["consent"] == "yes"
+    assert "photos/2.jpg" in run("people", "show", "Ada")[1]
+    with pytest.raises(UnknownPerson):
+        run("people", "show", "Nobody")
+
+
+def test_another_gallery(run, tmp_path):
+    with pytest.raises(GalleryError) as caught:
+        run("people", "list", "--gallery", tmp_path / "other.db")
+    assert code_of(caught.value) == 5
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_rename_merge_undo_history(run):
+    run("people", "rename", "Ada", "Adele")
+    run("people", "merge", "Adele", "Bob", "--json")
+    assert listed(run) == {"Bob": 6}
+    (undone,) = rows(run("people", "undo", "--json")[1])
+    assert undone["undone"][0]["action"] == "merge"
+    assert listed(run) == {"Adele": 3, "Bob": 3}
+    assert "Undone: rename" in run("people", "undo")[1]
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+    actions = [r["action"] for r in rows(run("people", "history", "--json")[1])]
+    assert actions == ["enroll"] * 6 + ["rename", "merge"]
+    assert "Ada is now Adele (undone)" in run("people", "history")[1]
+
+
+def test_split_by_photo_and_by_number(run):
+    run("people", "split", "Ada", "--photos", "photos/2.jpg", "--to", "Carla")
+    assert listed(run) == {"Ada": 2, "Bob": 3, "Carla": 1}
+    run("people", "split", "Bob", "--templates", "2", "--templates", "4", "--to", "Dora")
+    assert listed(run) == {"Ada": 2, "Bob": 1, "Carla": 1, "Dora": 2}
+    with pytest.raises(GalleryError, match="no template of"):
+        run("people", "split", "Bob", "--photos", "unknown.jpg", "--to", "Eva")
+
+
+def test_reject_by_reference_and_by_file(run, home, tmp_path, make):
+    out = run("people", "reject", "Ada", "2.jpg")[1]
+    assert "1 template set aside" in out
+    assert listed(run) == {"Ada": 2, "Bob": 3}
+    photo = tmp_path / "party.jpg"
+    photo.write_bytes(b"some photo")
+    run("people", "reject", "Bob", photo, "--json")
+    digest = hashlib.sha256(b"some photo").hexdigest()
+    with Gallery.open(home / "gallery.db") as gallery:
+        found = gallery.search(make.vectors(1, 1), photo_digest=digest)[0]
+        assert [f.person for f in found] == ["Ada"]
+    with pytest.raises(GalleryError, match="neither"):
+        run("people", "reject", "Bob", "nowhere.jpg")
+
+
+def test_remove_asks_or_refuses(run, home):
+    with pytest.raises(ConfigError, match="no terminal") as caught:
+        run("people", "remove", "Ada", ask="")
+    assert code_of(caught.value) == 2
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+
+
+def test_remove_on_a_terminal(run, monkeypatch):
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    monkeypatch.setattr("facelign.cli.people._terminal", lambda: True)
+    assert run("people", "remove", "Ada")[0] == 1
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert run("people", "remove", "Ada")[0] == 0
+    assert listed(run) == {"Bob": 3}
+
+
+def test_remove_gives_a_receipt_and_reaches_the_cache(run, home, make):
+    vectors = make.vectors(1, 0)
+    faces = Faces(np.array([[0, 0, 9, 9]]), np.ones(1), None, "test", (10, 10))
+    with VectorCache(home / "cache" / "vectors.db") as cache:
+        cache.put(make.digest(0), "chain", CachedPhoto(faces, np.arange(1), {"s": vectors}))
+    code, out = run("people", "remove", "Ada", "--yes", "--json")
+    assert code == 0
+    receipt = rows(out)[-1]["receipt"]
+    assert (receipt["person"], receipt["templates"], receipt["verified"]) == ("Ada", 3, True)
+    assert receipt["cached"] == 1
+    assert any(name.endswith("vectors.db") for name in receipt["files"])
+    assert "back-ups" in receipt["note"]
+    assert make.traces(make.files(home / "cache" / "vectors.db"), vectors) == 0
+    assert make.traces(make.files(home / "gallery.db"), vectors) == 0
+    text = run("people", "remove", "Bob", "--yes")[1]
+    assert "Removed Bob: 3 templates" in text
+    assert "gallery.db" in text
+    assert run("people", "list")[1] == "Nobody is enrolled.\n"
+
+
+def test_a_removal_that_is_not_verified_exits_5(run, home):
+    (home / "gallery.db.old").write_bytes((home / "gallery.db").read_bytes())
+    code, out = run("people", "remove", "Ada", "--yes")
+    assert code == 5
+    assert "NOT VERIFIED" in out
+    assert "gallery.db.old" in out
+
+
+def test_export_and_import(run, tmp_path):
+    file = tmp_path / "out.npz"
+    assert "personal data" in run("people", "export", file)[1]
+    with np.load(file) as arrays:
+        assert arrays["vectors"].shape == (6, 128)
+    other = tmp_path / "other.db"
+    (record,) = rows(run("people", "import", file, "--gallery", other, "--json")[1])
+    assert record["imported"]["enrolled"] == 6
+    assert "6 skipped (already enrolled" in run("people", "import", file, "--gallery", other)[1]
+
+
+def test_cache_info_and_clear(run, home, make):
+    assert rows(run("cache", "info", "--json")[1])[0]["entries"] == 0
+    faces = Faces(np.array([[0, 0, 9, 9]]), np.ones(1), None, "test", (10, 10))
+    with VectorCache(home / "cache" / "vectors.db") as cache:
+        cache.put("d", "chain", CachedPhoto(faces, np.arange(1), {"s": make.vectors(1, 0)}))
+    assert "1 photos, 1 entries" in run("cache", "info")[1]
+    assert rows(run("cache", "clear", "--json")[1]) == [{"cleared": 1}]
+    assert run("cache", "clear")[1] == "0 entries deleted.\n"
+    assert make.traces(make.files(home / "cache" / "vectors.db"), make.vectors(1, 0)) == 0
