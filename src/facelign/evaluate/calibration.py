@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -291,7 +291,16 @@ def _point(
     errors = int(curves.matches(scores.non_mated, threshold))
     tar = 1 - float(curves.fnmr(scores, threshold))
     own = errors / len(scores.non_mated)
-    return OperatingPoint(rate, threshold, (min(spread[0], own), max(spread[1], own)), tar, errors)
+    low, high = _digits(min(spread[0], own), math.floor), _digits(max(spread[1], own), math.ceil)
+    return OperatingPoint(rate, threshold, (low, min(high, 1.0)), round(tar, 6), errors)
+
+
+def _digits(value: float, direction: Callable[[float], int]) -> float:
+    """Return the value with three digits, the last one rounded in ``direction``."""
+    if value <= 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{direction(value / unit) * unit:.3g}")
 
 
 def _spreads(
