@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 
 from facelign._version import __version__
@@ -58,6 +57,13 @@ def root(
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 
 
+#: what refusals of the command line (a wrong word, option or value) derive from. Newer versions
+#: of typer carry their own click, so it is reached through a class that typer makes public.
+_REFUSAL: type[typer.BadParameter] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
 app.command("detect")(detect.detect)
 app.command("align")(align.align)
 app.command("embed")(embed.embed)
@@ -81,9 +87,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(words, standalone_mode=False, prog_name="facelign")
         return int(result) if isinstance(result, int) else Exit.DONE
-    except click.exceptions.Abort:
+    except typer.Abort:
         return Exit.INTERRUPTED
-    except click.ClickException as error:
+    except _REFUSAL as error:
         error.show()
         return Exit.USAGE
     except FacelignError as error:

@@ -1,0 +1,44 @@
+"""Words that the command line does not take, and what it needs to be installed."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import facelign
+from facelign.cli.app import run
+from facelign.cli.exits import Exit
+
+SOURCE = Path(facelign.__file__).parent
+#: import names of the distributions in pyproject.toml: dependencies, then extras
+INSTALLED = {"numpy", "onnx", "onnxruntime", "cv2", "PIL", "typer", "rich", "platformdirs", "httpx"}
+#: protobuf, which onnx is made of
+INSTALLED |= {"google"}
+EXTRAS = {"dlib", "_dlib_pybind11", "pillow_heif", "skimage", "sklearn", "scipy", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["no-such-command"], ["verify", "only-one"], ["detect", "--no-such-flag"], ["sort"]],
+    ids=" ".join,
+)
+def test_wrong_words_are_usage_errors(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == Exit.USAGE
+    assert "Error" in capsys.readouterr().err
+
+
+def test_nothing_is_imported_that_is_not_declared() -> None:
+    found: dict[str, str] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            found |= {name.split(".")[0]: str(path.relative_to(SOURCE)) for name in names}
+    allowed = {*sys.stdlib_module_names, "facelign", *INSTALLED, *EXTRAS}
+    assert {name: where for name, where in found.items() if name not in allowed} == {}
