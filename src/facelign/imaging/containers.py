@@ -167,7 +167,7 @@ def _jpeg(data: bytes) -> Header:
     end = data.find(b"\xff\xd9", at)
     if data.count(b"\xff\xda", at) > MOST_SCANS:
         raise Unsupported(f"has more than {MOST_SCANS} scans, as no photo does")
-    sound = end >= 0 and stray.search(data, at, end) is None
+    sound = end >= 0 and stray.search(data, at + 2, end) is None
     kept.append(data[at:])
     return Header(Kind.JPEG, b"".join(kept), size, turn, sound, channels)
 

@@ -99,7 +99,7 @@ def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
     path, note = clean_path(word) if isinstance(word, str) else (word, None)
     if note:
         found.notes.append(note)
-    if _exists(path):
+    if named(path):
         if path.is_dir():
             _take_folder(path, str(word), found, recursive)
         else:
@@ -215,11 +215,11 @@ def clean_path(text: str | Path) -> tuple[Path, str | None]:
     exists wins; when none does, the text without its marks is returned.
     """
     given = str(text)
-    if not given or _exists(Path(given)):
+    if not given or named(Path(given)):
         return Path(given), None
     bare = _MARKS.sub("", given)
     for tried in _readings(bare):
-        if tried != given and _exists(Path(tried)):
+        if tried != given and named(Path(tried)):
             return Path(tried), _note(given, bare, tried)
     return Path(bare), _note(given, bare, bare) if bare != given else None
 
@@ -245,7 +245,7 @@ def _note(given: str, bare: str, taken: str) -> str:
     return f"the path was read as {taken}"
 
 
-def _exists(path: Path) -> bool:
+def named(path: Path) -> bool:
     """Say whether the path names something; a text that can be no path names nothing."""
     try:
         return os.path.lexists(path)

@@ -28,6 +28,7 @@ from facelign.imaging.listing import (
     Listing,
     PeopleFolders,
     clean_path,
+    named,
     people_folders,
     photos,
 )
@@ -216,7 +217,7 @@ def _text(text: str, limits: Limits) -> tuple[str, bytes]:
         )
     # no path is longer; and text that names nothing may be base64, of any picture worth reading
     path = clean_path(text)[0] if len(text) <= LONGEST_PATH else None
-    if path is None or (len(text) >= 64 and not path.exists()):
+    if path is None or (len(text) >= 64 and not named(path)):
         data = _base64(text)
         if data is not None and kind_of(data[:MAGIC_BYTES]) is not None:
             return "<base64>", _within("<base64>", data, limits)

@@ -65,8 +65,11 @@ class Quality:
         if isinstance(index, int | np.integer):
             raise BadArray("quality[i]: take a slice or a mask; row(i) gives one face.")
         pick = index if isinstance(index, slice) else np.asarray(index)
-        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Quality(**{name: None if v is None else v[pick] for name, v in values.items()})
+        picked: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            picked[item.name] = None if value is None else value[pick]
+        return Quality(**picked)
 
     def row(self, index: int) -> dict[str, float]:
         """Return the numbers of one face by name, without those that are not known."""
