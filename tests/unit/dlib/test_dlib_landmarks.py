@@ -80,6 +80,14 @@ def test_a_shifted_photo_gives_shifted_points(model: DlibShape, portrait) -> Non
 
 
 @pytest.mark.weights
+def test_points_of_a_reduced_photo_are_in_the_plane_of_the_file(model, portrait) -> None:
+    here = model.locate(portrait, faces_of(portrait, [(180, 70, 279, 169)]))
+    reduced = Image(portrait.pixels, (1024, 1024), 0.5)
+    there = model.locate(reduced, faces_of(reduced, [(360, 140, 559, 339)]))
+    np.testing.assert_allclose(there.landmarks.points, (here.landmarks.points + 0.5) * 2 - 0.5)
+
+
+@pytest.mark.weights
 def test_no_face_gives_no_points(model: DlibShape, portrait) -> None:
     located = model.locate(portrait, Faces.none("test", portrait.size))
     assert located.landmarks.points.shape == (0, model.scheme.k, 2)

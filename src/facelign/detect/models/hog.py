@@ -18,6 +18,7 @@ import numpy as np
 
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
+from facelign.geometry.letterbox import PlaneMap
 from facelign.runtime.dlib import FrontalFaceDetector
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.contracts import WeightPaths
@@ -92,7 +93,8 @@ class Hog:
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
-        pixels = image.full().pixels
+        image = image.full()
+        pixels = image.pixels
         doublings, most = self.options.upsample, self.options.max_pixels or math.inf
         while doublings and pixels.shape[0] * pixels.shape[1] * 4**doublings > most:
             doublings -= 1
@@ -101,6 +103,8 @@ class Hog:
         rectangles, scores = self._detector().run(pixels, doublings, self.options.score_threshold)
         size = rectangles[:, 2:] - rectangles[:, :2] + 1
         boxes = from_xywh(np.concatenate([rectangles[:, :2], size], axis=1).astype(np.float32))
+        if image.scale != 1:  # no full size can be had
+            boxes = PlaneMap((image.scale, image.scale)).boxes_back(boxes)
         faces = Faces(boxes, scores.astype(np.float32), None, self.spec.id, image.size)
         return faces.sorted()
 

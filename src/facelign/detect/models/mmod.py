@@ -143,8 +143,8 @@ class Mmod:
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
-        pixels = image.full().pixels
-        plane, pixels, doublings = self._prepared(pixels, image.source)
+        image = image.full()
+        plane, pixels, doublings = self._prepared(image)
         levels = tile_plan(pixels.shape[0], pixels.shape[1])
         tiles = tiled(pixels, levels, self._mean, self._scale)
         rows, columns, scores = self._cells(tiles)
@@ -156,12 +156,13 @@ class Mmod:
         left_top, right_bottom = rectangles[:, :2], rectangles[:, 2:]
         wholes = np.concatenate([left_top, right_bottom - left_top + 1], axis=1)
         boxes = from_xywh(wholes.astype(np.float32))
-        if plane is not None:
+        if plane != PlaneMap((1.0, 1.0)):
             boxes = plane.boxes_back(boxes)
         return Faces(boxes, scores, None, self.spec.id, image.size)
 
-    def _prepared(self, pixels: ByteArray, source: str) -> tuple[PlaneMap | None, ByteArray, int]:
-        """Return the map into a reduced copy (None: none was needed), pixels, doublings made."""
+    def _prepared(self, image: Image) -> tuple[PlaneMap, ByteArray, int]:
+        """Return the map from the file into the pixels to search, these pixels, doublings made."""
+        pixels, source = image.pixels, image.source
         h, w = pixels.shape[:2]
         most = self.options.max_pixels or math.inf
         doublings = self.options.upsample
@@ -169,11 +170,11 @@ class Mmod:
             doublings -= 1
         if doublings < self.options.upsample:
             _log.warning("%s: doubled %d times only, see max_pixels", source, doublings)
-        plane = None
+        plane = PlaneMap((image.scale, image.scale))  # below 1 only where no full size can be had
         if h * w > most:
             factor = math.sqrt(most / (h * w))
             size = (max(1, int(w * factor)), max(1, int(h * factor)))
-            plane = PlaneMap((size[0] / w, size[1] / h))
+            plane = plane.then(PlaneMap((size[0] / w, size[1] / h)))
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
             _log.info("%s: searched at %d x %d px, see max_pixels", source, *size)
         for _ in range(doublings):

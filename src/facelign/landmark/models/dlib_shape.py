@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import ModelMismatch
+from facelign.geometry.letterbox import PlaneMap
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.arrays import Float32Array, IntArray
@@ -122,8 +123,15 @@ class DlibShape:
 
     def locate(self, image: Image, faces: Faces) -> Faces:
         """Return the same faces with dlib's points, whole pixels of the file."""
-        points = self._cascades.locate(image.full().pixels, whole_rectangles(faces.boxes))
-        return faces.with_landmarks(Landmarks(points.astype(np.float32), self.scheme))
+        image = image.full()
+        if image.scale == 1:
+            wholes = self._cascades.locate(image.pixels, whole_rectangles(faces.boxes))
+            return faces.with_landmarks(Landmarks(wholes.astype(np.float32), self.scheme))
+        plane = PlaneMap((image.scale, image.scale))  # no full size can be had
+        boxes = plane.forward(faces.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        wholes = self._cascades.locate(image.pixels, whole_rectangles(boxes))
+        points = plane.back(wholes.astype(np.float32))
+        return faces.with_landmarks(Landmarks(points, self.scheme))
 
 
 def whole_rectangles(boxes: Float32Array) -> IntArray:
