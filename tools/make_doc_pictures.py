@@ -18,12 +18,12 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from facelign.align.chips import chips
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter, ImageOps
 from skimage import data
 
 from facelign import registry
+from facelign.align.chips import chips
 from facelign.imaging.read import read
 from facelign.pipeline.photo_gallery import PhotoGallery
 from facelign.pipeline.recognizer import Recognizer
@@ -196,12 +196,12 @@ def landmark(recognizer: Recognizer) -> None:
 
 def align(recognizer: Recognizer) -> None:
     """Chips of a turned portrait in every layout."""
-    image = Image.from_array(np.asarray(turned(25)), order="rgb", source="turned")
+    image = Image.from_array(np.asarray(turned(35)), order="rgb", source="turned")
     faces = recognizer.detect(image).faces
     known = registry.default()
     names = [name for name in known.layouts() if name != "openface-96"] + ["openface-96"]
     figure, axes = style.figure(12.4, 2.9, columns=1 + len(names))
-    marked(axes[0], image, faces, "turned by 25 degrees")
+    marked(axes[0], image, faces, "turned by 35 degrees")
     for ax, name in zip(axes[1:], names, strict=True):
         layout = known.layout(name)
         found = faces
@@ -276,7 +276,7 @@ def quality(recognizer: Recognizer) -> None:
             float(vector @ reference / np.linalg.norm(vector) / np.linalg.norm(reference))
         )
     figure, (ax,) = style.figure(6.6, 3.8)
-    ax.plot(heights, scores, "o-", color=style.BLUE, label="the portrait against itself, shrunken")
+    ax.plot(heights, scores, "o", color=style.BLUE, label="the portrait against itself, shrunken")
     ax.axvline(40, color=style.BLACK, linestyle="--", label="not enrolled below (40 px)")
     ax.axvline(30, color=style.VERMILION, linestyle=":", label="no name below (30 px)")
     ax.set_xscale("log")
@@ -394,6 +394,7 @@ def save(plot: Plot, name: str, dpi: int = 100) -> None:
 
 def save_figure(figure, name: str) -> None:
     """Write a figure as a small PNG."""
+    style.settle(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=100)
     save_bytes(out.getvalue(), name)

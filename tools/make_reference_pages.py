@@ -12,10 +12,12 @@ import importlib
 import inspect
 import sys
 import tempfile
-from collections.abc import Iterator
+import typing
+from collections.abc import Callable, Iterator
+from enum import EnumType
 from pathlib import Path
 
-import typer.main
+import typer
 
 from facelign import registry
 from facelign.pipeline.presets import PRESETS
@@ -41,18 +43,22 @@ def own() -> registry.Registry:
         return registry.default(Path(empty))
 
 
-def commands() -> Iterator[tuple[str, object]]:
-    """Yield (path, click command) of every command that does something, such as "people list"."""
+def commands() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield (path, function) of every command that does something, such as "people list".
+
+    From typer's own registrations: what lies behind them differs between its versions.
+    """
     from facelign.cli.app import app
 
-    def walk(path, command):
-        if hasattr(command, "commands"):
-            for name, inner in command.commands.items():
-                yield from walk([*path, name], inner)
-        elif not command.hidden:
-            yield " ".join(path), command
+    def walk(path: str, group: typer.Typer) -> Iterator[tuple[str, Callable[..., object]]]:
+        for info in group.registered_commands:
+            if info.callback is not None and not info.hidden:
+                yield f"{path}{info.name or info.callback.__name__}", info.callback
+        for inner in group.registered_groups:
+            if inner.typer_instance is not None:
+                yield from walk(f"{path}{inner.name} ", inner.typer_instance)
 
-    yield from walk([], typer.main.get_command(app))
+    yield from walk("", app)
 
 
 def cli() -> str:
@@ -90,55 +96,72 @@ def cli() -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
-def _command(path: str, command) -> Iterator[str]:
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [
-        p
-        for p in command.params
-        if p.param_type_name == "option" and not p.hidden and p.name not in ("help", "debug")
-    ]
-    shown = " ".join(_metavar(p) for p in arguments)
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One argument or option, as the reader sees it."""
+
+    names: str
+    default: str
+    help: str
+    argument: bool
+
+
+def parameters(function: Callable[..., object]) -> list[Parameter]:
+    """Return the arguments and options of a command, in their order."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, *extra = typing.get_args(hints[name])
+        info = next(e for e in extra if hasattr(e, "param_decls"))
+        argument = type(info).__name__ == "ArgumentInfo"
+        required = parameter.default is inspect.Parameter.empty
+        if argument:
+            word = (info.metavar or name).upper() + "..." * (typing.get_origin(kind) is list)
+            shown = f"`{word if required else f'[{word}]'}`"
+        else:
+            # inside Annotated, the first positional argument of Option is its first spelling
+            first = [info.default] if isinstance(info.default, str) else []
+            written = [*first, *(info.param_decls or ())] or _spelled(name, kind)
+            shown = ", ".join(f"`{part}`" for text in written for part in text.split("/"))
+        default = "" if required else _default(parameter.default)
+        found.append(Parameter(shown, default, _cell(_choices(info.help or "", kind)), argument))
+    return found
+
+
+def _spelled(name: str, kind: object) -> list[str]:
+    plain = name.replace("_", "-")
+    return [f"--{plain}/--no-{plain}" if kind is bool else f"--{plain}"]
+
+
+def _choices(text: str, kind: object) -> str:
+    inner = next((k for k in (kind, *typing.get_args(kind)) if isinstance(k, EnumType)), None)
+    if inner is None:
+        return text
+    return f"{text} One of {', '.join(str(choice.value) for choice in inner)}."
+
+
+def _default(value: object) -> str:
+    value = getattr(value, "value", value)
+    if value is None or value == "" or value is False or value == []:
+        return ""
+    return "on" if value is True else f"`{value}`"
+
+
+def _command(path: str, function: Callable[..., object]) -> Iterator[str]:
+    found = parameters(function)
+    words = [p.names.strip("`") for p in found if p.argument]
+    options = "[OPTIONS]" if len(words) < len(found) else ""
     yield f"## facelign {path}"
     yield ""
-    yield f"`facelign {path}{' ' + shown if shown else ''}{' [OPTIONS]' if options else ''}`"
+    yield f"`{' '.join(filter(None, ['facelign', path, *words, options]))}`"
     yield ""
-    yield inspect.cleandoc(command.help or "").replace("\f", "")
+    yield inspect.cleandoc(function.__doc__ or "")
     yield ""
-    if arguments or options:
+    if found:
         yield "| option | default | meaning |"
         yield "|---|---|---|"
-        for p in arguments:
-            yield f"| `{_metavar(p)}` | | {_cell(p.help)} |"
-        for p in options:
-            names = ", ".join(f"`{name}`" for name in [*p.opts, *p.secondary_opts])
-            yield f"| {names} | {_default(p)} | {_cell(_choices(p))} |"
+        yield from (f"| {p.names} | {p.default} | {p.help} |" for p in found)
         yield ""
-
-
-def _metavar(parameter) -> str:
-    word = (parameter.metavar or parameter.name or "").upper().strip("[]<>")
-    word += "..." if parameter.nargs == -1 and not word.endswith("...") else ""
-    return word if parameter.required else f"[{word}]"
-
-
-def _choices(parameter) -> str:
-    choices = getattr(parameter.type, "choices", None)
-    text = parameter.help or ""
-    if not choices:
-        return text
-    return f"{text} One of {', '.join(str(getattr(c, 'value', c)) for c in choices)}."
-
-
-def _default(parameter) -> str:
-    value = parameter.default
-    value = getattr(value, "value", value)
-    if value is None or value == "" or callable(value) or value is False or value == []:
-        return ""
-    if value is True:
-        return "on"
-    if type(value).__name__ == "Sentinel" or "UNSET" in repr(value).upper():
-        return ""
-    return f"`{value}`"
 
 
 def models() -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
-from facelign.report.style import DPI
+from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, checked
 
 
@@ -65,10 +65,7 @@ class Plot:
     photos: bool = False
 
     def __post_init__(self) -> None:
-        # The layout engine starts again from its last result each time a figure is drawn; worked
-        # out once and kept, a figure is the same in every format and every time it is written.
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
+        settle(self.figure)
 
     def png(self, dpi: int = DPI) -> bytes:
         """Return the figure as a PNG."""

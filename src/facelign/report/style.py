@@ -65,6 +65,18 @@ def figure(
     return made, list(axes.flat)
 
 
+def settle(made: Figure) -> None:
+    """Work out the layout once and keep it.
+
+    The layout engine starts from its last result each time a figure is drawn, and needs a second
+    look where pictures keep their shape: settled, a figure is the same in every format and every
+    time it is written.
+    """
+    made.draw_without_rendering()
+    made.draw_without_rendering()
+    made.set_layout_engine("none")
+
+
 def line_styles() -> Iterator[dict[str, Any]]:
     """Yield color and dashes for line after line, for ever."""
     for color, dashes in cycle(zip(LINES, DASHES, strict=True)):
