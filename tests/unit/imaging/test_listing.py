@@ -1,0 +1,172 @@
+"""Words of a command line become photos, and nothing gets lost on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelign.imaging.listing import clean_path, people_folders, photos
+from facelign.imaging.read import read
+from facelign.imaging.write import write
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder with pictures of every kind of name, and other things."""
+    pixels = np.full((6, 8, 3), 90, np.uint8)
+    root = tmp_path / "photos"
+    for name in ("b.jpg", "a.PNG", "deep/er/c.webp", "deep/d.jpeg", ".hidden.jpg", ".trash/e.jpg"):
+        write(root / name, pixels)
+    shutil.copy(root / "b.jpg", root / "no_suffix")
+    (root / "notes.txt").write_text("no picture", encoding="utf-8")
+    (root / "README").write_text("no picture", encoding="utf-8")
+    return root
+
+
+def names(found, root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in found.files]
+
+
+def test_a_folder(tree):
+    found = photos([tree])
+    assert names(found, tree) == ["a.PNG", "b.jpg", "deep/d.jpeg", "deep/er/c.webp", "no_suffix"]
+    assert [(path.name, why) for path, why in found.skipped] == [
+        ("README", "no picture"), ("notes.txt", "no picture"),
+    ]  # fmt: skip
+    assert found.missing == ()
+    assert found.folders == (tree,)
+    assert names(photos([tree], recursive=False), tree) == ["a.PNG", "b.jpg", "no_suffix"]
+
+
+def test_files_are_always_taken_and_keep_their_order(tree):
+    words = [str(tree / "notes.txt"), tree / "b.jpg", str(tree / "a.PNG")]
+    assert names(photos(words), tree) == ["notes.txt", "b.jpg", "a.PNG"]
+
+
+def test_a_photo_named_twice_is_taken_once(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    found = photos([tree / "b.jpg", "b.jpg", "./b.jpg", tree])
+    assert names(found, tree)[0] == "b.jpg"
+    assert len(found) == 5
+    assert "3 photos were named twice" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("*.jpg", ["b.jpg"]),
+        ("**/*.jp*g", ["b.jpg", "deep/d.jpeg"]),
+        ("deep/**", ["deep/d.jpeg", "deep/er/c.webp"]),
+        ("[ab].*", ["a.PNG", "b.jpg"]),
+        ("*", ["a.PNG", "b.jpg", "deep/d.jpeg", "deep/er/c.webp", "no_suffix"]),
+    ],
+)
+def test_patterns_that_the_shell_left_alone(tree, pattern, wanted):
+    found = photos([str(tree / pattern)])
+    assert names(found, tree) == wanted
+    assert found.missing == ()
+
+
+def test_a_name_with_brackets_is_a_name_first(tree):
+    shutil.copy(tree / "b.jpg", tree / "[ab].jpg")
+    assert names(photos([str(tree / "[ab].jpg")]), tree) == ["[ab].jpg"]
+
+
+def test_what_means_nothing_is_missing(tree):
+    empty = tree / "empty"
+    empty.mkdir()
+    found = photos([str(tree / "no.jpg"), str(tree / "*.tif"), empty, tree / "b.jpg"])
+    assert names(found, tree) == ["b.jpg"]
+    assert [word for word, _ in found.missing] == [
+        str(tree / "no.jpg"), str(tree / "*.tif"), str(empty),
+    ]  # fmt: skip
+    assert all(why.endswith(".") for _, why in found.missing)
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
+def test_links_in_a_circle_end(tree):
+    (tree / "deep" / "up").symlink_to(tree, target_is_directory=True)
+    (tree / "dangling.jpg").symlink_to(tree / "nowhere.jpg")
+    found = photos([tree])
+    assert sorted(path.name for path in found.files).count("b.jpg") == 1
+    assert "dangling.jpg" in [path.name for path in found.files]  # read says why it fails
+
+
+class TestPastedPaths:
+    @pytest.mark.parametrize(
+        "mark", [*"\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2069\ufeff"]
+    )
+    def test_marks_are_dropped_with_a_note(self, tree, mark):
+        path = tree / "b.jpg"
+        for text in (mark + str(path), str(path) + mark, mark + str(path) + mark):
+            cleaned, note = clean_path(text)
+            assert cleaned == path
+            assert f"U+{ord(mark):04X}" in note
+        assert photos([mark + str(path)]).files == (path,)
+        assert clean_path(mark + str(tree / "none.jpg"))[0] == tree / "none.jpg"
+
+    def test_a_path_that_exists_is_left_alone(self, tree):
+        odd = tree / "\u200eodd 'name'.jpg"
+        shutil.copy(tree / "b.jpg", odd)
+        assert clean_path(str(odd)) == (odd, None)
+
+    def test_quotes_spaces_addresses_and_backslashes(self, tree, monkeypatch):
+        spaced = tree / "my photo é.jpg"
+        shutil.copy(tree / "b.jpg", spaced)
+        for text in (
+            f'"{spaced}"', f"'{spaced}' ", f"\u201c{spaced}\u201d", spaced.as_uri(),
+            str(spaced).replace(" ", "\\ "), f" {spaced}\n",
+        ):  # fmt: skip
+            cleaned, note = clean_path(text)
+            assert cleaned == spaced
+            assert note
+            assert read(text).size == (8, 6)
+        monkeypatch.chdir(tree)
+        assert clean_path("deep\\er\\c.webp")[0] == Path("deep/er/c.webp")
+        monkeypatch.setenv("HOME", str(tree))
+        monkeypatch.setenv("USERPROFILE", str(tree))
+        assert clean_path("~/b.jpg")[0] == tree / "b.jpg"
+
+    def test_the_other_unicode_form(self, tree):
+        stored = tree / unicodedata.normalize("NFD", "Zoë 한국.jpg")
+        shutil.copy(tree / "b.jpg", stored)
+        typed = str(tree / unicodedata.normalize("NFC", "Zoë 한국.jpg"))
+        assert clean_path(typed)[0].exists()
+
+    @pytest.mark.parametrize(
+        "text", ["", "a\0b", "x" * 9000, "~nobody-of-this-name/x.jpg", "file://"]
+    )
+    def test_nonsense_is_no_crash(self, text):
+        assert isinstance(clean_path(text)[0], Path)
+
+
+def test_people(tmp_path):
+    pixels = np.full((6, 8, 3), 90, np.uint8)
+    for name in ("Zoë/1.png", "Zoë/2020/2.png", "Ann/a.png", "loose.png", ".git/x.png"):
+        write(tmp_path / name, pixels)
+    (tmp_path / "Nobody").mkdir()
+    (tmp_path / "Ann" / "notes.txt").write_text("x", encoding="utf-8")
+    (tmp_path / "list.csv").write_text("x", encoding="utf-8")
+    found = people_folders(str(tmp_path))
+    assert {who: [p.name for p in files] for who, files in found.people.items()} == {
+        "Ann": ["a.png"], "Zoë": ["1.png", "2.png"],
+    }  # fmt: skip
+    assert [path.name for path in found.loose] == ["loose.png"]
+    assert [path.name for path, _ in found.skipped] == ["notes.txt", "list.csv"]
+    assert found.empty == ("Nobody",)
+
+
+@pytest.mark.shared
+def test_real_folders(recognition):
+    assert len(photos([recognition / "lfw_100"])) == 100
+    people = people_folders(recognition / "lfw_100" / "images").people
+    assert len(people) == 10
+    assert {len(files) for files in people.values()} == {10}
+    odd = photos([recognition / "odd_images"])
+    assert len(odd) == 64
+    assert [path.name for path, _ in odd.skipped] == ["manifest.csv"]
