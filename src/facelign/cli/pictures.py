@@ -80,12 +80,12 @@ def pair(path: Path, comparison: Comparison) -> None:
 
     decision = comparison.decision
     answer = "same person" if decision.is_match else "different people"
-    tiles, captions = [], []
+    captions = [f"{answer}: {decision.score:.3f}", f"threshold {decision.threshold.score:.3f}"]
+    tiles = []
     for analysis, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):
         if analysis.image is None:
             return
         labels = [""] * len(analysis.faces)
         labels[face] = "compared"
         tiles.append(annotated(analysis.image, analysis, labels))
-        captions.append(f"{Path(analysis.photo.source).name}: {answer}, {decision.score:.3f}")
     write(path, contact_sheet(tiles, captions, columns=2))
