@@ -65,6 +65,33 @@ def test_no_byte_is_left_after_renames_merges_splits_and_undo(path, gallery, mak
     assert {p.name for p in gallery.people()} == {"p2", "p3"}
 
 
+def test_no_former_name_is_left_in_the_history(path, gallery, make):
+    make.put(gallery, "Adele", 1)
+    make.put(gallery, "Bob", 2)
+    gallery.merge("Adele", "Bob")
+    gallery.split("Bob", [1], "Adele")  # another id than the first time
+    gallery.rename("Adele", "Carla")
+    gallery.remove("Carla")
+    assert [c.text for c in gallery.history()] == [
+        "1 template of Bob",
+        "one person with 1 template",
+    ]
+    data = make.files(path)
+    assert b"Adele" not in data
+    assert b"Carla" not in data
+    assert b"Bob" in data
+
+
+def test_the_file_is_rebuilt_without_gaps(path, gallery, make):
+    for i in range(60):
+        make.put(gallery, f"p{i % 2}", i)
+    pages = gallery.store._value("PRAGMA page_count")
+    gallery.remove("p0")
+    assert gallery.store._value("PRAGMA freelist_count") == 0
+    assert gallery.store._value("PRAGMA page_count") < pages
+    assert path.with_name("g.db-wal").stat().st_size == 0
+
+
 def test_without_secure_delete_the_search_finds_them(path, make):
     """The negative control: the proof can fail (MEASURED 3.2)."""
     with Gallery.open(path) as gallery:
