@@ -122,23 +122,24 @@ def upright(stored: ByteArray, turn: int) -> ByteArray:
 
 # -- JPEG --------------------------------------------------------------------------------------
 
-_IGNORE = cv2.IMREAD_IGNORE_ORIENTATION
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
+#: libjpeg can write RGB itself, which saves a pass over the pixels; OpenCV asks for it since 4.11
+_RGB = getattr(cv2, "IMREAD_COLOR_RGB", 0)
+#: the bits of IMREAD_REDUCED_* without those of the colors
+_REDUCED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
+_REDUCED[8] = cv2.IMREAD_REDUCED_GRAYSCALE_8
 
 
 def _jpeg(header: Header, shrink: int) -> ByteArray:
     if header.sound and header.channels in (1, 3):
+        how = _REDUCED[shrink] | cv2.IMREAD_IGNORE_ORIENTATION | (_RGB or cv2.IMREAD_COLOR)
         try:
-            found = cv2.imdecode(np.frombuffer(header.data, np.uint8), _REDUCED[shrink] | _IGNORE)
+            found = cv2.imdecode(np.frombuffer(header.data, np.uint8), how)
         except cv2.error:  # such as a buffer that does not fit into memory
             found = None
         if found is not None:
-            return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB, dst=found), np.uint8)
+            if not _RGB:
+                found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB, dst=found)
+            return np.asarray(found, np.uint8)
     with _failures_told(header.kind):
         picture = _opened(header)
         if shrink > 1:

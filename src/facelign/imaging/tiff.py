@@ -53,7 +53,7 @@ def tidy(data: bytes) -> Tidy:
     try:
         (start,) = struct.unpack_from(form.order + form.link, data, form.link_at)
         (count,) = struct.unpack_from(form.order + form.count, data, start)
-    except struct.error:
+    except (struct.error, OverflowError):  # a place beyond the end, or beyond every file
         raise Damaged("is truncated: its directory is missing") from None
     first = start + struct.calcsize(form.order + form.count)
     kept: list[bytes] = []
