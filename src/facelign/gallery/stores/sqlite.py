@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migra
 from facelign.types.arrays import Float32Array, IntArray
 from facelign.types.embeddings import Embeddings, Metric, Space
 
+_LOG = logging.getLogger(__name__)
 #: rows of a bulk enrollment that are written at a time
 _CHUNK = 1000
 #: two boxes that overlap more than this (IoU) are the same face of a photo
@@ -97,7 +99,7 @@ class SqliteStore:
             try:
                 self._check_version()
                 if not readonly and self._value("SELECT unscrubbed FROM state"):
-                    self.scrub()  # a removal that was cut off in the middle
+                    self._finish_removal()
             except BaseException:
                 self.close()
                 raise
@@ -140,6 +142,13 @@ class SqliteStore:
                     "Open it once for writing.",
                 )
             migrate(self._db)
+
+    def _finish_removal(self) -> None:
+        """Finish a removal that was cut off in the middle, unless it would have to wait."""
+        try:
+            self.scrub(wait_s=1.0)
+        except GalleryBusy as error:
+            _LOG.warning("%s", error)
 
     def close(self) -> None:
         """Close the file."""
@@ -223,20 +232,21 @@ class SqliteStore:
             row = self._db.execute("SELECT revision, reshaped FROM state").fetchone()
         return State(*row)
 
-    def scrub(self) -> None:
+    def scrub(self, wait_s: float | None = None) -> None:
         """Overwrite deleted vectors in the file and empty its log, so that no byte is left.
 
         Raises GalleryBusy when a reader or writer keeps the file from being rewritten; opening
-        the gallery again takes it up where it stopped.
+        the gallery again takes it up where it stopped. wait_s: default that of the store.
         """
+        wait_s = self.wait_s if wait_s is None else wait_s
         with self._lock, sql.translated(self.path, self._note.holder):
             done = False
             self._note.put()
             try:
-                done = sql.rebuild(self._db, self.wait_s)
+                done = sql.rebuild(self._db, wait_s)
                 if done:
                     self._db.execute("UPDATE state SET unscrubbed = 0")
-                    done = sql.empty_wal(self._db, self.wait_s)
+                    done = sql.empty_wal(self._db, wait_s)
             finally:
                 self._note.clear()
         if not done:
