@@ -51,11 +51,13 @@ def similarity(source: FloatArray, target: FloatArray) -> Float64Array:
     form for the plane. Raises DegenerateLandmarks when the points fall together or are not finite.
     """
     p, q = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    if not (np.isfinite(p).all() and np.isfinite(q).all()):
+        raise DegenerateLandmarks("The points are not finite.")
     mean_p, mean_q = p.mean(axis=0), q.mean(axis=0)
     dp, dq = p - mean_p, q - mean_q
     spread = float((dp * dp).sum())
-    if not math.isfinite(spread) or spread < 1e-9 or not np.isfinite(q).all():
-        raise DegenerateLandmarks("The points fall together or are not finite.")
+    if not math.isfinite(spread) or spread < 1e-9:
+        raise DegenerateLandmarks("The points fall together.")
     # With complex numbers the similarity is z -> a z + b and a has this closed form.
     real = float((dp * dq).sum()) / spread
     imag = float((dp[:, 0] * dq[:, 1] - dp[:, 1] * dq[:, 0]).sum()) / spread
