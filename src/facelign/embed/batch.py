@@ -16,7 +16,7 @@ from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import WeightPaths
-from facelign.types.embeddings import Embeddings, Space
+from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.specs import EmbedderOutput, InputSpec, ModelSpec
 
 
@@ -63,13 +63,17 @@ class OnnxEmbedder:
         self.spec = spec
         self.options = options
         self.layout = options.layout or output.layout
+        unit = output.unit if options.unit is None else options.unit
+        # Vectors that are brought to length 1 are compared by their cosine, whatever the model's
+        # own vectors are compared by.
+        metric = Metric.COSINE if unit and not output.unit else output.metric
         self.space = Space.named(
             spec.id,
             self.layout,
             options.points,
             dim=output.dim,
-            metric=output.metric,
-            unit=output.unit if options.unit is None else options.unit,
+            metric=metric,
+            unit=unit,
             native_unit=output.unit,
             preprocessing=options.preprocessing,
             flip=options.flip,
