@@ -64,7 +64,7 @@ def seeds() -> dict[str, bytes]:
     add("deflate.tif", "TIFF", "RGBA", compression="tiff_adobe_deflate")
     add("jpeg.tif", "TIFF", compression="jpeg")
     add("fax.tif", "TIFF", "1", compression="group4")
-    add("a.avif", "AVIF", quality=60)
+    add("a.avif", "AVIF", quality=60, exif=exif)
     frames = [portrait.rotate(turn) for turn in (90, 180)]
     add("animated.gif", "GIF", save_all=True, append_images=[f.convert("P") for f in frames])
     add("animated.png", "PNG", save_all=True, append_images=frames)

@@ -121,7 +121,7 @@ def _stranger(start: bytes) -> Damaged | Unsupported:
         return Damaged("holds nothing but zeros")
     for pattern, what in _STRANGERS:
         if re.match(pattern, start, re.DOTALL):
-            return Unsupported(f"is {what}", _HINT)
+            return Unsupported(f"is {what}")
     if re.fullmatch(rb"[\t\n\r\x20-\x7e\x80-\xff]+", start):
         return Damaged("is text, no picture", _HINT)
     return Damaged("is no picture of a known kind", _HINT)
@@ -178,7 +178,7 @@ _PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
 
 def _png(data: bytes) -> Header:
     if data[12:16] == b"CgBI":
-        raise Unsupported("is a PNG in Apple's private form", _HINT)
+        raise Unsupported("is a PNG in Apple's private form")
     if data[12:16] != b"IHDR" or len(data) < 33:
         raise Damaged("is truncated: its header is missing")
     kept, at, turn = [data[:8]], 8, 1

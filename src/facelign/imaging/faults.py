@@ -27,3 +27,6 @@ class Unsupported(Fault):
     """A picture of a kind or size that is refused."""
 
     error = UnsupportedImage
+
+    def __init__(self, told: str, hint: str = "Save it as JPEG, PNG or WebP.") -> None:
+        super().__init__(told, hint)

@@ -400,8 +400,9 @@ class TestDamaged:
         data = encoded(photo, "JPEG", progressive=True)
         scan = data.rindex(b"\xff\xda")
         endless = data[:scan] + data[scan:-2] * 300 + b"\xff\xd9"
-        with pytest.raises(UnsupportedImage, match="scans"):
+        with pytest.raises(UnsupportedImage, match="scans") as caught:
             read(endless)
+        assert caught.value.hint
 
     def test_nothing_of_pillow_is_changed_and_no_warning_escapes(self, photo):
         before = (ImageFile.LOAD_TRUNCATED_IMAGES, Pillow.MAX_IMAGE_PIXELS)
