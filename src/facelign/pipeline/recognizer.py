@@ -100,7 +100,12 @@ class Recognizer:
     def calibration(self) -> Calibration | None:
         """The calibration of the space, or None ("uncalibrated")."""
         if self._calibration is None:
-            self._calibration = calibrations.shipped(self.space.id)
+            # A record of this detector is better evidence than one of another; any is better
+            # than none, and the answer names the chain that was measured.
+            with_detector = {"detector": self.chain.preset.detector}
+            self._calibration = calibrations.shipped(
+                self.space.id, with_detector
+            ) or calibrations.shipped(self.space.id)
         return self._calibration
 
     # -- one stage at a time ---------------------------------------------------------------------
