@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+#: the models that a plain run fetches
+_DEFAULT_MODELS = {"yunet", "sface"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -104,16 +106,25 @@ def store(facelign_home: Path) -> Store:
 def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Call with specs: brings their weights and returns the store.
 
-    With --offline nothing is fetched: the test is skipped unless the weights are here or lie in a
-    mirror that is a folder. Mark tests that use it ``weights``.
+    A plain run fetches the default preset only (10 MB). Other weights are fetched where ../shared
+    is required (as in .ci/run) or with FACELIGN_TESTS_PULL=all; elsewhere the test is skipped
+    unless they are here or in a mirror that is a folder. With --offline nothing is fetched. Mark
+    tests that use it ``weights``.
     """
+    offline = request.config.getoption("--offline")
+    everything = required() or os.environ.get("FACELIGN_TESTS_PULL") == "all"
 
     def bring(*specs: ModelSpec) -> Store:
         absent = [spec for spec in specs if not store.present(spec)]
-        if request.config.getoption("--offline"):
-            lacking = [spec.id for spec in absent if not _in_mirror(store, spec)]
-            if lacking:
-                pytest.skip(f"--offline, and the weights of {', '.join(lacking)} are not here")
+        far = [spec.id for spec in absent if not _in_mirror(store, spec)]
+        if offline and far:
+            pytest.skip(f"--offline, and the weights of {', '.join(far)} are not here")
+        large = sorted(set(far) - _DEFAULT_MODELS)
+        if large and not everything:
+            pytest.skip(
+                f"the weights of {', '.join(large)} are not here; FACELIGN_TESTS_PULL=all "
+                "fetches them"
+            )
         if absent:
             store.pull_all(absent)
         return store
