@@ -42,6 +42,7 @@ def detect(
 
     found = building.listing(photos)
     recognizer = building.recognizer(
+        layout="crop",  # no chip is cut here; crop asks a detector for a box only
         preset=preset,
         detector=detector,
         landmarks=landmarks,

@@ -69,7 +69,7 @@ class IdentifyOptions:
 class PhotoGallery:
     """A gallery that speaks photos. ``facelign.open_gallery`` returns one.
 
-    Example:
+    Examples:
         >>> with open_gallery("family.db") as gallery:  # doctest: +SKIP
         ...     gallery.enroll("Eileen", ["eileen1.jpg", "eileen2.jpg"])
         ...     [face.person for face in gallery.identify("party.jpg").faces]

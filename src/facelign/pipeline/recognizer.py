@@ -58,7 +58,7 @@ class Recognizer:
     Raises WeightsMissing when a model is absent, UnknownModel and ModelMismatch for a chain that
     cannot be.
 
-    Example:
+    Examples:
         >>> recognizer = Recognizer()
         >>> recognizer.verify("a.jpg", "b.jpg").is_match  # doctest: +SKIP
         True

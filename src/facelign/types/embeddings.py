@@ -24,7 +24,7 @@ class Metric(StrEnum):
 class Space:
     """Where vectors live: two vectors may be compared only if their ``Space.id`` are equal.
 
-    id: model / layout / kind of points [/ preprocessing] [/ flip] [/ unit], all canonical ids.
+    id: ``model/layout/points``, and where set ``/preprocessing``, ``/flip``, ``/unit``, ``/raw``.
     dim: length of a vector. metric: the native one. unit: whether vectors have length 1.
     """
 
