@@ -1,4 +1,4 @@
 """Protocols, fitting and records of measurements: arrays in, plain records out.
 
-Nothing here opens a photo or a model. scikit-learn and SciPy live in this room.
+``photos`` alone opens photos, through a recognizer. scikit-learn and SciPy live in this room.
 """
