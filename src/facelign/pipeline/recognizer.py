@@ -59,7 +59,7 @@ class Recognizer:
     cannot be.
 
     Examples:
-        >>> recognizer = Recognizer()
+        >>> recognizer = Recognizer()  # doctest: +SKIP
         >>> recognizer.verify("a.jpg", "b.jpg").is_match  # doctest: +SKIP
         True
     """
