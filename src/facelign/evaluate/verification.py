@@ -248,7 +248,7 @@ def _folds(pairs: PairScores) -> Iterator[tuple[BoolArray, BoolArray]]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sorted:
+class Ranked:
     """Pairs by falling score, so that weighted rates are one cumulative sum away."""
 
     order: IntArray
@@ -256,7 +256,7 @@ class _Sorted:
     ends: IntArray  # last place of each run of equal scores
 
     @classmethod
-    def of(cls, pairs: PairScores) -> _Sorted:
+    def of(cls, pairs: PairScores) -> Ranked:
         order = np.argsort(-pairs.scores, kind="stable")
         falling = pairs.scores[order]
         ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
@@ -432,7 +432,7 @@ def _intervals(
     """Return the intervals of accuracy, AUC, EER and TAR over draws of people."""
     shown = {k: r for k, r in RATES.items() if (~pairs.same).sum() * r >= 1}
     names = ["auc", "eer", *(f"tar_at_fmr_{key}" for key in shown)]
-    ordered = _Sorted.of(pairs)
+    ordered = Ranked.of(pairs)
     people = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)[1]
     a, b = people[: len(pairs)], people[len(pairs) :]
     table = []

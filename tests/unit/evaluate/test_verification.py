@@ -81,7 +81,7 @@ def test_weighted_figures_are_those_of_written_out_pairs(seed: int) -> None:
     pairs = PairScores.of(scores, same)
     weights = rng.integers(0, 3, 30).astype(float)
     weights[0] = weights[-1] = 1
-    got = ver._Sorted.of(pairs).figures(weights, [0.1, 0.5])
+    got = ver.Ranked.of(pairs).figures(weights, [0.1, 0.5])
     times = weights.astype(int)
     written = curves.ScoreSet.labeled(np.repeat(scores, times), np.repeat(same, times))
     assert got[0] == pytest.approx(curves.auc(written))
