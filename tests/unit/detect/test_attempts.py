@@ -86,7 +86,7 @@ def test_tries_can_be_switched_off(detector: Any, portrait: Image) -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize(("name", "margin"), [("haar", 0), ("mtcnn", -10)])
+@pytest.mark.parametrize(("name", "margin"), [("haar", -9), ("mtcnn", -10)])
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_a_face_cut_by_the_edges_is_found_with_a_border(
     detector: Any, portrait: Image, name: str, margin: int, scale: float
@@ -142,7 +142,7 @@ def test_one_person_who_lies_does_not_turn_the_photo(
     assert len(seen.faces) >= 2
 
 
-@pytest.mark.parametrize("wrong", [{"border": 0}, {"border": 9}, {"turned_margin": -1}])
+@pytest.mark.parametrize("wrong", [{"border": 0}, {"border": 9}, {"margin": -1}])
 def test_options_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Attempts(**wrong)
