@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -213,6 +213,7 @@ def test_a_joint_can_be_made_of_vectors_that_are_there(
     assert (joint.joined(parts).vectors == joint.embed_many(chips).vectors).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=5))
 def test_shares_sum_to_one_as_they_are_spelled(weights: list[float]) -> None:
     try:
