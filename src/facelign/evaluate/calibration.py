@@ -18,8 +18,15 @@ from facelign.compare.curves import ScoreSet
 from facelign.compare.thresholds import RULE_OF_THREE, VERIFY_FMR
 from facelign.errors import BadArray, Refused
 from facelign.evaluate.named import Named, all_scores, blocks
-from facelign.evaluate.resampling import DRAWS, SEED, non_mated_rates, people_weights
-from facelign.types.arrays import Float64Array, IntArray
+from facelign.evaluate.resampling import (
+    DRAWS,
+    SEED,
+    non_mated_rates,
+    pair_weights,
+    people_weights,
+)
+from facelign.evaluate.verification import PairScores
+from facelign.types.arrays import Float64Array, FloatArray, IntArray
 from facelign.types.calibrations import Calibration, OperatingPoint
 
 #: rates that get an operating point where the data reaches down to them
@@ -53,35 +60,129 @@ def calibrate(
     pool adjacent violators. Two calls with the same data give the same record. ``support`` says
     whether the data carries a target at all.
     """
-    scores = all_scores(named)
-    reach = RULE_OF_THREE / len(scores.non_mated)
-    rates = sorted({r for r in (*RATES, target) if r >= reach * (1 - 1e-9)}, reverse=True)
-    thresholds = [_up(curves.threshold_at_fmr(scores, rate)) for rate in rates]
     weights = people_weights(int(named.codes.max()) + 1, draws=draws, seed=seed)
+    data = _Data(
+        named.space.id,
+        str(named.space.metric),
+        all_scores(named),
+        lambda thresholds: intervals_of_fmr(named, thresholds, weights),
+        len(set(named.people)),
+        len(named.people),
+        named.digest,
+        named.heights,
+    )
+    return _calibration(
+        data,
+        _About(record_id, chain, set_name, date, target),
+        {"seed": seed, "draws": draws, **(notes or {})},
+    )
+
+
+def calibrate_pairs(
+    pairs: PairScores,
+    named: Named,
+    *,
+    digest: str,
+    record_id: str,
+    chain: Mapping[str, str],
+    set_name: str,
+    date: str,
+    target: float = VERIFY_FMR,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    notes: Mapping[str, Any] | None = None,
+) -> Calibration:
+    """Return the calibration of listed pairs instead of all pairs; failed ones are left out.
+
+    named: the vectors behind the pairs. digest: names the list. The rest as ``calibrate``.
+    """
+    held = pairs.where(~pairs.failed)
+    _, codes = np.unique(np.concatenate([held.a, held.b]), return_inverse=True)
+    weights = people_weights(int(codes.max(initial=0)) + 1, draws=draws, seed=seed)
+    apart = ~held.same
+    a, b = codes[: len(held)][apart], codes[len(held) :][apart]
+    scores = held.scores[apart]
+
+    def spreads(thresholds: Sequence[float]) -> list[tuple[float, float]]:
+        table = []
+        for drawn in weights:
+            of_pairs = pair_weights(drawn, a, b)
+            total = of_pairs.sum()
+            if total:
+                table.append([of_pairs[scores >= t].sum() / total for t in thresholds])
+        low, high = np.percentile(np.array(table), [2.5, 97.5], axis=0)
+        return [(float(x), float(y)) for x, y in zip(low, high, strict=True)]
+
+    data = _Data(
+        named.space.id,
+        str(named.space.metric),
+        held.set,
+        spreads,
+        int(codes.max(initial=0)) + 1,
+        len(named.people),
+        digest,
+        named.heights,
+    )
+    return _calibration(
+        data,
+        _About(record_id, chain, set_name, date, target),
+        {"seed": seed, "draws": draws, "pairs": "listed", **(notes or {})},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """What a record is made from. spreads: 95 % intervals of the FMR at thresholds."""
+
+    space: str
+    metric: str
+    scores: ScoreSet
+    spreads: Callable[[Sequence[float]], list[tuple[float, float]]]
+    subjects: int
+    photos: int
+    digest: str
+    heights: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a record says about itself."""
+
+    record_id: str
+    chain: Mapping[str, str]
+    set_name: str
+    date: str
+    target: float
+
+
+def _calibration(data: _Data, about: _About, notes: dict[str, Any]) -> Calibration:
+    scores = data.scores
+    reach = RULE_OF_THREE / len(scores.non_mated)
+    rates = sorted({r for r in (*RATES, about.target) if r >= reach * (1 - 1e-9)}, reverse=True)
+    thresholds = [_up(curves.threshold_at_fmr(scores, rate)) for rate in rates]
     points = tuple(
         _point(scores, rate, threshold, spread)
         for rate, threshold, spread in zip(
-            rates, thresholds, _spreads(named, thresholds, weights), strict=True
+            rates, thresholds, data.spreads(thresholds) if rates else [], strict=True
         )
     )
     kept = _kept_scores(scores, thresholds)
     ratio_scores, ratios = pav_ratios(scores)
-    more: dict[str, Any] = {"seed": seed, "draws": draws, **(notes or {})}
-    if named.heights is not None:
-        more["heights"] = {
-            "smallest": round(float(np.min(named.heights)), 1),
-            "median": round(float(np.median(named.heights)), 1),
+    if data.heights is not None:
+        notes["heights"] = {
+            "smallest": round(float(np.min(data.heights)), 1),
+            "median": round(float(np.median(data.heights)), 1),
         }
     return Calibration(
-        id=record_id,
-        space=named.space.id,
-        metric=str(named.space.metric),
-        chain=dict(chain),
-        set=set_name,
-        digest=named.digest,
-        date=date,
-        subjects=len(set(named.people)),
-        photos=len(named.people),
+        id=about.record_id,
+        space=data.space,
+        metric=data.metric,
+        chain=dict(about.chain),
+        set=about.set_name,
+        digest=data.digest,
+        date=about.date,
+        subjects=data.subjects,
+        photos=data.photos,
         mated=len(scores.mated),
         non_mated=len(scores.non_mated),
         points=points,
@@ -90,8 +191,8 @@ def calibrate(
         llr_scores=ratio_scores,
         llr=ratios,
         non_mated_std=round(float(np.std(scores.non_mated, dtype=np.float64)), 8),
-        notes=more,
-        target=target,
+        notes=notes,
+        target=about.target,
     )
 
 
@@ -303,10 +404,13 @@ def _digits(value: float, direction: Callable[[float], int]) -> float:
     return float(f"{direction(value / unit) * unit:.3g}")
 
 
-def _spreads(
+def intervals_of_fmr(
     named: Named, thresholds: Sequence[float], weights: Float64Array
 ) -> list[tuple[float, float]]:
-    """Return the 95 % interval of the FMR at each threshold, over draws of people."""
+    """Return the 95 % interval of the FMR of all pairs at each threshold, over draws of people.
+
+    weights: (draws, people), how often each is drawn.
+    """
     codes = named.codes
     people = weights.shape[1]
     photos = np.bincount(codes, minlength=people)
