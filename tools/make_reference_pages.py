@@ -48,7 +48,7 @@ def commands() -> Iterator[tuple[str, Callable[..., object]]]:
 
     From typer's own registrations: what lies behind them differs between its versions.
     """
-    from facelign.cli.app import app
+    from facelign.cli.app import build
 
     def walk(path: str, group: typer.Typer) -> Iterator[tuple[str, Callable[..., object]]]:
         for info in group.registered_commands:
@@ -58,7 +58,7 @@ def commands() -> Iterator[tuple[str, Callable[..., object]]]:
             if inner.typer_instance is not None:
                 yield from walk(f"{path}{inner.name} ", inner.typer_instance)
 
-    yield from walk("", app)
+    yield from walk("", build())
 
 
 def cli() -> str:
