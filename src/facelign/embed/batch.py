@@ -80,6 +80,10 @@ class OnnxEmbedder:
         )
         self._session = Session(files[spec.weights[0].name], engine)
 
+    def prepare(self) -> None:
+        """Open the network now; otherwise the first chips wait for it."""
+        self._session.open()
+
     def embed(self, chips: Chips) -> Embeddings:
         """Return the vectors of n chips, in their order; n = 0 gives the empty set.
 

@@ -35,7 +35,8 @@ class ChainOptions:
     layout: another layout for every model. preprocessing: such as "gamma=1.5,clahe"; part of the
     space. downscale: detect on a picture reduced by this factor (2 = half the size, 0.5 enlarges),
     boxes mapped back. attempts: tries after a look that found nothing. detector, layout_options:
-    options of the detector and of the layout by name.
+    options of the detector and of the layout by name. embeds: whether chips go into the models,
+    whose input then decides their size; False where only chips are wanted.
     """
 
     layout: str | None = None
@@ -44,6 +45,7 @@ class ChainOptions:
     attempts: Attempts = field(default_factory=Attempts)
     detector: Mapping[str, object] = field(default_factory=dict)
     layout_options: Mapping[str, object] = field(default_factory=dict)
+    embeds: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +110,14 @@ class Chain:
                 if self._embedder is None:
                     self._embedder = self._load_embedders()
         return self._embedder
+
+    def prepare(self) -> None:
+        """Open the networks of the embedder now rather than at the first face."""
+        embedder = self.embedder
+        for part in embedder.embedders if isinstance(embedder, Joint) else (embedder,):
+            opened = getattr(part, "prepare", None)
+            if opened is not None:  # a model of one's own need not have it
+                opened()
 
     @property
     def id(self) -> str:
@@ -226,7 +236,20 @@ class Chain:
     def _layout(self, part: Part) -> Layout:
         spec = self._models.spec(Task.EMBED, part.model)
         native = spec.output.layout if isinstance(spec.output, EmbedderOutput) else ""
-        return self._models.layout(self.options.layout or native, **self.options.layout_options)
+        given = self.options.layout_options
+        layout = self._models.layout(self.options.layout or native, **given)
+        wanted = spec.input.size
+        if not self.options.embeds or wanted is None or layout.size == wanted:
+            return layout
+        if "size" not in given and wanted[0] == wanted[1]:
+            layout = self._models.layout(layout.id, **{**given, "size": wanted[0]})
+        if layout.size != wanted:
+            raise ModelMismatch(
+                f"Model '{spec.id}' reads {wanted[0]}x{wanted[1]} px, and layout '{layout.id}' "
+                f"gives {layout.size[0]}x{layout.size[1]}.",
+                "Choose a layout of that size.",
+            )
+        return layout
 
     def _check_layouts(self) -> None:
         from facelign.types.schemes import SCHEMES

@@ -79,6 +79,8 @@ class PhotoGallery:
     def __init__(
         self, path: str | Path, recognizer: Recognizer | None = None, *, create: bool = True
     ) -> None:
+        if recognizer is not None:
+            recognizer.prepare()  # while the gallery is opened and the first photo looked at
         self.gallery = Gallery.open(Path(path), create=create)
         self.recognizer = recognizer or Recognizer()
 

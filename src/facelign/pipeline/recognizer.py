@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -90,6 +92,21 @@ class Recognizer:
         self.cache = cache
         self.workers = workers or len(os.sched_getaffinity(0) if _affinity else range(_cores))
         self._calibration = calibration
+        self._prepared = False
+
+    def prepare(self) -> None:
+        """Begin to open the networks that embed, beside what else there is to do at a start.
+
+        Returns at once; the first photo waits less for it. Without a second worker nothing is
+        done. What is wrong with a model is raised where the model is used.
+        """
+        if self.workers > 1 and not self._prepared:
+            self._prepared = True
+            threading.Thread(target=self._open, name="facelign-prepare").start()
+
+    def _open(self) -> None:
+        with contextlib.suppress(FacelignError):
+            self.chain.prepare()
 
     @property
     def space(self) -> Space:

@@ -110,6 +110,10 @@ class Session:
                 f"It wants {[(p.name, p.shape, p.kind) for p in opened.inputs]}.",
             ) from problem
 
+    def open(self) -> None:
+        """Open the network; done by the first run otherwise."""
+        self._open()
+
     def warm_up(self, feeds: Mapping[str, AnyArray] | None = None) -> None:
         """Open the network and run it once, so that the first real call is not the slow one.
 
