@@ -35,6 +35,7 @@ def recognizer(
     rotate: bool = True,
     workers: int | None = None,
     cached: bool = False,
+    embeds: bool = True,
 ) -> Recognizer:
     """Return the recognizer that the flags describe; its warnings go to standard error."""
     from facelign.detect.attempts import Attempts
@@ -58,6 +59,7 @@ def recognizer(
         options=ChainOptions(
             layout=layout,
             layout_options=layout_options or {},
+            embeds=embeds,
             preprocessing=preprocess,
             downscale=downscale,
             attempts=Attempts(padded=padded, turned=rotate),
@@ -203,4 +205,4 @@ def aligner(*, layout: str, layout_options: Mapping[str, object], **flags: Any) 
     needs = registry.default().layout(layout, **layout_options).needs
     if flags.get("landmarks") is None and needs == (IBUG_68.id,):
         flags["landmarks"] = "dlib-68"
-    return recognizer(layout=layout, layout_options=layout_options, **flags)
+    return recognizer(layout=layout, layout_options=layout_options, embeds=False, **flags)
