@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "enroll": "enroll:enroll",
         "identify": "identify:identify",
         "sort": "sort:sort",
+        "evaluate": "evaluate:app",
+        "calibrate": "calibrate:calibrate",
         "people": "people:app",
         "models": "models:app",
         "cache": "cache:app",

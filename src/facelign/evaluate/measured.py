@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -240,7 +241,7 @@ def _by_height(material: Material, how: Choices, draws: int) -> ByGroup | None:
     if not seen.any():
         raise Refused("The heights of the faces are not known.", "Saved vectors have none.")
     pairs = material.pairs.where(seen)
-    return by_height(
+    found = by_height(
         pairs,
         heights[seen],
         rate=_rate(pairs),
@@ -248,6 +249,8 @@ def _by_height(material: Material, how: Choices, draws: int) -> ByGroup | None:
         draws=draws,
         seed=how.seed,
     )
+    rising = sorted(found.groups, key=lambda group: float(re.split("[- ]", group.group)[0]))
+    return replace(found, groups=tuple(rising))
 
 
 def _rate(pairs: PairScores) -> float:

@@ -92,6 +92,7 @@ def of_list(
     done: Done = None,
     raw_fallback: bool = False,
     development: PairList | None = None,
+    name: str = "",
 ) -> Material:
     """Return listed pairs with their scores; photos are looked at once each."""
     both = [*pairs, *(development or ())]
@@ -106,8 +107,8 @@ def of_list(
     first = np.array([place[pair.a] for pair in pairs], np.int64)
     second = np.array([place[pair.b] for pair in pairs], np.int64)
     return Material(
-        pairs.name,
-        f"{len(pairs):,} listed pairs, {pairs.folds} fold{'s' * (pairs.folds > 1)}",
+        name or pairs.name,
+        f"{len(pairs):,} pairs of {pairs.name}, {pairs.folds} fold{'s' * (pairs.folds > 1)}",
         _digest_of_list(pairs, embedded),
         scored,
         embedded,
@@ -129,7 +130,13 @@ def of_folder(
 ) -> Material:
     """Return all pairs of the photos of a folder of people."""
     embedded = walk.embed(recognizer, folder.photos, policy, done=done, raw_fallback=raw_fallback)
-    return _all_pairs(folder.root.resolve().name, embedded)
+    return _all_pairs(set_name(folder.root), embedded)
+
+
+def set_name(images: Path) -> str:
+    """Return what a set is called after its folder; that of ``lfw/images`` is lfw."""
+    folder = images.resolve()
+    return folder.parent.name if folder.name.lower() in ("images", "photos") else folder.name
 
 
 def of_bin(recognizer: Recognizer, found: BinSet, *, done: Done = None) -> Material:

@@ -1,0 +1,190 @@
+"""What the evaluations share: options typed once, and the way from flags to a recognizer."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from facelign.evaluate.photos import Embedded
+    from facelign.pipeline.recognizer import Recognizer
+    from facelign.report.page import Report
+    from facelign.types.decisions import Threshold
+
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder of people: one folder a person.")
+]
+Embeddings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--embeddings", help="Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."
+    ),
+]
+MetricName = Annotated[
+    str, typer.Option("--metric", help="How saved vectors are compared: cosine or euclidean.")
+]
+Draws = Annotated[int, typer.Option("--draws", min=100, help="Draws of people for intervals.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws; it is printed.")]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write everything to one HTML file.")
+]
+NoPhotos = Annotated[
+    bool, typer.Option("--no-photos", help="Leave pictures of people out of the report.")
+]
+Figures = Annotated[
+    Path | None, typer.Option("--figures", help="Folder for the figures, as PNG and SVG.")
+]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Folder for the numbers, as CSV.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Look at every photo again and keep no vectors.")
+]
+ByHeight = Annotated[bool, typer.Option("--by-height", help="Also by the height of the face.")]
+Overlap = Annotated[
+    Path | None,
+    typer.Option(
+        "--overlap",
+        help="Folder of lists of people who are in training sets, as LFW's overlap lists.",
+    ),
+]
+FixedThreshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        help="Threshold to judge: a score, a published one by name, or a calibration file "
+        "(default: that of the preset).",
+    ),
+]
+
+
+def recognizer(*, no_cache: bool, **flags: Any) -> Recognizer:
+    """Return the recognizer that the flags describe, with the cache unless it is refused."""
+    from facelign.cli import building
+
+    return building.recognizer(cached=not no_cache, **flags)
+
+
+def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshold | None:
+    """Return the threshold that is judged, or None where the space has none."""
+    from facelign.cli import building
+    from facelign.compare import thresholds
+    from facelign.errors import ConfigError, NoCalibration
+
+    if recognizer is None:
+        if text is None:
+            return None
+        try:
+            return thresholds.uncalibrated(float(text), "given on the command line")
+        except ValueError:
+            raise ConfigError(
+                f"--threshold {text}: for saved vectors a score is wanted.", "Give a number."
+            ) from None
+    try:
+        return building.threshold(recognizer, text, thresholds.VERIFY_FMR)
+    except NoCalibration:
+        if text is not None:
+            raise
+        return None
+
+
+def saved(files: Sequence[Path]) -> Any:
+    """Return saved embeddings from one .npz, or from labels.csv and reps.csv."""
+    from facelign.datasets.saved import read_npz, read_openface
+    from facelign.errors import ConfigError
+
+    if len(files) == 1 and files[0].suffix == ".npz":
+        return read_npz(files[0])
+    names = {file.name.lower(): file for file in files}
+    labels = [file for name, file in names.items() if "label" in name]
+    reps = [file for name, file in names.items() if "rep" in name]
+    if len(files) == 2 and len(labels) == 1 and len(reps) == 1:
+        return read_openface(labels[0], reps[0])
+    raise ConfigError(
+        "--embeddings wants FILE.npz, or --embeddings labels.csv --embeddings reps.csv.",
+        "Give one of these.",
+    )
+
+
+def metric(name: str) -> Any:
+    """Return the metric of saved vectors."""
+    from facelign.errors import ConfigError
+    from facelign.types.embeddings import Metric
+
+    if name not in ("cosine", "euclidean"):
+        raise ConfigError(f"--metric {name}: there are cosine and euclidean.", "Use one of them.")
+    return Metric(name)
+
+
+def overlap_lists(folder: Path | None) -> dict[str, frozenset[str]]:
+    """Return the lists of people in training sets, by file name."""
+    from facelign.datasets.lfw import read_overlap
+    from facelign.errors import DatasetMissing
+
+    if folder is None:
+        return {}
+    files = sorted(folder.glob("*.txt")) if folder.is_dir() else [folder]
+    if not files:
+        raise DatasetMissing(f"{folder} holds no lists (.txt).", "Check the path.")
+    return {file.stem: read_overlap(file) for file in files}
+
+
+def same_set(recognizer: Recognizer | None, name: str) -> list[str]:
+    """Return the caveat that is due when the product's threshold was chosen on this very set."""
+    calibration = recognizer.calibration if recognizer is not None else None
+    if calibration is None or calibration.set != name:
+        return []
+    return [
+        f"The threshold in use was calibrated on {calibration.set} too: what it does here is in "
+        "sample. Figures with thresholds from other people are not affected."
+    ]
+
+
+def command_line() -> str:
+    """Return the command that is running, as it can be typed again."""
+    return shlex.join(["facelign", *sys.argv[1:]])
+
+
+def sharpness(recognizer: Recognizer | None, embedded: Embedded) -> dict[str, Any]:
+    """Return how sharp the faces are, as a further quality number of a report."""
+    from facelign.cli.output import progress
+    from facelign.evaluate import photos
+
+    if recognizer is None:
+        return {}
+    with progress("sharpness", len(embedded.photos)) as done:
+        return {"sharpness": photos.sharpness(recognizer, embedded, done)}
+
+
+def provenance(recognizer: Recognizer | None, more: Mapping[str, object]) -> dict[str, str]:
+    """Return the provenance table of a report, with the command line and the date."""
+    import datetime
+
+    from facelign.report import provenance
+
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return provenance.told(recognizer, {**more, "command": command_line(), "date": today})
+
+
+def write(
+    report: Report, page: Path | None, figures: Path | None, csv: Path | None, *, photos: bool
+) -> None:
+    """Write a report, its figures and its numbers, as far as they are wanted."""
+    from facelign.cli.output import note
+    from facelign.report import files
+
+    for kind, target in (("report", page), ("figures", figures), ("numbers", csv)):
+        if target is None:
+            continue
+        if kind == "report":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.page(report, target, photos=photos)
+        elif kind == "figures":
+            files.figures(report, target, photos=photos)
+        else:
+            files.numbers(report, target)
+        note(f"{kind}: {target}")

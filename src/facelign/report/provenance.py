@@ -1,0 +1,61 @@
+"""What made the numbers: versions, weights by SHA-256, command line, seed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+
+from facelign import registry
+from facelign._version import __version__
+from facelign.pipeline.recognizer import Recognizer
+from facelign.types.specs import ModelSpec
+
+_PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-learn", "scipy", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of whatever the figures depend on."""
+    told = {"facelign": __version__, "Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            told[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return told
+
+
+def weights(recognizer: Recognizer) -> dict[str, str]:
+    """Return the SHA-256 of every weight file of the chain, by model and file."""
+    models = registry.default()
+    return {
+        f"{spec.id}: {name}": digest
+        for task, model in recognizer.chain.preset.models
+        for spec in [models.spec(task, model)]
+        for name, digest in _files(spec)
+    }
+
+
+def told(recognizer: Recognizer | None, more: Mapping[str, object]) -> dict[str, str]:
+    """Return the provenance table of a report: ``more`` first, then chain, weights, versions."""
+    table = {name: str(value) for name, value in more.items() if value not in ("", None)}
+    if recognizer is not None:
+        evidence = recognizer.chain.evidence
+        table |= {
+            "preset": evidence["preset"],
+            "detector": evidence["detector"],
+            "landmarks": evidence["landmarker"] or "as the detector gives them",
+            "layout": evidence["layout"],
+            "preprocessing": evidence["preprocessing"] or "none",
+            "space": recognizer.space.id,
+        }
+        table |= {f"weights of {name}": digest for name, digest in weights(recognizer).items()}
+    table["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
+    table["machine"] = f"{platform.system()} {platform.machine()}"
+    return table
+
+
+def _files(spec: ModelSpec) -> Iterator[tuple[str, str]]:
+    """Yield (file, SHA-256 of what arrives), the first known source of each."""
+    for file in spec.weights:
+        yield file.name, file.sources[0].sha256
