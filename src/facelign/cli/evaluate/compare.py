@@ -1,0 +1,208 @@
+"""``facelign evaluate compare``: several chains over one set, or two saved runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facelign.cli import options, trials
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.evaluate.comparison import Comparison, RunsCompared, Wanted
+    from facelign.pipeline.recognizer import Recognizer
+
+Reports = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Two saved runs (JSON of evaluate verification); exit 1 if the second is worse.",
+        show_default=False,
+    ),
+]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder of the photos.", show_default=False)
+]
+Presets = Annotated[str, typer.Option("--presets", help="Presets, by commas.")]
+Models = Annotated[str, typer.Option("--models", help="Embedding models, by id.")]
+Detectors = Annotated[str, typer.Option("--detectors", help="Each with each of these detectors.")]
+Layouts = Annotated[str, typer.Option("--layouts", help="Each with each of these layouts.")]
+Timed = Annotated[int, typer.Option("--timed", min=0, help="Photos that are timed; 0 for none.")]
+
+
+def compare(
+    reports: Reports = None,
+    images: Images = None,
+    pairs: trials.PairsFile = None,
+    all_pairs: trials.AllPairs = False,
+    presets: Presets = "",
+    models: Models = "",
+    detectors: Detectors = "",
+    layouts: Layouts = "",
+    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
+    timed: Timed = 15,
+    draws: trials.Draws = trials.DRAWS,
+    seed: trials.Seed = trials.SEED,
+    report: trials.ReportFile = None,
+    json: options.Json = False,
+    workers: options.Workers = None,
+) -> int:
+    """Say which preset, detector, layout or model is best for your photos, or that none is.
+
+    With two saved runs: what became worse from the first to the second (exit 1).
+    """
+    trials.needs("evaluate", "sklearn scipy")
+    from facelign.errors import ConfigError
+
+    if reports:
+        if images is not None:
+            raise ConfigError("Either two saved runs or --images, not both.")
+        return _runs(reports, fmr, json)
+    if images is None:
+        raise ConfigError("What is to be compared?", "Give --images DIR, or two saved runs.")
+    if report is not None:
+        trials.needs("report", "matplotlib")
+    from facelign.cli.output import emit, note, progress
+    from facelign.evaluate import comparison
+
+    heads = trials.words(presets)
+    if not heads and not models:
+        heads = ["default"] if detectors or layouts else ["default", "fast", "accurate"]
+    wanted = comparison.crossed(
+        heads, trials.words(detectors), trials.words(layouts), trials.words(models)
+    )
+    compared = trials.trials(images, pairs, all_pairs)
+    with progress("comparing", len(compared.photos) * len(wanted)) as done:
+        found = comparison.run(
+            compared,
+            wanted,
+            lambda one, cached: _recognizer(one, cached, workers),
+            timed=timed,
+            fmr=fmr,
+            draws=draws,
+            seed=seed,
+            progress=lambda _name: done,
+        )
+    for name, why in found.refused.items():
+        note(f"{name} could not run: {why}")
+    if report is not None:
+        _write(report, found)
+    if json:
+        emit(found.to_dict())
+    else:
+        _say(found)
+    return Exit.DONE
+
+
+def _recognizer(one: Wanted, cached: bool, workers: int | None) -> Recognizer:
+    from facelign.cli import building
+
+    return building.recognizer(
+        preset=one.preset,
+        detector=one.detector or None,
+        model=one.model or None,
+        layout=one.layout or None,
+        workers=workers if cached else 1,
+        cached=cached,
+    )
+
+
+def _write(path: Path, found: Comparison) -> None:
+    import sys
+
+    from facelign.cli.output import note
+    from facelign.report import comparison as page
+    from facelign.report import html, provenance
+
+    told = provenance.told(
+        None,
+        {
+            "set": found.trials.name,
+            "command line": " ".join(["facelign", *sys.argv[1:]]),
+            "spaces": "; ".join(f"{c.wanted.name}: {c.space}" for c in found.contenders),
+            "seed": found.seed,
+            "draws of people": found.draws,
+        },
+    )
+    html.write(page.report(found, told), path)
+    note(f"report: {path}")
+
+
+def _say(found: Comparison) -> None:
+    from facelign.cli.output import line
+
+    width = max(len(c.wanted.name) for c in found.contenders)
+    line(
+        f"{'':{width}} {'accuracy (95 %)':>26} {'AUC':>7} {'TAR (95 %)':>24} "
+        f"{'lost':>5} {'ms':>5} {'MB':>5}"
+    )
+    for one in found.ranking:
+        told = one.result
+        spreads = [
+            told.intervals.get(n) for n in ("accuracy", f"tar_at_fmr_{found.rate}")
+        ]  # fmt: skip
+        accuracy, tar = (f"({s.low:.3f} to {s.high:.3f})" if s else "" for s in spreads)
+        value = told.tar_at_fmr[found.rate].tar
+        reached = "-" if value is None else f"{value:.3f}"
+        ms = "-" if one.ms is None else f"{one.ms:.0f}"
+        line(
+            f"{one.wanted.name:{width}} {told.accuracy:.4f} {accuracy:>19} {told.auc:7.4f} "
+            f"{reached} {tar:>18} {one.failed_photos:>5} {ms:>5} {one.megabytes:>5.0f}"
+        )
+    line(f"TAR at FMR {found.rate}; lost: photos without a face, whose pairs count as errors")
+    line("")
+    for duel in found.duels:
+        spread = duel.difference.figures.get("accuracy")
+        if spread:
+            line(
+                f"{duel.second} against {duel.first}: accuracy {spread.value:+.4f} "
+                f"({spread.low:+.4f} to {spread.high:+.4f}): {duel.difference.verdict}"
+            )
+    line("")
+    line(found.verdict)
+
+
+def _runs(reports: list[Path], fmr: float, json: bool) -> int:
+    from facelign.cli.output import emit
+    from facelign.errors import ConfigError
+    from facelign.evaluate.comparison import compare_runs
+
+    if len(reports) != 2:
+        raise ConfigError(f"Two saved runs are compared, not {len(reports)}.")
+    found = compare_runs(_record(reports[0]), _record(reports[1]), fmr=fmr)
+    if json:
+        emit(found.to_dict())
+    else:
+        _say_runs(found)
+    return Exit.NO if found.worse else Exit.DONE
+
+
+def _record(path: Path) -> dict[str, Any]:
+    import json
+
+    from facelign.datasets.records import list_text
+    from facelign.errors import DatasetMalformed
+
+    try:
+        found = json.loads(list_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DatasetMalformed(f"{path} is no JSON: {error}.", "Save a run with --json.") from error
+    if not isinstance(found, dict):
+        raise DatasetMalformed(f"{path} is no record of a run.", "Save a run with --json.")
+    return found
+
+
+def _say_runs(found: RunsCompared) -> None:
+    from facelign.cli.output import line
+
+    for change in found.changes:
+        gap = change.difference
+        line(
+            f"{change.figure:22} {change.before:.4f} -> {change.after:.4f}  {gap.value:+.4f} "
+            f"({gap.low:+.4f} to {gap.high:+.4f})  {change.verdict}"
+        )
+    for text in found.notes:
+        line(f"note: {text}")
+    worse = [change.figure for change in found.changes if change.verdict == "worse"]
+    line(f"worse: {', '.join(worse)}" if worse else "nothing is significantly worse")

@@ -1,0 +1,171 @@
+"""``facelign study``: experiments that answer one question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli import options, trials
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.evaluate.arms import Bench
+    from facelign.evaluate.study import Study
+
+app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=True)
+
+Layouts = Annotated[
+    str, typer.Option("--layouts", help="none, crop, square, eyes, five, native; by commas.")
+]
+Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
+Models = Annotated[str, typer.Option("--models", help="Embedding models, by id.")]
+Rotations = Annotated[
+    str, typer.Option("--rotations", help="Leans of the head, degrees, to either side.")
+]
+Changes = Annotated[
+    str,
+    typer.Option(
+        "--degradations", help="none, low-resolution, blur, dark, glasses; =AMOUNT may follow."
+    ),
+]
+Cross = Annotated[
+    bool,
+    typer.Option("--cross", help="Every degradation at every rotation (default: one at a time)."),
+]
+
+
+@app.callback()
+def root() -> None:
+    """Experiments that answer one question."""
+
+
+@app.command("alignment")
+def alignment(
+    images: trials.ImagesFolder,
+    pairs: trials.PairsFile = None,
+    all_pairs: trials.AllPairs = False,
+    layouts: Layouts = "none,crop,square,eyes,five,native",
+    detectors: Detectors = "yunet",
+    rotations: Rotations = "0,15,30,45",
+    degradations: Changes = "none,low-resolution,blur,dark,glasses",
+    models: Models = "sface",
+    cross: Cross = False,
+    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
+    draws: trials.Draws = trials.DRAWS,
+    seed: trials.Seed = trials.SEED,
+    report: trials.ReportFile = None,
+    no_photos: trials.NoPhotos = False,
+    json: options.Json = False,
+    workers: options.Workers = None,
+) -> int:
+    """Measure what alignment is worth: the same photos, cut in every way, through a model.
+
+    Leans and degradations are made from your photos and are relative to the face.
+    """
+    trials.needs("evaluate", "sklearn scipy")
+    if report is not None:
+        trials.needs("report", "matplotlib")
+    from facelign.cli.output import emit, note, progress
+    from facelign.errors import ConfigError
+    from facelign.evaluate import study
+    from facelign.evaluate.arms import Bench
+
+    try:
+        leans = [float(text) for text in trials.words(rotations)]
+    except ValueError as error:
+        raise ConfigError(f"--rotations {rotations}: {error}.", "Such as 0,15,30.") from error
+    conditions = study.conditions(leans, trials.words(degradations), cross=cross)
+    compared = trials.trials(images, pairs, all_pairs)
+    bench = Bench(
+        trials.words(models),
+        trials.words(detectors),
+        trials.words(layouts),
+        cache=trials.cache(),
+        workers=workers or 2,
+    )
+    photos = [photo.path for photo in compared.photos]
+    arms = bench.arms(conditions)
+    note(f"{len(photos)} photos, {len(conditions)} conditions, {len(arms)} arms")
+    with progress("study", len(photos)) as done:
+        vectors = bench.run(photos, conditions, done)
+    found = study.summarize(compared, vectors, wanted=fmr, draws=draws, seed=seed)
+    if report is not None:
+        _write(report, found, bench, photos=not no_photos)
+    if json:
+        emit(found.to_dict() | {"seed": seed})
+    else:
+        _say(found)
+    return Exit.DONE
+
+
+def _write(path: Path, found: Study, bench: Bench, *, photos: bool) -> None:
+    import sys
+
+    from facelign.cli.output import note
+    from facelign.errors import ConfigError
+    from facelign.report import html, provenance
+    from facelign.report import study as page
+
+    _, aligned = found.best
+    try:
+        paths = [photo.path for photo in found.trials.photos]
+        theory = page.Theory(*bench.theory(paths, aligned.arm.detector))
+    except ConfigError as error:
+        note(f"note: {error.message}")
+        theory = None
+    told = provenance.told(
+        None,
+        {
+            "set": found.trials.name,
+            "command line": " ".join(["facelign", *sys.argv[1:]]),
+            "seed": found.seed,
+            "draws of people": found.draws,
+        },
+    )
+    caveats = [
+        "Leans, degradations and glasses are made from the same photos: they stand in for people "
+        "who do not cooperate, they are no photos of such people."
+    ]
+    if found.trials.subjects < 100:
+        caveats.append(
+            f"{found.trials.subjects} people: the direction is safe where the interval says so, "
+            "the size belongs to these people."
+        )
+    html.write(page.report(found, told, theory, caveats), path, photos=photos)
+    note(f"report: {path}")
+
+
+def _say(found: Study) -> None:
+    from facelign.cli.output import line
+
+    line(found.verdict)
+    line("")
+    line(
+        f"{'photos':22} {'model':14} {'detector':9} {'layout':7} {'accuracy':>9} {'AUC':>7} "
+        f"{'TAR':>6} {'gain in TAR (95 %)':>27} {'lost':>5}"
+    )
+    for r in found.results:
+        tar = r.gain.figures.get("tar") if r.gain else None
+        gain = f"{tar.value:+.3f} ({tar.low:+.3f} to {tar.high:+.3f})" if tar else ""
+        main = r.main
+        line(
+            f"{r.arm.condition.told:22} {r.arm.model:14} {r.arm.detector:9} {r.arm.layout:7} "
+            f"{_number(main.accuracy, 4):>9} {_number(main.auc, 4):>7} {_number(main.tar, 3):>6} "
+            f"{gain:>27} {r.failed_photos:>5}"
+        )
+    line("")
+    for step in found.steps:
+        tar = step.difference.figures.get("tar") or step.difference.figures.get("auc")
+        if tar and step.condition == found.results[0].arm.condition:
+            line(
+                f"{step.model}, {step.detector}: {step.name} {tar.value:+.3f} "
+                f"({tar.low:+.3f} to {tar.high:+.3f})"
+            )
+    line(f"TAR at FMR {found.rate}; a face that is not found counts as an error. The trained part")
+    line("(train on unaligned, test on aligned, and the reverse) comes with the training issue.")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

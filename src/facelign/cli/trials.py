@@ -1,0 +1,89 @@
+"""From --images, --pairs and --all-pairs to comparisons: what study, compare and ensemble share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli.output import note
+
+if TYPE_CHECKING:
+    from facelign.evaluate.trials import Trials
+    from facelign.gallery.cache import VectorCache
+
+ImagesFolder = Annotated[
+    Path,
+    typer.Option("--images", help="Folder of the photos (one folder a person for --all-pairs)."),
+]
+PairsFile = Annotated[
+    Path | None,
+    typer.Option("--pairs", help="List of pairs: LFW's form, or a CSV with a, b, same."),
+]
+AllPairs = Annotated[
+    bool, typer.Option("--all-pairs", help="Every pair of photos of a folder of people.")
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
+]
+NoPhotos = Annotated[
+    bool, typer.Option("--no-photos", help="Leave photos of people out of the report.")
+]
+Draws = Annotated[
+    int, typer.Option("--draws", min=50, help="Draws of people for the 95 % intervals.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
+DRAWS, SEED = 500, 20_211
+
+
+def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
+    """Return the comparisons that the options mean; what was skipped is said."""
+    from facelign.datasets.folder import read_folder
+    from facelign.datasets.lfw import read_pairs
+    from facelign.datasets.pairs_csv import read_pairs_csv
+    from facelign.errors import ConfigError
+    from facelign.evaluate.trials import Trials
+
+    if (pairs is None) == (not every):
+        raise ConfigError("Which pairs?", "Give --pairs FILE or --all-pairs, one of the two.")
+    if pairs is None:
+        folder = read_folder(images)
+        if folder.skipped:
+            note(f"note: {len(folder.skipped)} files of {images} are no photos of a person")
+        return Trials.all_pairs(folder)
+    read = read_pairs_csv if pairs.suffix.lower() == ".csv" else read_pairs
+    listed = read(pairs, images)
+    if listed.missing:
+        note(
+            f"note: {len(listed.missing)} photos of {pairs.name} are not there and count as "
+            f"failures, such as {listed.missing[0].name}"
+        )
+    return Trials.listed(listed)
+
+
+def words(text: str) -> list[str]:
+    """Return the parts of a comma-separated option, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def cache() -> VectorCache:
+    """Return the vector cache, which ``people remove`` purges."""
+    from facelign.cli.settings import cache_path
+    from facelign.gallery.cache import VectorCache
+
+    return VectorCache(cache_path())
+
+
+def needs(name: str, packages: str) -> None:
+    """Raise ExtraMissing unless the packages of an extra can be imported."""
+    from importlib.util import find_spec
+
+    from facelign.errors import ExtraMissing
+
+    missing = [package for package in packages.split() if find_spec(package) is None]
+    if missing:
+        shown = {"sklearn": "scikit-learn"}.get(missing[0], missing[0])
+        raise ExtraMissing(
+            f"This needs {shown}, which is not installed.", f"pip install 'facelign[{name}]'"
+        )
