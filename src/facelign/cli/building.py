@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from facelign.pipeline.recognizer import Photo, Recognizer
     from facelign.pipeline.results import Enrollment
     from facelign.pipeline.selection import FacePolicy
+    from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
 
 Record = dict[str, Any]
@@ -168,15 +169,13 @@ def one(text: str) -> str:
 
 def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold:
     """Return the threshold that --threshold means: calibrated, a score, a name or a file."""
-    from facelign.compare import calibrations, published, thresholds
-    from facelign.types.embeddings import same_space
+    from facelign.compare import published, thresholds
 
     if text is None:
         return recognizer.threshold(fmr)
-    if text.endswith(".json"):
-        calibration = calibrations.load(one(text))
-        same_space(recognizer.space.id, calibration.space, f"calibration '{text}'")
-        return thresholds.threshold(calibration, fmr)
+    found = calibration(recognizer, text)
+    if found is not None:
+        return thresholds.threshold(found, fmr)
     try:
         return thresholds.uncalibrated(float(text), "given on the command line")
     except ValueError:
@@ -184,11 +183,30 @@ def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold
     return published.published_threshold(text, recognizer.space)
 
 
+def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:
+    """Return the calibration whose file --threshold names, or None where it names something else.
+
+    Raises SpaceMismatch for a record of another space.
+    """
+    from facelign.compare import calibrations
+    from facelign.types.embeddings import same_space
+
+    if text is None or not text.endswith(".json"):
+        return None
+    found = calibrations.load(one(text))
+    same_space(recognizer.space.id, found.space, f"calibration '{text}'")
+    return found
+
+
 def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshold | None:
-    """Return the threshold that identify is told to use, or None for the calibrated rule."""
+    """Return the threshold that identify is told to use, or None for a calibrated rule.
+
+    A calibration file is such a rule too: its threshold follows the size of the gallery (see
+    ``calibration``).
+    """
     from facelign.types.decisions import SearchThreshold
 
-    if text is None:
+    if text is None or text.endswith(".json"):
         return None
     limit = threshold(recognizer, text, 1e-3)
     return SearchThreshold(limit, 0.0, 0, False, "given on the command line")

@@ -95,6 +95,7 @@ def identify(
         mode=TemplateMode(templates.value),
         min_height=min_height,
         threshold=building.search_threshold(recognizer, threshold),
+        calibration=building.calibration(recognizer, threshold),
         policy=building.policy(face, largest, "best") if face or largest else None,
     )
     pictures = Pictures(draw, found)

@@ -70,6 +70,27 @@ def read_groups_csv(path: str | Path) -> dict[str, str]:
     return groups
 
 
+def read_media_csv(path: str | Path) -> list[tuple[str, str, str]]:
+    """Return (photo, template, medium) rows, from a CSV with a header: first three columns."""
+    source = Path(path)
+    reader = csv.reader(io.StringIO(list_text(source), newline=""))
+    wanted = "photo, template, medium"
+    rows: list[tuple[str, str, str]] = []
+    try:
+        next(reader, None)
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) < 3 or not all(cell.strip() for cell in row[:3]):
+                raise malformed(source, reader.line_num, f"{len(row)} cells", wanted)
+            rows.append((row[0].strip(), row[1].strip(), row[2].strip()))
+    except csv.Error as error:
+        raise malformed(source, reader.line_num, str(error), wanted) from error
+    if not rows:
+        raise malformed(source, 1, "no rows", f"a header, then {wanted} in each line")
+    return rows
+
+
 def _column(source: Path, header: list[str], names: tuple[str, ...]) -> int:
     for name in names:
         if name in header:

@@ -31,6 +31,8 @@ from facelign.types.decisions import Threshold
 
 #: FMR at which groups and heights are compared, where the pairs allow it; else the next larger
 GROUP_RATES = (1e-3, 1e-2, 1e-1)
+#: missed pairs from which on an error-versus-reject curve shows more than single pairs
+_MISSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ def rejects(measured: Measured, more: Mapping[str, Float64Array]) -> dict[str, R
 
     more: further numbers of the vectors (m,), larger is better, beside those of the walk. A pair
     is as good as the worse of its two photos; pairs without a face are refused by every number
-    and are left out.
+    and are left out. Where fewer than ``_MISSES`` pairs miss the threshold there is nothing to
+    see: then that of an FNMR of 5 % is taken; each curve names its threshold.
     """
     material = measured.material
     rows = material.embedded.rows
@@ -183,11 +186,14 @@ def rejects(measured: Measured, more: Mapping[str, Float64Array]) -> dict[str, R
         return {}
     a, b = rows[material.first[mated]], rows[material.second[mated]]
     scores = material.pairs.scores[mated]
+    threshold = measured.threshold
+    if (scores < threshold).sum() < _MISSES:
+        threshold = float(np.quantile(scores, 0.05))
     found = {}
     for name, numbers in {**material.embedded.quality, **more}.items():
         if np.ptp(numbers) > 0:
             worse = np.minimum(numbers[a], numbers[b])
-            found[name] = error_versus_reject(scores, worse, measured.threshold)
+            found[name] = error_versus_reject(scores, worse, threshold)
     return found
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from facelign.compare import thresholds
+from facelign.compare import calibrations, thresholds
 from facelign.errors import DuplicateTemplate, FacelignError, InputError, NoCalibration
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.records import (
@@ -26,8 +26,9 @@ from facelign.gallery.records import (
 from facelign.pipeline.recognizer import Photo, Recognizer
 from facelign.pipeline.results import Analysis, Enrollment, Identification, IdentifiedFace
 from facelign.pipeline.selection import FacePolicy, choose
+from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
-from facelign.types.embeddings import Embeddings
+from facelign.types.embeddings import Embeddings, same_space
 
 #: at this false match rate a face that resembles another person is held back at enrollment
 LOOKALIKE_FMR = 1e-4
@@ -55,7 +56,9 @@ class IdentifyOptions:
 
     fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates
     listed. mode: how a person's templates become one score. min_height: smaller faces get no name,
-    px. threshold: used instead of the calibrated one. policy: only this face, or None for all.
+    px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
+    the gallery, instead of that of the record beside the gallery or of the recognizer. policy: only
+    this face, or None for all.
     """
 
     fpir: float = 0.01
@@ -64,6 +67,7 @@ class IdentifyOptions:
     min_height: float = 30.0
     threshold: SearchThreshold | None = None
     policy: FacePolicy | None = None
+    calibration: Calibration | None = None
 
 
 class PhotoGallery:
@@ -83,6 +87,7 @@ class PhotoGallery:
             recognizer.prepare()  # while the gallery is opened and the first photo looked at
         self.gallery = Gallery.open(Path(path), create=create)
         self.recognizer = recognizer or Recognizer()
+        self._beside: tuple[Calibration | None] | None = None  # not looked for yet
 
     def __enter__(self) -> PhotoGallery:
         return self
@@ -209,10 +214,12 @@ class PhotoGallery:
 
     def _lookalike(self, person: str, vector: Embeddings) -> str | None:
         """Return another person whom the face matches at FMR 1e-4, or None."""
-        calibration = self.recognizer.calibration
+        calibration = self.calibration
         if calibration is None:
             return None
-        limit = thresholds.threshold(calibration, LOOKALIKE_FMR).score
+        # a record of few people ends at a larger rate: the strictest that it can vouch for
+        rate = max(LOOKALIKE_FMR, thresholds.evidence_ends(calibration))
+        limit = thresholds.threshold(calibration, min(rate, 1.0)).score
         found = self.gallery.search(vector, k=2)[0]
         return next((c.person for c in found if c.person != person and c.score >= limit), None)
 
@@ -247,7 +254,7 @@ class PhotoGallery:
         if limit is None and templates:
             # A mean is one comparison a person, the best template one a template.
             compared = templates if options.mode is TemplateMode.BEST else people
-            limit = self._threshold(options.fpir, compared)
+            limit = self._threshold(options, compared)
         wanted = range(len(analysis.faces))
         if options.policy is not None and len(analysis.faces):
             wanted = range(0)
@@ -309,14 +316,36 @@ class PhotoGallery:
             self.gallery.require_space(space)
         return people, templates
 
-    def _threshold(self, fpir: float, compared: int) -> SearchThreshold:
-        calibration = self.recognizer.calibration
+    @property
+    def calibration(self) -> Calibration | None:
+        """The record beside the gallery if it is of this space, else that of the recognizer.
+
+        ``GALLERY.calibration.json`` beside a gallery was made on its owner's photos by ``facelign
+        calibrate``, and says more about them than a record that ships with facelign.
+        """
+        if self._beside is None:
+            path = calibration_path(self.gallery.path)
+            found = calibrations.load(path) if path.is_file() else None
+            self._beside = (found,)
+        (beside,) = self._beside
+        if beside is not None and beside.space == self.recognizer.space.id:
+            return beside
+        return self.recognizer.calibration
+
+    def _threshold(self, options: IdentifyOptions, compared: int) -> SearchThreshold:
+        calibration = options.calibration or self.calibration
         if calibration is None:
             raise NoCalibration(
                 f"Space '{self.recognizer.space.id}' is uncalibrated: no threshold has evidence.",
                 "Give one with --threshold, or make one with 'facelign calibrate'.",
             )
-        return thresholds.search_threshold(calibration, compared, fpir)
+        same_space(self.recognizer.space.id, calibration.space, f"calibration '{calibration.id}'")
+        return thresholds.search_threshold(calibration, compared, options.fpir)
+
+
+def calibration_path(gallery: Path) -> Path:
+    """Return where the calibration of a gallery lies: beside it, its name with an ending."""
+    return gallery.with_name(f"{gallery.name}.calibration.json")
 
 
 def open_gallery(path: str | Path, recognizer: Recognizer | None = None) -> PhotoGallery:

@@ -189,9 +189,10 @@ def _rates(measured: Measured) -> Section:
         rows,
         "A rate is told only as far as there are non-mated pairs to see one error at it.",
     )
-    drawn = [
-        roc.draw([line], lowest=lowest),
-        det.draw([Series(line.label, curve.fmr, curve.fnmr)]),
+    drawn = [roc.draw([line], lowest=lowest)]
+    if ((curve.fmr > 0) & (curve.fnmr > 0)).any():  # else the two kinds are fully apart
+        drawn.append(det.draw([Series(line.label, curve.fmr, curve.fnmr)]))
+    drawn += [
         histograms.draw(
             measured.counted.set.mated, measured.counted.set.non_mated, threshold=measured.threshold
         ),
@@ -213,7 +214,8 @@ def _rates(measured: Measured) -> Section:
 
 def _thresholds(measured: Measured) -> Section:
     result = measured.result
-    at = curves.tally(measured.counted.set, result.curve.thresholds)
+    best_ones = [best.threshold for best in result.best.values()]
+    at = curves.tally(measured.counted.set, np.union1d(result.curve.thresholds, best_ones))
     figure = f1_accuracy.draw(at.thresholds, at.f1, at.accuracy, baseline=result.baseline)
     rows = []
     for name, best in result.best.items():
@@ -427,16 +429,17 @@ def _quality(measured: Measured, more: Mapping[str, Float64Array]) -> Section | 
     found = rejects(measured, more)
     if not found:
         return None
-    return quality_section(found, measured.threshold)
+    return quality_section(found)
 
 
-def quality_section(found: Mapping[str, RejectCurve], threshold: float) -> Section:
+def quality_section(found: Mapping[str, RejectCurve]) -> Section:
     """Return the section of error-versus-reject curves by the name of the number."""
     lines = [
         Series(_QUALITY.get(name, name), np.array(c.rejected), np.array(c.fnmr))
         for name, c in found.items()
     ]
     shown = (0.0, 0.05, 0.1, 0.2)
+    threshold = next(iter(found.values())).threshold
     rows = [
         (
             _QUALITY.get(name, name),

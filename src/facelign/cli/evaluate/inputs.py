@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from facelign.evaluate.photos import Embedded
     from facelign.pipeline.recognizer import Recognizer
+    from facelign.pipeline.selection import FacePolicy
     from facelign.report.page import Report
     from facelign.types.decisions import Threshold
 
@@ -90,6 +91,29 @@ def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshol
         if text is not None:
             raise
         return None
+
+
+def folder(recognizer: Recognizer, images: Path, policy: FacePolicy) -> Embedded:
+    """Return the vectors of a folder of people, with a bar."""
+    from facelign.cli.output import note, progress
+    from facelign.datasets.folder import read_folder
+    from facelign.evaluate import photos
+
+    found = read_folder(images)
+    if found.skipped:
+        note(f"note: {len(found.skipped)} files that are no photos of a person were skipped")
+    with progress("embedding", len(found.photos)) as done:
+        return photos.embed(recognizer, found.photos, policy, done=done)
+
+
+def counts(option: str, text: str) -> list[int]:
+    """Return numbers that were given with commas between them."""
+    from facelign.errors import ConfigError
+
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ConfigError(f"{option} {text}: wanted numbers such as 10,100,300.", "Fix the list.")
+    return [int(word) for word in words]
 
 
 def saved(files: Sequence[Path]) -> Any:
