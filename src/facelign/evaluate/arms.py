@@ -71,7 +71,7 @@ class Condition:
 
     @property
     def id(self) -> str:
-        """Such as "blur=0.04|lean=30"."""
+        """Such as "blur=0.02|lean=30"."""
         return f"{self.degradation.id}|lean={self.lean_deg:g}"
 
     @property

@@ -58,7 +58,7 @@ class Degradation:
 
     @property
     def id(self) -> str:
-        """Such as "blur=0.04"; "none" has no number."""
+        """Such as "blur=0.02"; "none" has no number."""
         return self.name if self.name == "none" else f"{self.name}={self.amount:g}"
 
     def apply(self, image: Image, face: Reference | None) -> Image:
@@ -80,7 +80,7 @@ def parse(text: str) -> Degradation:
     """Return the degradation of "name" or "name=amount"; raises ConfigError.
 
     >>> parse("blur").id, parse("low-resolution=16").id
-    ('blur=0.04', 'low-resolution=16')
+    ('blur=0.02', 'low-resolution=16')
     """
     name, _, number = text.strip().partition("=")
     if name not in _CHANGES:
@@ -236,7 +236,7 @@ _CHANGES: Mapping[str, tuple[float, _Change, str]] = MappingProxyType(
             _low_resolution,
             "reduced until the face is {:g} px high, then enlarged again",
         ),
-        "blur": (0.04, _blur, "blurred by a Gaussian of {:g} times the face's height"),
+        "blur": (0.02, _blur, "blurred by a Gaussian of {:g} times the face's height"),
         "dark": (0.12, _dark, "{:g} of the light, with noise of 3 of 255"),
         "glasses": (0.97, _glasses, "dark glasses drawn over the eyes ({:g} opaque; synthetic)"),
     }

@@ -10,6 +10,7 @@ from facelign.compare.scores import pair_scores, score_matrix
 from facelign.datasets.records import PairList, PeopleFolder, Photo
 from facelign.errors import BadArray, Refused
 from facelign.evaluate import resampling
+from facelign.evaluate.sources import set_name
 from facelign.evaluate.verification import PairScores
 from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
 from facelign.types.embeddings import Metric
@@ -57,7 +58,7 @@ class Trials:
         codes = np.array([numbers[photo.person] for photo in photos], np.int64)
         i, j = (v.astype(np.int64) for v in np.triu_indices(len(photos), 1))
         made = cls(
-            f"all pairs of {folder.root.name}",
+            f"all pairs of {set_name(folder.root)}",
             photos,
             i,
             j,

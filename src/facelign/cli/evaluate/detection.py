@@ -1,0 +1,128 @@
+"""``facelign evaluate detection``: detectors against annotated boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli import options, trials
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.evaluate.detection_run import DetectionRun
+
+TruthFile = Annotated[
+    Path, typer.Option("--truth", help="Boxes in WIDER FACE's text form (*_bbx_gt.txt).")
+]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder that the paths of the file start at.")
+]
+Empty = Annotated[Path | None, typer.Option("--without", help="Folder of photos that show nobody.")]
+Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
+Smallest = Annotated[
+    float, typer.Option("--smallest", min=0, help="Faces under this height, px, do not count.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--score-threshold", help="Another smallest score, for a longer curve."),
+]
+
+
+def detection(
+    truth: TruthFile,
+    images: Images = None,
+    without: Empty = None,
+    detectors: Detectors = "yunet",
+    smallest: Smallest = 0.0,
+    score_threshold: Threshold = None,
+    report: trials.ReportFile = None,
+    json: options.Json = False,
+) -> int:
+    """Measure detectors: AP, recall by face height, false faces, meaning of scores, ms and MB."""
+    trials.needs("evaluate", "sklearn scipy")
+    if report is not None:
+        trials.needs("report", "matplotlib")
+    from facelign import registry
+    from facelign.cli import building
+    from facelign.cli.output import emit, note, progress
+    from facelign.datasets.widerface import read_boxes
+    from facelign.evaluate import detection_run
+    from facelign.runtime.onnx import OnnxOptions
+    from facelign.types.specs import Task
+    from facelign.weights.store import Store
+
+    photos = read_boxes(truth, images)
+    empty = [Path(f) for f in building.listing([str(without)]).files] if without else []
+    known, store = registry.default(), Store.from_environment()
+    names = trials.words(detectors)
+    chosen = {} if score_threshold is None else {"score_threshold": score_threshold}
+    runs: list[DetectionRun] = []
+    with progress("detecting", len(photos) * len(names)) as done:
+        for name in names:
+            spec = known.spec(Task.DETECT, name)
+            detector = registry.load(spec, store, options=chosen, engine=OnnxOptions())
+            size = sum(path.stat().st_size for path in store.ready(spec).values()) / 1e6
+            runs.append(
+                detection_run.run(
+                    name,
+                    detector,
+                    photos,
+                    empty=empty,
+                    smallest=smallest,
+                    megabytes=size,
+                    done=done,
+                )
+            )
+    for photo, reason in runs[0].unread.items():
+        note(f"{photo}: {reason}")
+    if report is not None:
+        _write(report, truth.name, runs)
+    if json:
+        emit({"set": truth.name, "runs": [found.to_dict() for found in runs]})
+    else:
+        _say(truth.name, runs, smallest)
+    return Exit.INPUT if runs[0].unread else Exit.DONE
+
+
+def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
+    from facelign.cli.output import line
+
+    first = runs[0].report.matched
+    counted = f", of at least {smallest:g} px" if smallest else ""
+    line(f"{name}: {first.photos} photos, {first.faces} faces{counted}")
+    line(
+        f"{'detector':10} {'AP':>6} {'recall':>7} {'false':>6} {'overlapping':>12} "
+        f"{'false/1000 empty':>17} {'ms':>6} {'MB':>6} {'peak MB':>8}"
+    )
+    for found in runs:
+        told = found.report.to_dict()
+        recall = "-" if told["recall"] is None else f"{told['recall']:.3f}"
+        crowded = f"{found.crowded[0]:.3f} of {found.crowded[1]}" if found.crowded[1] else "-"
+        empty = "-" if found.false_per_thousand is None else f"{found.false_per_thousand:.0f}"
+        peak = "-" if found.peak_mb is None else f"{found.peak_mb:.0f}"
+        line(
+            f"{found.detector:10} {told['ap']:6.3f} {recall:>7} {told['false_faces']:>6} "
+            f"{crowded:>12} {empty:>17} {found.ms:6.0f} {found.megabytes:6.1f} {peak:>8}"
+        )
+    for found in runs:
+        heights = found.report.to_dict()["recall_by_height"]
+        by_height = [f"{k}: {v['recall']:.2f} of {v['faces']}" for k, v in heights.items()]
+        line(f"{found.detector}, recall by height: {', '.join(by_height)}")
+        meaning = ", ".join(f"{k}: {v:.2f}" for k, v in found.meaning.items())
+        line(f"{found.detector}, share of true faces by score: {meaning}")
+
+
+def _write(path: Path, name: str, runs: list[DetectionRun]) -> None:
+    import sys
+
+    from facelign.cli.output import note
+    from facelign.report import html, provenance
+    from facelign.report import points as page
+
+    told = provenance.told(
+        None, {"set": name, "command line": " ".join(["facelign", *sys.argv[1:]])}
+    )
+    html.write(page.detection_report(name, runs, told), path)
+    note(f"report: {path}")

@@ -1,0 +1,153 @@
+"""``facelign evaluate landmarks``: how far points lie from where people put them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli import options, trials
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facelign.evaluate.landmark_run import Annotated as AnnotatedFaces
+    from facelign.evaluate.landmark_run import LandmarkRun
+    from facelign.evaluate.landmarks import Normalizer
+    from facelign.pipeline.recognizer import Recognizer
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="A table (.csv, .csv.gz), a folder of .pts, or imglab .xml."),
+]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder of the photos (default: beside the data).")
+]
+SchemeName = Annotated[
+    str, typer.Option("--scheme", help="ibug-68 or muct (default: told by count and name).")
+]
+Landmarkers = Annotated[
+    str, typer.Option("--landmarks", help="Landmarkers, by id; none for the detector's points.")
+]
+Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
+NormalizerName = Annotated[
+    str, typer.Option("--normalizer", help="inter-ocular, inter-pupil or box; never mixed.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="At most this many faces; 0 for all.")]
+
+
+def landmarks(
+    data: Data,
+    images: Images = None,
+    scheme: SchemeName = "",
+    landmarks: Landmarkers = "dlib-68",
+    detectors: Detectors = "yunet",
+    normalizer: NormalizerName = "inter-ocular",
+    limit: Limit = 0,
+    report: trials.ReportFile = None,
+    json: options.Json = False,
+) -> int:
+    """Measure points against annotated ones: NME, CED, AUC and failure rate.
+
+    A face that the detector does not find stays a failure. Several models are told side by side.
+    """
+    trials.needs("evaluate", "sklearn scipy")
+    if report is not None:
+        trials.needs("report", "matplotlib")
+    from facelign.cli import building
+    from facelign.cli.output import emit, note, progress
+    from facelign.errors import ConfigError
+    from facelign.evaluate import landmark_run
+    from facelign.evaluate.landmarks import Normalizer
+
+    try:
+        divisor = Normalizer(normalizer)
+    except ValueError as error:
+        known = ", ".join(Normalizer)
+        raise ConfigError(f"There is no normalizer '{normalizer}'.", f"Known: {known}.") from error
+    truth = landmark_run.read_annotated(data, images, scheme).every(limit)
+    runs: list[LandmarkRun] = []
+    heads = [(m, d) for d in trials.words(detectors) for m in trials.words(landmarks)]
+    with progress("landmarks", len(truth) * len(heads)) as done:
+        for model, detector in heads:
+            marks = None if model == "none" else model
+            recognizer = building.recognizer(detector=detector, landmarks=marks, layout="crop")
+            runs.append(_run(truth, recognizer, model, detector, divisor, done))
+    for found in runs:
+        for photo, reason in list(found.unread.items())[:3]:
+            note(f"{photo}: {reason}")
+    if report is not None:
+        _write(report, truth, runs)
+    if json:
+        emit({"set": truth.name, "faces": len(truth), "runs": [_record(found) for found in runs]})
+    else:
+        _say(truth, runs)
+    return Exit.INPUT if any(found.unread for found in runs) else Exit.DONE
+
+
+def _run(
+    truth: AnnotatedFaces,
+    recognizer: Recognizer,
+    model: str,
+    detector: str,
+    divisor: Normalizer,
+    done: Callable[[int], None],
+) -> LandmarkRun:
+    from facelign.evaluate import landmark_run
+
+    return landmark_run.run(
+        truth,
+        lambda image: recognizer.chain.detect(image).faces,
+        model=detector if model == "none" else model,
+        detector=detector,
+        normalizer=divisor,
+        done=done,
+    )
+
+
+def _record(found: LandmarkRun) -> dict[str, object]:
+    return {
+        "model": found.model,
+        "detector": found.detector,
+        "compared_as": found.compared,
+        **found.report.to_dict(),
+        "unread": dict(found.unread),
+    }
+
+
+def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
+    from facelign.cli.output import line
+
+    name = runs[0].report.normalizer
+    line(f"{truth.name}: {len(truth)} faces; errors divided by the {name} distance")
+    line(
+        f"{'model':12} {'detector':9} {'points':8} {'NME':>7} {'median':>7} {'AUC@0.08':>9} "
+        f"{'AUC@0.10':>9} {'FR@0.08':>8} {'FR@0.10':>8} {'missed':>7}"
+    )
+    for found in runs:
+        told = found.report.to_dict()
+        means = [f"{told[k]:.4f}" if k in told else "-" for k in ("nme", "nme_median")]
+        line(
+            f"{found.model:12} {found.detector:9} {found.compared:8} {means[0]:>7} {means[1]:>7} "
+            f"{told['auc_0.08']:9.3f} {told['auc_0.10']:9.3f} {told['fr_0.08']:8.3f} "
+            f"{told['fr_0.10']:8.3f} {found.report.missed:>7}"
+        )
+    for found in runs:
+        turns = ", ".join(f"{k}: {v:.4f}" for k, v in found.report.by_yaw.items())
+        line(f"{found.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
+
+
+def _write(path: Path, truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
+    import sys
+
+    from facelign.cli.output import note
+    from facelign.report import html, provenance
+    from facelign.report import points as page
+
+    told = provenance.told(
+        None, {"set": truth.name, "command line": " ".join(["facelign", *sys.argv[1:]])}
+    )
+    html.write(page.landmark_report(truth, runs, told), path)
+    note(f"report: {path}")
