@@ -1,5 +1,7 @@
 """One score out of several systems' scores. Fitting lives in ``evaluate``, applying here.
 
+Boosted trees are plain numbers too: a file of them is read as JSON and cannot run anything.
+
 A weighted sum of cosines is a space of its own (``embed.joint``) and needs nothing from here.
 """
 
@@ -19,6 +21,8 @@ from facelign.types.arrays import Float64Array, FloatArray
 
 #: what the first field of a saved fusion says
 FORMAT = "facelign-fusion-1"
+
+BOOSTED_FORMAT = "facelign-fusion-boosted-1"
 
 Rule = Literal["mean", "z-norm", "logistic"]
 
@@ -53,15 +57,7 @@ class Fusion:
 
         spaces: whose scores the columns are; raises SpaceMismatch unless they are this fusion's.
         """
-        table = np.atleast_2d(np.asarray(scores, np.float64))
-        if table.ndim != 2 or table.shape[1] != len(self.spaces):
-            raise BadArray(f"fusion: wanted shape (n, {len(self.spaces)}), got {table.shape}.")
-        if spaces is not None and tuple(spaces) != self.spaces:
-            raise SpaceMismatch(
-                f"The fusion was made for {', '.join(self.spaces)}, "
-                f"and the scores come from {', '.join(spaces)}.",
-                "Give the scores in the same order, or fit a fusion of these systems.",
-            )
+        table = _table(scores, self.spaces, spaces)
         scaled = (table - np.asarray(self.centers)) / np.asarray(self.spreads)
         fused: Float64Array = scaled @ np.asarray(self.weights) + self.bias
         return fused
@@ -102,6 +98,131 @@ class Fusion:
             raise ConfigError(f"This is no saved fusion: {error}.", "Fit it again.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One tree as flat nodes. feature: column that is asked, -1 in a leaf. A score at or below the
+    threshold goes left. value: what a leaf adds. left, right: numbers of later nodes.
+    """
+
+    feature: tuple[int, ...]
+    threshold: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    value: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        n = len(self.feature)
+        if n < 1 or any(len(p) != n for p in (self.threshold, self.left, self.right, self.value)):
+            raise BadArray("tree: wanted as many thresholds, children and values as nodes.")
+        if not all(math.isfinite(v) for v in (*self.threshold, *self.value)):
+            raise BadArray("tree: wanted finite numbers.")
+        for node, column in enumerate(self.feature):
+            children = (self.left[node], self.right[node])
+            # children come later in the list, so that every walk ends
+            if column >= 0 and not all(node < child < n for child in children):
+                raise BadArray("tree: a node has children that are not there.")
+
+    def of(self, table: Float64Array) -> Float64Array:
+        """Return (n,) values of the leaves that rows of (n, k) scores fall into."""
+        at = np.zeros(len(table), np.int64)
+        feature, threshold = np.asarray(self.feature), np.asarray(self.threshold)
+        left, right = np.asarray(self.left), np.asarray(self.right)
+        rows = np.arange(len(table))
+        while True:
+            inner = feature[at] >= 0
+            if not inner.any():
+                found: Float64Array = np.asarray(self.value, np.float64)[at]
+                return found
+            here, row = at[inner], rows[inner]
+            low = table[row, feature[here]] <= threshold[here]
+            at[inner] = np.where(low, left[here], right[here])
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """Gradient boosting over scores: ``baseline`` plus the sum of the trees, a log-odds.
+
+    spaces: whose scores, in this order. fitted_on: the people behind it, as in ``Fusion``.
+    """
+
+    spaces: tuple[str, ...]
+    baseline: float
+    trees: tuple[Tree, ...]
+    fitted_on: str = ""
+
+    def __post_init__(self) -> None:
+        columns = [column for tree in self.trees for column in tree.feature]
+        if not self.spaces or not self.trees or not math.isfinite(self.baseline):
+            raise BadArray("boosting: wanted systems, trees and a finite baseline.")
+        if max(columns) >= len(self.spaces):
+            raise BadArray("boosting: a tree asks for a system that is not there.")
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule."""
+        return "boosting"
+
+    def fused(self, scores: npt.ArrayLike, spaces: Sequence[str] | None = None) -> Float64Array:
+        """Return (n,) log-odds from (n, k) scores; as ``Fusion.fused``."""
+        table = _table(scores, self.spaces, spaces)
+        total = np.full(len(table), self.baseline)
+        for tree in self.trees:
+            total += tree.of(table)
+        return total
+
+    def to_json(self) -> str:
+        """Return the fusion as JSON text."""
+        record = {
+            "format": BOOSTED_FORMAT,
+            "spaces": list(self.spaces),
+            "baseline": self.baseline,
+            "trees": [
+                {name: list(getattr(tree, name)) for name in Tree.__dataclass_fields__}
+                for tree in self.trees
+            ],
+            "fitted_on": self.fitted_on,
+        }
+        return json.dumps(record, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Boosted:
+        """Return the fusion in ``text``; raises ConfigError."""
+        try:
+            record = json.loads(text)
+            if record["format"] != BOOSTED_FORMAT:
+                raise ValueError("another format")
+            trees = tuple(
+                Tree(
+                    tuple(int(v) for v in tree["feature"]),
+                    tuple(float(v) for v in tree["threshold"]),
+                    tuple(int(v) for v in tree["left"]),
+                    tuple(int(v) for v in tree["right"]),
+                    tuple(float(v) for v in tree["value"]),
+                )
+                for tree in record["trees"]
+            )
+            return cls(
+                tuple(str(s) for s in record["spaces"]),
+                float(record["baseline"]),
+                trees,
+                str(record["fitted_on"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ConfigError(f"This is no saved boosting: {error}.", "Fit it again.") from error
+
+
+Scorer = Fusion | Boosted
+
+
+def from_json(text: str | bytes) -> Scorer:
+    """Return the fusion in ``text``, whichever kind it is; raises ConfigError."""
+    try:
+        kind = json.loads(text)["format"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ConfigError(f"This is no saved fusion: {error}.", "Fit it again.") from error
+    return Boosted.from_json(text) if kind == BOOSTED_FORMAT else Fusion.from_json(text)
+
+
 def mean(spaces: Sequence[str]) -> Fusion:
     """Return the plain mean of scores, which must lie on one scale already."""
     n = len(spaces)
@@ -139,3 +260,19 @@ def equal_shares(spreads: npt.ArrayLike) -> FloatArray:
         raise BadArray("spreads: wanted a list of numbers above 0.")
     weights: FloatArray = (1 / values) / (1 / values).sum()
     return weights
+
+
+def _table(
+    scores: npt.ArrayLike, wanted: tuple[str, ...], spaces: Sequence[str] | None
+) -> Float64Array:
+    """Return scores as (n, k) float64; raises BadArray, and SpaceMismatch for other systems."""
+    table = np.atleast_2d(np.asarray(scores, np.float64))
+    if table.ndim != 2 or table.shape[1] != len(wanted):
+        raise BadArray(f"fusion: wanted shape (n, {len(wanted)}), got {table.shape}.")
+    if spaces is not None and tuple(spaces) != wanted:
+        raise SpaceMismatch(
+            f"The fusion was made for {', '.join(wanted)}, "
+            f"and the scores come from {', '.join(spaces)}.",
+            "Give the scores in the same order, or fit a fusion of these systems.",
+        )
+    return table

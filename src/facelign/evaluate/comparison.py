@@ -6,9 +6,8 @@ And two saved runs held against each other, which is what a gate needs.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from facelign.evaluate import photos as walk
 from facelign.evaluate import verification
 from facelign.evaluate.paired import Difference, System, differences, lowest_rate
 from facelign.evaluate.resampling import DRAWS, SEED, Interval
+from facelign.evaluate.timing import medians
 from facelign.evaluate.trials import Trials
 from facelign.evaluate.verification import PairScores, Verification
-from facelign.pipeline.recognizer import Recognizer, Stage
+from facelign.pipeline.recognizer import Recognizer
 from facelign.types.arrays import BoolArray
 from facelign.weights.store import Store
 
@@ -280,30 +280,10 @@ def _timed(
     build: Callable[[Wanted, bool], Recognizer],
     count: int,
 ) -> list[Contender]:
-    """Return the contenders with their times, photo by photo in turns: a busy minute hits all."""
-    paths = [photo.path for photo in trials.photos if photo.path.is_file()]
-    step = max(1, len(paths) // count)
-    chosen = paths[::step][:count]
+    """Return the contenders with their times."""
     chains = [build(one.wanted, False) for one in contenders]
-    times: list[list[float]] = [[] for _ in chains]
-    for path in chosen[:1] + chosen:  # the first is a warm-up
-        for place, chain in enumerate(chains):
-            start = time.perf_counter()
-            for _ in chain.stream([path], until=Stage.EMBED):
-                pass
-            times[place].append(time.perf_counter() - start)
-    return [
-        Contender(
-            c.wanted,
-            c.space,
-            c.pairs,
-            c.result,
-            c.failed_photos,
-            1000 * float(np.median(t[1:])) if len(t) > 1 else None,
-            c.megabytes,
-        )
-        for c, t in zip(contenders, times, strict=True)
-    ]
+    times = medians(chains, [photo.path for photo in trials.photos], count)
+    return [replace(one, ms=ms) for one, ms in zip(contenders, times, strict=True)]
 
 
 def _megabytes(recognizer: Recognizer) -> float:

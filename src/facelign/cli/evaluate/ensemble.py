@@ -1,0 +1,167 @@
+"""``facelign evaluate ensemble``: several models alone and together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facelign.cli import options, trials
+from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.evaluate.ensemble import Ensemble
+    from facelign.evaluate.trials import Trials
+
+Models = Annotated[str, typer.Option("--models", help="Embedding models, by id; two or more.")]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", help="Write the fitted rule (JSON) for verify --fusion."),
+]
+RuleName = Annotated[
+    str,
+    typer.Option(
+        "--rule", help="Which rule --save keeps: mean, z-norm, logistic, boosting or best."
+    ),
+]
+Timed = Annotated[int, typer.Option("--timed", min=0, help="Photos that are timed; 0 for none.")]
+
+
+def ensemble(
+    images: trials.ImagesFolder,
+    pairs: trials.PairsFile = None,
+    all_pairs: trials.AllPairs = False,
+    models: Models = "sface,dlib-resnet,mobilefacenet",
+    detector: Annotated[str, typer.Option("--detector", help="Detector, by id.")] = "yunet",
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Average each vector with the mirrored face's.")
+    ] = False,
+    save: Save = None,
+    rule: RuleName = "best",
+    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
+    timed: Timed = 15,
+    draws: trials.Draws = trials.DRAWS,
+    seed: trials.Seed = trials.SEED,
+    report: trials.ReportFile = None,
+    json: options.Json = False,
+    workers: options.Workers = None,
+) -> int:
+    """Say whether models together beat the best of them, on people they were not fitted on.
+
+    Weighted cosine, mean, z-norm, logistic regression and gradient boosting over the scores.
+    """
+    trials.needs("evaluate", "sklearn scipy")
+    if report is not None:
+        trials.needs("report", "matplotlib")
+    from facelign.cli.output import emit, progress
+    from facelign.evaluate import ensemble as measuring
+    from facelign.pipeline.fused import preset_of
+    from facelign.pipeline.recognizer import Recognizer
+
+    compared = trials.trials(images, pairs, all_pairs)
+    names = trials.words(models)
+    chain = preset_of(names, detector, flip=flip)
+    recognizer = Recognizer(chain, cache=trials.cache(), workers=workers)
+    with progress("embedding", len(compared.photos)) as done:
+        found = measuring.run(
+            compared,
+            recognizer,
+            done=done,
+            times=_times(compared, names, detector, flip, timed),
+            fmr=fmr,
+            draws=draws,
+            seed=seed,
+        )
+    if save is not None:
+        _save(save, found, names, detector, flip, rule)
+    if report is not None:
+        _write(report, found)
+    if json:
+        emit(found.to_dict())
+    else:
+        _say(found)
+    return Exit.DONE
+
+
+def _times(
+    compared: Trials, names: list[str], detector: str, flip: bool, count: int
+) -> dict[str, float]:
+    """Return ms of a photo by model and together, measured in turns without the cache."""
+    from facelign.evaluate.timing import medians
+    from facelign.pipeline.fused import preset_of
+    from facelign.pipeline.presets import Part, Preset
+    from facelign.pipeline.recognizer import Recognizer
+
+    if not count:
+        return {}
+    chains = {
+        name: Recognizer(Preset(name, "", detector, (Part(name, flip=flip, unit=True),)), workers=1)
+        for name in names
+    }
+    chains["together"] = Recognizer(preset_of(names, detector, flip=flip), workers=1)
+    paths = [photo.path for photo in compared.photos]
+    return dict(zip(chains, medians(list(chains.values()), paths, count), strict=True))
+
+
+def _save(
+    path: Path, found: Ensemble, names: list[str], detector: str, flip: bool, rule: str
+) -> None:
+    from facelign.cli.output import note
+    from facelign.errors import ConfigError
+    from facelign.evaluate.ensemble import threshold_of
+    from facelign.pipeline.fused import EnsembleRecord
+
+    chosen = found.best_fused.name if rule == "best" else rule
+    if chosen not in found.fitted:
+        raise ConfigError(
+            f"There is no rule '{chosen}'.", f"There are: {', '.join(found.fitted)}, best."
+        )
+    record = EnsembleRecord(
+        tuple(names), detector, flip, chosen, found.fitted[chosen], threshold_of(found, chosen)
+    )
+    path.write_text(record.to_json(), encoding="utf-8")
+    note(f"saved: {path} ({chosen})")
+
+
+def _write(path: Path, found: Ensemble) -> None:
+    import sys
+
+    from facelign.cli.output import note
+    from facelign.report import ensemble as page
+    from facelign.report import html, provenance
+
+    told = provenance.told(
+        None,
+        {
+            "set": found.trials.name,
+            "command line": " ".join(["facelign", *sys.argv[1:]]),
+            "spaces": "; ".join(found.spaces),
+            "seed": found.seed,
+            "draws of people": found.draws,
+        },
+    )
+    html.write(page.report(found, told), path)
+    note(f"report: {path}")
+
+
+def _say(found: Ensemble) -> None:
+    from facelign.cli.output import line
+
+    line(
+        f"{'system':16} {'precision':>9} {'recall':>7} {'F1':>7} {'accuracy':>9} {'AUC':>8} "
+        f"{'TAR':>6} {'accuracy gained (95 %)':>31} {'ms':>5}"
+    )
+    for one in found.judged:
+        gain = one.gain.figures.get("accuracy") if one.gain else None
+        told = f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})" if gain else ""
+        accuracy = "-" if one.accuracy is None else f"{one.accuracy:.4f}"
+        tar = "-" if one.tar is None else f"{one.tar:.3f}"
+        ms = "-" if one.ms is None else f"{one.ms:.0f}"
+        line(
+            f"{one.name:16} {one.precision:9.4f} {one.recall:7.4f} {one.f1:7.4f} {accuracy:>9} "
+            f"{one.auc:8.5f} {tar:>6} {told:>31} {ms:>5}"
+        )
+    line(f"TAR at FMR {found.rate}. People are parted: {found.parts}.")
+    line("")
+    line(found.verdict)
