@@ -323,3 +323,15 @@ def test_paired_differences() -> None:
     assert (same.p, same.difference.low, same.difference.high) == (1, 0, 0)
     with pytest.raises(BadArray):
         resampling.paired_difference(first, second[:5], a, b)
+
+
+@pytest.mark.parametrize("largest", [0.4638005, 0.7974004, -0.2630017, 0.5633215, 0.1000003])
+def test_the_last_kept_score_is_above_every_non_mated_one(largest: float) -> None:
+    from facelign.compare.curves import ScoreSet, matches
+    from facelign.evaluate.calibration import _kept_scores
+
+    for step in range(200):  # whichever way the last digit is rounded
+        top = largest + step * 1.7e-7
+        scores = ScoreSet(np.array([1.0]), np.sort(np.array([top, top - 0.1, top - 0.2])))
+        kept = _kept_scores(scores, [])
+        assert matches(scores.non_mated, float(kept[-1])) == 0
