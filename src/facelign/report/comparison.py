@@ -122,8 +122,8 @@ def report(found: Comparison, provenance: Mapping[str, str]) -> Report:
         Section(
             "Is the difference certain?",
             (
-                "Two chains are measured on the same pairs, and people are drawn at random, a "
-                "thousand times over, to see whether the difference stays on one side of zero.",
+                f"Two chains are measured on the same pairs, and people are drawn at random "
+                f"{found.draws} times, to see whether the difference stays on one side of zero.",
             ),
             tables=[duels(found)],
         ),

@@ -60,6 +60,15 @@ By = Annotated[
 ]
 
 
+PairScoresToo = Annotated[
+    bool,
+    typer.Option(
+        "--pair-scores",
+        help="Put every pair's score into --json, for evaluate compare RUN RUN and plot scores.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """Where the pairs come from."""
@@ -84,6 +93,7 @@ def verification(
     embeddings: inputs.Embeddings = None,
     metric: inputs.MetricName = "cosine",
     json: options.Json = False,
+    pair_scores: PairScoresToo = False,
     failures: FailuresAs = Counting.DIFFERENT,
     by: By = None,
     by_height: inputs.ByHeight = False,
@@ -159,11 +169,20 @@ def verification(
     if report or figures or csv:
         _write(found, made, caveats, report, figures, csv, photos=not no_photos)
     if json:
-        emit({**found.to_dict(), "caveats": caveats, "preset": preset if made else None})
+        emit(
+            {**found.to_dict(), "caveats": caveats, "preset": preset if made else None}
+            | (_pair_scores(found) if pair_scores else {})
+        )
     else:
         _say(found, caveats)
     lost = bool(material.embedded.failures or material.missing)
     return Exit.INPUT if lost else Exit.DONE
+
+
+def _pair_scores(found: Measured) -> dict[str, Any]:
+    from facelign.evaluate.comparison import pair_record
+
+    return {"pair_scores": pair_record(found.material.pairs)}
 
 
 def _counting(name: Counting) -> Any:
