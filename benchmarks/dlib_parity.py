@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -20,12 +18,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import machine
+
+machine.one_core()
 
 import cv2  # noqa: E402
 import dlib  # noqa: E402
@@ -253,28 +251,12 @@ def conversion(bench: Bench) -> dict[str, float]:
     }
 
 
-def machine() -> dict[str, object]:
-    name = ""
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
-    packages = ("numpy", "onnxruntime", "dlib-bin", "opencv-python-headless", "facelign")
-    return {
-        "processor": name or platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {p: metadata.version(p) for p in packages},
-        "load": os.getloadavg()[0],
-    }
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    beside = Path(__file__).parents[2] / "shared/data/recognition/lfw_100/images"
+    beside = machine.SHARED / "data/recognition/lfw_100/images"
     parser.add_argument("--photos", type=Path, default=beside)
     parser.add_argument("--limit", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dlib_parity.json"))
+    parser.add_argument("--out", type=Path, default=machine.RESULTS / "dlib_parity.json")
     given = parser.parse_args()
     paths = sorted(given.photos.rglob("*.jpg"))[: given.limit or None]
     bench = Bench()
@@ -285,7 +267,7 @@ def main() -> int:
     result = {
         "what": "facelign's dlib pieces against dlib, one thread each, interleaved, medians",
         "data": f"{given.photos.parent.name}, {len(paths)} photos, faces of dlib's HOG",
-        "machine": machine(),
+        "machine": machine.describe("dlib-bin"),
         "rows": rows,
         "conversion_of_all_files": conversion(bench),
         "peak_mb_of_this_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

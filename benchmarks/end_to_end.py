@@ -159,6 +159,16 @@ def deepface_sides(store: Store, home: Path) -> list[Side]:
     """Return deepface's represent() with dlib's detector: photo file to vector only."""
     place_weights(store, home / ".deepface" / "weights")
     os.environ["DEEPFACE_HOME"] = str(home)
+    import onnxruntime
+
+    class OneThread(onnxruntime.SessionOptions):
+        """deepface leaves the number of threads open: two would fight for the one core."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.intra_op_num_threads = 1
+
+    onnxruntime.SessionOptions = OneThread
     from deepface import DeepFace
 
     def side(detector: str, model: str) -> Side:

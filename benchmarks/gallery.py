@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import sqlite3
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"  # read by BLAS when NumPy is imported
+import machine
+
+machine.one_core()
 
 # ruff: noqa: E402
 import numpy as np
@@ -29,7 +28,6 @@ from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.traces import files_with
 from facelign.types.embeddings import Embeddings, Metric, Space
 
-RESULTS = Path(__file__).parent / "results" / "gallery.json"
 DIM = 128
 COSINE = Space("bench/none/five", DIM, Metric.COSINE, unit=True)
 EUCLIDEAN = Space("bench/none/dlib-5", DIM, Metric.EUCLIDEAN, unit=False)
@@ -172,24 +170,8 @@ def main() -> None:
         }
         if options.million:
             figures["search_1m"] = index_search(1_000_000, COSINE, 15)
-    figures["machine"] = {
-        "processor": next(
-            (
-                line.split(":")[1].strip()
-                for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")
-            ),
-            platform.processor(),
-        ),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "sqlite": sqlite3.sqlite_version,
-        "load": os.getloadavg()[0],
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
+    figures["machine"] = machine.describe()
+    machine.write("gallery", figures)
     print(json.dumps(figures, indent=1))
 
 

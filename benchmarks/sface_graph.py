@@ -2,29 +2,28 @@
 """SFace on one thread: as published, unpacked, and with PRelu rewritten, against the limit.
 
 
-    FACELIGN_MIRROR=../shared/weights python benchmarks/sface_graph.py [--rounds 30]
+    FACELIGN_MIRROR=../shared/weights python benchmarks/sface_graph.py [--rounds 30] [--out FILE]
 
 All variants are run in turn in every round; best and median are told, so that a busy machine
 shows in the distance of the two. The limit is a float32 matrix product of NumPy in the same
-rounds. Prints one JSON object a variant.
+rounds. Writes benchmarks/results/sface_graph.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
+from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # before NumPy: its matrix product is the limit of one core
+import machine
+
+machine.one_core()  # before NumPy: its matrix product is the limit of one core
 
 import numpy as np
 
 from facelign import registry
-from facelign.runtime.onnx import Session, version
+from facelign.runtime.onnx import Session
 from facelign.types.specs import Task
 from facelign.weights.convert import rewrites
 from facelign.weights.convert.graph import Graph, clean, read, serialize
@@ -88,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     store = Store.from_environment()
     spec = registry.default().spec(Task.EMBED, "sface")
@@ -108,28 +108,26 @@ def main() -> None:
                 session.run({"data": batch})
                 times[name, n].append((time.perf_counter() - began) / n * 1e3)
     (want,) = sessions["unpacked, PRelu kept"].run({"data": chips[arguments.batches[0]]})
+    rows = {}
     for name, session in sessions.items():
         (got,) = session.run({"data": chips[arguments.batches[0]]})
         first = min(times[name, arguments.batches[0]])
-        print(
-            json.dumps(
-                {
-                    "graph": name,
-                    "ms_per_chip": {
-                        n: [
-                            round(min(times[name, n]), 2),
-                            round(statistics.median(times[name, n]), 2),
-                        ]
-                        for n in chips
-                    },
-                    "of_the_limit": round(GFLOP / (first / 1e3) / best, 3),
-                    "difference": float(np.abs(got - want).max() / np.abs(want).max()),
-                    "limit_gflops": round(best, 1),
-                    "onnxruntime": version(),
-                    "processor": platform.processor() or platform.machine(),
-                }
-            )
-        )
+        rows[name] = {
+            "ms_a_chip_best": {n: round(min(times[name, n]), 2) for n in chips},
+            "ms_a_chip_median": {n: round(statistics.median(times[name, n]), 2) for n in chips},
+            "of_the_limit": round(GFLOP / (first / 1e3) / best, 3),
+            "difference": float(np.abs(got - want).max() / np.abs(want).max()),
+        }
+        print(f"{name:55} {first:6.2f} ms, {rows[name]['of_the_limit']:.0%} of the limit")
+    result = {
+        "what": "SFace on one thread: graphs that give the same vectors, against a matrix product",
+        "gflop_a_chip": GFLOP,
+        "limit_gflops": round(best, 1),
+        "target_of_the_limit": 0.55,
+        "machine": machine.describe(),
+        "graphs": rows,
+    }
+    machine.write("sface_graph", result, arguments.out)
 
 
 if __name__ == "__main__":
