@@ -382,7 +382,7 @@ def _kept_scores(scores: ScoreSet, thresholds: Sequence[float]) -> Float64Array:
     last = _up(curves.just_above(float(scores.non_mated[-1])))
     if last <= scores.non_mated[-1]:
         last += 1 / _GRID
-    # Rounding may move a float by its last bit: the highest score is rounded before it is the bound.
+    # Rounding may move a float by its last bit, so the highest score is rounded before it bounds.
     every = np.round(np.concatenate([down, thresholds, [last]]), 6)
     return np.unique(every[every <= every[-1]])
 
