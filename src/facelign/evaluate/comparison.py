@@ -377,7 +377,7 @@ def compare_runs(
     Raises DatasetMalformed for records that are no saved runs, Refused for runs on other pairs.
     """
     notes = _check_same(first, second)
-    pairs = [_saved_pairs(record) for record in (first, second)]
+    pairs = [saved_pairs(record) for record in (first, second)]
     if pairs[0] is not None and pairs[1] is not None and len(pairs[0]) == len(pairs[1]):
         return _paired_runs(pairs[0], pairs[1], fmr, first, second, notes)
     keys = [*FIGURES, *(f"tar_at_fmr_{key}" for key in dict(first["tar_at_fmr"]))]
@@ -420,7 +420,8 @@ def _check_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
     return notes
 
 
-def _saved_pairs(record: Mapping[str, Any]) -> PairScores | None:
+def saved_pairs(record: Mapping[str, Any]) -> PairScores | None:
+    """Return the pairs of a saved run, or None where it holds none; raises DatasetMalformed."""
     held = record.get("pair_scores")
     if not isinstance(held, Mapping):
         return None

@@ -170,7 +170,7 @@ def _runs(reports: list[Path], fmr: float, json: bool) -> int:
 
     if len(reports) != 2:
         raise ConfigError(f"Two saved runs are compared, not {len(reports)}.")
-    found = compare_runs(_record(reports[0]), _record(reports[1]), fmr=fmr)
+    found = compare_runs(read_run(reports[0]), read_run(reports[1]), fmr=fmr)
     if json:
         emit(found.to_dict())
     else:
@@ -178,7 +178,8 @@ def _runs(reports: list[Path], fmr: float, json: bool) -> int:
     return Exit.NO if found.worse else Exit.DONE
 
 
-def _record(path: Path) -> dict[str, Any]:
+def read_run(path: Path) -> dict[str, Any]:
+    """Return the record of a saved run; raises DatasetMalformed."""
     import json
 
     from facelign.datasets.records import list_text
