@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sort": "sort:sort",
         "evaluate": "evaluate:app",
         "calibrate": "calibrate:calibrate",
+        "study": "study:app",
+        "plot": "plot:app",
         "people": "people:app",
         "models": "models:app",
         "cache": "cache:app",

@@ -13,6 +13,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "verification": "verification:verification",
         "identification": "identification:identification",
+        "landmarks": "landmarks:landmarks",
+        "detection": "detection:detection",
+        "compare": "compare:compare",
+        "ensemble": "ensemble:ensemble",
         "plan": "plan:plan",
     }
 )
