@@ -167,15 +167,18 @@ def one(text: str) -> str:
     return str(path)
 
 
-def threshold(recognizer: Recognizer, text: str | None, fmr: float) -> Threshold:
-    """Return the threshold that --threshold means: calibrated, a score, a name or a file."""
+def threshold(recognizer: Recognizer, text: str | None, fmr: float | None = None) -> Threshold:
+    """Return the threshold that --threshold means: calibrated, a score, a name or a file.
+
+    fmr: at which a calibration decides (default: 1e-3, or what the file was made for).
+    """
     from facelign.compare import published, thresholds
 
     if text is None:
-        return recognizer.threshold(fmr)
+        return recognizer.threshold(thresholds.VERIFY_FMR if fmr is None else fmr)
     found = calibration(recognizer, text)
     if found is not None:
-        return thresholds.threshold(found, fmr)
+        return thresholds.threshold(found, found.target if fmr is None else fmr)
     try:
         return thresholds.uncalibrated(float(text), "given on the command line")
     except ValueError:
@@ -208,7 +211,7 @@ def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshol
 
     if text is None or text.endswith(".json"):
         return None
-    limit = threshold(recognizer, text, 1e-3)
+    limit = threshold(recognizer, text)
     return SearchThreshold(limit, 0.0, 0, False, "given on the command line")
 
 

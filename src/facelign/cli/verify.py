@@ -19,7 +19,12 @@ ThresholdText = Annotated[
     ),
 ]
 Fmr = Annotated[
-    float, typer.Option("--fmr", help="False match rate at which the calibration decides.")
+    float | None,
+    typer.Option(
+        "--fmr",
+        help="False match rate at which the calibration decides (default: 0.001, or that of the "
+        "calibration file).",
+    ),
 ]
 
 
@@ -29,7 +34,7 @@ def verify(
     json: options.Json = False,
     draw: options.Draw = None,
     threshold: ThresholdText = None,
-    fmr: Fmr = 1e-3,
+    fmr: Fmr = None,
     face: options.FaceChoice = None,
     largest: options.Largest = False,
     preset: options.PresetName = "default",

@@ -86,7 +86,7 @@ def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshol
                 f"--threshold {text}: for saved vectors a score is wanted.", "Give a number."
             ) from None
     try:
-        return building.threshold(recognizer, text, thresholds.VERIFY_FMR)
+        return building.threshold(recognizer, text)
     except NoCalibration:
         if text is not None:
             raise
