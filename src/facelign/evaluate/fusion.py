@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from facelign.compare.fusion import Boosted, Fusion, Tree
 from facelign.errors import BadArray
@@ -55,7 +56,7 @@ def boosted(
     non-mated comparisons count equally.
     """
     table, truth = _checked(spaces, scores, same)
-    fit = HistGradientBoostingClassifier(
+    trees = HistGradientBoostingClassifier(
         max_iter=rounds,
         max_depth=3,
         learning_rate=0.1,
@@ -64,11 +65,14 @@ def boosted(
         class_weight="balanced",
         early_stopping=False,
         random_state=seed,
-    ).fit(table, truth)
+    )
+    # a few columns: on a busy machine threads that wait for each other cost a hundredfold
+    with threadpool_limits(1, user_api="openmp"):
+        fit = trees.fit(table, truth)
     # scikit-learn keeps its trees in tables of nodes: they are all that prediction reads
-    trees = tuple(_tree(predictors[0].nodes) for predictors in fit._predictors)
+    grown = tuple(_tree(predictors[0].nodes) for predictors in fit._predictors)
     baseline = float(np.ravel(fit._baseline_prediction)[0])
-    return Boosted(tuple(spaces), baseline, trees, fitted_on)
+    return Boosted(tuple(spaces), baseline, grown, fitted_on)
 
 
 def _tree(nodes: AnyArray) -> Tree:

@@ -1,0 +1,181 @@
+"""Landmarkers and detectors from files to figures, on data that is made here and beside us."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelign import registry
+from facelign.datasets.widerface import BoxedPhoto
+from facelign.errors import ConfigError, DatasetMissing, Refused
+from facelign.evaluate import detection_run, landmark_run
+from facelign.evaluate.landmarks import Normalizer
+from facelign.imaging.write import write
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import DLIB_5, FIVE, IBUG_68
+from facelign.types.specs import Task
+
+
+def annotated(tmp_path: Path, n: int = 3, name: str = "faces.csv") -> tuple[Path, np.ndarray]:
+    """Write n gray photos with two faces each, and their 68 points; return them."""
+    draws = np.random.default_rng(1)
+    shape = draws.uniform(0, 60, (68, 2))
+    shape[36:42] = draws.uniform(10, 18, (6, 2))
+    shape[42:48] = draws.uniform(40, 48, (6, 2))
+    rows, points = [], []
+    (tmp_path / "images").mkdir()
+    for k in range(n):
+        write(tmp_path / "images" / f"{k}.png", np.full((200, 300, 3), 40 + k, np.uint8))
+        for shift in ((20, 30), (180, 90)):
+            place = shape + shift
+            points.append(place)
+            rows.append([f"images/{k}.png", *place.ravel().tolist()])
+    columns = [f"{axis}{i:02d}" for i in range(68) for axis in "xy"]
+    with (tmp_path / name).open("w", newline="") as file:
+        csv.writer(file).writerows([["file", *columns], *rows])
+    return tmp_path / name, np.array(points)
+
+
+def located(points: np.ndarray, scheme, image: Image, error: float = 0.0) -> Faces:  # type: ignore[no-untyped-def]
+    """Return the two faces of a photo, swapped, each point moved to the right by ``error``."""
+    held = points[::-1] + np.array([error, 0.0])
+    boxes = np.concatenate([held.min(axis=1) - 5, held.max(axis=1) + 5], axis=1)
+    marks = Landmarks(held.astype(np.float32), scheme)
+    n = len(held)
+    return Faces(boxes.astype(np.float32), np.ones(n, np.float32), marks, "x", image.size)
+
+
+def test_errors_by_hand_whatever_the_order_of_detections(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    assert (truth.scheme, len(truth)) == ("ibug-68", 6)
+    found = landmark_run.run(
+        truth,
+        lambda image: located(points[:2], IBUG_68, image, 2.0),
+        model="m",
+        detector="d",
+    )
+    gap = np.linalg.norm(points[0, 36] - points[0, 45])
+    assert found.report.missed == 0
+    np.testing.assert_allclose(found.report.errors, 2 / gap, rtol=1e-5)
+    assert found.compared == "ibug-68"
+
+
+@pytest.mark.parametrize("scheme", [FIVE, DLIB_5])
+def test_poorer_schemes_are_compared_by_their_own_points(tmp_path: Path, scheme) -> None:
+    path, points = annotated(tmp_path)
+    groups = landmark_run._MADE["ibug-68", scheme.id]
+    assert groups is not None
+    made = np.stack([points[:, list(g)].mean(axis=1) for g in groups], axis=1)
+    found = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: located(made[:2], scheme, image, 1.0),
+        model="m",
+        detector="d",
+        normalizer=Normalizer.INTER_PUPIL,
+    )
+    eyes = points[0, 36:42].mean(axis=0) - points[0, 42:48].mean(axis=0)
+    np.testing.assert_allclose(found.report.errors, 1 / np.linalg.norm(eyes), rtol=1e-5)
+    assert len(found.report.points) == scheme.k
+
+
+def test_a_face_that_is_not_found_stays_a_failure(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+
+    def one_of_two(image: Image) -> Faces:
+        return located(points[:1], IBUG_68, image)
+
+    found = landmark_run.run(landmark_run.read_annotated(path), one_of_two, model="m", detector="d")
+    told = found.report.to_dict()
+    assert (told["faces"], told["missed"]) == (6, 3)
+    assert told["fr_0.08"] == pytest.approx(0.5)
+    nothing = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: Faces.none("x", image.size),
+        model="m",
+        detector="d",
+    )
+    assert nothing.report.missed == 6
+    assert nothing.report.to_dict()["auc_0.08"] == 0
+
+
+def test_an_unread_photo_is_told_and_its_faces_are_missed(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    (tmp_path / "images" / "1.png").write_bytes(b"no picture")
+    found = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: located(points[:2], IBUG_68, image),
+        model="m",
+        detector="d",
+    )
+    assert len(found.unread) == 1
+    assert found.report.missed == 2
+
+
+def test_pts_folders_and_strange_ones(tmp_path: Path) -> None:
+    _, points = annotated(tmp_path, 1)
+    text = "\n".join(f"{x + 1} {y + 1}" for x, y in points[0])
+    (tmp_path / "images" / "0.pts").write_text(f"version: 1\nn_points: 68\n{{\n{text}\n}}\n")
+    truth = landmark_run.read_annotated(tmp_path / "images")
+    np.testing.assert_allclose(truth.points[0], points[0])
+    with pytest.raises(DatasetMissing):
+        landmark_run.read_annotated(tmp_path / "nowhere.xml")
+    with pytest.raises(ConfigError):
+        landmark_run.read_annotated(tmp_path / "images", scheme="wflw")
+
+
+class Fixed:
+    """A detector that says what it is told to."""
+
+    def __init__(self, boxes: list[list[float]], scores: list[float]) -> None:
+        self.boxes, self.scores = np.array(boxes, np.float32), np.array(scores, np.float32)
+
+    def detect(self, image: Image) -> Faces:
+        return Faces(self.boxes, self.scores, None, "fixed", image.size)
+
+
+def boxed(path: Path, boxes: list[list[float]], ignore: list[bool]) -> BoxedPhoto:
+    table = np.array(boxes, np.float32)
+    return BoxedPhoto(path, table, np.array(ignore), np.zeros((len(boxes), 6), np.int64))
+
+
+def test_detection_by_hand(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    truth = boxed(
+        photo, [[10, 10, 50, 50], [30, 10, 70, 50], [100, 100, 150, 150]], [False, False, True]
+    )
+    detector = Fixed([[10, 10, 50, 50], [100, 100, 150, 150], [0, 150, 30, 190]], [0.9, 0.8, 0.7])
+    found = detection_run.run("fixed", detector, [truth], empty=[photo, photo])  # type: ignore[arg-type]
+    told = found.to_dict()
+    assert (told["faces"], told["recall"], told["false_faces"]) == (2, 0.5, 1)
+    assert told["ap"] == pytest.approx(0.5)  # the first of two faces, at precision 1
+    assert told["false_per_1000_empty_photos"] == 3000
+    assert found.crowded == (0.5, 2)
+    assert found.meaning == {"0.7": 0.0, "0.72": 0.1, "0.75": 0.25, "0.8": 0.5, "0.85": 0.75,
+                             "0.88": 0.9, "0.9": 1.0}  # fmt: skip
+    with pytest.raises(Refused):
+        detection_run.run("fixed", detector, [boxed(tmp_path / "no.png", [[0, 0, 9, 9]], [False])])  # type: ignore[arg-type]
+
+
+@pytest.mark.weights
+@pytest.mark.shared
+def test_real_photos(pulled, detection: Path, landmarks_data: Path) -> None:
+    from facelign.datasets.widerface import read_boxes
+    from facelign.registry import load
+
+    spec = registry.default().spec(Task.DETECT, "yunet")
+    store = pulled(spec)
+    detector = load(spec, store)
+    photos = read_boxes(detection / "dlib_faces_bbx_gt.txt", detection)
+    found = detection_run.run("yunet", detector, photos)
+    assert found.to_dict()["ap"] > 0.9
+    truth = landmark_run.read_annotated(landmarks_data / "faces68").every(12)
+    points = landmark_run.run(truth, detector.detect, model="yunet", detector="yunet")
+    assert points.report.missed <= 1
+    assert np.median(points.report.errors) < 0.12
