@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facelign.cli import options
 from facelign.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from facelign.pipeline.selection import FacePolicy
 
 A = Annotated[str, typer.Argument(help="A photo.", show_default=False)]
 B = Annotated[str, typer.Argument(help="Another photo.", show_default=False)]
@@ -26,6 +30,12 @@ Fmr = Annotated[
         "calibration file).",
     ),
 ]
+Fusion = Annotated[
+    Path | None,
+    typer.Option(
+        "--fusion", help="A fitted ensemble (evaluate ensemble --save); it brings models and limit."
+    ),
+]
 
 
 def verify(
@@ -35,6 +45,7 @@ def verify(
     draw: options.Draw = None,
     threshold: ThresholdText = None,
     fmr: Fmr = None,
+    fusion: Fusion = None,
     face: options.FaceChoice = None,
     largest: options.Largest = False,
     preset: options.PresetName = "default",
@@ -54,6 +65,8 @@ def verify(
     from facelign.cli.pictures import pair
     from facelign.compare import scores
 
+    if fusion is not None:
+        return _fused(fusion, a, b, building.policy(face, largest, "largest"), json)
     recognizer = building.recognizer(
         preset=preset,
         detector=detector,
@@ -92,3 +105,31 @@ def verify(
 def _sentence(record: dict[str, object]) -> str:
     answer = "same person" if record["same"] else "different people"
     return f"{answer}: score {record['score']:.3f} ({record['metric']} {record['distance']:.3f})"
+
+
+def _fused(file: Path, a: str, b: str, policy: FacePolicy, json: bool) -> int:
+    """Compare two photos by a fitted ensemble, which brings its models and its threshold."""
+    from facelign.cli import building
+    from facelign.cli.output import emit, line
+    from facelign.pipeline.fused import Ensemble
+
+    photo_a, photo_b = (building.one(text) for text in (a, b))
+    found = Ensemble.load(file).verify(photo_a, photo_b, policy=policy)
+    limit = found.threshold
+    if json:
+        record = {
+            "a": photo_a,
+            "b": photo_b,
+            "same": found.is_match,
+            "score": found.score,
+            "rule": found.rule,
+            "scores": dict(found.scores),
+            "threshold": {"score": limit.score, "fmr": limit.fmr, "source": limit.source},
+        }
+        emit(record)
+    else:
+        answer = "same person" if found.is_match else "different people"
+        parts = ", ".join(f"{name} {value:.3f}" for name, value in found.scores.items())
+        line(f"{answer}: {found.rule} {found.score:.3f} ({parts})")
+        line(f"    threshold {limit.score:.3f}: {limit.source}")
+    return Exit.DONE if found.is_match else Exit.NO
