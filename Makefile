@@ -7,9 +7,9 @@ else
 BIN = $(VENV)/bin
 endif
 MADE = $(VENV)/.facelign-dev
-CODE = src tests benchmarks tools examples
+CODE = src tests benchmarks tools examples notebooks
 
-.PHONY: demo test check bench docs pages format
+.PHONY: demo test check bench docs pages format reproduce gate
 $(MADE): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -44,3 +44,11 @@ docs: $(MADE)
 pages: $(MADE)
 	$(BIN)/python tools/make_doc_pictures.py
 	$(BIN)/python tools/make_reference_pages.py
+
+# Error rates on real faces (../shared) against the recorded baseline; exit 1 when they worsen.
+gate: $(MADE)
+	$(BIN)/python tools/gate.py
+
+# The articles' figures beside facelign's own: docs/reproduction.md. Rows that are measured stay.
+reproduce: $(MADE)
+	$(BIN)/python tools/reproduce.py

@@ -26,12 +26,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def settle() -> None:
-    """Take weights from the folder beside the checkout first, and keep BLAS to one thread.
-
-    Models work on one thread each and photos run side by side.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """Take weights from the folder beside the checkout first."""
     if (SHARED / "weights").is_dir():
         os.environ.setdefault("FACELIGN_MIRROR", str(SHARED / "weights"))
 

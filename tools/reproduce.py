@@ -97,7 +97,7 @@ def measure(rows: Iterable[Row], kept: dict[str, Any], *, again: bool) -> int:
             "found": slimmed(row, done[row.measure]),
         }
         draw(row, done[row.measure])
-        keep(kept)
+        keep(kept, row.id)
         for what, figure in row.tell(done[row.measure]) if row.tell else ():
             print(f"{row.id}  {what}: {figure}")
         here.say(f"{row.id}: {time.perf_counter() - start:.1f} s")
@@ -139,8 +139,9 @@ def draw(row: Row, found: Mapping[str, Any]) -> None:
         plot.save(PICTURES / name)
 
 
-def keep(kept: Mapping[str, Any]) -> None:
-    """Write the numbers, a row a line."""
+def keep(kept: dict[str, Any], row: str) -> None:
+    """Write the numbers, a row a line; rows that another run has written meanwhile stay."""
+    kept["rows"] = {**kept["rows"], **read()["rows"], row: kept["rows"][row]}
     order = {row.id: place for place, row in enumerate(ROWS)}
     rows = sorted(kept["rows"].items(), key=lambda item: order.get(item[0], len(order)))
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in rows)
