@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from facelign.errors import ExtraMissing, Refused
 from facelign.evaluate.named import Named
@@ -70,7 +71,11 @@ def project(
         points = _umap(vectors, seed)
     else:
         perplexity = min(30.0, (len(picked) - 1) / 3)
-        points = TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(vectors)
+        made = TSNE(init="pca", perplexity=perplexity, random_state=seed)
+        # one thread: for so few points threads wait longer for each other than they work, many
+        # times so on a busy machine, and sums in one order are the same everywhere
+        with threadpool_limits(limits=1):
+            points = made.fit_transform(vectors)
     return Projection(np.asarray(points, np.float64), picked, method, seed)
 
 
