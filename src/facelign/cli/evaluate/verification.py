@@ -330,6 +330,11 @@ def _say(found: Measured, caveats: list[str]) -> None:
         note(f"    and {len(lost) - 10:,} more; --json and --report list all")
     line(f"  intervals: 95 %, {result.draws:,} draws of people, seed {result.seed}")
     overlap = [f"{n} of these people are in {name}" for name, n in found.overlap.items()]
+    if material.missing:
+        note(
+            f"note: {material.missing:,} listed photos are not there; their pairs count as "
+            f"{result.counting} (--failures left-out leaves them out)"
+        )
     for text in (*result.notes, *caveats, *overlap):
         note(f"note: {text}")
 
