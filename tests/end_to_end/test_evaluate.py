@@ -227,6 +227,9 @@ def test_what_calibrate_writes_is_what_verify_takes(
     said = facelign("verify", a, b, "--threshold", out, "--json").rows[0]
     assert said["threshold"]["calibration"] == record["id"]
     assert said["threshold"]["score"] == pytest.approx(record["threshold"])
+    # what the score means comes from the same record
+    own = np.interp(said["score"], record["llr"]["scores"], record["llr"]["values"])
+    assert said["log_likelihood_ratio"] == pytest.approx(own, abs=1e-3)
     few = facelign("calibrate", "--images", images, "--fmr", "1e-6", "--out", tmp_path / "no.json")
     assert few.code == 1
     assert "more people" in few.err

@@ -82,7 +82,13 @@ def verify(
     limit = building.threshold(recognizer, threshold, fmr)
     photo_a, photo_b = (building.one(text) for text in (a, b))
     policy = building.policy(face, largest, "largest")
-    result = recognizer.compare(photo_a, photo_b, threshold=limit, policy=policy)
+    result = recognizer.compare(
+        photo_a,
+        photo_b,
+        threshold=limit,
+        policy=policy,
+        calibration=building.calibration(recognizer, threshold),
+    )
     distance = scores.distance(limit.score, recognizer.space.metric)
     record = records.verify_record(result, distance)
     if draw is not None:

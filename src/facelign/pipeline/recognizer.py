@@ -260,8 +260,12 @@ class Recognizer:
         *,
         threshold: float | Threshold | None = None,
         policy: FacePolicy = FacePolicy.LARGEST,
+        calibration: Calibration | None = None,
     ) -> Comparison:
-        """Return the decision of ``verify`` with the faces that were compared."""
+        """Return the decision of ``verify`` with the faces that were compared.
+
+        calibration: what scores mean, instead of the calibration of this recognizer.
+        """
         first, second = self._one(a), self._one(b)
         limit = self.threshold() if threshold is None else threshold
         if isinstance(limit, float | int):
@@ -279,7 +283,8 @@ class Recognizer:
                 )
             vectors.append(vector)
         score = float(scores.pair_scores(vectors[0], vectors[1])[0])
-        decision = thresholds.decide(score, limit, self.space, self.calibration)
+        known = calibration or self.calibration
+        decision = thresholds.decide(score, limit, self.space, known)
         return Comparison(decision, first, second, face_a, face_b)
 
     def threshold(self, fmr: float = thresholds.VERIFY_FMR) -> Threshold:
