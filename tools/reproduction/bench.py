@@ -171,7 +171,12 @@ def over_thresholds(pairs: PairScores, grid: np.ndarray) -> Mapping[str, Any]:
 
 
 def over_people(pairs: PairScores, said: np.ndarray) -> Interval:
-    """Return the share of pairs of which something holds, with its interval over people."""
+    """Return the share of pairs of which something holds, with its interval over people.
+
+    Where it holds of all, drawing people shows nothing: the rule of 3 bounds what may be left.
+    """
+    if said.all():
+        return Interval(1.0, 1 - 3 / len(pairs), 1.0)
 
     def share(weights: np.ndarray) -> float:
         total = float(weights.sum())

@@ -532,6 +532,7 @@ ROWS = (
         folds,
         tell_folds,
         hand="facelign evaluate verification --images lfw_dev/images --pairs lfw_dev/pairs.txt",
+        best=ACCURATE.told,
     ),
     Row(
         "A0-12",
@@ -543,6 +544,8 @@ ROWS = (
         tell_roc,
         hand=_STUDY,
         pictures={"a0-12.svg": draw_roc},
+        closest=_LAYOUTS["none"],
+        best=_LAYOUTS["five"],
     ),
     Row(
         "A0-13",
@@ -553,6 +556,8 @@ ROWS = (
         aligned_lfw,
         tell_accuracy,
         hand=_STUDY,
+        closest=_LAYOUTS["none"],
+        best=_LAYOUTS["five"],
     ),
     Row(
         "A0-14",

@@ -25,7 +25,8 @@ Intervals are 95 %, over draws of people (never of pairs), or exact for counts o
 with +- give the standard error over folds. `lfw_100` is the third article's set, 100 photos of 10
 people; `lfw_dev` is three folds of LFW's View 2, 660 pairs of 756 people, with funneled photos. Ten
 celebrities, very probably in every model's training set, are good for comparing with an article
-and bad for claims about strangers. No photo of anybody is on this page.
+and bad for claims about strangers. "Closest" marks the line nearest to the article's conditions,
+"best" ours where they differ. No photo of anybody is on this page.
 """
 
 
@@ -82,6 +83,13 @@ def _row(row: Row, kept: Mapping[str, Any] | None) -> str:
     if kept is not None:
         lines += ["", f"Measured {kept['date']} with facelign {kept['facelign']}."]
     return "\n".join(lines) + "\n"
+
+
+def _tag(row: Row, what: str) -> str:
+    """Return the mark of a line that is nearest to the article's conditions, or our best."""
+    if row.closest and what.startswith(row.closest):
+        return "**closest:** "
+    return "**best:** " if row.best and what.startswith(row.best) else ""
 
 
 def _cell(text: str) -> str:

@@ -14,10 +14,11 @@ class Row:
     """One figure row of SEEDS.
 
     article: its figure. conditions: under which it was found. measure: gives the numbers, plain
-    data. tell: puts them into words, as lines of (what, figure): the same conditions first, then
-    our best. why: why the two differ. hand: the facelign command that does the same. cannot: why
-    nothing can be measured here (measure is None then). version: raised when what is measured
-    changes. pictures: drawn from the numbers, by file name.
+    data. tell: puts them into words, as lines of (what, figure). why: why the two differ. hand: the
+    facelign command that does the same. cannot: why nothing can be measured here (measure is None
+    then). version: raised when what is measured changes. pictures: drawn from the numbers, by file
+    name. closest, best: how the lines begin that are nearest to the article's conditions, and that
+    are our best.
     """
 
     id: str
@@ -31,6 +32,8 @@ class Row:
     cannot: str = ""
     version: int = 1
     pictures: Mapping[str, Callable[[Mapping[str, Any]], Any]] | None = None
+    closest: str = ""
+    best: str = ""
 
 
 def percent(value: float, digits: int = 2) -> str:

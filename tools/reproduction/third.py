@@ -412,6 +412,8 @@ ROWS = (
         triplet,
         tell_triplet,
         hand="facelign verify A.jpg B.jpg --largest",
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-09",
@@ -437,6 +439,8 @@ ROWS = (
         tell_threshold,
         hand=VERIFICATION,
         pictures={"a3-10.svg": draw_threshold},
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-11",
@@ -458,6 +462,8 @@ ROWS = (
         tell_outliers,
         hand=f"{VERIFICATION} --report lfw_100.html",
         pictures={"a3-12.svg": draw_outliers},
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-13",
@@ -469,6 +475,8 @@ ROWS = (
         classifiers,
         tell_identify,
         hand=IDENTIFICATION,
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-14",
@@ -480,6 +488,8 @@ ROWS = (
         classifiers,
         tell_classifiers,
         hand=IDENTIFICATION,
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-15",
@@ -490,6 +500,8 @@ ROWS = (
         classifiers,
         tell_checked,
         hand=IDENTIFICATION,
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-16",
@@ -500,6 +512,8 @@ ROWS = (
         classifiers,
         tell_one_photo,
         hand="facelign enroll people; facelign identify photo.jpg --draw named.jpg",
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-17",
@@ -512,6 +526,8 @@ ROWS = (
         tell_plane,
         hand=f"{IDENTIFICATION} --report lfw_100.html",
         pictures={"a3-17.svg": draw_plane},
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-24",
@@ -522,6 +538,8 @@ ROWS = (
         classifiers,
         tell_more_neighbors,
         hand=IDENTIFICATION,
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
     Row(
         "A3-yardstick",
@@ -533,5 +551,7 @@ ROWS = (
         all_figures,
         tell_all,
         hand=VERIFICATION,
+        closest=DLIB_68.told,
+        best=DEFAULT.told,
     ),
 )

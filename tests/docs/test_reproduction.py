@@ -1,0 +1,83 @@
+"""docs/reproduction.md is what its numbers make of it, and every row is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+#: figure rows of the articles that this page must hold, measured or with the reason why not
+WANTED = {
+    *("A0-04", "A0-12", "A0-13", "A0-14", "A1-04", "A1-14", "A1-19"),
+    *("A2-04", "A2-09", "A2-10", "A2-11", "A2-12", "A2-13", "A2-18", "A2-25"),
+    *("A3-01", *(f"A3-{n:02d}" for n in range(8, 18)), "A3-23", "A3-24", "A4-04", "A4-05"),
+}
+
+
+@pytest.fixture
+def reproduce(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import reproduce
+
+    yield reproduce
+    for name in [n for n in sys.modules if n.split(".")[0] in ("reproduce", "reproduction")]:
+        del sys.modules[name]
+
+
+def test_every_figure_row_is_there(reproduce):
+    assert {row.id for row in reproduce.ROWS} >= WANTED
+    assert len({row.id for row in reproduce.ROWS}) == len(reproduce.ROWS)
+
+
+def test_every_row_is_measured_or_says_why_not(reproduce):
+    for row in reproduce.ROWS:
+        assert (row.measure is None) == bool(row.cannot), row.id
+        assert (row.measure is None) == (row.tell is None), row.id
+        assert row.article, row.id
+        assert row.conditions, row.id
+
+
+def test_the_page_is_written_from_its_numbers(reproduce):
+    kept = json.loads(reproduce.KEPT.read_text(encoding="utf-8"))["rows"]
+    made = reproduce.page.render(reproduce.ROWS, kept)
+    assert reproduce.PAGE.read_text(encoding="utf-8") == made, "run: make reproduce"
+    assert set(kept) <= {row.id for row in reproduce.ROWS}
+
+
+def test_each_row_tells_its_command(reproduce):
+    page = reproduce.PAGE.read_text(encoding="utf-8")
+    missing = [
+        row.id
+        for row in reproduce.ROWS
+        if row.measure is not None and f"python tools/reproduce.py {row.id}\n" not in page
+    ]
+    assert not missing
+
+
+def test_the_commands_by_hand_exist(reproduce, monkeypatch):
+    """Flags of the facelign commands that rows name are flags that there are."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "make_reference_pages", ROOT / "tools" / "make_reference_pages.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    pages = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "make_reference_pages", pages)
+    spec.loader.exec_module(pages)
+    commands = dict(pages.commands())
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for row in reproduce.ROWS:
+        for command in filter(None, row.hand.split("; ")):
+            words = command.removeprefix("facelign ").split()
+            path = next(
+                (" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in commands), None
+            )
+            assert path, f"{row.id}: {command}"
+            for flag in re.findall(r"--[a-z-]+", command):
+                assert f"`{flag}" in text or flag in text, f"{row.id}: {flag}"
