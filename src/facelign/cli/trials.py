@@ -39,10 +39,13 @@ DRAWS, SEED = 500, 20_211
 
 def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
     """Return the comparisons that the options mean; what was skipped is said."""
+    from dataclasses import replace
+
     from facelign.datasets.folder import read_folder
     from facelign.datasets.lfw import read_pairs
     from facelign.datasets.pairs_csv import read_pairs_csv
     from facelign.errors import ConfigError
+    from facelign.evaluate.sources import set_name
     from facelign.evaluate.trials import Trials
 
     if (pairs is None) == (not every):
@@ -59,7 +62,7 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
             f"note: {len(listed.missing)} photos of {pairs.name} are not there and count as "
             f"failures, such as {listed.missing[0].name}"
         )
-    return Trials.listed(listed)
+    return replace(Trials.listed(listed), name=f"{pairs.name} of {set_name(images)}")
 
 
 def words(text: str) -> list[str]:

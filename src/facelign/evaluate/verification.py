@@ -257,6 +257,7 @@ class Ranked:
 
     @classmethod
     def of(cls, pairs: PairScores) -> Ranked:
+        """Return the pairs in falling order of their scores."""
         order = np.argsort(-pairs.scores, kind="stable")
         falling = pairs.scores[order]
         ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)

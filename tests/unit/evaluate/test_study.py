@@ -201,3 +201,14 @@ def test_measured_4_direction_and_size(pulled, recognition, facelign_home) -> No
     assert tar["five"] >= 0.95
     assert max(tar["none"], tar["crop"], tar["square"]) <= 0.75
     assert found.find(layout="five")[0].gain.figures["tar"].low > 0.2
+
+
+def test_spread_is_measured_by_the_distance_of_the_eyes() -> None:
+    from facelign.report.study import Theory
+
+    base = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
+    shifts = np.array([[3.0, 4], [-3, -4]])
+    before = base[None] + shifts[:, None]
+    blank = np.zeros((2, 112, 112, 3), np.uint8)
+    theory = Theory(blank, blank, before, before / 2)
+    assert theory.spreads == pytest.approx((5 / 40, 5 / 40))  # half the size, the same spread
