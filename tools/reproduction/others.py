@@ -532,7 +532,7 @@ ROWS = (
         folds,
         tell_folds,
         hand="facelign evaluate verification --images lfw_dev/images --pairs lfw_dev/pairs.txt",
-        best=ACCURATE.told,
+        best="YuNet-n",
     ),
     Row(
         "A0-12",

@@ -69,7 +69,8 @@ def _row(row: Row, kept: Mapping[str, Any] | None) -> str:
         lines.append("| here | not measured yet |")
     else:
         lines += [
-            f"| {_cell(what)} | {_cell(figure)} |" for what, figure in row.tell(kept["found"])
+            f"| {_tag(row, what)}{_cell(what)} | {_cell(figure)} |"
+            for what, figure in row.tell(kept["found"])
         ]
         if row.why:
             lines.append(f"| why they differ | {_cell(row.why)} |")
