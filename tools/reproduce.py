@@ -3,7 +3,7 @@
     python tools/reproduce.py            every row that is not measured yet, then the page
     python tools/reproduce.py A3-10      this row anew (one command a figure)
     python tools/reproduce.py --again    every row anew (vectors still come from the cache)
-    python tools/reproduce.py --page     only the page, from the numbers that were kept
+    python tools/reproduce.py --page     only page and pictures, from the numbers that were kept
     python tools/reproduce.py --list     the rows
 
 Numbers are kept in benchmarks/results/reproduction.json after every row, so that a run that was
@@ -96,7 +96,6 @@ def measure(rows: Iterable[Row], kept: dict[str, Any], *, again: bool) -> int:
             "date": time.strftime("%Y-%m-%d"),
             "found": slimmed(row, done[row.measure]),
         }
-        draw(row, done[row.measure])
         keep(kept, row.id)
         for what, figure in row.tell(done[row.measure]) if row.tell else ():
             print(f"{row.id}  {what}: {figure}")
@@ -150,7 +149,10 @@ def keep(kept: dict[str, Any], row: str) -> None:
 
 
 def write_page(kept: Mapping[str, Any]) -> None:
-    """Write docs/reproduction.md."""
+    """Write docs/reproduction.md and its pictures."""
+    for row in ROWS:
+        if row.id in kept["rows"]:
+            draw(row, kept["rows"][row.id]["found"])
     PAGE.write_text(page.render(ROWS, kept["rows"]), encoding="utf-8")
     here.say(f"written: docs/{PAGE.name}")
 

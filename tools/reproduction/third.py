@@ -216,6 +216,7 @@ def draw_outliers(found: Mapping[str, Any]) -> Any:
         held["distances"]["different"],
         threshold=held["tau"],
         axis="squared L2 of unit vectors",
+        title="Distances of pairs whose truth is known",
     )
 
 
