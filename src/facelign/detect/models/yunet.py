@@ -5,14 +5,17 @@ Research 20, 2023. Origin: libfacedetection.train (Shiqi Yu) and OpenCV's model 
 Input: BGR 0..255, no mean, no scale, sides padded with black at the right and the bottom to a
 multiple of 32. Output: ``cls, obj, bbox, kps`` at strides 8, 16 and 32 (``anchors.decode_free``).
 
-Known limits. A face is found from 10 to 12 px; its points are at their best when it is about
-320 px high in the picture that the network sees, worse below 100 and above 500 px, and from
-about 1000 px on it is missed. So a large photo is looked at twice, at a long side of about 2000
-(24 px of a 12-megapixel photo are 12 px there) and of 480, and of two views of one face the one
-nearer to the best height counts. A small candidate with a doubtful score is looked at again,
-enlarged: enlarging alone, without any new pixels, separates faces from other things (of 24 faces
-of 24 px in a 12-megapixel photo the first look is sure of 6, the second of 23). Points jitter by
-2 to 3 % of the height of a face of 100 px; ``steady`` looks at every face again.
+Known limits. A face is found from 10 to 12 px; from about 1000 px on it is missed. So a large
+photo is looked at twice, at a long side of about 2000 (24 px of a 12-megapixel photo are 12 px
+there) and of 480, and of two views of one face the one nearer to the best height counts. A small
+candidate with a doubtful score is looked at again, enlarged: enlarging alone, without any new
+pixels, separates faces from other things (of 24 faces of 24 px in a 12-megapixel photo the first
+look is sure of 6, the second of 23).
+
+The points of a face lie nearly as if it were upright: of a roll of 20 degrees the eyes of a face
+of 96 px tell 2 (``yunet``) or 11 (``yunet-n``), of one of 224 px about 17. So every face is looked
+at again at that height, turned until its eyes are level, and then mirrored; its points are the
+mean of the last two looks (``Steady``).
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -136,7 +138,6 @@ SPECS = (
                 "libfacedetection.train README (original size, confidence 0.02, NMS 0.45)",
             ),
         ),
-        defaults=MappingProxyType({"upright_slope": 8.0}),
     ),
 )
 
@@ -150,18 +151,14 @@ _BEST_PX = 320.0
 
 
 class Steady(StrEnum):
-    """Whether, and how, every face is looked at again for steadier points.
+    """Where the points of a face come from.
 
-    A second look is a picture of the one face, enlarged or reduced to its best height and turned
-    upright. ``closer``: one such look, 256 px. ``scales``: the mean of two, 320 and 224 px.
-    ``mirror``: the mean of a look and its mirror image. Boxes and scores stay those of the first
-    look.
+    ``none``: from the look that found it. ``level``: the mean of two closer looks at the one face,
+    turned level, the second one mirrored. Boxes and scores are those of the first look.
     """
 
     NONE = "none"
-    CLOSER = "closer"
-    SCALES = "scales"
-    MIRROR = "mirror"
+    LEVEL = "level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +173,8 @@ class YuNetOptions:
     face. scales: long sides of the copies that are looked at, largest first; a photo is never
     enlarged, and copies that would be as large as the one before are left out. max_side: none of
     them is larger. strip_px: pixels of a copy above which it is looked at in strips, which bounds
-    memory. upright: whether faces that may be rolled (score or slope of the eyes say so) are
-    looked at again in four directions and turned upright, so that their points are on eyes and
-    mouth for every roll; at most ``upright_faces`` of a photo, largest first. upright_slope:
-    slope of the eyes, degrees, from which a face counts as rolled; the first look tells about a
-    third of the true roll (``yunet``) or two thirds (``yunet-n``) up to 30 degrees. steady: see
-    ``Steady``.
+    memory. steady: see ``Steady``; for at most ``steady_faces`` of a photo, largest first,
+    that are at least ``steady_px`` high.
     """
 
     score_threshold: float = 0.6
@@ -194,10 +187,9 @@ class YuNetOptions:
     scales: tuple[int, ...] = (2000, 480)
     max_side: int = 2000
     strip_px: int = 1_700_000
-    upright: bool = True
-    upright_faces: int = 16
-    upright_slope: float = 4.0
-    steady: Steady = Steady.NONE
+    steady: Steady = Steady.LEVEL
+    steady_faces: int = 48
+    steady_px: float = 24.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steady", Steady(self.steady))
@@ -210,6 +202,8 @@ class YuNetOptions:
             raise ConfigError(f"scales: wanted long sides of at least 32 px, got {self.scales}.")
         if self.strip_px < 100_000:
             raise ConfigError(f"strip_px: wanted at least 100000 pixels, got {self.strip_px}.")
+        if self.steady_faces < 0:
+            raise ConfigError(f"steady_faces: wanted 0 or more, got {self.steady_faces}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,7 +265,9 @@ class YuNet:
             again = self._looked_at_again(image.pixels, seen.candidates[doubtful])
             if len(again):
                 kept = Candidates.joined([kept, again]).suppressed(self.options.nms_iou)
-        return self._pointed(image.pixels, kept).faces(self.spec.id, image, FIVE)
+        if self.options.steady is Steady.LEVEL:
+            kept = self._steadied(image.pixels, kept)
+        return kept.faces(self.spec.id, image, FIVE)
 
     def _copies(self, size: tuple[int, int]) -> list[Copy]:
         copies: list[Copy] = []
@@ -364,102 +360,127 @@ class YuNet:
                         confirmed.append(best)
         return Candidates.joined(confirmed, len(FIVE.mirror))
 
-    def _pointed(self, pixels: ByteArray, found: Candidates) -> Candidates:
-        """Return the same candidates with better points: of rolled faces, or of all (steady)."""
-        steady = self.options.steady
-        tilts = self._tilts(pixels, found) if self.options.upright else {}
-        points = found.points.copy()
-        for i in range(len(found)):
-            if steady is Steady.NONE and i not in tilts:
-                continue
-            looks = []
-            for side, mirrored in _LOOKS[steady]:
-                spots = self._closer(pixels, found.boxes[i], side, tilts.get(i, 0.0), mirrored)
-                if spots is not None:
-                    looks.append(spots)
-            # half a mean would bring in the bias of one side: all looks, or the first points
-            if len(looks) == len(_LOOKS[steady]):
-                points[i] = np.mean(looks, axis=0)
-        return Candidates(found.boxes, found.scores, points)
-
-    def _tilts(self, pixels: ByteArray, found: Candidates) -> dict[int, float]:
-        """Return for faces that may be rolled about how far, degrees clockwise in the photo.
-
-        The network finds rolled faces but sets their points as if they were upright, and its
-        score is lower then: above 0.92 for 99 of 100 upright LFW faces, below 0.88 from 45
-        degrees on.
-        """
-        slopes = np.abs([tilt_of(spots) for spots in found.points])
-        unsure = (found.scores < _UPRIGHT_SCORE) | (slopes > self.options.upright_slope)
-        unsure &= found.heights >= _UPRIGHT_PX
-        chosen = np.flatnonzero(unsure)
+    def _steadied(self, pixels: ByteArray, found: Candidates) -> Candidates:
+        """Return the same candidates with the points that closer, level looks give."""
+        chosen = np.flatnonzero(found.heights >= self.options.steady_px)
         chosen = chosen[np.argsort(-found.heights[chosen], kind="stable")]
-        tilts = {}
-        for i in chosen[: self.options.upright_faces]:
-            quarter = 0.0
-            if found.scores[i] < _UPRIGHT_SCORE:
-                quarter = self._quarter(pixels, found.boxes[i])
-            tilts[int(i)] = quarter
-        return tilts
+        chosen = chosen[: self.options.steady_faces]
+        level = _Level(found.points.copy(), np.zeros(len(found)), np.zeros(len(found), np.float32))
+        waiting = chosen
+        for _ in range(_ROUNDS):
+            self._leveled(pixels, found, waiting, level)
+            # the net sets points upright: a face that lies or hangs is told by its scores only
+            doubtful = np.minimum(found.scores, level.scores)[waiting] < _UPRIGHT_SCORE
+            turned = []
+            for i in waiting[doubtful]:
+                turn = self._turn(pixels, found.boxes[i], float(level.tilts[i]))
+                if turn:
+                    level.tilts[i] += turn
+                    turned.append(i)
+            waiting = np.asarray(turned, np.int64)
+        seen = np.flatnonzero(level.scores)
+        mirrored = self._closer(pixels, found, seen, level.tilts, mirrored=True)
+        for i, view in zip(seen, mirrored, strict=True):
+            if view is not None:
+                level.points[i] = (level.points[i] + view[0]) / 2
+        return Candidates(found.boxes, found.scores, level.points)
 
-    def _quarter(self, pixels: ByteArray, box: FloatArray) -> float:
-        """Return by which quarter turn a face is rolled, degrees clockwise, from four looks."""
-        views = [_view(pixels, box, _DOUBT_HEIGHT, tilt, _DOUBT_SIDE) for tilt in _QUARTERS]
+    def _leveled(
+        self, pixels: ByteArray, found: Candidates, waiting: IntArray, level: _Level
+    ) -> None:
+        """Look at the faces ``waiting`` until their eyes are level, and note that in ``level``."""
+        for _ in range(_REPEATS):
+            views = self._closer(pixels, found, waiting, level.tilts)
+            again = []
+            for i, view in zip(waiting, views, strict=True):
+                if view is None:
+                    continue
+                level.points[i], level.scores[i] = view
+                lean = (tilt_of(view[0]) - level.tilts[i] + 180.0) % 360.0 - 180.0
+                level.tilts[i] += _TOLD_LESS * lean
+                if abs(lean) > _LEVEL:
+                    again.append(i)
+            waiting = np.asarray(again, np.int64)
+
+    def _closer(
+        self,
+        pixels: ByteArray,
+        found: Candidates,
+        chosen: IntArray,
+        tilts: Float64Array,
+        mirrored: bool = False,
+    ) -> list[tuple[Float32Array, float] | None]:
+        """Return points (5, 2) and score of each face of ``chosen``, turned back by its tilt.
+
+        Points are in the plane of ``pixels``, whatever the view was; None where nothing was seen.
+        """
+        width, height = _LEVEL_SIZE
+        middle, half = np.array([width - 1, height - 1]) / 2, _LEVEL_HEIGHT / 2
+        box = np.concatenate([middle - half, middle + half])
+        given: list[tuple[Float32Array, float] | None] = []
+        for start in range(0, len(chosen), _LEVEL_BATCH):
+            views = [
+                _view(pixels, found.boxes[i], _LEVEL_HEIGHT, float(tilts[i]), _LEVEL_SIZE)
+                for i in chosen[start : start + _LEVEL_BATCH]
+            ]
+            step = -1 if mirrored else 1
+            blob = np.concatenate([_blob(picture[:, ::step]) for picture, _ in views])
+            for seen, (_, matrix) in zip(self._candidates(blob, 0.3), views, strict=True):
+                best = _same_face(_mirrored(seen, width) if mirrored else seen, box, 0.3)
+                if best is None:
+                    given.append(None)
+                else:
+                    spots = apply(invert(matrix), best.points[0]).astype(np.float32)
+                    given.append((spots, float(best.scores[0])))
+        return given
+
+    def _turn(self, pixels: ByteArray, box: FloatArray, tilt: float) -> float:
+        """Return how far a face is rolled beyond ``tilt``, degrees, in steps of 45."""
+        height, side = _TURN_HEIGHT, _TURN_SIDE
+        views = [_view(pixels, box, height, tilt + turn, (side, side)) for turn in _EIGHTHS]
         blob = np.concatenate([_blob(picture) for picture, _ in views])
         scores = []
         for seen in self._candidates(blob, 0.3):
             # only the face in the middle counts, not a neighbor at the edge of the picture
-            offset = np.abs((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2 - _DOUBT_SIDE / 2)
-            central = seen.scores[(offset < _DOUBT_HEIGHT / 3).all(axis=1)]
+            offset = np.abs((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2 - side / 2)
+            central = seen.scores[(offset < height / 3).all(axis=1)]
             scores.append(float(central.max()) if central.size else 0.0)
         best = int(np.argmax(scores))
-        return _QUARTERS[best] if scores[best] > scores[0] + _QUARTER_MARGIN else 0.0
-
-    def _closer(
-        self, pixels: ByteArray, box: FloatArray, height: float, tilt: float, mirrored: bool
-    ) -> Float32Array | None:
-        """Return (5, 2) points of the face in ``box``, seen upright at ``height`` px, or None."""
-        spots = None
-        for _ in range(_TURNS):
-            side = round(height * _ROOM / _MULTIPLE) * _MULTIPLE
-            picture, matrix = _view(pixels, box, height, tilt, side)
-            seen = self._candidates(_blob(picture[:, ::-1] if mirrored else picture), 0.3)[0]
-            if mirrored and len(seen):
-                seen = _mirrored(seen, side)
-            half = height / 2
-            middle = (side - 1) / 2
-            best = _same_face(
-                seen, np.array([middle - half, middle - half, middle + half, middle + half]), 0.3
-            )
-            if best is None:
-                return spots
-            slope = tilt_of(best.points[0])
-            spots = apply(invert(matrix), best.points[0]).astype(np.float32)
-            if abs(slope) <= _LEVEL:
-                break
-            tilt += slope
-        return spots
+        return _EIGHTHS[best] if scores[best] > scores[0] + _TURN_MARGIN else 0.0
 
 
-#: a face of at least so many px may be rolled when its score is lower: LFW photos, turned
-_UPRIGHT_SCORE, _UPRIGHT_PX = 0.90, 24.0
-#: a quarter turn must give a score better by this much, or the face is taken as it stands
-_QUARTER_MARGIN = 0.03
-_QUARTERS = (0.0, 90.0, 180.0, 270.0)
-#: a closer look is repeated, turned by the slope of the eyes that it saw (degrees), so often
-_LEVEL, _TURNS = 12.0, 4
-#: side of the picture of a closer look, in heights of the face
-_ROOM = 1.375
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """What closer looks at n faces have told so far; filled as they are made.
 
-#: looks of each kind: height of the face in the picture, px, and whether it is mirrored
-_LOOKS = MappingProxyType(
-    {
-        Steady.NONE: ((256.0, False),),
-        Steady.CLOSER: ((256.0, False),),
-        Steady.SCALES: ((_BEST_PX, False), (224.0, False)),
-        Steady.MIRROR: ((256.0, False), (256.0, True)),
-    }
-)
+    points: (n, 5, 2) px. tilts: (n,) degrees clockwise by which the faces are rolled. scores: (n,)
+    of the last look, 0 where none has seen the face.
+    """
+
+    points: Float32Array
+    tilts: Float64Array
+    scores: Float32Array
+
+
+#: a face may lie or hang when its first or its level look gives less: 131 upright faces have at
+#: least 0.911 and 0.916, of upside-down ones 99 in 100 at most 0.92
+_UPRIGHT_SCORE = 0.92
+#: a turn must give a score better by this much, or the face is taken as it stands (the
+#: right quarter of 131 faces with level eyes is better than the three others by 0.021 or more with
+#: ``yunet``, by 0.013 with ``yunet-n``); it is asked for until there is none, so often at most
+_TURN_MARGIN, _ROUNDS = 0.02, 3
+#: height of the face in these looks, and side of their pictures, px
+_TURN_HEIGHT, _TURN_SIDE = 64.0, 96
+_EIGHTHS = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
+#: height of the face in a closer look, and size (w, h) of its picture, px. On 102 faces of faces68
+#: the error is the same for 256 px in 256 x 288, and larger for 192 px by an eighth
+_LEVEL_HEIGHT, _LEVEL_SIZE = 224.0, (224, 256)
+#: faces in one call: more take longer a face (caches)
+_LEVEL_BATCH = 4
+#: a closer look is repeated, turned by what it saw, while the eyes lean by more degrees, so often
+_LEVEL, _REPEATS = 8.0, 4
+#: the roll of a face is so many times what a closer look tells
+_TOLD_LESS = 1.2
 
 #: side of the picture in which a doubtful candidate is looked at again, and its height there, px
 _DOUBT_SIDE, _DOUBT_HEIGHT = 128, 64.0
@@ -476,9 +497,9 @@ def tilt_of(points: FloatArray) -> float:
 
 
 def _view(
-    pixels: ByteArray, box: FloatArray, height: float, tilt: float, side: int
+    pixels: ByteArray, box: FloatArray, height: float, tilt: float, size: tuple[int, int]
 ) -> tuple[ByteArray, Float64Array]:
-    """Return a square picture with the face of ``box`` in its middle, and the map into it.
+    """Return a picture of ``size`` (w, h) with the face of ``box`` in its middle, and the map.
 
     The face is ``height`` px high and turned back by ``tilt`` degrees; outside the photo is
     black. The map is a (2, 3) matrix, photo px -> picture px.
@@ -494,13 +515,9 @@ def _view(
             into = compose(np.array([[1.0, 0.0, tx], [0.0, 1.0, ty]]), scaling(sx, sy))
     cos, sin = math.cos(math.radians(tilt)) * factor, math.sin(math.radians(tilt)) * factor
     cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
-    middle = (side - 1) / 2
-    matrix = np.array(
-        [[cos, sin, middle - cos * cx - sin * cy], [-sin, cos, middle + sin * cx - cos * cy]]
-    )
-    drawn = cv2.warpAffine(
-        source, compose(matrix, invert(into)), (side, side), flags=cv2.INTER_LINEAR
-    )
+    mx, my = (size[0] - 1) / 2, (size[1] - 1) / 2
+    matrix = np.array([[cos, sin, mx - cos * cx - sin * cy], [-sin, cos, my + sin * cx - cos * cy]])
+    drawn = cv2.warpAffine(source, compose(matrix, invert(into)), size, flags=cv2.INTER_LINEAR)
     return np.asarray(drawn, np.uint8), matrix
 
 
