@@ -4,7 +4,8 @@
 
 IMAGES is a folder of people; people who also have a folder in ``--without`` are left out, so that
 nothing is reported on people whom a threshold has seen. A CHAIN is a preset, or a preset and a
-detector as ``accurate+yunet-n``; all presets when none is named. Faces are the most central ones.
+detector as ``accurate+yunet-n``, or an embedding model; all presets when none is named. Faces are
+the most central ones.
 The weights must be on this machine (``facelign models pull``), or in FACELIGN_MIRROR.
 
 For the preset of several models it also prints the weights that count them equally after scaling
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from facelign.datasets.folder import read_folder
 from facelign.errors import NoFace
 from facelign.evaluate.calibration import calibrate
 from facelign.evaluate.named import Named
-from facelign.pipeline.presets import PRESETS, Preset, preset
+from facelign.pipeline.presets import PRESETS, Part, Preset, preset
 from facelign.pipeline.recognizer import Recognizer
 from facelign.pipeline.selection import FacePolicy, choose
 from facelign.types.embeddings import Embeddings
@@ -50,7 +52,10 @@ def main() -> int:
 def record(name: str, options: argparse.Namespace) -> None:
     """Write the record of one chain and say what it holds."""
     preset_id, _, detector = name.partition("+")
-    chosen = preset(preset_id)
+    if preset_id in PRESETS:
+        chosen = preset(preset_id)
+    else:  # an embedding model by itself, behind the default detector
+        chosen = replace(PRESETS["default"], parts=(Part(preset_id),))
     recognizer = Recognizer(chosen, detector=detector or None, workers=options.workers)
     named = embedded(recognizer, options.images, options.without)
     where = options.set or options.images.resolve().parent.name
