@@ -12,9 +12,14 @@ def main() -> None:
 
         sys.stdout.write(f"facelign {__version__}\n")
         raise SystemExit(0)
-    from facelign.cli.app import run
+    try:
+        from facelign.cli.app import run
 
-    raise SystemExit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are loaded, or while an interruption is reported
+        sys.stderr.write("facelign: interrupted.\n")
+        code = 130
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def align(
     What is done already is skipped; several processes may share one job; failures come at the end.
     """
     from facelign.cli import building
-    from facelign.cli.output import emit, line, note, progress
+    from facelign.cli.output import emit, failure, line, note, progress
     from facelign.pipeline.aligning import AlignJob
 
     given = {"size": size, "margin": margin}
@@ -93,7 +93,7 @@ def align(
                 x1, y1, x2, y2 = made.box
                 line(f"{made.image}: {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} -> {made.target}")
     for image, reason in failures:
-        note(f"{image}: {reason}")
+        failure(image, reason)
     if failures:
         note(f"{len(failures)} of {len(found.files) + len(found.missing)} photos failed")
     return Exit.INPUT if failures else Exit.DONE

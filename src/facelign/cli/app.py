@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from facelign._version import __version__
+from facelign.cli import output
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
@@ -42,6 +43,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 _REFUSAL: type[typer.BadParameter] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
+
+
+_INTERRUPTED = "facelign: interrupted; what was done is kept."
 
 
 def _version(wanted: bool) -> None:
@@ -88,8 +92,9 @@ def build(names: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
     return app
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
     """Run one command line and return its exit code; a traceback is shown with --debug only."""
+    output.prepare()
     words = [word for word in arguments if word != "--debug"]
     debug = len(words) != len(arguments)
     if debug:
@@ -98,9 +103,18 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app = build((word,) if word in COMMANDS else tuple(COMMANDS))
         result = app(words, standalone_mode=False, prog_name="facelign")
-        return int(result) if isinstance(result, int) else Exit.DONE
-    except typer.Abort:
+        code = int(result) if isinstance(result, int) else Exit.DONE
+        if code == Exit.INTERRUPTED:  # typer swallows the interruption and returns this
+            output.note(_INTERRUPTED)
+        return code
+    except (KeyboardInterrupt, typer.Abort):
+        output.note(_INTERRUPTED)
         return Exit.INTERRUPTED
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        output.abandon()  # typer itself ends a run whose reader went away
+        return Exit.DONE
     except _REFUSAL as error:
         error.show()
         return Exit.USAGE
@@ -109,18 +123,25 @@ def run(arguments: Sequence[str]) -> int:
             logging.getLogger(__name__).exception("failed")
         say(error)
         return code_of(error)
-    except KeyboardInterrupt:
-        sys.stderr.write("facelign: interrupted; what was done is kept.\n")
-        return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader went away (facelign ... | head): not an error of ours.
-        sys.stderr.close()
+        output.abandon()
         return Exit.DONE
+    except OSError as error:
+        # A full disk, a folder without rights: a state of the machine, no bug.
+        if debug:
+            logging.getLogger(__name__).exception("failed")
+        place = error.filename2 or error.filename
+        output.note(f"facelign: {f'{place}: ' if place else ''}{error.strerror or error}.")
+        output.note("  What was done until then is kept: mend it, then run the command again.")
+        if not place:
+            output.abandon()
+        return Exit.INPUT
     except Exception as error:
         if debug:
             raise
-        sys.stderr.write(
+        output.note(
             f"facelign: a bug: {type(error).__name__}: {error}. "
-            "Run again with --debug and report what it prints.\n"
+            "Run again with --debug and report what it prints."
         )
         return Exit.BUG

@@ -25,7 +25,7 @@ def embed(
 ) -> int:
     """Turn every face into a vector. Vectors are biometric data: keep them as such."""
     from facelign.cli import building, records
-    from facelign.cli.output import emit, line, note, progress
+    from facelign.cli.output import emit, failure, line, progress
     from facelign.cli.pictures import Pictures
     from facelign.cli.tables import Table
 
@@ -49,7 +49,7 @@ def embed(
     with Table(out) as table, progress("embedding", len(found.files)) as done:
         for record in found.missing:
             failed = True
-            emit(record) if json else note(f"{record['image']}: {record['error']}")
+            emit(record) if json else failure(record["image"], record["error"])
             table.add(record)
         for result in recognizer.stream(found.files, keep=draw is not None, done=done):
             record = records.embed_record(result, space.id)
@@ -59,7 +59,7 @@ def embed(
             if json:
                 emit(record)
             elif record["error"]:
-                note(f"{record['image']}: {record['error']}")
+                failure(record["image"], record["error"])
             else:
                 with_vector = sum(f["embedding"] is not None for f in record["faces"])
                 line(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
 
 from facelign import errors
+from facelign.cli.output import note
 
 
 class Exit(IntEnum):
@@ -14,7 +14,7 @@ class Exit(IntEnum):
     DONE = 0  # done, or: same person, known person
     NO = 1  # the answer is no: different people, nobody known, no face; a refused calibration
     USAGE = 2
-    INPUT = 3  # some input failed; wins over 1
+    INPUT = 3  # some input failed, or a result could not be written; wins over 1
     MODEL = 4  # a model is missing or refused
     GALLERY = 5
     BUG = 70
@@ -41,6 +41,6 @@ def code_of(error: BaseException) -> Exit:
 
 def say(error: errors.FacelignError) -> None:
     """Write one sentence, and what to do, to standard error; the hint is never wrapped."""
-    sys.stderr.write(f"facelign: {error.message}\n")
+    note(f"facelign: {error.message}")
     if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
+        note(f"  {error.hint}")

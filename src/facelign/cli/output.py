@@ -2,32 +2,74 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: characters that move the cursor, color the screen or turn the direction of a line: names of
+#: files may hold them, and a terminal obeys them
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def prepare() -> None:
+    """Make both streams take any text, also where they were closed or know few characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller: what would be written is not wanted
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon() -> None:
+    """Write no more to standard output, whose reader is gone or whose disk is full.
+
+    Python writes what it still holds when it ends, and would fail then once more.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.__stdout__.fileno())  # type: ignore[union-attr]
+        os.close(nowhere)
+
+
+def visible(text: str) -> str:
+    r"""Return the text with control characters (but tabs) spelled out, such as ``\x1b``."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def emit(record: Mapping[str, Any]) -> None:
     """Write one JSON object as one line and flush it."""
-    sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+    # Bytes that are no text in a file's name come as lone surrogates, which "backslashreplace"
+    # spells as JSON does; other encodings than Unicode's get every character spelled.
+    plain = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(json.dumps(record, ensure_ascii=plain, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
 def line(text: str) -> None:
     """Write one line for people to standard output and flush it."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(visible(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Write one line for people to standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
+
+
+def failure(image: str, reason: str) -> None:
+    """Write why a photo failed to standard error; a reason that names the photo stands alone."""
+    note(reason if image in reason else f"{image}: {reason}")
 
 
 @contextmanager

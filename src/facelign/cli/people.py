@@ -401,7 +401,7 @@ def _table(
     """Print a table on a terminal, and lines with tabs into a pipe."""
     import sys
 
-    from facelign.cli.output import line
+    from facelign.cli.output import line, visible
 
     if not rows:
         return
@@ -417,5 +417,5 @@ def _table(
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(visible(cell).replace("[", r"\[") for cell in row))
     Console().print(table)

@@ -25,6 +25,7 @@ _COLUMNS = (
     "reason",
     "enrolled",
     "error",
+    "embedding",
 )
 
 
@@ -45,7 +46,7 @@ class Table:
     def __enter__(self) -> Table:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("w", encoding="utf-8", newline="")
+            self._file = _opened(self._part)
             if self._path.suffix == ".csv":
                 csv.writer(self._file).writerow(_COLUMNS)
         return self
@@ -78,10 +79,15 @@ class Table:
         self._part.replace(self._path)
         beside = self._path.with_name("failures.csv")
         if self._failures:
-            with beside.open("w", encoding="utf-8", newline="") as file:
+            with _opened(beside) as file:
                 csv.writer(file).writerows([("image", "reason"), *self._failures])
         else:
             beside.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> IO[str]:
+    # Bytes that are no text in a file's name are spelled out, as JSON does it.
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _rows(record: Record) -> list[list[Any]]:
@@ -95,6 +101,7 @@ def _rows(record: Record) -> list[list[Any]]:
         cells = {"image": record["image"], "face": index if face else ""}
         cells |= dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
         cells |= {k: face.get(k, "") for k in ("height", "person", "score", "distance", "reason")}
+        cells["embedding"] = json.dumps(face["embedding"]) if face.get("embedding") else ""
         cells["enrolled"] = record.get("enrolled", "")
         cells["error"] = record.get("error") or ""
         rows.append(["" if cells[name] is None else cells[name] for name in _COLUMNS])

@@ -143,6 +143,8 @@ class Arrivals:
                 )
             self._store.keep(source, file.name, scratch)
         except (OSError, EOFError) as problem:
+            if isinstance(problem, OSError) and problem.errno in files.NO_ROOM:
+                raise  # another source would not fit either
             raise DownloadFailed(
                 f"{where}: {problem}", "Check the disk and try again."
             ) from problem

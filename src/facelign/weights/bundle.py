@@ -90,6 +90,10 @@ def unbundle(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Packe
     except FileNotFoundError as problem:
         raise WeightsMissing(f"There is no bundle {path}.", "Check the path.") from problem
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as problem:
+        if isinstance(problem, OSError) and (
+            problem.errno in files.NO_ROOM or str(problem.filename).startswith(str(store.folder))
+        ):
+            raise  # nothing is wrong with the bundle
         raise _refused(path, f"cannot be read ({problem})") from problem
     if not taken:
         raise _refused(path, "holds no weights")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -23,6 +24,8 @@ class Readable(Protocol):
 
 
 BLOCK = 1 << 20  # bytes read at a time
+#: errors of a disk that takes no more
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def digest(path: Path) -> str:
