@@ -96,6 +96,9 @@ def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
 
 
 def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
+    if word == "":  # an unset variable of a shell must not mean this folder
+        found.missing.append(("", "An empty word names no photo."))
+        return
     path, note = clean_path(word) if isinstance(word, str) else (word, None)
     if note:
         found.notes.append(note)
@@ -171,7 +174,7 @@ def _walk(
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             if recursive:
                 yield from _walk(folder / entry.name, True, notes, above | {here})
         else:
@@ -184,7 +187,7 @@ def people_folders(root: str | Path) -> PeopleFolders:
     people: dict[str, tuple[Path, ...]] = {}
     found, loose, empty = _Found(), [], []
     for entry in _children(top):
-        if entry.is_dir():
+        if _is_folder(entry):
             inside = _Found()
             for path in _walk(entry, True, inside.notes):
                 _take_if_picture(path, inside)
@@ -199,6 +202,13 @@ def people_folders(root: str | Path) -> PeopleFolders:
         else:
             found.skipped.append((entry, reason))
     return PeopleFolders(people, tuple(loose), tuple(found.skipped), tuple(empty))
+
+
+def _is_folder(entry: os.DirEntry[str] | Path) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; reading it says what is wrong
+        return False
 
 
 def _children(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelign.errors import InputError
 from facelign.imaging.listing import clean_path, people_folders, photos
 from facelign.imaging.read import read
 from facelign.imaging.write import write
@@ -159,6 +160,25 @@ def test_people(tmp_path):
     assert [path.name for path in found.loose] == ["loose.png"]
     assert [path.name for path, _ in found.skipped] == ["notes.txt", "list.csv"]
     assert found.empty == ("Nobody",)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_to_itself_stops_nothing(tree):
+    before = len(photos([tree]))
+    (tree / "loop.jpg").symlink_to("loop.jpg")
+    (tree / "ring").symlink_to("ring")
+    assert len(photos([tree])) == before + 1  # a file of that suffix; reading it says what it is
+    assert people_folders(tree).people
+    with pytest.raises(InputError, match="cannot be opened"):
+        read(tree / "loop.jpg")
+
+
+def test_an_empty_word_is_not_the_folder_one_is_in(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    found = photos(["", "b.jpg"])
+    assert [path.name for path in found.files] == ["b.jpg"]
+    assert found.missing == (("", "An empty word names no photo."),)
+    assert len(photos(["."])) > 1
 
 
 @pytest.mark.shared
