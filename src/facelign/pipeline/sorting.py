@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,10 @@ NO_FACE = "no-face"
 JOURNAL = ".facelign-sort.jsonl"
 # Characters that some file system refuses in a name, and names that would leave the folder.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+# Names of devices on Windows, with any suffix.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+# Bytes of a name: file systems take 255, and the mark needs seven.
+_LONGEST = 200
 
 
 class Sorter:
@@ -34,14 +39,16 @@ class Sorter:
             raise ConfigError(f"{self._target} is a file.", "Name a folder for the sorted photos.")
         self._target.mkdir(parents=True, exist_ok=True)
         path = self._target / JOURNAL
-        if path.exists():
-            for text in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(text)
-                except json.JSONDecodeError:
-                    continue  # the last line of a run that was killed
+        kept = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for text in kept.splitlines():
+            try:
+                entry = json.loads(text)
                 self._finished[entry["photo"]] = entry["folders"]
+            except (ValueError, TypeError, KeyError):
+                continue  # the last line of a run that was killed
         self._journal = path.open("a", encoding="utf-8")
+        if kept and not kept.endswith("\n"):
+            self._journal.write("\n")
         return self
 
     def __exit__(
@@ -61,14 +68,14 @@ class Sorter:
         """Put the photo into its folders and return their names."""
         photo = Path(result.analysis.photo.source)
         names = [face.person for face in result.faces if face.person]
-        folders = sorted({_folder(name) for name in names})
+        folders = sorted({folder_of(name) for name in names})
         if not folders:
             folders = [UNKNOWN if result.faces else NO_FACE]
         for folder in folders:
             self._put(photo, self._target / folder, result.analysis.photo.digest)
         if self._journal is not None:
             entry = {"photo": _key(photo), "folders": folders}
-            self._journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._journal.write(json.dumps(entry) + "\n")
             self._journal.flush()
         return folders
 
@@ -80,7 +87,7 @@ class Sorter:
             wanted = folder / f"{photo.stem}-{digest[:8]}{photo.suffix}"
         if wanted.exists():
             return
-        part = wanted.with_name(f".{wanted.name}.part{os.getpid()}")
+        part = wanted.with_name(f".{digest[:16]}.part{os.getpid()}")
         if self._link:
             part.unlink(missing_ok=True)
             part.symlink_to(photo.resolve())
@@ -89,9 +96,19 @@ class Sorter:
         part.replace(wanted)
 
 
-def _folder(person: str) -> str:
+def folder_of(person: str) -> str:
+    """Return the folder of a person: the name itself wherever every system takes it.
+
+    Another name is made safe and gets a mark, so that two people ("a/b" and "a_b") never share
+    a folder, and nobody that of the unknown.
+    """
     name = _UNSAFE.sub("_", person).strip(" .") or "_"
-    return f"{name}_" if name in (UNKNOWN, NO_FACE) else name
+    if _DEVICE.match(name):
+        name = f"_{name}"
+    name = name.encode()[:_LONGEST].decode(errors="ignore")
+    if name == person and name not in (UNKNOWN, NO_FACE):
+        return name
+    return f"{name}-{hashlib.sha256(person.encode()).hexdigest()[:6]}"
 
 
 def _key(photo: str | Path) -> str:
