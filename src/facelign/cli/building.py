@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -173,17 +174,40 @@ def threshold(recognizer: Recognizer, text: str | None, fmr: float | None = None
     fmr: at which a calibration decides (default: 1e-3, or what the file was made for).
     """
     from facelign.compare import published, thresholds
+    from facelign.errors import ConfigError
 
+    if fmr is not None:
+        share("--fmr", fmr)
     if text is None:
         return recognizer.threshold(thresholds.VERIFY_FMR if fmr is None else fmr)
     found = calibration(recognizer, text)
     if found is not None:
         return thresholds.threshold(found, found.target if fmr is None else fmr)
     try:
-        return thresholds.uncalibrated(float(text), "given on the command line")
+        score = float(text)
     except ValueError:
-        pass
-    return published.published_threshold(text, recognizer.space)
+        return published.published_threshold(text, recognizer.space)
+    if not math.isfinite(score):
+        raise ConfigError(f"--threshold {text} is no score.", "Give a number.")
+    return thresholds.uncalibrated(score, "given on the command line")
+
+
+def share(option: str, value: float) -> float:
+    """Return the value of an option that is a share: above 0, at most 1."""
+    from facelign.errors import ConfigError
+
+    if not 0 < value <= 1:
+        raise ConfigError(f"{option} {value:g} is no share.", "Give one above 0 and up to 1.")
+    return value
+
+
+def height(option: str, value: float) -> float:
+    """Return the value of an option that is a height of faces, px."""
+    from facelign.errors import ConfigError
+
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(f"{option} {value:g} is no height.", "Give pixels, 0 or more.")
+    return value
 
 
 def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:

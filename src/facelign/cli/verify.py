@@ -110,7 +110,8 @@ def verify(
 
 def _sentence(record: dict[str, object]) -> str:
     answer = "same person" if record["same"] else "different people"
-    return f"{answer}: score {record['score']:.3f} ({record['metric']} {record['distance']:.3f})"
+    distance = f"{record['metric']} distance {record['distance']:.3f}"
+    return f"{answer}: score {record['score']:.3f} ({distance})"
 
 
 def _fused(file: Path, a: str, b: str, policy: FacePolicy, json: bool) -> int:

@@ -156,12 +156,23 @@ _ALL = (
 PUBLISHED: Mapping[str, Published] = MappingProxyType({entry.id: entry for entry in _ALL})
 
 
-def published(name: str) -> Published:
-    """Return a published threshold by name; raises ConfigError, which lists near names."""
+#: other names by which a threshold is known
+_ALIASES: Mapping[str, str] = MappingProxyType({"dlib-0.6": "dlib"})
+
+
+def published(name: str, model: str = "") -> Published:
+    """Return a published threshold by name.
+
+    Raises ConfigError, which lists near names, or else those for ``model`` (empty: all).
+    """
+    name = _ALIASES.get(name, name)
     if name in PUBLISHED:
         return PUBLISHED[name]
     near = get_close_matches(name, PUBLISHED, n=3)
-    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(PUBLISHED)}."
+    fitting = [entry.id for entry in _ALL if not model or model in entry.models]
+    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(fitting)}."
+    if not near and not fitting:
+        hint = f"None is published for {model}: give a score."
     raise ConfigError(f"There is no published threshold '{name}'.", hint)
 
 
@@ -171,8 +182,8 @@ def published_threshold(name: str, space: Space) -> Threshold:
     Raises SpaceMismatch unless the space holds vectors of that model on a scale that tells the
     same distance.
     """
-    entry = published(name)
     model = space.id.split("/")[0]
+    entry = published(name, model)
     if model not in entry.models:
         raise SpaceMismatch(
             f"Threshold '{name}' is for {entry.model}, and the vectors are in space '{space.id}'.",

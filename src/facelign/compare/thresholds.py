@@ -67,6 +67,8 @@ def threshold(calibration: Calibration, fmr: float = VERIFY_FMR) -> Threshold:
 
     Raises Refused where three over the number of non-mated comparisons exceeds ``fmr``.
     """
+    if not 0 < fmr <= 1:
+        raise BadArray(f"FMR: wanted a share above 0 and up to 1, got {fmr}.")
     if fmr < evidence_ends(calibration) * (1 - 1e-9):
         needed = math.ceil(RULE_OF_THREE / fmr)
         raise Refused(
@@ -79,6 +81,8 @@ def threshold(calibration: Calibration, fmr: float = VERIFY_FMR) -> Threshold:
 
 def uncalibrated(score: float, source: str) -> Threshold:
     """Return a threshold without data behind it, such as a published one; ``source`` says whose."""
+    if not math.isfinite(score):
+        raise BadArray(f"Threshold: wanted a finite score, got {score}.")
     return Threshold(score=score, fmr=None, source=source)
 
 

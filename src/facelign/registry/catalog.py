@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,6 +96,13 @@ class Registry:
         try:
             return found[0](**options)
         except TypeError as problem:
+            known = list(inspect.signature(found[0]).parameters)
+            unknown = [name for name in options if name not in known]
+            if unknown:
+                raise ConfigError(
+                    f"Layout '{layout_id}' has no option '{unknown[0]}'.",
+                    f"It has: {', '.join(known)}." if known else "It has none.",
+                ) from problem
             raise ConfigError(
                 f"The layout '{layout_id}' cannot be made with {sorted(options)}: {problem}.",
                 "See its page in the docs for its options.",
