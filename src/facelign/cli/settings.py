@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -15,6 +16,11 @@ def home() -> Path:
 def gallery_path(option: Path | None) -> Path:
     """Return the gallery that a command means: the one named, or ``gallery.db`` in the home."""
     return option if option is not None else home() / "gallery.db"
+
+
+def may_write(path: Path) -> bool:
+    """Return whether a gallery may be changed; SQLite also makes files beside it."""
+    return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
 
 
 def cache_path() -> Path:

@@ -39,8 +39,8 @@ def sort(
     one stopped.
     """
     from facelign.cli import building, records
-    from facelign.cli.output import emit, line, note, progress
-    from facelign.cli.settings import gallery_path
+    from facelign.cli.output import emit, failure, line, note, progress
+    from facelign.cli.settings import gallery_path, may_write
     from facelign.cli.tables import Table
     from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
     from facelign.pipeline.sorting import Sorter
@@ -56,19 +56,23 @@ def sort(
         workers=workers,
     )
     failed = False
+    path = gallery_path(gallery)
     with (
         Table(out) as table,
-        PhotoGallery(gallery_path(gallery), recognizer, create=False) as store,
+        PhotoGallery(path, recognizer, create=False, readonly=not may_write(path)) as store,
         Sorter(target, link=link) as sorter,
     ):
         for record in found.missing:
             failed = True
             table.add(record)
-            emit(record) if json else note(f"{record['image']}: {record['error']}")
+            emit(record) if json else failure(record["image"], record["error"])
         todo = [file for file in found.files if not sorter.done(file)]
         if len(todo) < len(found.files):
             note(f"{len(found.files) - len(todo)} photos were sorted before")
-        chosen = IdentifyOptions(fpir=fpir, min_height=min_height)
+        chosen = IdentifyOptions(
+            fpir=building.share("--fpir", fpir),
+            min_height=building.height("--min-height", min_height),
+        )
         with progress("sorting", len(todo)) as done:
             for result in store.identify_many(todo, chosen, done=done):
                 record = records.identify_record(result)
@@ -78,7 +82,7 @@ def sort(
                 if json:
                     emit(record)
                 elif result.error:
-                    note(f"{record['image']}: {record['error']}")
+                    failure(record["image"], record["error"])
                 else:
                     line(f"{record['image']}: {', '.join(record['folders'])}")
     return Exit.INPUT if failed else Exit.DONE

@@ -25,6 +25,7 @@ from facelign.errors import (
     UnknownPerson,
 )
 from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row, TemplateMode
+from facelign.gallery.stores import connection
 from facelign.types.embeddings import Embeddings, Metric, Space
 
 posix = pytest.mark.skipif(os.name == "nt", reason="file modes of POSIX")
@@ -115,6 +116,39 @@ def test_a_damaged_gallery_says_so(path, make):
 def test_a_folder_is_no_gallery(tmp_path):
     with pytest.raises(GalleryError, match="cannot be opened"):
         Gallery.open(tmp_path)
+
+
+def test_this_folder_is_no_gallery(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GalleryError, match="is a folder"):
+        Gallery.open(".")
+
+
+def test_a_place_that_takes_no_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GalleryError, match=r"cannot be (made|opened)"):
+        Gallery.open(tmp_path / "file" / "g.db")
+
+
+@pytest.mark.parametrize("code", [8, 14, 1544, 520])
+def test_a_readonly_folder_can_be_read(path, make, monkeypatch, code):
+    """SQLite says why with extended codes, such as SQLITE_READONLY_DIRECTORY (1544)."""
+    with Gallery.open(path) as gallery:
+        make.put(gallery, "Ada", 1)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    plain = connection._configured
+
+    def refusing(address, file):
+        if "immutable" not in address:
+            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error.sqlite_errorcode = code
+            raise error
+        return plain(address, file)
+
+    monkeypatch.setattr(connection, "_configured", refusing)
+    with Gallery.open(path, readonly=True) as reader:
+        assert [p.name for p in reader.people()] == ["Ada"]
 
 
 def test_reading_only(path, make):

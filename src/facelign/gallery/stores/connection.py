@@ -49,7 +49,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         return _configured(address, path)
     except sqlite3.OperationalError as error:
         wal = path.with_name(path.name + "-wal")
-        if not readonly or error.sqlite_errorcode not in (8, 14) or wal.exists():
+        if not readonly or error.sqlite_errorcode & 0xFF not in (8, 14) or wal.exists():
             raise
         # A read-only folder has no room for the shared-memory file; without a WAL nobody writes.
         return _configured(address + "&immutable=1", path)
@@ -85,9 +85,14 @@ def create(path: Path, application_id: int, fill: Callable[[sqlite3.Connection],
     It is made under another name and linked into place, so two processes that start together
     get one file, and nobody sees a half-made one. A file that is there already is left alone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise GalleryError(
+            f"{path} cannot be made: {error.strerror or error}.", "Name another place."
+        ) from error
     try:
         with closing(connect(part)) as connection:
             connection.execute(f"PRAGMA application_id = {application_id:d}")

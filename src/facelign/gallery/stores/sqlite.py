@@ -83,6 +83,10 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, create: bool, readonly: bool, wait_s: float) -> None:
+        if path.is_dir():
+            raise GalleryError(
+                f"The gallery {path} cannot be opened: it is a folder.", "Name a file."
+            )
         self.path = path
         self.readonly = readonly
         self.wait_s = wait_s
