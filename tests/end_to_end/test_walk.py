@@ -63,6 +63,7 @@ def test_changed_copies_are_named_and_the_cat_is_not(
     assert "Eileen" not in names["cat.jpg"]
     known = [f for r in rows for f in r["faces"] if f["person"]]
     assert all(f["candidates"][0]["score"] == f["score"] for f in known)
+    assert all(f["threshold"] <= f["score"] for f in known)
     assert all(
         {"fpir", "templates", "score", "source"} <= r["search"].keys()
         for r in rows
@@ -82,6 +83,16 @@ def test_exit_codes_say_known_unknown_and_failed(
     assert both.code == 3
     assert "bad.jpg" in both.err
     assert facelign("identify", "--no-such-flag").code == 2
+    # a photo without the one face that --face wants fails by itself, and the rest is named
+    two = Pillow.new("RGB", (1024, 512))
+    for left in (0, 512):
+        two.paste(Pillow.open(portraits / "people" / "Eileen" / "one.png"), (left, 0))
+    two.save(tmp_path / "two.png")
+    words = (tmp_path / "two.png", probes / "dark.jpg", "--gallery", gallery, "--face", "only")
+    only = facelign("identify", *words, "--json")
+    assert only.code == 3
+    assert "2 faces were found" in only.rows[0]["error"]
+    assert only.rows[1]["faces"][0]["person"] == "Eileen"
     assert facelign("identify", bad, "--gallery", tmp_path / "none.db").code == 5
 
 

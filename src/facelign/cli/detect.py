@@ -10,6 +10,7 @@ from facelign.cli import options
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from facelign.cli.building import Photos as Listed
     from facelign.pipeline.recognizer import Recognizer
 
 Explain = Annotated[
@@ -43,6 +44,7 @@ def detect(
     found = building.listing(photos)
     recognizer = building.recognizer(
         layout="crop",  # no chip is cut here; crop asks a detector for a box only
+        embeds=False,
         preset=preset,
         detector=detector,
         landmarks=landmarks,
@@ -53,14 +55,14 @@ def detect(
         workers=workers,
     )
     if explain:
-        return _explain(recognizer, found.files, json)
+        return _explain(recognizer, found, json)
     pictures = Pictures(draw, found)
     failed = False
     with Table(out) as table, progress("detecting", len(found.files)) as done:
-        for failure in found.missing:
+        for record in found.missing:
             failed = True
-            _say(failure, json)
-            table.add(failure)
+            _say(record, json)
+            table.add(record)
         for result in recognizer.stream(
             found.files, until=Stage.DETECT, keep=draw is not None, done=done
         ):
@@ -73,12 +75,12 @@ def detect(
 
 
 def _say(record: dict[str, Any], json: bool) -> None:
-    from facelign.cli.output import emit, line, note
+    from facelign.cli.output import emit, failure, line
 
     if json:
         emit(record)
     elif record["error"]:
-        note(f"{record['image']}: {record['error']}")
+        failure(record["image"], record["error"])
     else:
         faces = record["faces"]
         tries = f" ({', '.join(record['attempts'])})" if record.get("attempts") else ""
@@ -88,9 +90,10 @@ def _say(record: dict[str, Any], json: bool) -> None:
             line(f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}")
 
 
-def _explain(recognizer: Recognizer, files: list[str], json: bool) -> int:
+def _explain(recognizer: Recognizer, photos: Listed, json: bool) -> int:
+    from facelign.cli import records
     from facelign.cli.output import emit, line
-    from facelign.errors import ConfigError
+    from facelign.errors import ConfigError, InputError
 
     stages = getattr(recognizer.chain.detector, "stages", None)
     if stages is None:
@@ -98,12 +101,19 @@ def _explain(recognizer: Recognizer, files: list[str], json: bool) -> int:
             f"Detector '{recognizer.chain.preset.detector}' has no stages to explain.",
             "Use --detector mtcnn.",
         )
-    for file in files:
-        shown = stages(recognizer.read(file))
+    failed = list(photos.missing)
+    for file in photos.files:
+        try:
+            shown = stages(recognizer.read(file))
+        except InputError as error:
+            failed.append(records.failure(file, error))
+            continue
         if json:
             emit({"image": file, **shown.record()})
         else:
             line(f"{file}:")
             for text in shown.lines():
                 line(f"    {text}")
-    return Exit.DONE
+    for record in failed:
+        _say(record, json)
+    return Exit.INPUT if failed else Exit.DONE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facelign.cli.exits import Exit
 from facelign.cli.options import Json
 from facelign.cli.output import emit, line
 
@@ -40,8 +41,11 @@ def doctor(
         str, typer.Option("--preset", help="The preset that the self-test runs.")
     ] = "default",
     json: Json = False,
-) -> None:
-    """Print versions, processor, providers, cache and models here, and run a self-test."""
+) -> int:
+    """Print versions, processor, providers, cache and models here, and run a self-test.
+
+    Exit 4 when the self-test cannot be run or fails.
+    """
     from facelign import registry
     from facelign.weights.store import Store
 
@@ -57,9 +61,10 @@ def doctor(
     }
     if json:
         emit(report)
-        return
-    for text in _told(report):
-        line(text)
+    else:
+        for text in _told(report):
+            line(text)
+    return Exit.DONE if report["self_test"]["ok"] else Exit.MODEL
 
 
 def versions() -> dict[str, str]:
@@ -133,13 +138,15 @@ def _engine() -> Record:
 
 
 def _settings(store: Store) -> Record:
-    from facelign.cli.settings import home
+    from facelign.cli.settings import cache_path, home
 
     size = sum(p.stat().st_size for p in store.folder.rglob("*") if p.is_file())
     return {
         "home": str(home()),
         "cache": str(store.folder),
         "cache_bytes": size,
+        "vector_cache": str(cache_path()),
+        "vector_cache_bytes": cache_path().stat().st_size if cache_path().is_file() else 0,
         "mirror": store.mirror,
         "license_guard": store.guard or None,
     }
@@ -257,6 +264,7 @@ def _told(report: Record) -> list[str]:
         f"threads a network: {engine['threads']}, spinning {'on' if engine['spinning'] else 'off'}",
         f"home: {settings['home']}",
         f"weights: {settings['cache']} ({settings['cache_bytes'] / 1e6:.1f} MB)",
+        f"vector cache: {settings['vector_cache']} ({settings['vector_cache_bytes'] / 1e6:.1f} MB)",
         f"mirror: {settings['mirror'] or 'none'}",
         f"license guard: {settings['license_guard'] or 'none'}",
     ]
@@ -272,7 +280,7 @@ def _told(report: Record) -> list[str]:
     test = report["self_test"]
     lines.append(
         f"self-test ({test['preset']}, {test['subject']}): {'ok' if test['ok'] else 'FAILED'}"
-        + (f", {test['faces']} face(s)" if "faces" in test else "")
+        + (f", {test['faces']} face{'s' * (test['faces'] != 1)}" if "faces" in test else "")
     )
     lines += [
         f"  {name}: {stage['ms']} ms (first time {stage['first_ms']} ms)"

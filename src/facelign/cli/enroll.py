@@ -57,12 +57,18 @@ def enroll(
     A photo must show one face; a face under half the height of the largest does not count.
     """
     from facelign.cli import building, records
-    from facelign.cli.output import emit, line, note, progress
+    from facelign.cli.output import emit, failure, line, progress
     from facelign.cli.settings import gallery_path
     from facelign.cli.tables import Table
+    from facelign.errors import ConfigError
     from facelign.pipeline.photo_gallery import EnrollOptions, PhotoGallery
 
     jobs = building.enrollment_jobs(photos, name)
+    if not jobs.photos and not jobs.failures:
+        raise ConfigError(
+            f"No folder of a person lies in {', '.join(photos)}.",
+            "Give a folder that holds one folder a person, or say --name NAME.",
+        )
     recognizer = building.recognizer(
         preset=preset,
         detector=detector,
@@ -78,7 +84,7 @@ def enroll(
     )
     chosen = EnrollOptions(
         policy=building.policy(face, largest, "only"),
-        min_height=min_height,
+        min_height=building.height("--min-height", min_height),
         consent=consent,
         force=force,
     )
@@ -98,12 +104,14 @@ def enroll(
             emit(record)
         elif result.enrolled:
             line(f"{result.image}: enrolled as {result.person}")
+        elif result.failed:
+            failure(result.image, result.reason)
         else:
-            (note if result.failed else line)(f"{result.image}: {result.reason}")
+            line(f"{result.image}: {result.reason}")
 
     with Table(out) as table, PhotoGallery(gallery_path(gallery), recognizer) as store:
-        for failure in jobs.failures:
-            tell(failure)
+        for failed in jobs.failures:
+            tell(failed)
         with progress("enrolling", len(jobs.photos)) as done:
             for result in store.enroll_many(jobs.photos, chosen, done=done):
                 tell(result)

@@ -70,7 +70,7 @@ def identify(
     from facelign.cli import building, records
     from facelign.cli.output import progress
     from facelign.cli.pictures import Pictures, names
-    from facelign.cli.settings import gallery_path
+    from facelign.cli.settings import gallery_path, may_write
     from facelign.cli.tables import Table
     from facelign.gallery.records import TemplateMode
     from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
@@ -90,10 +90,10 @@ def identify(
         workers=workers,
     )
     chosen = IdentifyOptions(
-        fpir=fpir,
+        fpir=building.share("--fpir", fpir),
         top_k=top_k,
         mode=TemplateMode(templates.value),
-        min_height=min_height,
+        min_height=building.height("--min-height", min_height),
         threshold=building.search_threshold(recognizer, threshold),
         calibration=building.calibration(recognizer, threshold),
         policy=building.policy(face, largest, "best") if face or largest else None,
@@ -103,7 +103,7 @@ def identify(
     path = gallery_path(gallery)
     with (
         Table(out) as table,
-        PhotoGallery(path, recognizer, create=False) as store,
+        PhotoGallery(path, recognizer, create=False, readonly=not may_write(path)) as store,
         progress("identifying", len(found.files)) as done,
     ):
         for record in found.missing:
@@ -123,12 +123,12 @@ def identify(
 
 
 def _say(record: dict[str, Any], result: Identification | None, json: bool) -> None:
-    from facelign.cli.output import emit, line, note
+    from facelign.cli.output import emit, failure, line
 
     if json:
         emit(record)
     elif record["error"] or result is None:
-        note(f"{record['image']}: {record['error']}")
+        failure(record["image"], record["error"])
     elif not result.faces:
         line(f"{record['image']}: no face")
     else:

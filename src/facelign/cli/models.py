@@ -63,9 +63,31 @@ def wanted(registry: Registry, names: Sequence[str]) -> list[ModelSpec]:
     return list(found.values())
 
 
+def _one(registry: Registry, name: str) -> list[ModelSpec]:
+    """Return the records of one model id; a preset is told by its models."""
+    from facelign.errors import UnknownModel
+    from facelign.pipeline.presets import PRESETS
+
+    if name in PRESETS:
+        models = ", ".join(dict.fromkeys(model for _, model in PRESETS[name].models))
+        raise UnknownModel(f"'{name}' is a preset, no model.", f"Its models: {models}.")
+    return registry.find(name)
+
+
 def _size(spec: ModelSpec) -> int:
     """Bytes of the files as their first source has them."""
     return sum(file.sources[0].size for file in spec.weights)
+
+
+def _present(spec: ModelSpec, store: Store) -> bool:
+    """Say whether the model can be used now: its weights are here, and its extra is installed."""
+    return store.present(spec) and _extra_is_here(spec)
+
+
+def _extra_is_here(spec: ModelSpec) -> bool:
+    from importlib.util import find_spec
+
+    return not spec.extra or find_spec(spec.extra) is not None
 
 
 def _record(spec: ModelSpec, store: Store) -> dict[str, Any]:
@@ -73,7 +95,7 @@ def _record(spec: ModelSpec, store: Store) -> dict[str, Any]:
         "id": spec.id,
         "task": spec.task.value,
         "title": spec.title,
-        "present": store.present(spec),
+        "present": _present(spec, store),
         "size": _size(spec),
         "variant": spec.variant,
         "extra": spec.extra,
@@ -109,10 +131,11 @@ def list_models(
     width = max((len(spec.id) for spec in specs), default=2)
     line(f"{'id':<{width}}  {'task':<8}  {'here':<4}  {'MB':>6}  {'commercial':<10}  title")
     for spec in specs:
-        here = "yes" if store.present(spec) else "no"
+        here = "yes" if _present(spec, store) else "no"
+        needs = f" (needs facelign[{spec.extra}])" if not _extra_is_here(spec) else ""
         line(
             f"{spec.id:<{width}}  {spec.task.value:<8}  {here:<4}  {_size(spec) / 1e6:>6.1f}  "
-            f"{spec.license.commercial:<10}  {spec.title}"
+            f"{spec.license.commercial:<10}  {spec.title}{needs}"
         )
 
 
@@ -120,7 +143,7 @@ def list_models(
 def show(model: Id, json: Json = False) -> None:
     """Show everything that is known about a model."""
     registry, store = _here()
-    for spec in registry.find(model):
+    for spec in _one(registry, model):
         record = _full(spec, store, registry.place(spec))
         if json:
             emit(record)
@@ -254,6 +277,8 @@ def pull(names: Ids, json: Json = False) -> None:
             emit({"id": spec.id, "task": spec.task.value, "paths": paths})
         else:
             line(f"{spec.id}: {'was here' if spec.id in before else 'ready'}")
+        if not _extra_is_here(spec):
+            note(f"{spec.id} needs more than weights: pip install 'facelign[{spec.extra}]'")
 
 
 @app.command()
@@ -292,7 +317,7 @@ def verify(json: Json = False) -> None:
 def path(model: Id, json: Json = False) -> None:
     """Print where the files of a model lie, ready for its engine."""
     registry, store = _here()
-    for spec in registry.find(model):
+    for spec in _one(registry, model):
         for name, place in store.ready(spec).items():
             if json:
                 emit({"id": spec.id, "file": name, "path": str(place)})

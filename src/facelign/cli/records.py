@@ -148,6 +148,7 @@ def search_record(threshold: SearchThreshold) -> Record:
 
 def _named(found: IdentifiedFace) -> Record:
     answer = found.answer
+    limit = answer.threshold
     best = answer.candidates[0] if answer.candidates else None
     record = face_record(found.face)
     record["detector_score"] = record.pop("score")
@@ -156,6 +157,7 @@ def _named(found: IdentifiedFace) -> Record:
         "reason": answer.reason,
         "score": None if best is None else number(best.score),
         "distance": None if best is None else number(best.distance),
+        "threshold": None if limit is None else number(limit.threshold.score),
         "margin": None if answer.margin is None else number(answer.margin),
         "candidates": [
             {"person": c.person, "score": number(c.score), "distance": number(c.distance)}
@@ -168,6 +170,8 @@ def _named(found: IdentifiedFace) -> Record:
 def identify_record(result: Identification) -> Record:
     """Return what identify prints for one photo."""
     record = photo_record(result.analysis)
+    if result.error is not None:  # the photo was read, and --face found not what it wants
+        record["error"] = str(result.error)
     record["faces"] = [_named(face) for face in result.faces]
     first = next((f.answer for f in result.faces if f.answer.threshold is not None), None)
     if first is not None and first.threshold is not None:

@@ -25,7 +25,7 @@ from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, Task
-from facelign.weights.store import Store
+from facelign.weights.store import Store, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Chain:
         if not 0.05 <= options.downscale <= 32:
             raise ConfigError(f"downscale {options.downscale} is outside 0.05 to 32.")
         self.preprocessing = photometric.parse(options.preprocessing)
+        self._require_weights()
         detect = self._models.spec(Task.DETECT, preset.detector)
         self.detector: Detector = load(detect, store, options=options.detector, engine=engine)
         self.landmarker: Landmarker | None = None
@@ -226,6 +227,24 @@ class Chain:
         pixels = np.asarray(cv2.resize(image.pixels, size, interpolation=how), np.uint8)
         return replace(image, pixels=pixels, scale=image.scale * size[0] / width, reload=None)
 
+    def _require_weights(self) -> None:
+        """Raise WeightsMissing that names every absent model of the walk, so one pull mends it.
+
+        A chain that lacks its embedder only is made all the same: what it finds may be enough.
+        """
+        spec = self._models.spec
+        looks = [spec(Task.DETECT, self.preset.detector)]
+        if self.preset.landmarker:
+            looks.append(spec(Task.LANDMARK, self.preset.landmarker))
+        embeds = [spec(Task.EMBED, part.model) for part in self.preset.parts]
+        absent = [one for one in looks if not self._store.present(one)]
+        if absent:
+            if self.options.embeds:
+                absent += [one for one in embeds if not self._store.present(one)]
+            for one in absent:
+                self._store.allowed(one)  # a refusal says more than "not here"
+            raise missing(*absent)
+
     def _points(self) -> str:
         if self.landmarker is not None:
             output = self.landmarker.spec.output
@@ -273,9 +292,13 @@ class Chain:
         return "five" if "five" in layout.needs and self.points != "box" else "box"
 
     def _load_embedders(self) -> Embedder | Joint:
+        specs = {p.model: self._models.spec(Task.EMBED, p.model) for p in self.preset.parts}
+        absent = [spec for spec in specs.values() if not self._store.present(spec)]
+        if len(absent) > 1:
+            raise missing(*absent)
         loaded: list[Embedder] = []
         for part, layout in zip(self.preset.parts, self.layouts, strict=True):
-            spec = self._models.spec(Task.EMBED, part.model)
+            spec = specs[part.model]
             options: dict[str, object] = {
                 "layout": layout.id,
                 "points": self.points_for(layout),

@@ -81,11 +81,16 @@ class PhotoGallery:
     """
 
     def __init__(
-        self, path: str | Path, recognizer: Recognizer | None = None, *, create: bool = True
+        self,
+        path: str | Path,
+        recognizer: Recognizer | None = None,
+        *,
+        create: bool = True,
+        readonly: bool = False,
     ) -> None:
         if recognizer is not None:
             recognizer.prepare()  # while the gallery is opened and the first photo looked at
-        self.gallery = Gallery.open(Path(path), create=create)
+        self.gallery = Gallery.open(Path(path), create=create, readonly=readonly)
         self.recognizer = recognizer or Recognizer()
         self._beside: tuple[Calibration | None] | None = None  # not looked for yet
 
@@ -188,7 +193,7 @@ class PhotoGallery:
                     f"{options.min_height:.0f} px are needed"
                 )
         except FacelignError as error:
-            return Enrollment(source, person, False, error.message, True, face_height=height)
+            return Enrollment(source, person, False, str(error), True, face_height=height)
         if not options.force:
             other = self._lookalike(person, vector)
             if other is not None:
@@ -245,8 +250,12 @@ class PhotoGallery:
         for analysis in self.recognizer.stream(photos, keep=keep, done=done):
             if analysis.error is not None:
                 yield Identification(analysis, (), analysis.error)
-            else:
-                yield self._name(analysis, options)
+                continue
+            try:
+                named = self._name(analysis, options)
+            except InputError as error:  # no one face where the policy wants one
+                named = Identification(analysis, (), error)
+            yield named
 
     def _name(self, analysis: Analysis, options: IdentifyOptions) -> Identification:
         people, templates = self._size()

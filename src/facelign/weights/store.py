@@ -331,10 +331,12 @@ class Store:
         return isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)
 
 
-def missing(spec: ModelSpec) -> WeightsMissing:
-    """Return the error that tells how to bring the weights of ``spec``; the hint is one line."""
+def missing(*specs: ModelSpec) -> WeightsMissing:
+    """Return the error that tells how to bring the weights of ``specs``; the hint is one line."""
+    names = list(dict.fromkeys(spec.id for spec in specs))
     return WeightsMissing(
-        f"The weights of {spec.id} are not on this machine.", f"Run: facelign models pull {spec.id}"
+        f"The weights of {' and '.join(names)} are not on this machine.",
+        f"Run: facelign models pull {' '.join(names)}",
     )
 
 

@@ -52,7 +52,7 @@ def download(
     said = ""
     for attempt in range(attempts):
         if attempt:
-            note(f"{requirement}: trying again ({attempt + 1} of {attempts})")
+            note(f"trying again ({attempt + 1} of {attempts})")
             time.sleep(pause_s * 2 ** (attempt - 1))
         code, said = _run(command)
         wheels = sorted(folder.glob("*.whl"))

@@ -199,7 +199,7 @@ def test_pip_is_asked_again_and_then_named(tmp_path: Path, offline_index: Path) 
     notes: list[str] = []
     with pytest.raises(DownloadFailed, match=REQUIREMENT):
         wheel.download(REQUIREMENT, tmp_path, attempts=2, pause_s=0.01, note=notes.append)
-    assert notes == [f"{REQUIREMENT}: trying again (2 of 2)"]
+    assert notes == ["trying again (2 of 2)"]
 
 
 def test_a_python_without_pip_is_told_what_to_do(
