@@ -179,6 +179,10 @@ def read(path: Path, labels: Path | None = None) -> Batch:
         return _read(path, labels)
     except FacelignError:
         raise
+    except RecursionError as error:
+        raise DatasetMalformed(
+            f"{path.name} is nested too deeply.", "Copy it again from where it came."
+        ) from error
     except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetMalformed(
             f"{path.name} cannot be read: {error}.", "Copy it again from where it came."
@@ -319,12 +323,15 @@ def _foreign(data: Any, path: Path) -> Batch:
                 keys = {str(_decoded(key)).lower(): value for key, value in item.items()}
                 names.append(keys.get("name", keys.get("label")))
                 vectors.append(keys.get("encoding", keys.get("embedding", keys.get("vector"))))
+            elif isinstance(item, str | bytes) or not hasattr(item, "__len__") or len(item) != 2:
+                break
             else:
                 first, second = item
                 named = isinstance(_decoded(first), str)
                 names.append(first if named else second)
                 vectors.append(second if named else first)
-        return _dlib(path, names, vectors)
+        else:
+            return _dlib(path, names, vectors)
     raise DatasetMalformed(
         f"{path.name} has no vectors with names.",
         "Wanted: a mapping with 'encodings' and 'names', or pairs of name and vector.",
@@ -358,7 +365,10 @@ def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
         )
     if not np.isfinite(array).all():
         raise DatasetMalformed(f"{path.name}: a vector holds NaN or infinity.")
-    small = np.ascontiguousarray(array, "<f4")
+    with np.errstate(over="ignore"):
+        small = np.ascontiguousarray(array, "<f4")
+    if not np.isfinite(small).all():
+        raise DatasetMalformed(f"{path.name}: a vector holds numbers too large for float32.")
     photos = tuple(
         # The photo is not known. The digest of the vector stands for it, so that importing the
         # same file twice adds nothing.

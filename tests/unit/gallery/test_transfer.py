@@ -246,6 +246,22 @@ def test_vectors_need_names(tmp_path, dlib):
         transfer.read(tmp_path / "e.npy", tmp_path / "l.txt")
 
 
+def test_other_data_is_told_apart(tmp_path, recwarn):
+    cases = {
+        "names.json": (["ab", "cd", "ef"], "no vectors with names"),  # not pairs of letters
+        "numbers.json": ([1, 2, 3], "no vectors with names"),
+        "huge.json": ({"encodings": [[1e300] * 128], "names": ["a"]}, "too large for float32"),
+    }
+    for name, (data, said) in cases.items():
+        (tmp_path / name).write_text(json.dumps(data), encoding="utf-8")
+        with pytest.raises(DatasetMalformed, match=said):
+            transfer.read(tmp_path / name)
+    (tmp_path / "deep.json").write_text("[" * 100_000 + "]" * 100_000, encoding="utf-8")
+    with pytest.raises(DatasetMalformed, match="nested too deeply"):
+        transfer.read(tmp_path / "deep.json")
+    assert not recwarn.list
+
+
 def test_nothing_in_the_package_unpickles():
     from pathlib import Path
 
