@@ -29,7 +29,7 @@ MEANINGS = {
     0: "done; verify: the same person; identify: somebody is known",
     1: "the answer is no: different people, nobody known, no face; a calibration that is refused",
     2: "the command line or a setting cannot be meant",
-    3: "some input failed (wins over 1); the rest was done",
+    3: "some input failed, or a result could not be written (wins over 1); the rest was done",
     4: "a model is missing, damaged or refused; vectors that cannot be compared",
     5: "the gallery cannot be used",
     70: "a bug",

@@ -102,6 +102,10 @@ class Face(StrEnum):
 
 FaceChoice = Annotated[
     Face | None,
-    typer.Option("--face", help="Which face is meant when there are several."),
+    typer.Option(
+        "--face",
+        metavar="WHICH",
+        help="Which face is meant of several: only, largest, central or best.",
+    ),
 ]
 Largest = Annotated[bool, typer.Option("--largest", help="Short for --face largest.")]

@@ -31,12 +31,15 @@ def sort(
     model: options.Model = None,
     layout: options.LayoutName = None,
     flip: options.Flip = None,
+    preprocess: options.Preprocess = "",
+    downscale: options.Downscale = 1.0,
+    padded: options.Padded = True,
+    rotate: options.Rotate = True,
     workers: options.Workers = None,
 ) -> int:
     """Copy (or link) photos into a folder per person; unknown and no-face have folders too.
 
-    A photo of several known people lands in the folder of each. A rerun goes on where the last
-    one stopped.
+    A photo of several known people lands in the folder of each. A rerun goes on where it stopped.
     """
     from facelign.cli import building, records
     from facelign.cli.output import emit, failure, line, note, progress
@@ -53,6 +56,10 @@ def sort(
         model=model,
         layout=layout,
         flip=flip,
+        preprocess=preprocess,
+        downscale=downscale,
+        padded=padded,
+        rotate=rotate,
         workers=workers,
     )
     failed = False
