@@ -54,9 +54,10 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     job = _own(photos) if photos is not None else _portrait(out / "photos")
     recognizer = building.recognizer(preset=preset)
-    path = out / "gallery.db"
-    for stale in out.glob("gallery.db*"):  # of an earlier demo
-        stale.unlink()
+    # A name of its own: what an earlier demo left is removed, and never a gallery of the user's.
+    path = out / "facelign-demo.db"
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     options_ = EnrollOptions(policy=FacePolicy.LARGEST)
     with PhotoGallery(path, recognizer) as gallery:
         note(f"enrolling {len(job.enroll)} photos, identifying {len(job.probes)}")
@@ -150,6 +151,8 @@ def _own(folder: Path) -> Job:
     from facelign.errors import DatasetMissing
     from facelign.imaging.listing import people_folders
 
+    if not folder.is_dir():
+        raise DatasetMissing(f"There is no folder {folder}.", "Check the spelling.")
     people = people_folders(folder).people
     enroll: list[tuple[str, Path]] = []
     probes: list[tuple[Path, str]] = []

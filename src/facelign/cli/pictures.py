@@ -33,6 +33,9 @@ class Pictures:
                 f"--draw {target} is one picture, and {len(photos.files)} photos were given.",
                 "Name a folder.",
             )
+        if target is not None:
+            spare([self._path(Path(file)) for file in photos.files], photos.files)
+            self._taken.clear()
 
     def faces(self, result: Analysis, labels: Sequence[str]) -> None:
         """Write the picture of one photo; labels: one a face of the result."""
@@ -56,6 +59,25 @@ class Pictures:
             path = (target / inside).with_name(f"{inside.stem}-{number}.jpg")
         self._taken.add(path)
         return path
+
+
+def spare(pictures: Sequence[Path], photos: Sequence[str]) -> None:
+    """Raise ConfigError when a picture would be written over one of the photos."""
+    kept = {place for photo in photos if (place := _place(Path(photo))) is not None}
+    for picture in pictures:
+        if _place(picture) in kept:
+            raise ConfigError(
+                f"--draw would write over the photo {picture}.", "Name another file or folder."
+            )
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from others, whatever it is called; None where there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def annotated(image: Image, result: Analysis, labels: Sequence[str]) -> ByteArray:

@@ -62,7 +62,7 @@ def verify(
     """Compare two photos: exit 0 for the same person, 1 for different people."""
     from facelign.cli import building, records
     from facelign.cli.output import emit, line
-    from facelign.cli.pictures import pair
+    from facelign.cli.pictures import pair, spare
     from facelign.compare import scores
 
     if fusion is not None:
@@ -81,6 +81,8 @@ def verify(
     )
     limit = building.threshold(recognizer, threshold, fmr)
     photo_a, photo_b = (building.one(text) for text in (a, b))
+    if draw is not None:
+        spare([draw], (photo_a, photo_b))
     policy = building.policy(face, largest, "largest")
     result = recognizer.compare(
         photo_a,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from facelign.errors import FacelignError, InputError
+from facelign.errors import ConfigError, FacelignError, InputError
 from facelign.imaging.write import write
 from facelign.pipeline.recognizer import Recognizer, Stage
 from facelign.pipeline.results import Analysis
@@ -59,6 +59,12 @@ class AlignJob:
         self._recognizer = recognizer
         self._policy = policy
         self._targets = _targets(files, root, target)
+        for file, picture in self._targets.items():
+            if picture.exists() and Path(file).exists() and picture.samefile(file):
+                raise ConfigError(
+                    f"The aligned face would take the place of the photo {file}.",
+                    "Name another file or folder.",
+                )
         self.todo = [file for file in files if not self._targets[file].exists()]
         self.skipped = len(files) - len(self.todo)
         if random_order:

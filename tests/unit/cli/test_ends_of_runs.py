@@ -225,3 +225,38 @@ def preset_is_here(pulled: Any) -> None:
     from facelign import registry
 
     pulled(*(registry.default().find(name)[0] for name in ("yunet", "sface")))
+
+
+@pytest.mark.weights
+def test_no_picture_is_written_over_a_photo(
+    portrait: Any, preset_is_here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facelign.imaging.write import write
+
+    photo = write(tmp_path / "album" / "one.jpg", portrait.pixels)
+    before, album = photo.read_bytes(), str(photo.parent)
+    for words in (
+        ["detect", str(photo), "--draw", str(photo)],
+        ["detect", album, "--draw", album],
+        ["embed", album, "--draw", album],
+        ["verify", str(photo), str(photo), "--draw", str(photo)],
+        ["align", str(photo), str(photo)],
+    ):
+        assert run(words) == Exit.USAGE, words
+        assert str(photo) in capsys.readouterr().err
+        assert photo.read_bytes() == before
+    assert [p.name for p in photo.parent.iterdir()] == ["one.jpg"]
+    link = tmp_path / "link.jpg"
+    link.hardlink_to(photo)
+    assert run(["detect", str(photo), "--draw", str(link)]) == Exit.USAGE
+
+
+@pytest.mark.weights
+def test_a_demo_leaves_galleries_of_others_alone(preset_is_here: None, tmp_path: Path) -> None:
+    kept = [tmp_path / name for name in ("gallery.db", "gallery.db.calibration.json")]
+    for path in kept:
+        path.write_text("mine")
+    assert run(["demo", "--photos", str(tmp_path / "none"), "--out", str(tmp_path)]) == Exit.INPUT
+    assert run(["demo", "--out", str(tmp_path)]) == Exit.DONE
+    assert run(["demo", "--out", str(tmp_path)]) == Exit.DONE
+    assert [path.read_text() for path in kept] == ["mine", "mine"]
