@@ -33,7 +33,7 @@ from facelign.types.image import Image
 
 #: Raised whenever code of any stage before the embedder changes what a vector comes out as, so that
 #: cached vectors are computed anew. 1: the first.
-CHAIN_VERSION = 1
+CHAIN_VERSION = 2
 
 #: side of the chip's square in the photo, px: under this there is nothing to see
 SMALLEST_PX = 4.0
