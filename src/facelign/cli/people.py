@@ -124,8 +124,12 @@ def split(
     json: options.Json = False,
 ) -> int:
     """Make a new person of some templates of another one."""
-    from facelign.errors import GalleryError
+    from facelign.errors import ConfigError, GalleryError
 
+    if not photos and not templates:
+        raise ConfigError(
+            "split needs to know which templates go.", "Say --photos PHOTO or --templates NUMBER."
+        )
     with _open(gallery) as opened:
         held = opened.templates(name)
         chosen = list(templates or ())

@@ -110,7 +110,7 @@ def search_threshold(
     shown = max(wanted, end) if limited else wanted
     found = _threshold(calibration, score_at_fmr(calibration, wanted), shown)
     reach = min(end * templates, 1.0)
-    size = f"gallery of {templates:,} templates"
+    size = f"gallery of {templates:,} template{'s' * (templates != 1)}"
     rule = f"FMR {wanted:.2g} for one comparison"
     if limited:
         note = (

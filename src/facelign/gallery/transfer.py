@@ -84,7 +84,7 @@ def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
     space, metric, unit, format: what the vectors are.
     """
     if path.suffix != ".npz":
-        raise GalleryError(f"{path.name}: an export is an .npz file.", "Name it FILE.npz.")
+        raise GalleryError(f"{path}: an export is an .npz file.", "Name it FILE.npz.")
     space = _chosen(store, space_id)
     with store.reading():
         parts = list(store.templates(space.id))

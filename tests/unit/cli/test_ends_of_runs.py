@@ -166,6 +166,11 @@ def test_an_enrollment_without_people_is_refused(
     assert not (tmp_path / "g.db").exists()
 
 
+def test_a_split_says_what_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["people", "split", "Ada", "--to", "Eve"]) == Exit.USAGE
+    assert "--photos" in capsys.readouterr().err
+
+
 def test_a_preset_is_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "show", "default"]) == Exit.MODEL
     assert "Its models: yunet, sface." in capsys.readouterr().err
