@@ -21,8 +21,8 @@ img.chip{width:112px;height:112px}img.bar{width:256px;height:48px;image-renderin
 .answer{font-weight:600}.known{color:var(--good)}.unknown{color:var(--no)}
 table{border-collapse:collapse;margin:.4rem 0}td,th{padding:.2rem .7rem .2rem 0;text-align:left;
 border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-pre{background:#0d1117;color:#e6edf3;padding:.7rem 1rem;border-radius:6px;overflow:auto;white-space:pre-wrap;
-font-size:.85rem}
+pre{background:#0d1117;color:#e6edf3;padding:.7rem 1rem;border-radius:6px;overflow:auto;
+white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 footer{color:var(--soft);font-size:.9rem;margin-top:3rem}
 """
 
