@@ -32,7 +32,7 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 
 #: Raised whenever code of any stage before the embedder changes what a vector comes out as, so that
-#: cached vectors are computed anew. 1: the first.
+#: cached vectors are computed anew. 1: the first. 2: points from level closer looks (YuNet).
 CHAIN_VERSION = 2
 
 #: side of the chip's square in the photo, px: under this there is nothing to see
