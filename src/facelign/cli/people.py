@@ -303,13 +303,14 @@ def _open(path: Path | None, *, create: bool = False, readonly: bool = False) ->
     return Gallery.open(gallery_path(path), create=create, readonly=readonly)
 
 
-def _say(record: dict[str, Any], text: str, json: bool) -> None:
+def _say(record: dict[str, Any], text: str | Sequence[str], json: bool) -> None:
     from facelign.cli.output import emit, line
 
     if json:
         emit(record)
     else:
-        line(text)
+        for one in (text,) if isinstance(text, str) else text:
+            line(one)
 
 
 def _confirmed(name: str, templates: int) -> bool:
@@ -363,7 +364,7 @@ def _receipt_record(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _receipt_text(receipt: Receipt) -> str:
+def _receipt_text(receipt: Receipt) -> list[str]:
     cached = f", {receipt.cached} cached" if receipt.cached else ""
     lines = [f"Removed {receipt.person}: {_count(receipt.templates)}{cached}."]
     if receipt.verified:
@@ -371,7 +372,7 @@ def _receipt_text(receipt: Receipt) -> str:
     else:
         lines.append("NOT VERIFIED. Pieces of removed vectors are still in these files:")
     lines += [f"  {file}" for file in (receipt.files if receipt.verified else receipt.found)]
-    return "\n".join([*lines, receipt.note])
+    return [*lines, receipt.note]
 
 
 def _template_record(template: TemplateInfo) -> dict[str, Any]:
@@ -421,5 +422,6 @@ def _table(
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(visible(cell).replace("[", r"\[") for cell in row))
+        shown = ("\n".join(map(visible, cell.split("\n"))) for cell in row)
+        table.add_row(*(cell.replace("[", r"\[") for cell in shown))
     Console().print(table)
