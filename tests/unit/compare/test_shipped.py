@@ -12,9 +12,18 @@ def test_there_is_one_for_the_default_preset() -> None:
     record = shipped("sface/arcface-112/five")
     assert record is not None
     assert record.chain["detector"] == "yunet"
-    # MEASURED 10, prototype on the same people (and four more): 0.290, 0.358, 0.414, 0.467
-    for rate, prototype in ((1e-2, 0.290), (1e-3, 0.358), (1e-4, 0.414), (1e-5, 0.467)):
-        assert thresholds.threshold(record, rate).score == pytest.approx(prototype, abs=0.005)
+    # MEASURED 10, prototype on the same people (and four more): 0.290, 0.358, 0.414, 0.467. It
+    # took the points of the first look; level ones make faces of two people a little more alike
+    # (thresholds rise by 0.005 to 0.013) and those of one person more so: TAR rises at every rate.
+    prototype = {
+        1e-2: (0.290, 0.993),
+        1e-3: (0.358, 0.985),
+        1e-4: (0.414, 0.971),
+        1e-5: (0.467, 0.946),
+    }
+    for rate, (threshold, tar) in prototype.items():
+        assert thresholds.threshold(record, rate).score == pytest.approx(threshold, abs=0.015)
+        assert next(p.tar for p in record.points if p.fmr == rate) >= tar
 
 
 @pytest.mark.parametrize("record_id", shipped_ids())
