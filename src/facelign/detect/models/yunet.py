@@ -378,6 +378,8 @@ class YuNet:
                     level.tilts[i] += turn
                     turned.append(i)
             waiting = np.asarray(turned, np.int64)
+            if not waiting.size:
+                break
         seen = np.flatnonzero(level.scores)
         mirrored = self._closer(pixels, found, seen, level.tilts, mirrored=True)
         for i, view in zip(seen, mirrored, strict=True):
@@ -401,6 +403,8 @@ class YuNet:
                 if abs(lean) > _LEVEL:
                     again.append(i)
             waiting = np.asarray(again, np.int64)
+            if not waiting.size:
+                break
 
     def _closer(
         self,
