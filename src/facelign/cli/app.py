@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated
@@ -67,11 +67,12 @@ def root(
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 
 
-def build(names: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
+def build(names: Sequence[str] = tuple(COMMANDS), *, titles: bool = False) -> typer.Typer:
     """Return the command line with the commands ``names``.
 
     typer looks at every parameter of every command that it is told of, so that a command line
-    with one of them starts 30 to 50 ms sooner.
+    with one of them starts 50 ms sooner, and so does one with their titles only, which is enough
+    for the list of commands.
     """
     app = typer.Typer(
         name="facelign",
@@ -86,10 +87,20 @@ def build(names: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
         module, _, attribute = COMMANDS[name].partition(":")
         command = getattr(import_module(f"facelign.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            app.add_typer(typer.Typer(help=command.info.help) if titles else command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(_titled(command) if titles else command)
     return app
+
+
+def _titled(command: Callable[..., object]) -> Callable[[], None]:
+    """Return a stand-in for a command that has its title and no parameters."""
+
+    def shown() -> None:
+        """Never called."""
+
+    shown.__doc__ = command.__doc__
+    return shown
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
@@ -101,7 +112,8 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         words.insert(0, "--debug")  # the flag works wherever it stands
     word = next((word for word in words if not word.startswith("-")), "")
     try:
-        app = build((word,) if word in COMMANDS else tuple(COMMANDS))
+        listed = words in ([], ["--help"], ["-h"])
+        app = build((word,) if word in COMMANDS else tuple(COMMANDS), titles=listed)
         result = app(words, standalone_mode=False, prog_name="facelign")
         code = int(result) if isinstance(result, int) else Exit.DONE
         if code == Exit.INTERRUPTED:  # typer swallows the interruption and returns this

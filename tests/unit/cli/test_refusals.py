@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import facelign
-from facelign.cli.app import run
+from facelign.cli.app import build, run
 from facelign.cli.exits import Exit
 
 SOURCE = Path(facelign.__file__).parent
@@ -43,3 +43,14 @@ def test_nothing_is_imported_that_is_not_declared() -> None:
             found |= {name.split(".")[0]: str(path.relative_to(SOURCE)) for name in names}
     allowed = {*sys.stdlib_module_names, "facelign", *INSTALLED, *EXTRAS}
     assert {name: where for name, where in found.items() if name not in allowed} == {}
+
+
+def test_the_list_of_commands_is_that_of_the_whole_command_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run(["--help"]) == Exit.DONE
+    shown = capsys.readouterr().out
+    build()(["--help"], standalone_mode=False, prog_name="facelign")
+    assert shown == capsys.readouterr().out
+    assert "identify" in shown
