@@ -21,7 +21,7 @@ mean of the last two looks (``Steady``).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import cv2
@@ -381,7 +381,7 @@ class YuNet:
             if not waiting.size:
                 break
         seen = np.flatnonzero(level.scores)
-        mirrored = self._closer(pixels, found, seen, level.tilts, mirrored=True)
+        mirrored = self._closer(pixels, found, seen, level, mirrored=True)
         for i, view in zip(seen, mirrored, strict=True):
             if view is not None:
                 level.points[i] = (level.points[i] + view[0]) / 2
@@ -392,7 +392,7 @@ class YuNet:
     ) -> None:
         """Look at the faces ``waiting`` until their eyes are level, and note that in ``level``."""
         for _ in range(_REPEATS):
-            views = self._closer(pixels, found, waiting, level.tilts)
+            views = self._closer(pixels, found, waiting, level)
             again = []
             for i, view in zip(waiting, views, strict=True):
                 if view is None:
@@ -411,7 +411,7 @@ class YuNet:
         pixels: ByteArray,
         found: Candidates,
         chosen: IntArray,
-        tilts: Float64Array,
+        level: _Level,
         mirrored: bool = False,
     ) -> list[tuple[Float32Array, float] | None]:
         """Return points (5, 2) and score of each face of ``chosen``, turned back by its tilt.
@@ -424,7 +424,7 @@ class YuNet:
         given: list[tuple[Float32Array, float] | None] = []
         for start in range(0, len(chosen), _LEVEL_BATCH):
             views = [
-                _view(pixels, found.boxes[i], _LEVEL_HEIGHT, float(tilts[i]), _LEVEL_SIZE)
+                _view(level.around(pixels, found.boxes, i), float(level.tilts[i]), _LEVEL_SIZE)
                 for i in chosen[start : start + _LEVEL_BATCH]
             ]
             step = -1 if mirrored else 1
@@ -441,7 +441,8 @@ class YuNet:
     def _turn(self, pixels: ByteArray, box: FloatArray, tilt: float) -> float:
         """Return how far a face is rolled beyond ``tilt``, degrees, in steps of 45."""
         height, side = _TURN_HEIGHT, _TURN_SIDE
-        views = [_view(pixels, box, height, tilt + turn, (side, side)) for turn in _EIGHTHS]
+        around = _around(pixels, box, height)
+        views = [_view(around, tilt + turn, (side, side)) for turn in _EIGHTHS]
         blob = np.concatenate([_blob(picture) for picture, _ in views])
         scores = []
         for seen in self._candidates(blob, 0.3):
@@ -458,12 +459,20 @@ class _Level:
     """What closer looks at n faces have told so far; filled as they are made.
 
     points: (n, 5, 2) px. tilts: (n,) degrees clockwise by which the faces are rolled. scores: (n,)
-    of the last look, 0 where none has seen the face.
+    of the last look, 0 where none has seen the face. sources: what views are drawn from, by face.
     """
 
     points: Float32Array
     tilts: Float64Array
     scores: Float32Array
+    sources: dict[int, _Around] = field(default_factory=dict)
+
+    def around(self, pixels: ByteArray, boxes: FloatArray, face: int) -> _Around:
+        """Return what the views of a face are drawn from: reduced once, not for every look."""
+        made = self.sources.get(face)
+        if made is None:
+            made = self.sources[face] = _around(pixels, boxes[face], _LEVEL_HEIGHT)
+        return made
 
 
 #: a face may lie or hang when its first or its level look gives less: 131 upright faces have at
@@ -500,14 +509,22 @@ def tilt_of(points: FloatArray) -> float:
     return math.degrees(math.atan2(dy, dx))
 
 
-def _view(
-    pixels: ByteArray, box: FloatArray, height: float, tilt: float, size: tuple[int, int]
-) -> tuple[ByteArray, Float64Array]:
-    """Return a picture of ``size`` (w, h) with the face of ``box`` in its middle, and the map.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Around:
+    """What the views of one face are drawn from, made once for all of them.
 
-    The face is ``height`` px high and turned back by ``tilt`` degrees; outside the photo is
-    black. The map is a (2, 3) matrix, photo px -> picture px.
+    pixels: the photo, or the surroundings of a large face, reduced. into: (2, 3), photo px -> px
+    of these pixels. factor: px of a view per photo px. center: of the face, photo px.
     """
+
+    pixels: ByteArray
+    into: Float64Array
+    factor: float
+    center: tuple[float, float]
+
+
+def _around(pixels: ByteArray, box: FloatArray, height: float) -> _Around:
+    """Return what views of the face of ``box`` that show it ``height`` px high are drawn from."""
     x1, y1, x2, y2 = (float(v) for v in box)
     factor = height / (y2 - y1)
     source, into = pixels, scaling(1.0)
@@ -517,11 +534,21 @@ def _view(
             source, plane = crop
             (sx, sy), (tx, ty) = plane.scale, plane.shift
             into = compose(np.array([[1.0, 0.0, tx], [0.0, 1.0, ty]]), scaling(sx, sy))
+    return _Around(source, into, factor, ((x1 + x2) / 2, (y1 + y2) / 2))
+
+
+def _view(around: _Around, tilt: float, size: tuple[int, int]) -> tuple[ByteArray, Float64Array]:
+    """Return a picture of ``size`` (w, h) with the face in its middle, and the map.
+
+    The face is turned back by ``tilt`` degrees; outside the photo is black. The map is a (2, 3)
+    matrix, photo px -> picture px.
+    """
+    factor, (cx, cy) = around.factor, around.center
     cos, sin = math.cos(math.radians(tilt)) * factor, math.sin(math.radians(tilt)) * factor
-    cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
     mx, my = (size[0] - 1) / 2, (size[1] - 1) / 2
     matrix = np.array([[cos, sin, mx - cos * cx - sin * cy], [-sin, cos, my + sin * cx - cos * cy]])
-    drawn = cv2.warpAffine(source, compose(matrix, invert(into)), size, flags=cv2.INTER_LINEAR)
+    onto = compose(matrix, invert(around.into))
+    drawn = cv2.warpAffine(around.pixels, onto, size, flags=cv2.INTER_LINEAR)
     return np.asarray(drawn, np.uint8), matrix
 
 
