@@ -67,13 +67,7 @@ def identify(
     workers: options.Workers = None,
 ) -> int:
     """Name every face of every photo, or say Unknown; exit 1 when nobody is known."""
-    from facelign.cli import building, records
-    from facelign.cli.output import progress
-    from facelign.cli.pictures import Pictures, names
-    from facelign.cli.settings import gallery_path, may_write
-    from facelign.cli.tables import Table
-    from facelign.gallery.records import TemplateMode
-    from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
+    from facelign.cli import building
 
     found = building.listing(photos)
     recognizer = building.recognizer(
@@ -89,6 +83,16 @@ def identify(
         rotate=rotate,
         workers=workers,
     )
+    recognizer.prepare()  # the embedding network opens while the rest is loaded
+
+    from facelign.cli import records
+    from facelign.cli.output import progress
+    from facelign.cli.pictures import Pictures, names
+    from facelign.cli.settings import gallery_path, may_write
+    from facelign.cli.tables import Table
+    from facelign.gallery.records import TemplateMode
+    from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
+
     chosen = IdentifyOptions(
         fpir=building.share("--fpir", fpir),
         top_k=top_k,
