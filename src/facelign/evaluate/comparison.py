@@ -24,6 +24,7 @@ from facelign.evaluate.trials import Trials
 from facelign.evaluate.verification import PairScores, Verification
 from facelign.pipeline.recognizer import Recognizer
 from facelign.types.arrays import BoolArray
+from facelign.weights.convert import apart
 from facelign.weights.store import Store
 
 #: photos that are timed, one by one, without the cache
@@ -290,8 +291,9 @@ def _megabytes(recognizer: Recognizer) -> float:
     """Return the size of the weights of a chain as the engine reads them, MB."""
     known, store = registry.default(), Store.from_environment()
     specs = [known.spec(task, model) for task, model in recognizer.chain.preset.models]
-    files = {path for spec in specs for path in store.ready(spec).values()}
-    return sum(path.stat().st_size for path in files) / 1e6
+    graphs = {path for spec in specs for path in store.ready(spec).values()}
+    beside = {path.with_name(apart.NAME) for path in graphs}
+    return sum(path.stat().st_size for path in graphs | beside if path.is_file()) / 1e6
 
 
 def _duels(contenders: Sequence[Contender], fmr: float, draws: int, seed: int) -> tuple[Duel, ...]:

@@ -4,6 +4,7 @@ Under the home folder (FACELIGN_HOME, else the user's data folder)::
 
     weights/<first 12 of the SHA-256>-<name>           as published: what bundles carry
     weights/converted/<that>-<converter>-v<n>/<name>   as the engine wants it, with its stamp
+                                            /weights.bin   large weights, which are mapped
     weights/partial/                                   downloads under way
 
 Nothing is fetched unless ``pull`` is called.
@@ -31,7 +32,7 @@ from facelign.errors import (
 from facelign.types.contracts import WeightPaths
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
 from facelign.weights import files
-from facelign.weights.convert import CONVERTERS, Converter
+from facelign.weights.convert import CONVERTERS, Converter, apart
 from facelign.weights.progress import Progress, Told, silent
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 #: an unpacked .bz2 may be this much larger than the packed file (dlib's 68-point file: 1.6)
 MOST_UNPACKED = 20
 GUARDS = ("", "commercial", "strict")
+_APART_STAMP = f"{apart.NAME}.stamp.json"
 
 
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -158,16 +160,14 @@ class Store:
         folder = self._converted_folder(file, source)
         if folder is None or not folder.is_dir():
             return
-        path, wanted = (
-            folder / self._converted_name(file),
-            str(files.read_stamp(folder / "stamp.json").get("sha256", "")),
-        )
-        now = files.digest(path) if path.is_file() else ""
-        good = bool(wanted) and now == wanted
-        reason = (
-            "" if good else f"SHA-256 is {now or 'not to be had'}, wanted {wanted or 'a stamp'}"
-        )
-        yield Checked(spec.id, f"{file.name} (converted)", path, now, good, reason)
+        for path, stamp in self._parts(folder, file):
+            wanted = str(files.read_stamp(stamp).get("sha256", ""))
+            now = files.digest(path) if path.is_file() else ""
+            good = bool(wanted) and now == wanted
+            reason = (
+                "" if good else f"SHA-256 is {now or 'not to be had'}, wanted {wanted or 'a stamp'}"
+            )
+            yield Checked(spec.id, f"{file.name} (converted)", path, now, good, reason)
 
     def remove(self, spec: ModelSpec) -> list[Path]:
         """Remove what is here of the model, published and converted; return what went."""
@@ -177,8 +177,8 @@ class Store:
                 if source.kind is SourceKind.FILE:
                     continue  # the user's own file
                 path = self.raw_path(source, file.name)
-                folder = self._converted_folder(file, source)
-                if folder is not None and folder.is_dir():
+                # the conversions of other versions of facelign too
+                for folder in (self.folder / "converted").glob(f"{source.sha256[:12]}-*"):
                     shutil.rmtree(folder)
                     gone.append(folder)
                 if path.exists():
@@ -235,7 +235,7 @@ class Store:
                 return  # the user's own file is never touched; loading it names it
             path.unlink()
         folder = self._converted_folder(file, source)
-        if folder is not None and folder.is_dir() and not self._converted_good(folder, file):
+        if folder is not None and folder.is_dir() and self._bad_part(folder, file) is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, source: Source, name: str, scratch: Path) -> Path:
@@ -268,8 +268,9 @@ class Store:
         source, raw = found
         folder = self._converted_folder(file, source)
         if folder is not None and folder.is_dir():
-            if not self._converted_good(folder, file):
-                raise _damaged(spec, folder / self._converted_name(file))
+            bad = self._bad_part(folder, file)
+            if bad is not None:
+                raise _damaged(spec, bad)
             return folder / self._converted_name(file)
         if raw.stat().st_size != source.size or not files.still(
             raw, _stamp_of(source, raw), source.sha256
@@ -299,9 +300,12 @@ class Store:
                 _unpack(raw, plain, MOST_UNPACKED * source.size)
             if file.convert:
                 _converter(file.convert)(plain, out)
-            with out.open("rb") as done:
-                os.fsync(done.fileno())
-            files.write_stamp(out, work / "stamp.json", files.digest(out))
+            if file.convert and _converter(file.convert).apart and apart.set_apart(out):
+                (work / _APART_STAMP).touch()  # tells ``_parts`` that there are two
+            for path, stamp in self._parts(work, file):
+                with path.open("rb") as done:
+                    os.fsync(done.fileno())
+                files.write_stamp(path, stamp, files.digest(path))
             try:
                 work.rename(folder)
             except OSError:
@@ -325,10 +329,21 @@ class Store:
             return file.name
         return Path(file.name).stem + _converter(file.convert).suffix
 
-    def _converted_good(self, folder: Path, file: WeightFile) -> bool:
-        path, stamp = folder / self._converted_name(file), folder / "stamp.json"
-        wanted = files.read_stamp(stamp).get("sha256")
-        return isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)
+    def _bad_part(self, folder: Path, file: WeightFile) -> Path | None:
+        """Return the file of a conversion that is absent or is not what was written, or None."""
+        for path, stamp in self._parts(folder, file):
+            wanted = files.read_stamp(stamp).get("sha256")
+            good = isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)
+            if not good:
+                return path
+        return None
+
+    def _parts(self, folder: Path, file: WeightFile) -> list[tuple[Path, Path]]:
+        """Return the files of a conversion, each with its stamp: the graph, and weights apart."""
+        parts = [(folder / self._converted_name(file), folder / "stamp.json")]
+        if (folder / _APART_STAMP).exists():
+            parts.append((folder / apart.NAME, folder / _APART_STAMP))
+        return parts
 
 
 def missing(*specs: ModelSpec) -> WeightsMissing:

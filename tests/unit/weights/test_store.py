@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -455,3 +456,81 @@ def test_a_mirror_at_an_address_is_asked_by_digest_then_by_name(tmp_path: Path) 
         server.server_close()
     assert f"/{sha(DATA)}" in asked
     assert "/tiny.onnx" in asked
+
+
+def wide_network() -> bytes:
+    """Return a network with 4 MB of weights, as an ONNX file."""
+    weight = np.random.default_rng(0).standard_normal((256, 4096)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 256])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4096])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> tuple[Store, ModelSpec]:
+    """A store into which a network with large weights was pulled, and its record."""
+    data = wide_network()
+    source = Source.address(
+        "https://plain.invalid/wide.onnx", sha256=hashlib.sha256(data).hexdigest(), size=len(data)
+    )
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "wide.onnx").write_bytes(data)
+    spec = spec_of(WeightFile("wide.onnx", (source,), convert="onnx-prelu"))
+    store = Store(tmp_path / "home", str(mirror))
+    store.pull(spec)
+    return store, spec
+
+
+def test_large_weights_lie_beside_their_graph(wide: tuple[Store, ModelSpec]) -> None:
+    store, spec = wide
+    (path,) = store.ready(spec).values()
+    beside = path.with_name("weights.bin")
+    assert path.stat().st_size < 10_000
+    assert beside.stat().st_size >= 4 * 256 * 4096
+    assert beside.stat().st_mode == path.stat().st_mode
+    x = np.linspace(-1, 1, 256, dtype=np.float32)[None]
+    want = Session(wide_network()).run({"x": x})[0]
+    assert np.array_equal(Session(path).run({"x": x})[0], want)
+    assert [entry.path.name for entry in store.verify([spec])][1:] == [path.name, beside.name]
+    assert all(entry.good for entry in store.verify([spec]))
+
+
+@pytest.mark.parametrize("damage", [_spoil, Path.unlink], ids=["changed", "absent"])
+def test_damaged_weights_beside_a_graph_are_named_and_mended(
+    wide: tuple[Store, ModelSpec], damage: Callable[[Path], None]
+) -> None:
+    store, spec = wide
+    (path,) = store.ready(spec).values()
+    beside = path.with_name("weights.bin")
+    damage(beside)
+    with pytest.raises(WeightsCorrupt) as caught:
+        store.ready(spec)
+    assert str(beside) in caught.value.message
+    assert [entry.path for entry in store.verify([spec]) if not entry.good] == [beside]
+    store.pull(spec)
+    assert store.ready(spec) == {"wide.onnx": path}
+    assert all(entry.good for entry in store.verify([spec]))
+
+
+def test_remove_takes_the_conversions_of_earlier_versions_too(
+    wide: tuple[Store, ModelSpec],
+) -> None:
+    store, spec = wide
+    (path,) = store.ready(spec).values()
+    digest = path.parent.name.split("-")[0]
+    earlier = path.parent.with_name(f"{digest}-onnx-prelu-v0")
+    other = path.parent.with_name("0123456789ab-onnx-prelu-v0")
+    earlier.mkdir()
+    other.mkdir()
+    gone = store.remove(spec)
+    assert {path.parent, earlier} <= set(gone)
+    assert not path.parent.exists()
+    assert not earlier.exists()
+    assert other.is_dir()

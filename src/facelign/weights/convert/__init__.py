@@ -19,6 +19,8 @@ from facelign.errors import WeightsCorrupt
 class Converter:
     """One conversion. entry: "module:function", called as ``function(raw, out)``; suffix: of out.
 
+    apart: large weights are laid into a file beside the graph (``convert.apart``) once it is made.
+
     The function raises WeightsCorrupt when the raw file is not what it should be, in bounded time
     and memory.
     """
@@ -27,6 +29,7 @@ class Converter:
     version: int
     suffix: str
     entry: str
+    apart: bool = False
 
     def __call__(self, raw: Path, out: Path) -> None:
         """Convert the file ``raw`` into the new file ``out``."""
@@ -44,12 +47,12 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         c.name: c
         for c in (
             # block-quantized weights unpacked, batch normalization folded, PRelu rewritten
-            Converter("onnx-float32", 2, ".onnx", f"{_ONNX}:convert_float32"),
+            Converter("onnx-float32", 3, ".onnx", f"{_ONNX}:convert_float32", apart=True),
             # the same, for pictures of any size that is a multiple of 32
             Converter("onnx-yunet", 2, ".onnx", f"{_ONNX}:convert_yunet"),
             # PRelu rewritten, any batch; for files that hold float32 already
-            Converter("onnx-prelu", 2, ".onnx", f"{_ONNX}:convert_prelu"),
-            Converter("dlib-resnet", 1, ".onnx", f"{_DLIB}:convert_resnet"),
+            Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_prelu", apart=True),
+            Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),
         )
