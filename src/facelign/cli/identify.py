@@ -39,6 +39,13 @@ ThresholdText = Annotated[
     str | None,
     typer.Option("--threshold", help="A score or a calibration file, instead of --fpir's."),
 ]
+UseClassifier = Annotated[
+    bool,
+    typer.Option(
+        "--classifier",
+        help="Let the classifier of 'people classifier' choose the name; the threshold checks it.",
+    ),
+]
 
 
 def identify(
@@ -52,6 +59,7 @@ def identify(
     templates: Templates = Mode.BEST,
     min_height: MinHeight = 30.0,
     threshold: ThresholdText = None,
+    classifier: UseClassifier = False,
     face: options.FaceChoice = None,
     largest: options.Largest = False,
     preset: options.PresetName = "default",
@@ -93,6 +101,7 @@ def identify(
     from facelign.gallery.records import TemplateMode
     from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
 
+    path = gallery_path(gallery)
     chosen = IdentifyOptions(
         fpir=building.share("--fpir", fpir),
         top_k=top_k,
@@ -101,10 +110,10 @@ def identify(
         threshold=building.search_threshold(recognizer, threshold),
         calibration=building.calibration(recognizer, threshold),
         policy=building.policy(face, largest, "best") if face or largest else None,
+        classifier=building.classifier(path) if classifier else None,
     )
     pictures = Pictures(draw, found)
     failed = known = False
-    path = gallery_path(gallery)
     with (
         Table(out) as table,
         PhotoGallery(path, recognizer, create=False, readonly=not may_write(path)) as store,
@@ -138,11 +147,15 @@ def _say(record: dict[str, Any], result: Identification | None, json: bool) -> N
     else:
         line(f"{record['image']}:")
         for found in result.faces:
-            best = found.answer.candidates[0] if found.answer.candidates else None
+            candidates = found.answer.candidates
+            # a classifier may choose another one than the first
+            best = next((c for c in candidates if c.person == found.person), None)
+            best = best or (candidates[0] if candidates else None)
             nearest = f", nearest {best.person} {best.score:.3f}" if best else ""
             if found.person and best:
                 margin = found.answer.margin
-                lead = f", {margin:.3f} ahead of the next" if margin is not None else ""
+                ahead = margin is not None and best.rank == 1
+                lead = f", {margin:.3f} ahead of the next" if ahead else ""
                 line(f"    {found.person} (score {best.score:.3f}{lead})")
             else:
                 line(f"    Unknown ({found.answer.reason}{nearest})")

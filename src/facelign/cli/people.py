@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="The name of a person.", show_default=
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Space = Annotated[
     str | None,
-    typer.Option("--space", help="The space to export, when the gallery holds several."),
+    typer.Option("--space", help="Which space, when the gallery holds several."),
 ]
 
 
@@ -177,6 +178,55 @@ def reject(
         aside = sum(opened.reject(name, digest=d, reference=r) for d, r in found.items())
     text = f"{photo} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
     _say({"rejected": {"person": name, "photo": photo, "templates": aside}}, text, json)
+    return Exit.DONE
+
+
+class RuleName(StrEnum):
+    """Rules of a classifier."""
+
+    KNN = "knn"
+    MEAN = "mean"
+    SVM = "svm"
+
+
+@app.command("classifier")
+def fit_classifier(
+    rule: Annotated[
+        RuleName,
+        typer.Option("--rule", help="k nearest vote, nearest mean, or linear SVM."),
+    ] = RuleName.KNN,
+    k: Annotated[int, typer.Option("--k", min=1, help="Neighbors that vote, for knn.")] = 3,
+    space: Space = None,
+    gallery: options.GalleryFile = None,
+    json: options.Json = False,
+) -> int:
+    """Fit a classifier on the templates, for 'identify --classifier'; it lies beside the gallery.
+
+    Fit it again when the gallery changes. Removing a person deletes it: it holds their vectors.
+    """
+    from facelign.cli.output import emit, line
+    from facelign.compare.classifiers import Rule
+    from facelign.evaluate import classifiers, sources
+    from facelign.gallery.removal import classifier_path
+
+    with _open(gallery, readonly=True) as opened:
+        path = classifier_path(opened.path)
+        revision = opened.revision
+        named = sources.of_gallery(opened, space)
+        fitted = classifiers.fit(named, Rule(rule.value), k=k, revision=revision)
+        fitted.save(path)
+    record = {
+        "file": str(path),
+        "rule": rule.value,
+        "people": len(fitted.people),
+        "templates": len(named.people),
+        "space": fitted.space,
+    }
+    if json:
+        emit({"classifier": record})
+    else:
+        line(f"{path}: {rule.value} of {len(fitted.people)} people, {_count(len(named.people))}.")
+        line("Use it: facelign identify PHOTO --classifier. It holds personal data.")
     return Exit.DONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import LinearSVC
 
-from facelign.compare.scores import Measure, measure, score_matrix
+from facelign.compare.classifiers import Rule
+from facelign.compare.scores import measure, score_matrix
 from facelign.errors import BadArray, Refused
+from facelign.evaluate import classifiers
 from facelign.evaluate.named import Named
 from facelign.evaluate.resampling import SEED, Interval
 from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
@@ -299,7 +298,7 @@ def classify(
 ) -> Classified:
     """Return how often a classifier names probes rightly, without and with the threshold."""
     searches = search(gallery, probes)
-    said = _answers(gallery, probes, searches, classifier, seed)
+    said = _answers(gallery, probes, classifier, seed)
     known = searches.mate >= 0
     if not known.any():
         raise BadArray("classify: no probe shows an enrolled person.")
@@ -316,38 +315,22 @@ def classify(
     )
 
 
-def _answers(
-    gallery: Named, probes: Named, searches: Searches, classifier: Classifier, seed: int
-) -> IntArray:
+#: rule and neighbors of each classifier
+_RULES = {
+    Classifier.NEAREST: (Rule.KNN, 1),
+    Classifier.KNN_3: (Rule.KNN, 3),
+    Classifier.KNN_5: (Rule.KNN, 5),
+    Classifier.MEAN: (Rule.MEAN, 1),
+    Classifier.SVM: (Rule.SVM, 1),
+}
+
+
+def _answers(gallery: Named, probes: Named, classifier: Classifier, seed: int) -> IntArray:
     """Return (n,) columns of the people that the classifier names."""
-    if classifier is Classifier.NEAREST:
-        nearest: IntArray = searches.scores.argmax(axis=1)
-        return nearest
-    if classifier is Classifier.MEAN:
-        to_means = search(as_templates(gallery, Templates.MEAN), probes)
-        nearest_mean: IntArray = to_means.scores.argmax(axis=1)
-        return nearest_mean
-    train, test = _rows(gallery), _rows(probes)
-    if classifier is Classifier.SVM and len(searches.people) < 2:
-        return np.zeros(len(test), np.int64)
-    with warnings.catch_warnings():
-        # many people with one photo each are meant here, and no regression
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        if classifier is Classifier.SVM:
-            model = LinearSVC(dual="auto", random_state=seed).fit(train, gallery.codes)
-        else:
-            k = {Classifier.KNN_3: 3, Classifier.KNN_5: 5}[classifier]
-            # for unit vectors Euclidean order is cosine order
-            model = KNeighborsClassifier(min(k, len(train))).fit(train, gallery.codes)
-    said: IntArray = np.asarray(model.predict(test), np.int64)
-    return said
-
-
-def _rows(named: Named) -> FloatArray:
-    rows = np.asarray(named.vectors, np.float64)
-    if measure(named.space.metric) is Measure.COSINE:
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows
+    rule, k = _RULES[classifier]
+    if rule is Rule.SVM and len(set(gallery.people)) < 2:
+        rule = Rule.KNN  # of one person every rule has the same answer
+    return classifiers.fit(gallery, rule, k=k, seed=seed).answers(probes.vectors)
 
 
 @dataclass(frozen=True, slots=True)

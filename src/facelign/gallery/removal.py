@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ NOTE = (
     "Exports, back-ups and snapshots of the disk are outside of this proof and are yours to "
     "delete. Vectors of photos that were only looked at may be cached: facelign cache clear."
 )
+
+
+#: bytes overwritten at a time
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ def remove(store: SqliteStore, person: str, cache: VectorCache | None) -> Receip
     # The cache first: should it be busy, nothing has happened yet and the command can be repeated.
     cached = 0 if cache is None else cache.purge(_digests(store, person))
     deleted = _delete(store, person)
+    _erase(classifier_path(store.path))
     store.scrub()
     files = [*siblings(store.path), *(cache.files() if cache is not None else ())]
     found = files_with(deleted.vectors, files)
@@ -57,6 +63,24 @@ def remove(store: SqliteStore, person: str, cache: VectorCache | None) -> Receip
         deleted.time,
         NOTE,
     )
+
+
+def classifier_path(gallery: Path) -> Path:
+    """Return where the classifier of a gallery lies: beside it, its name with an ending."""
+    return gallery.with_name(f"{gallery.name}.classifier.npz")
+
+
+def _erase(path: Path) -> None:
+    """Overwrite a file and delete it: a classifier holds vectors, or sums of them."""
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        left = path.stat().st_size
+        while left > 0:
+            left -= file.write(bytes(min(left, _PIECE)))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def siblings(path: Path) -> list[Path]:

@@ -13,7 +13,14 @@ from uuid import uuid4
 import numpy as np
 
 from facelign.compare import calibrations, thresholds
-from facelign.errors import DuplicateTemplate, FacelignError, InputError, NoCalibration
+from facelign.compare.classifiers import NameClassifier
+from facelign.errors import (
+    DuplicateTemplate,
+    FacelignError,
+    GalleryError,
+    InputError,
+    NoCalibration,
+)
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.records import (
     FaceRecord,
@@ -58,7 +65,8 @@ class IdentifyOptions:
     listed. mode: how a person's templates become one score. min_height: smaller faces get no name,
     px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
     the gallery, instead of that of the record beside the gallery or of the recognizer. policy: only
-    this face, or None for all.
+    this face, or None for all. classifier: chooses the name, which then counts only if a template
+    of that person reaches the threshold (SEEDS A3-15); it must be fitted on the gallery as it is.
     """
 
     fpir: float = 0.01
@@ -68,6 +76,7 @@ class IdentifyOptions:
     threshold: SearchThreshold | None = None
     policy: FacePolicy | None = None
     calibration: Calibration | None = None
+    classifier: NameClassifier | None = None
 
 
 class PhotoGallery:
@@ -270,16 +279,30 @@ class PhotoGallery:
             index = choose(analysis.faces, options.policy, analysis.photo.source).index
             wanted = range(index, index + 1)
         scores: dict[int, Sequence[PersonScore]] = {}
+        said: dict[int, str] = {}
+        rule = options.classifier
+        if rule is not None and rule.revision != self.gallery.revision:
+            raise GalleryError(
+                "The gallery has changed since its classifier was fitted.",
+                "Fit it again: facelign people classifier",
+            )
         if analysis.embeddings is not None and len(analysis.embeddings) and templates:
             found = self.gallery.search(
                 analysis.embeddings,
-                k=max(options.top_k, 2),
+                # the classifier may name anybody, whose templates then have to be among the scores
+                k=max(options.top_k, 2) if rule is None else people,
                 mode=options.mode,
                 photo_digest=analysis.photo.digest,
             )
-            scores = dict(zip((int(i) for i in analysis.embedded), found, strict=True))
+            at = [int(i) for i in analysis.embedded]
+            scores = dict(zip(at, found, strict=True))
+            if rule is not None:
+                vectors = analysis.embeddings
+                said = dict(zip(at, rule.names(vectors.vectors, vectors.space.id), strict=True))
         answers = [
-            self._answer(analysis, index, scores.get(index, ()), limit, options, templates)
+            self._answer(
+                analysis, index, scores.get(index, ()), said.get(index), limit, options, templates
+            )
             for index in wanted
         ]
         faces = [
@@ -293,28 +316,31 @@ class PhotoGallery:
         analysis: Analysis,
         index: int,
         scores: Sequence[PersonScore],
+        said: str | None,
         limit: SearchThreshold | None,
         options: IdentifyOptions,
         templates: int,
     ) -> CandidateList:
         candidates = tuple(
             Candidate(rank, s.person, s.template_id, s.score, s.distance)
-            for rank, s in enumerate(scores[: options.top_k], start=1)
+            for rank, s in enumerate(scores, start=1)
+            if rank <= options.top_k or s.person == said
         )
         margin = scores[0].score - scores[1].score if len(scores) > 1 else None
         height = analysis.faces[index].box.height
         dropped = analysis.reason_of(index)
         person, reason = None, ""
+        chosen = next((s for s in scores if said is None or s.person == said), None)
         if dropped:
             reason = f"the face cannot be aligned: {dropped}"
         elif height < options.min_height:
             reason = f"too small: {height:.0f} px of {options.min_height:.0f} px needed"
-        elif not candidates or limit is None:
+        elif chosen is None or limit is None:
             reason = "nobody is enrolled" if not templates else "no candidate"
-        elif candidates[0].score < limit.threshold.score:
+        elif chosen.score < limit.threshold.score:
             reason = "below the threshold"
         else:
-            person = candidates[0].person
+            person = chosen.person
         return CandidateList(candidates, person, reason, limit, templates, margin)
 
     def _size(self) -> tuple[int, int]:

@@ -1,0 +1,193 @@
+"""Names by a classifier over enrolled vectors: k nearest, nearest mean, linear SVM.
+
+Fitting lives in ``evaluate.classifiers``, applying here. A classifier alone names every stranger,
+so what uses its answer checks it against the scores of that person's templates (SEEDS A3-15).
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from facelign.compare.scores import measure, score_matrix
+from facelign.errors import BadArray, ConfigError, SpaceMismatch
+from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
+from facelign.types.embeddings import Metric
+
+#: what the first field of a saved classifier says
+FORMAT = "facelign-classifier-1"
+#: a million vectors of 1,024 numbers
+_MAX_BYTES = 4 << 30
+#: probes that are scored at a time
+_ROWS = 1024
+
+
+class Rule(StrEnum):
+    """How a name is chosen."""
+
+    KNN = "knn"
+    MEAN = "mean"
+    SVM = "svm"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NameClassifier:
+    """A fitted classifier with its names.
+
+    people: (p,) sorted names; a person's number is the place in it. table: (n, d) float32, one
+    enrolled vector a row (KNN), or one mean (MEAN) or one vector of weights (SVM) a person, each
+    of unit length where the space compares angles, SVM's weights excepted. codes: (n,) int64,
+    numbers of the people of the rows. bias: (p,) float32, added to SVM's products, zeros otherwise.
+    k: neighbors that vote. revision: of the gallery that it was fitted on, -1 for none.
+    """
+
+    rule: Rule
+    space: str
+    metric: Metric
+    people: tuple[str, ...]
+    table: Float32Array
+    codes: IntArray
+    bias: Float32Array
+    k: int = 1
+    revision: int = -1
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "table", checked("table", self.table, np.float32, (None, None)))
+        put(self, "codes", checked("codes", self.codes, np.int64, (len(self.table),)))
+        put(self, "bias", checked("bias", self.bias, np.float32, (len(self.people),)))
+        if not self.people or len(set(self.people)) != len(self.people):
+            raise BadArray("classifier: wanted names, each once.")
+        if self.rule is not Rule.KNN and len(self.table) != len(self.people):
+            raise BadArray("classifier: wanted one row a person.")
+        if not len(self.table) or self.codes.min() < 0 or self.codes.max() >= len(self.people):
+            raise BadArray("classifier: a row belongs to nobody.")
+        if self.k < 1:
+            raise BadArray("classifier: wanted k of at least 1.")
+
+    def encode(self, people: list[str] | tuple[str, ...]) -> IntArray:
+        """Return (n,) numbers of names; raises BadArray for a name that it does not know."""
+        numbers = {name: i for i, name in enumerate(self.people)}
+        unknown = [name for name in people if name not in numbers]
+        if unknown:
+            raise BadArray(f"classifier: it does not know {unknown[0]!r}.")
+        return np.array([numbers[name] for name in people], np.int64)
+
+    def decode(self, codes: IntArray) -> list[str]:
+        """Return the names of (n,) numbers."""
+        return [self.people[int(code)] for code in codes]
+
+    def answers(self, vectors: FloatArray, space: str | None = None) -> IntArray:
+        """Return (n,) numbers of the people named for (n, d) vectors; everybody gets a name.
+
+        space: whose vectors these are; raises SpaceMismatch unless it is the classifier's. Of
+        people with equally many votes the one with the nearest vector wins.
+        """
+        if space is not None and space != self.space:
+            raise SpaceMismatch(
+                f"The classifier was fitted in space '{self.space}', "
+                f"and the vectors are of space '{space}'.",
+                "Fit it again: facelign people classifier",
+            )
+        probes = checked("vectors", vectors, np.float32, (None, self.table.shape[1]))
+        said = [self._said(probes[i : i + _ROWS]) for i in range(0, len(probes), _ROWS)]
+        return np.concatenate(said) if said else np.zeros(0, np.int64)
+
+    def names(self, vectors: FloatArray, space: str | None = None) -> list[str]:
+        """Return the names for (n, d) vectors; as ``answers``."""
+        return self.decode(self.answers(vectors, space))
+
+    def _said(self, probes: Float32Array) -> IntArray:
+        if self.rule is Rule.SVM:
+            sides = scaled(probes, self.metric) @ self.table.T + self.bias
+            return np.asarray(sides.argmax(axis=1), np.int64)
+        scores = score_matrix(probes, self.table, self.metric)
+        if self.rule is Rule.MEAN:
+            nearest_mean: IntArray = self.codes[scores.argmax(axis=1)]
+            return nearest_mean
+        k = min(self.k, scores.shape[1])
+        # stable: of equal scores the row that came first, so that an answer never depends on luck
+        nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        voters = self.codes[nearest]
+        votes = (voters[:, :, None] == voters[:, None, :]).sum(axis=2)
+        won: IntArray = voters[np.arange(len(voters)), votes.argmax(axis=1)]
+        return won
+
+    def save(self, path: str | Path) -> None:
+        """Write the classifier as an ``.npz`` of plain arrays that only its owner may read.
+
+        It is there under its name only when it is complete. ``load`` reads it. Raises ConfigError.
+        """
+        target = Path(path)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "wb") as file:
+                # not compressed, so that a search through its bytes finds a vector that is in it
+                np.savez(
+                    file,
+                    format=np.array(FORMAT),
+                    rule=np.array(str(self.rule)),
+                    space=np.array(self.space),
+                    metric=np.array(str(self.metric)),
+                    people=np.array(self.people),
+                    table=self.table,
+                    codes=self.codes,
+                    bias=self.bias,
+                    k=np.array(self.k),
+                    revision=np.array(self.revision),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except OSError as error:
+            raise ConfigError(
+                f"{target} cannot be written: {error.strerror}.", "Name another place."
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> NameClassifier:
+        """Return the classifier of a file; nothing pickled is read. Raises ConfigError."""
+        source = Path(path)
+        try:
+            with zipfile.ZipFile(source) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
+                    raise ValueError(f"it unpacks to over {_MAX_BYTES >> 30} GiB")
+            with np.load(source, allow_pickle=False) as content:
+                held = {name: np.asarray(content[name]) for name in content.files}
+            if str(held["format"]) != FORMAT:
+                raise ValueError("it is of another format")
+            return cls(
+                Rule(str(held["rule"])),
+                str(held["space"]),
+                Metric(str(held["metric"])),
+                tuple(str(name) for name in held["people"].tolist()),
+                held["table"],
+                held["codes"],
+                held["bias"],
+                int(held["k"]),
+                int(held["revision"]),
+            )
+        except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, BadArray) as error:
+            raise ConfigError(
+                f"{source} is no saved classifier: {error}.",
+                "Fit it again: facelign people classifier",
+            ) from error
+
+
+def scaled(vectors: FloatArray, metric: Metric, *, unit: bool = False) -> Float32Array:
+    """Return (n, d) float32 vectors, of unit length where the space asks for it.
+
+    metric, unit: of the space; a metric that compares angles and a space of unit vectors ask.
+    """
+    rows: Float32Array = np.asarray(vectors, np.float32)
+    if measure(metric).by_direction or unit:
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
+    return rows
