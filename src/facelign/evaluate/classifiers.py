@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.svm import LinearSVC
 
@@ -50,7 +52,10 @@ def _hyperplanes(
             "A support vector machine tells at least two people apart, and there is one.",
             "Take the rule knn or mean.",
         )
-    model = LinearSVC(dual="auto", random_state=seed).fit(rows.astype(np.float64), codes)
+    with warnings.catch_warnings():
+        # many people with one photo each are meant here, and no regression
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        model = LinearSVC(dual="auto", random_state=seed).fit(rows.astype(np.float64), codes)
     weights, offsets = np.asarray(model.coef_), np.asarray(model.intercept_)
     if people == 2:  # scikit-learn keeps one hyperplane for two classes
         weights, offsets = np.vstack([-weights, weights]), np.append(-offsets, offsets)

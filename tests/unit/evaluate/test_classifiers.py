@@ -131,6 +131,11 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         classifiers.fit(named.where(np.zeros(3, bool)), Rule.KNN)
 
 
+def test_many_people_with_one_photo_each_raise_no_warning() -> None:
+    named, _ = _people(UNIT, 12, 1)
+    assert classifiers.fit(named, Rule.SVM).names(named.vectors) == list(named.people)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3]))
 def test_an_enrolled_vector_is_its_own_person(seed: int, k: int) -> None:
