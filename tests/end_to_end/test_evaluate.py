@@ -180,6 +180,8 @@ def test_a_record_beside_a_gallery_is_used_by_itself(
     record = json.loads(calibrations.to_json(calibrations.load("default-lfw-dev")))
     record |= {"id": "mine", "set": "my own photos"}
     record["tail"]["scores"] = [round(score + 0.01, 6) for score in record["tail"]["scores"]]
+    for point in (record, *record["points"]):  # a record is refused unless all of it agrees
+        point["threshold"] = round(point["threshold"] + 0.01, 6)
     beside = tmp_path / "g.db.calibration.json"
     beside.write_text(json.dumps(record))
     own = facelign("identify", probe, "--gallery", gallery, "--json").rows[0]["search"]

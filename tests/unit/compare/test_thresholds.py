@@ -249,9 +249,7 @@ def _broken() -> list[object]:
         {"points": [dict(good["points"][0], interval=[0.5])]},
         {"notes": []},
     ]
-    # threshold and interval of the target repeat one of the points, for readers of the file
-    needed = set(good) - {"threshold", "interval"}
-    missing = [{k: v for k, v in good.items() if k != name} for name in sorted(needed)]
+    missing = [{k: v for k, v in good.items() if k != name} for name in sorted(good)]
     return [good | change for change in changes] + missing + [[], 3, None]
 
 
@@ -259,6 +257,82 @@ def _broken() -> list[object]:
 def test_broken_records_are_refused_in_a_sentence(record: object) -> None:
     with pytest.raises(ConfigError, match="the calibration"):
         from_json(json.dumps(record))
+
+
+def _edited() -> list[tuple[str, dict[str, object]]]:
+    """What a hand may do to a record that stays well-formed JSON, and the field that is named."""
+    good = json.loads(to_json(RECORD))
+    first, second = good["points"][:2]
+    tail = good["tail"]
+
+    def points(**change: object) -> dict[str, object]:
+        return {"points": [first | change, *good["points"][1:]]}
+
+    return [
+        ("metric", {"metric": "cosin"}),
+        ("metric", {"metric": ""}),
+        ("scores", {"metric": "euclidean"}),  # cosines are no turned distances
+        ("space", {"space": "  "}),
+        ("space", {"space": "sface//five"}),
+        ("set", {"set": "line\nbreak"}),
+        ("digest", {"digest": "0" * 63}),
+        ("digest", {"digest": "Z" * 64}),
+        ("date", {"date": "yesterday"}),
+        ("subjects", {"subjects": 1}),
+        ("subjects", {"subjects": 901}),  # more people than photos
+        ("photos", {"photos": -900}),
+        ("mated", {"mated": 2.5}),
+        ("non-mated", {"non_mated": 0}),
+        ("tail", {"non_mated": 50_000}),  # fewer than the tail counts
+        ("interval", {"non_mated": 200_000}),  # rates of the points no longer fit their counts
+        ("non_mated", {"non_mated": 10**30}),
+        ("non_mated_std", {"non_mated_std": -0.1}),
+        ("fmr", {"fmr": 0.0}),
+        ("fmr", {"fmr": 2}),
+        ("threshold", {"threshold": 0.9}),  # not that of the point
+        ("threshold", {"fmr": 1e-2}),
+        ("interval", {"interval": [0.0, 0.5]}),
+        ("interval", {"interval": None}),
+        ("interval", points(interval=[0.2, 0.3])),  # does not hold its own rate
+        ("interval", points(interval=[-0.1, 0.3])),
+        ("interval", points(interval=["0", "1"])),
+        ("tar", points(tar=1.5)),
+        ("tar", points(tar=0.5)),  # below that of a stricter threshold
+        ("errors", points(errors=-1)),
+        ("errors", points(errors=10_000.5)),
+        ("errors", points(errors=9_999)),  # the tail has another count
+        ("errors", points(fmr=0.05)),  # more errors than the rate allows
+        ("FMR must fall", points(fmr=0.001)),
+        ("threshold", points(threshold=0.35)),
+        ("thresholds", points(threshold=0.5)),
+        ("unknown field", points(note="mine")),
+        ("FMR must fall", {"points": [second, first, *good["points"][2:]]}),
+        ("counts", {"tail": tail | {"errors": [100_000.5, *tail["errors"][1:]]}}),
+        ("scores", {"tail": tail | {"scores": [-1.2, *tail["scores"][1:]]}}),
+        ("llr", {"llr": {"scores": [0.0, 3.0], "values": [0.0, 1.0]}}),
+    ]
+
+
+@pytest.mark.parametrize(("field", "change"), _edited())
+def test_edited_records_are_refused_and_the_field_is_named(
+    field: str, change: dict[str, object]
+) -> None:
+    record = json.loads(to_json(RECORD)) | change
+    with pytest.raises(ConfigError, match=field) as refused:
+        from_json(json.dumps(record), source="mine.json")
+    assert refused.value.message.startswith("mine.json is no calibration record: ")
+    assert ".." not in refused.value.message
+    assert "\n" not in refused.value.message
+
+
+def test_numbers_beyond_the_range_of_floats_are_refused() -> None:
+    text = to_json(RECORD)
+    for number in ("1e999", "-1e999", "NaN", "Infinity"):
+        for old in ('"non_mated_std": 0.12', "0.5001", '"values": [-6.0'):
+            new = old.replace(old.split()[-1].strip("["), number)
+            assert new != old
+            with pytest.raises(ConfigError):
+                from_json(text.replace(old, new))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": NaN}', "[" * 100_000, b"\xff\xfe\x00"])

@@ -99,7 +99,7 @@ def _listed(named: Named) -> PairScores:
 def test_all_pairs_as_a_list_give_the_same_calibration() -> None:
     named = _named(people=40)
     whole = calibrate(
-        named, record_id="a", chain={}, set_name="s", date="d", target=1e-2, draws=400
+        named, record_id="a", chain={}, set_name="s", date="2026-11-01", target=1e-2, draws=400
     )
     listed = calibrate_pairs(
         _listed(named),
@@ -108,7 +108,7 @@ def test_all_pairs_as_a_list_give_the_same_calibration() -> None:
         record_id="a",
         chain={},
         set_name="s",
-        date="d",
+        date="2026-11-01",
         target=1e-2,
         draws=400,
     )
@@ -129,8 +129,8 @@ def test_failed_pairs_do_not_calibrate() -> None:
     failed[:200] = True
     spoiled = replace(pairs, failed=failed, scores=np.where(failed, 5.0, pairs.scores))
     found = calibrate_pairs(
-        spoiled, named, digest="x", record_id="a", chain={}, set_name="s", date="d", target=1e-1,
-        draws=100,
+        spoiled, named, digest="x", record_id="a", chain={}, set_name="s", date="2026-11-01",
+        target=1e-1, draws=100,
     )  # fmt: skip
     assert found.mated + found.non_mated == len(pairs) - 200
     assert max(p.threshold for p in found.points) <= 1.01
@@ -230,7 +230,13 @@ def test_reject_curves_fall_for_a_number_that_knows() -> None:
 def test_a_search_run_as_json() -> None:
     named = _named(people=60, photos=4)
     record_of = calibrate(
-        _named(seed=9), record_id="r", chain={}, set_name="s", date="d", draws=100, target=1e-2
+        _named(seed=9),
+        record_id="r",
+        chain={},
+        set_name="s",
+        date="2026-11-01",
+        draws=100,
+        target=1e-2,
     )
     limits = searched.Limits.calibrated(record_of, 0.05)
     run = searched.measure(named, limits, name="made", sizes=(10, 30, 300), heights=True)
