@@ -232,6 +232,25 @@ def embed(recognizer: Recognizer) -> None:
     save(drawn, "embed")
 
 
+def shapes(recognizer: Recognizer) -> None:
+    """Barcodes of an oval and a round face: the portrait's head, narrowed and widened."""
+    head = Pillow.fromarray(PORTRAIT[:330, 60:400])
+    sides = [
+        np.asarray(head.resize((int(head.width * by), head.height), Pillow.Resampling.LANCZOS))
+        for by in (0.75, 1.25)
+    ]
+    found = [
+        recognizer.analyze(Image.from_array(side.copy(), order="rgb", source=name))
+        for side, name in zip(sides, ("oval", "round"), strict=True)
+    ]
+    drawn = barcode.draw(
+        (sides[0], sides[1]),
+        (found[0].embeddings.vectors[0], found[1].embeddings.vectors[0]),
+        names=("oval", "round"),
+    )
+    save(drawn, "shapes")
+
+
 def _limit(recognizer: Recognizer):
     return None if recognizer.calibration else 0.36
 
@@ -378,7 +397,8 @@ def _exists(room: str) -> bool:
 
 PICTURES = {
     "walk": walk, "detect": detect, "read": picture_of_read, "preprocess": preprocess,
-    "landmark": landmark, "align": align, "embed": embed, "compare": compare, "gallery": gallery,
+    "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
+    "compare": compare, "gallery": gallery,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
     "floors": floors,
     "networks": networks,

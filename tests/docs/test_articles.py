@@ -1,0 +1,65 @@
+"""The page of the articles' rows: every row is on it once, and every command on it exists."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "articles.md").read_text(encoding="utf-8")
+ROW = re.compile(r"\b(A[0-4X])-(\d+)")
+
+
+def _rows() -> list[str]:
+    """The rows that the first cells of the tables name; "others" are none of them."""
+    found: list[str] = []
+    for line in PAGE.splitlines():
+        if not line.startswith("| A"):
+            continue
+        for part in line.split("|")[1].split(","):
+            ends = ROW.findall(part)
+            assert ends, line
+            article, first = ends[0]
+            width = len(first)
+            last = int(ends[-1][1]) if " to " in part else int(first)
+            found += [f"{article}-{n:0{width}d}" for n in range(int(first), last + 1)]
+    return found
+
+
+def test_no_row_comes_twice() -> None:
+    assert [row for row, times in Counter(_rows()).items() if times > 1] == []
+
+
+@pytest.mark.shared
+def test_every_row_of_the_articles_is_there(shared: Path) -> None:
+    seeds = (shared / "docs" / "SEEDS.md").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"^\| (A[0-4X]-\d+) \|", seeds, re.MULTILINE))
+    assert len(wanted) > 100
+    named = set(_rows())
+    assert named <= wanted
+    missing = wanted - named
+    assert {row[:2] for row in missing} <= {"A2"}, missing  # whose others come with training
+
+
+def test_every_command_exists_with_its_flags() -> None:
+    cli = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    parts = [part for part in re.split(r"^#+ ", cli, flags=re.MULTILINE) if part]
+    sections = {part.splitlines()[0].strip(): part for part in parts}
+    commands = re.findall(r"`(facelign [^`]+)`", PAGE)
+    assert len(commands) > 25
+    for command in commands:
+        words = command.split()
+        names = [" ".join(words[:n]) for n in (3, 2)]
+        section = next((sections[name] for name in names if name in sections), None)
+        assert section is not None, command
+        for flag in re.findall(r"--[a-z-]+", command):
+            assert f"{flag}" in section, command
+
+
+def test_every_flag_said_alone_exists() -> None:
+    cli = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for flag in re.findall(r"`(--[a-z-]+)", PAGE):
+        assert flag in cli
