@@ -1,9 +1,9 @@
-"""The tables of docs/benchmarks.md, from benchmarks/results/*.json.
+"""The tables of docs/benchmarks.md and README.md, from benchmarks/results/*.json.
 
     python benchmarks/tables.py [--check]
 
 Each table stands between ``<!-- table: NAME -->`` and ``<!-- end -->`` and is written anew;
---check only says whether the page is up to date (exit 1 when it is not).
+--check only says whether the pages are up to date (exit 1 when it is not).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 
 import machine
 
-PAGE = machine.HERE.parent / "docs" / "benchmarks.md"
+ROOT = machine.HERE.parent
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Result = dict[str, Any]
 
@@ -201,6 +202,36 @@ def speed_table() -> str:
     return table(("", "ms", "ms on the processor", *heads, "named right / wrong"), rows)
 
 
+#: how the rows of reproduction.json call the presets
+PRESETS = {
+    "default": "YuNet, SFace (preset default)",
+    "fast": "YuNet, dlib's ResNet (preset fast)",
+    "accurate": "YuNet, SFace and dlib's ResNet (preset accurate)",
+    "dlib": "MMOD, dlib's five points and ResNet (preset dlib)",
+}
+
+
+def presets_table() -> str:
+    """Accuracy and speed of each preset, the peers below."""
+    speed, kept = load("end_to_end"), load("reproduction")
+    if speed is None or kept is None:
+        return ""
+    pairs = kept["rows"]["A0-04"]["found"]
+    peers = ("face_recognition", "deepface dlib + Dlib")
+    rows: list[tuple[str, ...]] = []
+    for preset, told in PRESETS.items():
+        side = speed["sides"][f"facelign {preset}"]
+        over = [speed["times_faster"][f"facelign {preset} over {peer}"]["median"] for peer in peers]
+        one = pairs[told]
+        low, high = (100 * one["interval"][end] for end in ("low", "high"))
+        accuracy = f"{100 * one['accuracy']:.2f} % ({low:.1f} to {high:.1f})"
+        cells = (accuracy, f"{side['ms_median']:.0f} ms", *(f"{x:.1f}x" for x in over))
+        rows.append((f"`{preset}`", *cells))
+    rows += [(peer, "", f"{speed['sides'][peer]['ms_median']:.0f} ms", "", "") for peer in peers]
+    heads = [f"over {peer}" for peer in peers]
+    return table(("", "LFW pairs, accuracy", "photo to name", *heads), rows)
+
+
 def stages_table() -> str:
     result = load("end_to_end")
     if result is None:
@@ -323,6 +354,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "machines": machines_table,
     "versions": versions_table,
     "speed": speed_table,
+    "presets": presets_table,
     "stages": stages_table,
     "parity": parity_table,
     "batches": batches_table,
@@ -343,15 +375,16 @@ def written(text: str) -> str:
 
 
 def rewrite() -> None:
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
-        text = PAGE.read_text(encoding="utf-8")
-        return 0 if written(text) == text else 1
+        texts = [page.read_text(encoding="utf-8") for page in PAGES]
+        return 0 if all(written(text) == text for text in texts) else 1
     rewrite()
     print("\n".join(short()))
     return 0

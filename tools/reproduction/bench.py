@@ -60,6 +60,7 @@ class Chain:
 DEFAULT = Chain("YuNet, SFace (preset default)")
 ACCURATE = Chain("YuNet, SFace and dlib's ResNet (preset accurate)", preset="accurate")
 FAST = Chain("YuNet, dlib's ResNet (preset fast)", preset="fast")
+DLIB = Chain("MMOD, dlib's five points and ResNet (preset dlib)", preset="dlib")
 DLIB_5 = Chain("dlib's HOG, 5 points and ResNet", preset="dlib", detector="hog")
 DLIB_68 = Chain(
     "dlib's HOG, 68 points and ResNet", preset="dlib", detector="hog", landmarker="dlib-68"

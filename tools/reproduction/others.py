@@ -28,6 +28,7 @@ from facelign.weights.store import Store
 from reproduction.bench import (
     ACCURATE,
     DEFAULT,
+    DLIB,
     DLIB_5,
     DLIB_68,
     FAST,
@@ -403,7 +404,7 @@ def folds(bench: Bench) -> Told:
         Chain("YuNet-n, SFace", detector="yunet-n"),
         Chain("YuNet-n, SFace and dlib's ResNet", "accurate", detector="yunet-n"),
     )
-    for chain in (DEFAULT, FAST, ACCURATE, *others):
+    for chain in (DEFAULT, FAST, ACCURATE, DLIB, *others):
         result = verification.evaluate(bench.pairs(chain, "lfw_dev"), draws=500)
         told[chain.told] = {
             "accuracy": result.accuracy,
