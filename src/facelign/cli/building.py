@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facelign.cli.options import Face
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.imaging.listing import PeopleFolders
     from facelign.pipeline.recognizer import Photo, Recognizer
     from facelign.pipeline.results import Enrollment
     from facelign.pipeline.selection import FacePolicy
@@ -124,6 +126,7 @@ class EnrollmentJobs:
 def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
     from facelign.errors import ConfigError
+    from facelign.gallery.records import person_name
     from facelign.imaging.listing import clean_path, people_folders
     from facelign.pipeline.results import Enrollment
 
@@ -132,9 +135,10 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     if name is not None:
         if not name.strip():
             raise ConfigError("--name is empty.", "Give the person's name.")
+        person = person_name(name)
         found = listing(paths)
-        photos += [(name.strip(), file) for file in found.files]
-        failures += [Enrollment(f["image"], name, False, f["error"], True) for f in found.missing]
+        photos += [(person, file) for file in found.files]
+        failures += [Enrollment(f["image"], person, False, f["error"], True) for f in found.missing]
         return EnrollmentJobs(photos, failures)
     for text in paths:
         root, mark = clean_path(text)
@@ -146,16 +150,39 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
                 "Give a folder that holds one folder a person, or say --name NAME.",
             )
         people = people_folders(root)
-        for person, files in people.people.items():
-            photos += [(person, str(file)) for file in files]
-        if people.skipped:
-            note(f"note: {len(people.skipped)} files that are no pictures were skipped")
-        for person in people.empty:
-            note(f"note: the folder of {person} holds no photo")
+        for folder, files in people.people.items():
+            try:
+                person = person_name(folder)
+            except ConfigError as error:  # a name that cannot be kept stops nobody else
+                failures += [Enrollment(str(f), folder, False, str(error), True) for f in files]
+            else:
+                photos += [(person, str(file)) for file in files]
+                _several_inside(root / folder, files)
         for file in people.loose:
             reason = "it lies in no person's folder; use --name"
             failures.append(Enrollment(str(file), "", False, reason, True))
+        _tell(people)
     return EnrollmentJobs(photos, failures)
+
+
+def _tell(people: PeopleFolders) -> None:
+    """Say what a folder of people holds that is not enrolled."""
+    for text in people.notes:
+        note(f"note: {text}")
+    if people.skipped:
+        note(f"note: {len(people.skipped)} files that are no pictures were skipped")
+    for person in people.empty:
+        note(f"note: the folder of {person} holds no photo")
+
+
+def _several_inside(folder: Path, files: Sequence[Path]) -> None:
+    """Say so when a folder taken for a person's holds several folders and no photo of its own."""
+    inside = {file.relative_to(folder).parts[0] for file in files if folder in file.parents}
+    if len(inside) > 1 and not any(file.parent == folder for file in files):
+        note(
+            f"note: {folder.name} holds no photo but {len(inside)} folders, and is taken for one "
+            f"person. If its folders are people: facelign people undo, then enroll {folder}"
+        )
 
 
 def one(text: str) -> str:
@@ -237,6 +264,20 @@ def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshol
         return None
     limit = threshold(recognizer, text)
     return SearchThreshold(limit, 0.0, 0, False, "given on the command line")
+
+
+def classifier(gallery: Path) -> NameClassifier:
+    """Return the classifier beside a gallery; raises ConfigError when none was fitted."""
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.errors import ConfigError
+    from facelign.gallery.removal import classifier_path
+
+    path = classifier_path(gallery)
+    if not path.is_file():
+        raise ConfigError(
+            f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
+        )
+    return NameClassifier.load(path)
 
 
 def aligner(*, layout: str, layout_options: Mapping[str, object], **flags: Any) -> Recognizer:

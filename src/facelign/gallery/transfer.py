@@ -29,8 +29,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from facelign.datasets.pickles import read_plain
-from facelign.errors import DatasetMalformed, DatasetMissing, FacelignError, GalleryError
-from facelign.gallery.records import FaceRecord, PhotoRef, Row
+from facelign.errors import (
+    ConfigError,
+    DatasetMalformed,
+    DatasetMissing,
+    FacelignError,
+    GalleryError,
+)
+from facelign.gallery.records import FaceRecord, PhotoRef, Row, person_name
 from facelign.gallery.stores.connection import keep_private
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import AnyArray, Float32Array
@@ -176,7 +182,7 @@ def read(path: Path, labels: Path | None = None) -> Batch:
         if file.stat().st_size > MAX_BYTES:
             raise DatasetMalformed(f"{file.name} is larger than 2 GB.", "Split it.")
     try:
-        return _read(path, labels)
+        return _named(_read(path, labels), path)
     except FacelignError:
         raise
     except RecursionError as error:
@@ -187,6 +193,18 @@ def read(path: Path, labels: Path | None = None) -> Batch:
         raise DatasetMalformed(
             f"{path.name} cannot be read: {error}.", "Copy it again from where it came."
         ) from error
+
+
+def _named(batch: Batch, path: Path) -> Batch:
+    """Return the batch when every name can be kept, else say which cannot."""
+    for place, person in enumerate(batch.persons, start=1):
+        try:
+            person_name(person)
+        except ConfigError as error:
+            raise DatasetMalformed(
+                f"{path.name}, template {place}: {error.message}", error.hint
+            ) from error
+    return batch
 
 
 def _read(path: Path, labels: Path | None) -> Batch:

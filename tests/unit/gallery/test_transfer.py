@@ -237,6 +237,15 @@ def test_broken_files_give_one_sentence(tmp_path, name, content):
         transfer.read(tmp_path / "absent.npz")
 
 
+@pytest.mark.parametrize("name", ["", "a\u0007b", "x" * 201])
+def test_a_name_that_cannot_be_kept_is_pointed_at(tmp_path, dlib, name):
+    path = tmp_path / "people.json"
+    vectors = dlib[:2].tolist()
+    path.write_text(json.dumps({"encodings": vectors, "names": ["Ann", name]}), encoding="utf-8")
+    with pytest.raises(DatasetMalformed, match=r"people\.json, template 2: "):
+        transfer.read(path)
+
+
 def test_vectors_need_names(tmp_path, dlib):
     np.save(tmp_path / "e.npy", dlib)
     with pytest.raises(DatasetMalformed, match="--labels"):

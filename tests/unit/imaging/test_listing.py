@@ -96,6 +96,27 @@ def test_links_in_a_circle_end(tree):
     found = photos([tree])
     assert sorted(path.name for path in found.files).count("b.jpg") == 1
     assert "dangling.jpg" in [path.name for path in found.files]  # read says why it fails
+    assert any(str(tree / "deep" / "up") in note for note in found.notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
+def test_patterns_end_where_links_go_up(tree):
+    plain = [path.relative_to(tree) for path in photos([str(tree / "**" / "*.jp*g")]).files]
+    for place in ("deep/up", "deep/er/up", "self"):  # glob alone takes hours over these three
+        (tree / place).symlink_to(tree, target_is_directory=True)
+    found = photos([str(tree / "**" / "*.jp*g")])
+    assert [path.relative_to(tree) for path in found.files] == plain
+    assert sum("not followed" in note for note in found.notes) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
+def test_a_link_up_is_no_photo_of_a_person(tmp_path):
+    for name in ("Ann/a.png", "Bo/b.png"):
+        write(tmp_path / name, np.full((6, 8, 3), 90, np.uint8))
+    (tmp_path / "Ann" / "up").symlink_to(tmp_path, target_is_directory=True)
+    found = people_folders(tmp_path)
+    assert {who: len(files) for who, files in found.people.items()} == {"Ann": 1, "Bo": 1}
+    assert "Ann/up is a link to a folder above it" in found.notes[0]
 
 
 class TestPastedPaths:
