@@ -50,6 +50,7 @@ SCRIPTS = {
     "workers": Script(),
     "memory": Script(),
     "gallery": Script(("--million",)),
+    "view2": Script(),
     "detectors": Script(quick=False),
     "embedders": Script(quick=False),
     "int8": Script(quick=False),
