@@ -13,10 +13,8 @@ from itertools import groupby
 from pathlib import Path
 
 from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
+from facelign.datasets.shelf import Shelf, shelf_of
 from facelign.errors import ConfigError
-
-#: suffixes under which copies of LFW keep their photos
-SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".bmp", ".pgm", ".ppm", ".webp")
 
 _WANTED = "'Name i j' or 'Name i Other j', separated by tabs"
 
@@ -34,38 +32,29 @@ class PeopleList:
         return tuple(entry for fold in self.folds for entry in fold)
 
 
-def photo_path(images: Path, person: str, number: int) -> Path:
-    """Return the path of photo ``number`` of a person; ending .jpg if no such photo is there."""
-    stem = images / person / f"{person}_{number:04d}"
-    for suffix in SUFFIXES:
-        path = stem.with_name(stem.name + suffix)
-        if path.is_file():
-            return path
-    return stem.with_name(stem.name + SUFFIXES[0])
-
-
-def read_pairs(path: str | Path, images: str | Path) -> PairList:
+def read_pairs(path: str | Path, images: str | Path | Shelf) -> PairList:
     """Return the pairs of a list in LFW's form, with any number of folds.
 
     The first line may be ``folds<TAB>N`` (each fold N mated, then N non-mated pairs), ``N`` (one
     fold), or a pair: then folds are told by equally long runs of mated and non-mated pairs, and
-    otherwise there is one. Photos that are not in ``images`` are listed as missing. Raises
-    DatasetMissing, and DatasetMalformed with the number of the line.
+    otherwise there is one. images: the folder of the photos, or the shelf of saved vectors; photos
+    that are not there are listed as missing. Raises DatasetMissing, and DatasetMalformed with the
+    number of the line.
     """
-    source, folder = Path(path), Path(images)
+    source, shelf = Path(path), shelf_of(images)
     rows = _rows(source)
     if not rows:
         raise malformed(source, 1, "the list is empty", _WANTED)
     header = _header(source, rows[0])
     if header:
         rows = rows[1:]
-    pairs = [_pair(source, folder, line, fields) for line, fields in rows]
+    pairs = [_pair(source, shelf, line, fields) for line, fields in rows]
     per_fold = _fold_size(source, header, pairs)
     numbered = tuple(
         Pair(p.a, p.b, p.same, i // per_fold, p.line, p.person_a, p.person_b)
         for i, p in enumerate(pairs)
     )
-    return check_present(PairList(source.name, numbered), folder)
+    return check_present(PairList(source.name, numbered), shelf)
 
 
 def read_people(path: str | Path) -> PeopleList:
@@ -94,18 +83,21 @@ def read_people(path: str | Path) -> PeopleList:
     return PeopleList(source.name, tuple(folds))
 
 
-def protocol(name: str, lists: str | Path, images: str | Path) -> tuple[PairList | None, PairList]:
+def protocol(
+    name: str, lists: str | Path, images: str | Path | Shelf
+) -> tuple[PairList | None, PairList]:
     """Return (pairs to choose a threshold on, pairs to report) of a protocol of LFW.
 
     "lfw-view1": pairsDevTrain.txt and pairsDevTest.txt. "lfw-view2": pairs.txt alone, whose folds
     are their own development sets, each time the others.
     """
     folder = Path(lists)
+    shelf = shelf_of(images)
     if name == "lfw-view1":
-        train = read_pairs(folder / "pairsDevTrain.txt", images)
-        return train, read_pairs(folder / "pairsDevTest.txt", images)
+        train = read_pairs(folder / "pairsDevTrain.txt", shelf)
+        return train, read_pairs(folder / "pairsDevTest.txt", shelf)
     if name == "lfw-view2":
-        return None, read_pairs(folder / "pairs.txt", images)
+        return None, read_pairs(folder / "pairs.txt", shelf)
     raise ConfigError(f"There is no protocol '{name}'.", "There are: lfw-view1, lfw-view2.")
 
 
@@ -159,7 +151,7 @@ def _fold_size(source: Path, header: tuple[int, ...], pairs: Sequence[Pair]) -> 
     return 2 * size
 
 
-def _pair(source: Path, images: Path, line: int, fields: list[str]) -> Pair:
+def _pair(source: Path, shelf: Shelf, line: int, fields: list[str]) -> Pair:
     if len(fields) == 3:
         name, i, j = fields
         other = name
@@ -167,13 +159,15 @@ def _pair(source: Path, images: Path, line: int, fields: list[str]) -> Pair:
         name, i, other, j = fields
     else:
         raise malformed(source, line, f"{len(fields)} fields", _WANTED)
+    if len(fields) == 4 and name == other:
+        raise malformed(source, line, f"{name} twice", "'Name i j' for a pair of one person")
     first, second = (_number(source, line, n, _WANTED) for n in (i, j))
     for person in (name, other):
         if "/" in person or "\\" in person or person in (".", ".."):
             raise malformed(source, line, f"{person!r} is no name", _WANTED)
     return Pair(
-        photo_path(images, name, first),
-        photo_path(images, other, second),
+        shelf.numbered(name, first),
+        shelf.numbered(other, second),
         len(fields) == 3,
         line=line,
         person_a=name,

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
+from facelign.datasets.shelf import Shelf, shelf_of
 
 _FIRST = ("a", "file_x", "file_a", "image_a", "photo_a", "img1")
 _SECOND = ("b", "file_y", "file_b", "image_b", "photo_b", "img2")
@@ -17,14 +18,14 @@ _NO = ("no", "false", "0", "different")
 _WANTED = "columns a, b, same (or file_x, file_y, Decision); same is yes or no; fold is optional"
 
 
-def read_pairs_csv(path: str | Path, images: str | Path | None = None) -> PairList:
-    """Return the pairs of a CSV file; photos lie in ``images``, or beside the file.
+def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -> PairList:
+    """Return the pairs of a CSV file; photos lie in ``images`` (or on that shelf), or beside it.
 
     A name with folders that are not there is looked for by its last part. Raises DatasetMissing,
     and DatasetMalformed with the number of the line.
     """
     source = Path(path)
-    folder = source.parent if images is None else Path(images)
+    shelf = shelf_of(source.parent if images is None else images)
     reader = csv.reader(io.StringIO(list_text(source), newline=""))
     pairs: list[Pair] = []
     try:
@@ -41,13 +42,13 @@ def read_pairs_csv(path: str | Path, images: str | Path | None = None) -> PairLi
             if said not in _YES + _NO:
                 raise malformed(source, line, f"{row[truth][:30]!r} is no truth", "yes or no")
             number = 0 if fold is None else _fold(source, line, row[fold])
-            a, b = (_photo(folder, row[i].strip()) for i in (first, second))
+            a, b = (shelf.named(row[i].strip()) for i in (first, second))
             pairs.append(Pair(a, b, said in _YES, number, line))
     except csv.Error as error:
         raise malformed(source, reader.line_num, str(error), _WANTED) from error
     if not pairs:
         raise malformed(source, 1, "no pairs", _WANTED)
-    return check_present(PairList(source.name, tuple(pairs)), folder)
+    return check_present(PairList(source.name, tuple(pairs)), shelf)
 
 
 def read_groups_csv(path: str | Path) -> dict[str, str]:
@@ -102,10 +103,3 @@ def _fold(source: Path, line: int, text: str) -> int:
     if not text.strip().isdecimal() or len(text) > 9:
         raise malformed(source, line, f"{text[:30]!r} is no fold", "a number")
     return int(text)
-
-
-def _photo(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file() and (folder / Path(name).name).is_file():
-        return folder / Path(name).name
-    return path

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facelign.datasets.shelf import Shelf
 from facelign.errors import DatasetMalformed, DatasetMissing
 
 #: a list larger than this is no list: LFW's largest has 6,000 lines, IJB-C's pairs 500 MB
@@ -95,13 +96,13 @@ def malformed(path: Path, line: int, said: str, wanted: str) -> DatasetMalformed
     return DatasetMalformed(f"{path}, line {line}: {said}.", f"Wanted: {wanted}.")
 
 
-def check_present(pairs: PairList, images: Path) -> PairList:
+def check_present(pairs: PairList, shelf: Shelf) -> PairList:
     """Return the list with ``missing`` filled; raises DatasetMissing if every photo is missing."""
     photos = pairs.photos
-    missing = tuple(path for path in photos if not path.is_file())
+    missing = tuple(path for path in photos if not shelf.holds(path))
     if photos and len(missing) == len(photos):
         raise DatasetMissing(
-            f"None of the {len(photos)} photos of {pairs.name} is in {images}, "
+            f"None of the {len(photos)} photos of {pairs.name} is in {shelf.title}, "
             f"such as {missing[0].name}.",
             "Give the folder that holds the photos.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +17,58 @@ from facelign.types.arrays import AnyArray, Float32Array, checked
 
 #: what an array of names is called in the wild
 _NAMES = ("people", "person", "persons", "labels", "names", "subjects", "y")
+#: and an array of the photos' paths; "photos" is how examples/vectors_to_npz.py calls it
+_FILES = ("files", "photos", "paths", "filenames", "images")
 #: a million vectors of 1,024 numbers
 MAX_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedEmbeddings:
-    """vectors: (n, d) float32. people: n names. files: n paths as saved, or (). space: or ""."""
+    """vectors: (n, d) float32. people: n names. files: n paths as saved, or (). space: or "".
+
+    boxes: (n, 4) float32 of the faces, xyxy px of the photo, where they were saved.
+    """
 
     vectors: Float32Array
     people: tuple[str, ...]
     files: tuple[str, ...] = ()
     space: str = ""
+    boxes: Float32Array | None = None
 
     def __post_init__(self) -> None:
-        vectors = checked("vectors", self.vectors, np.float32, (len(self.people), None))
-        object.__setattr__(self, "vectors", vectors)
+        n = len(self.people)
+        object.__setattr__(self, "vectors", checked("vectors", self.vectors, np.float32, (n, None)))
+        if self.boxes is not None:
+            object.__setattr__(self, "boxes", checked("boxes", self.boxes, np.float32, (n, 4)))
+        if self.files and len(self.files) != n:
+            raise BadArray(f"files: wanted {n} paths, got {len(self.files)}.")
+
+    def one_a_photo(self) -> SavedEmbeddings:
+        """Return one vector of each photo: of the largest face, or the first without boxes.
+
+        Where photos are not known every vector stays.
+        """
+        if len(set(self.files)) == len(self.files):
+            return self
+        areas = np.zeros(len(self.files))
+        if self.boxes is not None:
+            areas = np.prod(
+                np.diff(self.boxes.reshape(-1, 2, 2).astype(float), axis=1)[:, 0], axis=1
+            )
+        chosen: dict[str, int] = {}
+        for row, file in enumerate(self.files):
+            held = chosen.setdefault(file, row)
+            if areas[row] > areas[held]:
+                chosen[file] = row
+        rows = list(chosen.values())
+        return SavedEmbeddings(
+            self.vectors[rows],
+            tuple(self.people[row] for row in rows),
+            tuple(chosen),
+            self.space,
+            None if self.boxes is None else self.boxes[rows],
+        )
 
 
 def read_npz(path: str | Path) -> SavedEmbeddings:
@@ -57,28 +94,46 @@ def read_npz(path: str | Path) -> SavedEmbeddings:
         raise DatasetMalformed(
             f"{source} is no .npz file of plain arrays: {error}.", "Save it without pickles."
         ) from error
-    tables = [a for a in arrays.values() if a.ndim == 2 and a.dtype.kind == "f"]
+    vectors = _table(source, arrays)
+    n = len(vectors)
+    files = _texts(arrays, _FILES, n)
+    people = _texts(arrays, _NAMES, n) or tuple(Path(file).parent.name for file in files)
+    if not people:
+        raise DatasetMalformed(
+            f"{source} does not say whose vectors they are.",
+            f"Wanted: an array of {n} names, called people, or of {n} paths, called files.",
+        )
+    space = arrays.get("space")
+    said = str(space) if space is not None and space.ndim == 0 and space.dtype.kind == "U" else ""
+    boxes = arrays.get("boxes")
+    try:
+        return SavedEmbeddings(
+            vectors,
+            people,
+            files,
+            said,
+            boxes.astype(np.float32) if boxes is not None and boxes.shape == (n, 4) else None,
+        )
+    except BadArray as error:
+        raise DatasetMalformed(f"{source}: {error.message}", "Save it again.") from error
+
+
+def _table(source: Path, arrays: Mapping[str, AnyArray]) -> AnyArray:
+    """Return the one table of vectors; boxes of faces are none."""
+    tables = [
+        a for name, a in arrays.items() if a.ndim == 2 and a.dtype.kind == "f" and name != "boxes"
+    ]
     if len(tables) != 1:
         raise DatasetMalformed(
             f"{source} has {len(tables)} tables of numbers.", "Wanted: one 2-D array of vectors."
         )
-    vectors = tables[0]
-    named = [n for n in _NAMES if n in arrays and arrays[n].shape == (len(vectors),)]
-    if not named:
-        raise DatasetMalformed(
-            f"{source} does not say whose vectors they are.",
-            f"Wanted: an array of {len(vectors)} names, called people.",
-        )
-    people = tuple(str(v) for v in arrays[named[0]].tolist())
-    files = arrays.get("files")
-    whole = files is not None and files.shape == (len(vectors),)
-    listed = tuple(str(v) for v in files.tolist()) if files is not None and whole else ()
-    space = arrays.get("space")
-    said = str(space) if space is not None and space.ndim == 0 and space.dtype.kind == "U" else ""
-    try:
-        return SavedEmbeddings(vectors, people, listed, said)
-    except BadArray as error:
-        raise DatasetMalformed(f"{source}: {error.message}", "Save it again.") from error
+    return tables[0]
+
+
+def _texts(arrays: Mapping[str, AnyArray], names: Sequence[str], n: int) -> tuple[str, ...]:
+    """Return the first array of ``n`` values among ``names``, as text, or ()."""
+    found = next((arrays[k] for k in names if k in arrays and arrays[k].shape == (n,)), None)
+    return () if found is None else tuple(str(value) for value in found.tolist())
 
 
 def read_openface(labels: str | Path, reps: str | Path) -> SavedEmbeddings:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facelign.compare import curves
-from facelign.errors import BadArray, Refused
+from facelign.errors import Refused
 from facelign.evaluate import resampling, verification
 from facelign.evaluate.resampling import DRAWS, SEED, Interval
 from facelign.evaluate.sources import Material
@@ -24,6 +24,7 @@ from facelign.evaluate.verification import (
     Verification,
     by_group,
     by_height,
+    culprits,
     error_versus_reject,
 )
 from facelign.types.arrays import BoolArray, Float64Array
@@ -114,6 +115,18 @@ class Measured:
             "missing_photos": self.material.missing,
             "fixed_threshold": self.fixed.to_dict() if self.fixed else None,
             "overlap": dict(self.overlap),
+            "most_errors": {
+                "threshold": self.threshold,
+                "people": [
+                    {"person": name, "false_matches": apart, "false_non_matches": together}
+                    for name, apart, together in most_errors(self)
+                ],
+            },
+            "worst_pairs": _pairs_told(self),
+            "error_versus_reject": {
+                name: {"threshold": found.threshold, "area": found.area, "fnmr": list(found.fnmr)}
+                for name, found in rejects(self, {}).items()
+            },
         }
         if self.groups:
             record["by_group"] = self.groups.to_dict()
@@ -141,8 +154,11 @@ def measure(
         draws=how.draws,
         seed=how.seed,
     )
-    result = replace(result, notes=(*result.notes, *material.notes))
+    result = replace(result, notes=(*result.notes, *material.notes, *_absent(material)))
     if material.development is not None:
+        # its threshold comes from another list, so that folds have no part in it
+        kept = tuple(note for note in result.notes if note != verification.NO_FOLDS)
+        result = replace(result, notes=kept)
         result = _view_1(material.development, material.pairs, result, how)
     counted = material.pairs.counted(how.counting)
     return Measured(
@@ -197,6 +213,36 @@ def rejects(measured: Measured, more: Mapping[str, Float64Array]) -> dict[str, R
     return found
 
 
+def most_errors(measured: Measured, most: int = 10) -> list[tuple[str, int, int]]:
+    """Return (person, false matches, false non-matches) at the threshold shown, worst first.
+
+    Pairs without a face are not among them: their failure is told elsewhere. Empty where people
+    have no names.
+    """
+    people = measured.material.people
+    if not people:
+        return []
+    found = culprits(
+        measured.material.pairs.where(~measured.material.pairs.failed), measured.threshold, most
+    )
+    return [(people[c.person], c.false_matches, c.false_non_matches) for c in found]
+
+
+def _pairs_told(measured: Measured) -> dict[str, list[dict[str, Any]]]:
+    material = measured.material
+    told = {}
+    for kind, places in zip(("mated", "non_mated"), worst_pairs(measured), strict=True):
+        told[kind] = [
+            {
+                "a": str(material.photo(int(material.first[place])).path),
+                "b": str(material.photo(int(material.second[place])).path),
+                "score": float(material.pairs.scores[place]),
+            }
+            for place in places
+        ]
+    return told
+
+
 def worst_pairs(measured: Measured, most: int = 12) -> tuple[list[int], list[int]]:
     """Return the mated pairs of the lowest and the non-mated pairs of the highest scores.
 
@@ -218,9 +264,14 @@ def _view_1(
     chosen = curves.best_by_accuracy(development.counted(how.counting).set).threshold
     held = pairs.counted(how.counting)
     right = (held.scores >= chosen) == held.same
-    found = _share(held, right, result.draws, how.seed)
-    if found is None:
-        raise BadArray("View 1: there are no pairs to test.")
+    codes = np.unique(np.concatenate([held.a, held.b]), return_inverse=True)[1]
+    found = resampling.interval(
+        lambda weights: verification.weighted_accuracy(right, held.same, weights),
+        codes[: len(held)],
+        codes[len(held) :],
+        draws=result.draws,
+        seed=how.seed,
+    )
     note = f"View 1: the threshold {chosen:.4f} was chosen on {len(development):,} other pairs."
     return replace(
         result,
@@ -228,6 +279,17 @@ def _view_1(
         accuracy_se=0.0,
         intervals={**result.intervals, "accuracy": found},
         notes=(*result.notes, note),
+    )
+
+
+def _absent(material: Material) -> tuple[str, ...]:
+    """Return the warning that is due where absent photos, not the model, make the figures."""
+    lost = int(material.pairs.failed.sum())
+    if not material.missing or lost < len(material.pairs) / 10:
+        return ()
+    return (
+        f"{lost:,} of {len(material.pairs):,} pairs have no scores, and {material.missing:,} "
+        "listed photos are not there: these figures tell more of that than of the model.",
     )
 
 

@@ -114,15 +114,7 @@ class System:
         area, _, *tars = self.ranked.figures(weights, rates)
         accuracy = math.nan
         if self.decided is not None:
-            # A draw of few people changes the share of mated pairs, which would move accuracy by
-            # itself: each kind is weighed on its own and keeps the share that it has in the set.
-            mine, kinds = weights[self.decided.pairs], self.pairs.same[self.decided.pairs]
-            accuracy = 0.0
-            for kind in (True, False):
-                held = kinds == kind
-                total = float(mine[held].sum())
-                right = float((mine * self.decided.right)[held].sum())
-                accuracy += float(held.mean()) * (right / total if total else math.nan)
+            accuracy = self.decided.weighted(self.pairs.same, weights)
         return [area, *tars, accuracy]
 
 

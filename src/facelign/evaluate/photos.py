@@ -234,7 +234,17 @@ def all_pairs(embedded: Embedded) -> tuple[PairScores, IntArray, IntArray]:
 
 
 def scores_of(named: Named, a: IntArray, b: IntArray) -> Float64Array:
-    """Return scores (p,) of the vectors in rows ``a`` (p,) and ``b`` (p,); 0 where one is -1."""
+    """Return scores (p,) of the vectors in rows ``a`` (p,) and ``b`` (p,).
+
+    Where one is -1 the score is below all others, so that it matches at no threshold among them.
+    """
+    scores = _scores(named, a, b)
+    lost = (a < 0) | (b < 0)
+    scores[lost] = scores[~lost].min(initial=0.0) - 1
+    return scores
+
+
+def _scores(named: Named, a: IntArray, b: IntArray) -> Float64Array:
     scores = np.zeros(len(a))
     n = len(named.people)
     if len(a) > n * n // 4:  # nearly every pair: the whole matrix is cheaper than picking rows

@@ -96,8 +96,28 @@ def people_of_pairs(
 ) -> tuple[IntArray, IntArray]:
     """Return person numbers (n,), (n,) of pairs of photos, where only the pairs are known.
 
-    Photos that are joined by mated pairs show one person.
+    Photos that are joined by mated pairs show one person. The numbers are equal exactly for mated
+    pairs: the second photo of a pair that contradicts others gets a number of its own.
     """
+    first, second = _joined(a, b, same)
+    wrong = (first == second) & ~np.asarray(same, bool)
+    free = int(max(first.max(initial=-1), second.max(initial=-1))) + 1
+    second[wrong] = np.arange(free, free + int(wrong.sum()))
+    return first, second
+
+
+def contradicted(
+    a: list[str] | tuple[str, ...], b: list[str] | tuple[str, ...], same: BoolArray
+) -> BoolArray:
+    """Return (n,) which non-mated pairs join photos that mated pairs say show one person."""
+    first, second = _joined(a, b, same)
+    found: BoolArray = (first == second) & ~np.asarray(same, bool)
+    return found
+
+
+def _joined(
+    a: list[str] | tuple[str, ...], b: list[str] | tuple[str, ...], same: BoolArray
+) -> tuple[IntArray, IntArray]:
     names, codes = np.unique(np.array([*a, *b], dtype=str), return_inverse=True)
     first, second = codes[: len(a)], codes[len(a) :]
     mated = np.asarray(same, bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from facelign.datasets.records import PairList, PeopleFolder, Photo
 from facelign.datasets.saved import SavedEmbeddings
 from facelign.errors import ConfigError, GalleryError
 from facelign.evaluate import photos as walk
+from facelign.evaluate import resampling
 from facelign.evaluate.named import Named
 from facelign.evaluate.photos import Embedded
-from facelign.evaluate.verification import PairScores
+from facelign.evaluate.verification import Failure, PairScores
 from facelign.gallery.gallery import Gallery
 from facelign.pipeline.recognizer import Recognizer
 from facelign.pipeline.selection import FacePolicy
@@ -33,7 +34,8 @@ class Material:
     name: of the set. protocol: how pairs came about, in words. digest: SHA-256 that names photos
     and pairs. embedded: the vectors of the n photos. first, second: (p,) the photos of each pair.
     people: name of each number in ``pairs.a`` and ``pairs.b``. development: pairs that choose the
-    threshold, where the protocol has such. missing: photos that are listed and not there. opened:
+    threshold, where the protocol has such. missing: photos that are listed and not
+    there; they are among the failures too. opened:
     whether the photos can be opened again, for pictures in a report.
     """
 
@@ -95,29 +97,9 @@ def of_list(
     name: str = "",
 ) -> Material:
     """Return listed pairs with their scores; photos are looked at once each."""
-    both = [*pairs, *(development or ())]
-    person: dict[Path, str] = {}
-    for pair in both:
-        person.setdefault(pair.a, pair.person_a)
-        person.setdefault(pair.b, pair.person_b)
-    photos = [Photo(path, name) for path, name in person.items()]
+    photos = _photos_of(pairs, development)
     embedded = walk.embed(recognizer, photos, policy, done=done, raw_fallback=raw_fallback)
-    scored = walk.pairs_of(pairs, embedded)
-    place = {photo.path: number for number, photo in enumerate(photos)}
-    first = np.array([place[pair.a] for pair in pairs], np.int64)
-    second = np.array([place[pair.b] for pair in pairs], np.int64)
-    return Material(
-        name or pairs.name,
-        f"{len(pairs):,} pairs of {pairs.name}, {pairs.folds} fold{'s' * (pairs.folds > 1)}",
-        _digest_of_list(pairs, embedded),
-        scored,
-        embedded,
-        first,
-        second,
-        _names(scored, embedded, first, second),
-        None if development is None else walk.pairs_of(development, embedded),
-        len(pairs.missing),
-    )
+    return _listed(name or pairs.name, pairs, development, embedded)
 
 
 def of_folder(
@@ -147,6 +129,7 @@ def of_bin(recognizer: Recognizer, found: BinSet, *, done: Done = None) -> Mater
     a, b = embedded.rows[first], embedded.rows[second]
     # a picture that occurs twice shows the same person: that joins pairs
     digests = [hashlib.sha256(picture).hexdigest() for picture in found.pictures]
+    contradictions = int(resampling.contradicted(digests[0::2], digests[1::2], found.same).sum())
     scored = PairScores.of(
         walk.scores_of(embedded.named, a, b),
         found.same,
@@ -165,16 +148,65 @@ def of_bin(recognizer: Recognizer, found: BinSet, *, done: Done = None) -> Mater
         second,
         (),
         opened=False,
+        notes=(
+            f"{contradictions:,} pairs are labeled non-mated although mated pairs join their "
+            "pictures; they count as labeled.",
+        )
+        * (contradictions > 0),
     )
 
 
 def of_saved(saved: SavedEmbeddings, name: str, metric: Metric = Metric.COSINE) -> Material:
-    """Return all pairs of saved embeddings."""
-    named = named_of_saved(saved, name, metric)
-    files = saved.files or tuple(f"row {number}" for number in range(len(saved.people)))
-    photos = tuple(Photo(Path(f), p) for f, p in zip(files, saved.people, strict=True))
+    """Return all pairs of saved embeddings, one of each photo."""
+    one = saved.one_a_photo()
+    named = named_of_saved(one, name, metric)
+    files = one.files or tuple(f"row {number}" for number in range(len(one.people)))
+    photos = tuple(Photo(Path(f), p) for f, p in zip(files, one.people, strict=True))
     rows = np.arange(len(photos), dtype=np.int64)
-    return replace(_all_pairs(name, Embedded(named, rows, photos, (), (), ())), opened=False)
+    found = _all_pairs(name, Embedded(named, rows, photos, (), (), _boxes(one)))
+    return replace(found, opened=False, notes=_several(saved, one))
+
+
+def of_saved_list(
+    saved: SavedEmbeddings,
+    pairs: PairList,
+    name: str,
+    metric: Metric = Metric.COSINE,
+    *,
+    development: PairList | None = None,
+) -> Material:
+    """Return listed pairs of saved embeddings, found on a ``datasets.shelf.SavedShelf``.
+
+    A photo of which no vector was saved is a failure, as one without a face is.
+    """
+    one = saved.one_a_photo()
+    named = named_of_saved(one, name, metric)
+    place = {Path(file): row for row, file in enumerate(one.files)}
+    photos = _photos_of(pairs, development)
+    rows = np.array([place.get(photo.path, -1) for photo in photos], np.int64)
+    failures = tuple(
+        Failure(str(photo.path), "No vector of it was saved.")
+        for photo, row in zip(photos, rows.tolist(), strict=True)
+        if row < 0
+    )
+    embedded = Embedded(named, rows, photos, failures, (), _boxes(one))
+    found = _listed(name, pairs, development, embedded)
+    return replace(found, opened=False, notes=(*found.notes, *_several(saved, one)))
+
+
+def _several(saved: SavedEmbeddings, one: SavedEmbeddings) -> tuple[str, ...]:
+    """Return what is said about photos of which several vectors were saved."""
+    count = len(saved.people) - len(one.people)
+    kept = "first" if saved.boxes is None else "largest face"
+    return (f"{count:,} further vectors of the same photos are not used: the {kept} counts.",) * (
+        count > 0
+    )
+
+
+def _boxes(saved: SavedEmbeddings) -> tuple[tuple[float, float, float, float], ...]:
+    if saved.boxes is None:
+        return ()
+    return tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in saved.boxes.tolist())
 
 
 def named_of_saved(saved: SavedEmbeddings, name: str, metric: Metric = Metric.COSINE) -> Named:
@@ -184,7 +216,14 @@ def named_of_saved(saved: SavedEmbeddings, name: str, metric: Metric = Metric.CO
     space = Space(saved.space or f"saved/{name}", saved.vectors.shape[1], metric, unit)
     # without files the vectors themselves tell sets apart
     photos = saved.files or tuple(hashlib.sha256(v.tobytes()).hexdigest() for v in saved.vectors)
-    return Named(space, saved.vectors, saved.people, photos=photos)
+    heights = None if saved.boxes is None else np.diff(saved.boxes[:, 1::2], axis=1)[:, 0]
+    return Named(
+        space,
+        saved.vectors,
+        saved.people,
+        None if heights is None else heights.astype(np.float64),
+        photos,
+    )
 
 
 def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
@@ -230,6 +269,61 @@ def _all_pairs(name: str, embedded: Embedded) -> Material:
     people = tuple(np.unique(np.array([p.person for p in embedded.photos], dtype=str)).tolist())
     protocol = f"all pairs of {len(embedded.photos):,} photos of {len(people):,} people"
     return Material(name, protocol, embedded.named.digest, pairs, embedded, first, second, people)
+
+
+def _photos_of(pairs: PairList, development: PairList | None) -> tuple[Photo, ...]:
+    """Return every photo of the lists once."""
+    person: dict[Path, str] = {}
+    for pair in (*pairs, *(development or ())):
+        person.setdefault(pair.a, pair.person_a)
+        person.setdefault(pair.b, pair.person_b)
+    return tuple(Photo(path, name) for path, name in person.items())
+
+
+def _listed(
+    name: str, pairs: PairList, development: PairList | None, embedded: Embedded
+) -> Material:
+    scored = walk.pairs_of(pairs, embedded)
+    place = {photo.path: number for number, photo in enumerate(embedded.photos)}
+    first = np.array([place[pair.a] for pair in pairs], np.int64)
+    second = np.array([place[pair.b] for pair in pairs], np.int64)
+    return Material(
+        name,
+        f"{len(pairs):,} pairs of {pairs.name}, {pairs.folds} fold{'s' * (pairs.folds > 1)}",
+        _digest_of_list(pairs, embedded),
+        scored,
+        embedded,
+        first,
+        second,
+        _names(scored, embedded, first, second),
+        None if development is None else walk.pairs_of(development, embedded),
+        len({*pairs.missing, *(development.missing if development else ())}),
+        notes=tuple(_oddities(pairs)),
+    )
+
+
+def _oddities(pairs: PairList) -> Iterator[str]:
+    """Yield what is odd about a list; nothing of it is left out."""
+    twins = [pair for pair in pairs if pair.a == pair.b]
+    if twins:
+        yield (
+            f"{len(twins):,} pairs are of a photo with itself, such as line {twins[0].line}; they "
+            "count as listed."
+        )
+    again = len(pairs) - len({frozenset((pair.a, pair.b)) for pair in pairs})
+    if again:
+        yield f"{again:,} pairs are listed more than once and count as often."
+    if all(pair.person_a and pair.person_b for pair in pairs):
+        return
+    sides = [str(pair.a) for pair in pairs], [str(pair.b) for pair in pairs]
+    found = resampling.contradicted(*sides, np.array([pair.same for pair in pairs]))
+    if found.any():
+        wrong = pairs.pairs[int(np.flatnonzero(found)[0])]
+        yield (
+            f"{int(found.sum()):,} pairs are listed as non-mated although mated pairs join their "
+            f"photos, such as line {wrong.line}: {wrong.a.name}, {wrong.b.name}. They count as "
+            "listed; check the labels."
+        )
 
 
 def _digest_of_list(pairs: PairList, embedded: Embedded) -> str:

@@ -92,7 +92,7 @@ class Trials:
                 [str(pair.a) for pair in pairs], [str(pair.b) for pair in pairs], same
             )
         if ((person_a == person_b) & ~same).any():
-            raise BadArray("pairs: some pairs say that two photos show one person, others not.")
+            raise BadArray("pairs: a pair of one person is listed as non-mated.")
         folds = np.array([pair.fold for pair in pairs], np.int64)
         photos = tuple(Photo(path, name) for path, name in zip(paths, names, strict=True))
         made = cls(pairs.name, photos, a, b, same, person_a, person_b, folds, people)

@@ -40,6 +40,8 @@ SHARES = tuple(percent / 100 for percent in range(21))
 _GROUPS = 10
 #: comparisons times draws that a bootstrap may cost; beyond it takes fewer draws, and says so
 _EFFORT = 200_000_000
+#: what is said of lists without folds
+NO_FOLDS = "The list has no folds: thresholds are chosen on pairs without the people tested."
 
 
 class Failures(StrEnum):
@@ -100,7 +102,11 @@ class PairScores:
         folds: npt.ArrayLike | None = None,
         failed: npt.ArrayLike | None = None,
     ) -> PairScores:
-        """Return pairs whose people are known by name, or only by which photos are mated."""
+        """Return pairs whose people are known by name, or only by which photos are mated.
+
+        Where a non-mated pair joins photos that mated pairs say show one person, its second photo
+        counts as somebody else's: the truth of the list is kept (``resampling.contradicted``).
+        """
         values, truth = np.asarray(scores, np.float64), np.asarray(same, bool)
         n = len(values)
         if people is not None:
@@ -109,8 +115,6 @@ class PairScores:
             a, b = codes[:n], codes[n:]
         elif photos is not None:
             a, b = resampling.people_of_pairs(list(photos[0]), list(photos[1]), truth)
-            if ((a == b) & ~truth).any():
-                raise BadArray("pairs: some pairs say that two photos show one person, others not.")
         else:  # every pair stands for itself
             a = np.arange(n)
             b = np.where(truth, a, a + n)
@@ -180,12 +184,33 @@ class Decided:
         k = len(self.folds)
         return float(self.folds.std(ddof=1) / math.sqrt(k)) if k > 1 else 0.0
 
+    def weighted(self, same: BoolArray, weights: Float64Array) -> float:
+        """Return the pooled accuracy of weighted pairs; ``same``, ``weights`` (p,) of all pairs."""
+        return weighted_accuracy(self.right, same[self.pairs], weights[self.pairs])
+
     @property
     def f1(self) -> float:
         """F1 of the pooled decisions."""
         true = int((self.match & self.right).sum())
         wrong = int((~self.right).sum())
         return 2 * true / (2 * true + wrong) if true + wrong else 0.0
+
+
+def weighted_accuracy(right: BoolArray, same: BoolArray, weights: Float64Array) -> float:
+    """Return the share of right decisions (n,) of weighted pairs; NaN where a kind weighs nothing.
+
+    A draw of few people changes the share of mated pairs, which would move accuracy by itself: each
+    kind is weighed on its own and keeps the share that it has in the set.
+    """
+    accuracy = 0.0
+    for kind in (True, False):
+        held = same == kind
+        if not held.any():
+            continue
+        total = float(weights[held].sum())
+        rate = float((weights * right)[held].sum()) / total if total else math.nan
+        accuracy += float(held.mean()) * rate
+    return accuracy
 
 
 Rule = Callable[[ScoreSet], BestThreshold]
@@ -384,9 +409,7 @@ def evaluate(
     notes: list[str] = []
     folds = len(np.unique(held.folds))
     if folds == 1:
-        notes.append(
-            "The list has no folds: thresholds are chosen on pairs without the people tested."
-        )
+        notes.append(NO_FOLDS)
     crossed: dict[str, Decided] = {}
     best: dict[str, BestThreshold] = {}
     for name, rule in RULES.items():
@@ -441,9 +464,7 @@ def _intervals(
         of_pairs = resampling.pair_weights(weights, a, b)
         row = ordered.figures(of_pairs, list(shown.values()))
         if decided is not None:
-            mine = of_pairs[decided.pairs]
-            total = mine.sum()
-            row.append(float((mine * decided.right).sum() / total) if total else math.nan)
+            row.append(decided.weighted(pairs.same, of_pairs))
         table.append(row)
     values = ordered.figures(np.ones(len(pairs)), list(shown.values()))
     if decided is not None:

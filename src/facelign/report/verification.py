@@ -9,10 +9,10 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
-from facelign.evaluate.measured import Measured, rejects, worst_pairs
+from facelign.evaluate.measured import Measured, most_errors, rejects, worst_pairs
 from facelign.evaluate.projection import Method, project
 from facelign.evaluate.resampling import Interval
-from facelign.evaluate.verification import ByGroup, GroupRates, RejectCurve, culprits
+from facelign.evaluate.verification import ByGroup, GroupRates, RejectCurve
 from facelign.report.page import FaceMap, Fact, Mood, Photo, Report, Section, Table, Tile, Wall
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import (
@@ -378,11 +378,9 @@ def _tiles(measured: Measured, numbers: Sequence[int], thumbnails: Thumbnails) -
 
 
 def _culprits(measured: Measured) -> Section | None:
-    people = measured.material.people
-    found = culprits(measured.counted, measured.threshold)
-    if not people or not found:
+    rows = most_errors(measured)
+    if not rows:
         return None
-    rows = [(people[c.person], c.false_matches, c.false_non_matches) for c in found]
     return Section(
         "Who causes most errors",
         [f"At the threshold {measured.threshold:.4f}. One mislabeled folder shows up here first."],

@@ -11,9 +11,11 @@ from PIL import Image as Pillow
 
 from facelign.compare.scores import score_matrix
 from facelign.datasets.insightface_bin import BinSet
+from facelign.datasets.lfw import read_pairs
 from facelign.datasets.records import Pair, PairList, PeopleFolder, Photo
 from facelign.datasets.saved import SavedEmbeddings
-from facelign.errors import BadArray, ConfigError, GalleryError, Refused
+from facelign.datasets.shelf import SavedShelf
+from facelign.errors import BadArray, ConfigError, DatasetMalformed, GalleryError, Refused
 from facelign.evaluate import photos as walk
 from facelign.evaluate import sources
 from facelign.evaluate.named import Named
@@ -68,8 +70,10 @@ def test_scores_of_few_and_of_many_pairs_agree(count: int) -> None:
     a, b = rng.integers(-1, 8, (2, count))
     found = walk.scores_of(named, a, b)
     table = score_matrix(named.vectors, named.vectors, "cosine")
-    wanted = np.where((a >= 0) & (b >= 0), table[a, b], 0.0)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    there = (a >= 0) & (b >= 0)
+    np.testing.assert_allclose(found[there], table[a, b][there], atol=1e-6)
+    # a pair without vectors must match at no threshold, also where scores are negative distances
+    assert (found[~there] < found[there].min(initial=0)).all()
 
 
 def test_listed_pairs_keep_folds_people_and_failures() -> None:
@@ -270,3 +274,73 @@ def test_chips_of_a_bin_set_are_embedded_as_they_are(  # type: ignore[no-untyped
     assert float(material.named.vectors[0] @ direct) > 0.99999
     assert material.pairs.failed.tolist() == [False, True]
     assert material.pairs.scores[0] > 0.7  # the same face, mirrored
+
+
+def _saved_list() -> SavedEmbeddings:
+    """Three people, two photos each; the first photo has a second, smaller face."""
+    rng = np.random.default_rng(5)
+    files = ("x/ann/ann_0001.png", "x/ann/ann_0001.png", "x/ann/ann_0002.png")
+    files += ("x/bo/bo_0001.jpg", "x/bo/bo_0002.jpg", "x/cy/cy_0001.jpg")
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 40, 50], *[[0, 0, 20, 30]] * 4], np.float32)
+    vectors = rng.normal(size=(6, 8)).astype(np.float32)
+    return SavedEmbeddings(vectors, tuple(Path(f).parent.name for f in files), files, boxes=boxes)
+
+
+@pytest.mark.parametrize("metric", [Metric.COSINE, Metric.EUCLIDEAN])
+def test_saved_vectors_are_joined_to_a_list_by_their_photos(tmp_path: Path, metric: Metric) -> None:
+    saved = _saved_list()
+    shelf = SavedShelf("vectors.npz", saved.files)
+    text = "ann\t1\t2\nbo\t1\tcy\t1\nbo\t1\t2\nann\t2\tbo\t2\ncy\t1\t2\nbo\t2\tcy\t2\n"
+    (tmp_path / "pairs.txt").write_text(text)
+    listed = read_pairs(tmp_path / "pairs.txt", shelf)
+    material = sources.of_saved_list(saved, listed, "vectors", metric)
+    v = saved.vectors.astype(np.float64)
+    for place, (a, b) in enumerate([(1, 2), (3, 5), (3, 4), (2, 4)]):  # row 1: the larger face
+        cosine = v[a] @ v[b] / np.linalg.norm(v[a]) / np.linalg.norm(v[b])
+        wanted = cosine if metric is Metric.COSINE else -np.linalg.norm(v[a] - v[b])
+        assert material.pairs.scores[place] == pytest.approx(wanted, abs=1e-5)
+    assert material.pairs.failed.tolist() == [False] * 4 + [True] * 2
+    assert material.pairs.scores[4:].max() < material.pairs.scores[:4].min()
+    assert material.missing == 1
+    assert [f.photo for f in material.embedded.failures] == ["cy/cy_0002"]
+    assert any("1 further vectors" in note for note in material.notes)
+    assert material.heights[0].tolist() == [50, 30]
+    assert len(np.unique(material.pairs.folds)) == 3
+
+
+def test_a_list_names_saved_photos_by_as_much_of_their_path_as_is_clear() -> None:
+    shelf = SavedShelf("v.npz", ("a/ann/1.jpg", "a/bo/1.jpg", "a/cy/ö.png", "b/cy/ö.png"))
+    assert shelf.named("other/root/ann/1.jpg") == Path("a/ann/1.jpg")
+    assert shelf.named("ann\\1") == Path("a/ann/1.jpg")
+    assert shelf.named("a/cy/ö.png") == Path("a/cy/ö.png")
+    for unclear in ("1.jpg", "cy/ö.png"):
+        with pytest.raises(DatasetMalformed, match="may be a/"):
+            shelf.named(unclear)
+    assert not shelf.holds(shelf.named("ann/2.jpg"))
+    with pytest.raises(DatasetMalformed, match="of which photos"):
+        SavedShelf("v.npz", ())
+
+
+def test_a_list_that_contradicts_itself_counts_as_listed_and_says_where() -> None:
+    def pair(a: str, b: str, same: bool, line: int) -> Pair:
+        return Pair(Path(a), Path(b), same, line=line)
+
+    saved = SavedEmbeddings(np.eye(4, dtype=np.float32), tuple("wxyz"), tuple("wxyz"))
+    pairs = PairList(
+        "p.csv",
+        (
+            pair("w", "x", True, 2),
+            pair("x", "y", True, 3),
+            pair("w", "y", False, 4),
+            pair("w", "z", False, 5),
+            pair("z", "w", False, 6),
+            pair("z", "z", True, 7),
+        ),
+    )
+    material = sources.of_saved_list(saved, pairs, "p")
+    assert material.pairs.same.tolist() == [p.same for p in pairs]
+    told = " ".join(material.notes)
+    assert "1 pairs are listed as non-mated" in told
+    assert "line 4: w, y" in told
+    assert "1 pairs are listed more than once" in told
+    assert "1 pairs are of a photo with itself, such as line 7" in told

@@ -14,6 +14,7 @@ from sklearn import metrics
 
 from facelign.compare import curves
 from facelign.errors import BadArray, Refused
+from facelign.evaluate import resampling
 from facelign.evaluate import verification as ver
 from facelign.evaluate.verification import Failure, Failures, PairScores
 
@@ -162,8 +163,12 @@ def test_people_known_only_by_their_pairs() -> None:
         [1, 0.9, 0.1], [True, True, False], photos=(["a", "b", "a"], ["b", "c", "d"])
     )
     assert pairs.a[0] == pairs.b[1]
-    with pytest.raises(BadArray, match="others not"):
-        PairScores.of([1, 0.9, 0.1], [True, True, False], photos=(["a", "b", "a"], ["b", "c", "c"]))
+    # real sets have wrong labels: a contradiction keeps its truth, and joins nobody
+    odd = PairScores.of(
+        [1, 0.9, 0.1], [True, True, False], photos=(["a", "b", "a"], ["b", "c", "c"])
+    )
+    assert odd.same.tolist() == [True, True, False]
+    assert odd.b[2] not in (odd.a[0], odd.b[0], odd.b[1])
     with pytest.raises(BadArray, match="one person"):
         PairScores.of([1.0], [True], people=(["x"], ["y"]))
 
@@ -270,3 +275,33 @@ def test_large_sets_take_fewer_draws_and_say_so(monkeypatch: pytest.MonkeyPatch)
     record = ver.evaluate(_pairs(), draws=1000)
     assert record.draws == 120
     assert any("120 draws" in note for note in record.notes)
+
+
+def test_a_draw_of_few_people_does_not_move_accuracy_by_its_share_of_mated_pairs() -> None:
+    """All mated pairs right, non-mated ones wrong at one rate: accuracy must not spread."""
+    people = list("abcdef")
+    a, b, same = [], [], []
+    for i, one in enumerate(people):
+        for j in range(i, len(people)):
+            a += [one] * 4
+            b += [people[j]] * 4
+            same += [i == j] * 4
+    truth = np.array(same)
+    # one in four of each non-mated pair of people scores high, every mated one highest
+    high = np.tile([True, False, False, False], len(truth) // 4)
+    scores = np.where(truth, 3.0, np.where(high, 2.0, 1.0))
+    pairs = PairScores.of(scores, truth, people=(a, b))
+    right = (scores >= 1.5) == truth
+    codes = np.unique(np.array([*a, *b]), return_inverse=True)[1]
+    seen = resampling.interval(
+        lambda w: ver.weighted_accuracy(right, truth, w),
+        codes[: len(a)],
+        codes[len(a) :],
+        draws=200,
+    )
+    assert seen.value == pytest.approx(right.mean())
+    assert seen.high - seen.low < 1e-9
+    record = ver.evaluate(pairs, draws=100)
+    assert record.intervals["accuracy"].low <= record.intervals["accuracy"].value
+    # without a kind of pairs in a draw there is no accuracy
+    assert math.isnan(ver.weighted_accuracy(right, truth, (~truth).astype(float)))

@@ -15,6 +15,7 @@ from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
+    from facelign.datasets.shelf import Shelf
     from facelign.evaluate.measured import Measured
     from facelign.evaluate.sources import Material
     from facelign.pipeline.recognizer import Recognizer
@@ -202,15 +203,17 @@ def _check(source: _Source) -> None:
     sets = [source.images is not None, source.bin is not None, bool(source.embeddings)]
     hint = (
         "Say --images DIR with --pairs FILE, --all-pairs or --protocol; or --bin FILE; or "
-        "--embeddings FILE."
+        "--embeddings FILE, for all pairs or with --pairs or --protocol."
     )
     if sum(sets) != 1:
         raise ConfigError("One of --images, --bin and --embeddings is wanted.", hint)
     lists = [source.pairs is not None, source.all_pairs, source.protocol is not None]
     if source.images is not None and sum(lists) != 1:
         raise ConfigError("--images wants one of --pairs, --all-pairs and --protocol.", hint)
-    if source.images is None and (source.pairs is not None or source.protocol is not None):
-        raise ConfigError("--pairs and --protocol belong to --images.", hint)
+    if source.bin is not None and any(lists):
+        raise ConfigError("--bin brings its own pairs.", hint)
+    if sum(lists) > 1:
+        raise ConfigError("Only one of --pairs, --all-pairs and --protocol can be.", hint)
     if (source.protocol is None) != (source.lists is None):
         raise ConfigError("--protocol and --lists belong together.", hint)
 
@@ -224,8 +227,7 @@ def _material(
     from facelign.evaluate import sources
 
     if source.embeddings or recognizer is None:
-        name = source.embeddings[0].stem
-        return sources.of_saved(inputs.saved(source.embeddings), name, inputs.metric(source.metric))
+        return _saved(source)
     if source.bin is not None:
         found = read_bin(source.bin)
         with progress("embedding", len(found.pictures)) as done:
@@ -249,7 +251,20 @@ def _material(
         )
 
 
-def _lists(source: _Source, images: Path) -> tuple[PairList | None, PairList]:
+def _saved(source: _Source) -> Material:
+    from facelign.datasets.shelf import SavedShelf
+    from facelign.evaluate import sources
+
+    saved, metric = inputs.saved(source.embeddings), inputs.metric(source.metric)
+    name = source.embeddings[0].stem
+    if source.pairs is None and source.protocol is None:
+        return sources.of_saved(saved, name, metric)
+    shelf = SavedShelf(str(source.embeddings[0]), saved.files)
+    development, reported = _lists(source, shelf)
+    return sources.of_saved_list(saved, reported, name, metric, development=development)
+
+
+def _lists(source: _Source, images: Path | Shelf) -> tuple[PairList | None, PairList]:
     """Return (pairs that choose the threshold, pairs that are reported)."""
     from facelign.datasets.lfw import protocol, read_pairs
     from facelign.datasets.pairs_csv import read_pairs_csv
@@ -319,15 +334,21 @@ def _say(found: Measured, caveats: list[str]) -> None:
     for name, groups in (("group", found.groups), ("face height", found.by_height)):
         if groups is not None:
             _say_groups(name, groups)
+    _say_errors(found)
     lost = material.embedded.failures
+    absent = f", {material.missing:,} not there" if material.missing else ""
     line(
-        f"  {len(lost):,} photos without a face, {result.failed_pairs:,} pairs counted as "
-        f"{result.counting}; {len(material.embedded.fallbacks):,} found by a further attempt"
+        f"  {len(lost) - material.missing:,} photos without a face{absent}, "
+        f"{result.failed_pairs:,} pairs counted as {result.counting}; "
+        f"{len(material.embedded.fallbacks):,} found by a further attempt"
     )
-    for failure in lost[:10]:
-        note(f"    {failure.photo}: {failure.reason}")
-    if len(lost) > 10:
-        note(f"    and {len(lost) - 10:,} more; --json and --report list all")
+    shown = 3 if len(lost) == material.missing else 10
+    for failure in lost[:shown]:
+        # a message that names the file already is not told twice
+        known = failure.photo in failure.reason
+        note(f"    {failure.reason}" if known else f"    {failure.photo}: {failure.reason}")
+    if len(lost) > shown:
+        note(f"    and {len(lost) - shown:,} more; --json and --report list all")
     line(f"  intervals: 95 %, {result.draws:,} draws of people, seed {result.seed}")
     overlap = [f"{n} of these people are in {name}" for name, n in found.overlap.items()]
     if material.missing:
@@ -344,12 +365,22 @@ def _say_fixed(found: Measured) -> None:
 
     fixed = found.fixed
     if fixed is None:
-        line("  no threshold in use: the space is uncalibrated")
+        line("  no threshold in use: none is known for these vectors (--threshold judges one)")
         return
     for name, rate in (("FMR", fixed.fmr), ("FNMR", fixed.fnmr)):
         if rate is not None:
             _row(f"{name} at {fixed.threshold:.4f}", f"{rate.value:.3g}", _ends(rate, 1))
     line(f"    {fixed.threshold:.4f}: {fixed.source}")
+
+
+def _say_errors(found: Measured) -> None:
+    from facelign.cli.output import line
+    from facelign.evaluate.measured import most_errors
+
+    people = most_errors(found, 3)
+    if people:
+        told = "; ".join(f"{name} {a} + {b}" for name, a, b in people)
+        line(f"  most errors at {found.threshold:.4f} (false matches + misses): {told}")
 
 
 def _say_groups(name: str, groups: Any) -> None:
