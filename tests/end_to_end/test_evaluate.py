@@ -61,6 +61,54 @@ def test_saved_vectors_are_measured_and_reported(
     assert again == row  # same seed, same figures
 
 
+def test_saved_vectors_take_a_list_of_pairs(facelign: Run, vectors: Path, tmp_path: Path) -> None:
+    from sklearn import metrics
+
+    held = np.load(vectors)
+    files = np.array([f"{p}/{p}_{i % 4 + 1:04d}.jpg" for i, p in enumerate(held["people"])])
+    saved = tmp_path / "listed.npz"
+    np.savez(saved, vectors=held["vectors"], files=files)
+    lines, rows = ["2\t30"], []
+    for fold in range(2):
+        for i in range(30):
+            lines.append(f"p{fold * 30 + i:02d}\t1\t3")
+            rows.append(((fold * 30 + i) * 4, (fold * 30 + i) * 4 + 2, True))
+        for i in range(30):
+            one, other = fold * 30 + i, fold * 30 + (i + 1) % 30
+            lines.append(f"p{one:02d}\t2\tp{other:02d}\t4")
+            rows.append((one * 4 + 1, other * 4 + 3, False))
+    listed = tmp_path / "pairs.txt"
+    listed.write_text("\n".join(lines) + "\n", "utf-8")
+    words = ("evaluate", "verification", "--embeddings", saved, "--pairs", listed)
+    done = facelign(*words, "--json", "--draws", 100)
+    assert done.code == 0, done.err
+    (row,) = done.rows
+    unit = held["vectors"] / np.linalg.norm(held["vectors"], axis=1, keepdims=True)
+    scores = [float(unit[a] @ unit[b]) for a, b, _ in rows]
+    truth = [same for *_, same in rows]
+    assert row["auc"] == pytest.approx(metrics.roc_auc_score(truth, scores), abs=1e-9)
+    assert (row["pairs"], row["folds"], row["failures"]["count"]) == (120, 2, 0)
+    worst = row["worst_pairs"]["mated"][0]
+    assert worst["score"] == pytest.approx(min(s for s, t in zip(scores, truth, strict=True) if t))
+    assert row["most_errors"]["people"] == sorted(
+        row["most_errors"]["people"],
+        key=lambda p: -(p["false_matches"] + p["false_non_matches"]),
+    )
+    # a photo that was not saved is told and makes the run exit 3
+    listed.write_text("\n".join([*lines[1:], "p00\t1\t9"]) + "\n", "utf-8")
+    done = facelign(*words, "--json", "--draws", 100)
+    assert done.code == 3
+    assert done.rows[0]["missing_photos"] == 1
+
+
+def test_one_person_is_not_enough(facelign: Run, tmp_path: Path) -> None:
+    saved = tmp_path / "one.npz"
+    np.savez(saved, vectors=np.eye(3, dtype=np.float32), people=["a", "a", "a"])
+    done = facelign("evaluate", "verification", "--embeddings", saved)
+    assert done.code == 1
+    assert "3 mated and 0 non-mated pairs" in done.err
+
+
 def test_saved_vectors_are_searched(facelign: Run, vectors: Path) -> None:
     words = ("evaluate", "identification", "--embeddings", vectors, "--sizes", "5,20")
     assert facelign(*words).code == 2  # no threshold of their own
@@ -77,6 +125,7 @@ def test_saved_vectors_are_searched(facelign: Run, vectors: Path) -> None:
         ("verification", "--images", "."),
         ("verification", "--images", ".", "--all-pairs", "--pairs", "x"),
         ("verification", "--bin", "x", "--pairs", "y"),
+        ("verification", "--embeddings", "x.npz", "--pairs", "y", "--all-pairs"),
         ("verification", "--images", ".", "--protocol", "lfw-view2"),
         ("identification",),
         ("identification", "--embeddings", "x.txt", "--threshold", "1"),

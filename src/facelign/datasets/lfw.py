@@ -112,10 +112,10 @@ def read_overlap(path: str | Path) -> frozenset[str]:
 
 
 def _rows(source: Path) -> list[tuple[int, list[str]]]:
-    """Return (line number, fields) of every line that is not blank."""
+    """Return (line number, fields) of every line that is neither blank nor begins with #."""
     rows = []
     for number, line in enumerate(list_text(source).splitlines(), 1):
-        if line.strip():
+        if line.strip() and not line.lstrip().startswith("#"):
             parts = line.strip("\r\n ").split("\t") if "\t" in line else line.split()
             rows.append((number, [part.strip() for part in parts if part.strip()]))
     return rows

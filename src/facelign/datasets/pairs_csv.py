@@ -21,12 +21,21 @@ _WANTED = "columns a, b, same (or file_x, file_y, Decision); same is yes or no; 
 def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -> PairList:
     """Return the pairs of a CSV file; photos lie in ``images`` (or on that shelf), or beside it.
 
-    A name with folders that are not there is looked for by its last part. Raises DatasetMissing,
-    and DatasetMalformed with the number of the line.
+    Cells are parted by commas, semicolons or tabs. Without a header the columns are a, b, same. A
+    name with folders that are not there is looked for by its last part. Raises DatasetMissing, and
+    DatasetMalformed with the number of the line.
     """
     source = Path(path)
     shelf = shelf_of(source.parent if images is None else images)
-    reader = csv.reader(io.StringIO(list_text(source), newline=""))
+    text = list_text(source)
+    top = text.lstrip().partition("\n")[0]
+    # spreadsheets of many countries write semicolons; the mark that the first line has most of
+    mark = max(",;\t", key=top.count)
+    bare = [cell.strip().lower() for cell in next(csv.reader([top], delimiter=mark), [])]
+    headless = len(bare) == 3 and bare[2] in {*_YES, *_NO} - {"same"}
+    if headless:
+        text = mark.join(("a", "b", "same")) + "\n" + text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     pairs: list[Pair] = []
     try:
         header = [cell.strip().lower() for cell in next(reader, [])]
@@ -35,7 +44,7 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
-            line = reader.line_num
+            line = reader.line_num - headless
             if len(row) != len(header):
                 raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
             said = row[truth].strip().lower()

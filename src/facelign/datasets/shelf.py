@@ -55,7 +55,8 @@ class FolderShelf:
         names = (f"{person}/{stem}", stem)
         found = _first(self.root, names)
         if found is None:
-            inside = [path for base in self._copies() if (path := _first(base, names))]
+            tries = (_first(base, names) for base in self._copies())
+            inside = list(dict.fromkeys(path for path in tries if path))
             if len(inside) > 1:
                 raise DatasetMalformed(
                     f"{inside[0].name} is in {inside[0].parent} and in {inside[1].parent}.",

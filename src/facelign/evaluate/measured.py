@@ -144,9 +144,17 @@ def measure(
 ) -> Measured:
     """Return every figure of the pairs of ``material``.
 
-    fixed: a threshold that was chosen on other data, such as the product's.
+    fixed: a threshold that was chosen on other data, such as the product's. Raises Refused without
+    both kinds of pairs.
     """
     how = choices or Choices()
+    left = material.pairs.counted(how.counting).same
+    if not left.any() or left.all():
+        raise Refused(
+            f"{material.name} has {int(left.sum())} mated and {int((~left).sum())} non-mated pairs "
+            "that count, and both kinds are needed.",
+            "Give at least two people, one of them with two photos in which a face is found.",
+        )
     result = verification.evaluate(
         material.pairs,
         counting=how.counting,
@@ -154,7 +162,7 @@ def measure(
         draws=how.draws,
         seed=how.seed,
     )
-    result = replace(result, notes=(*result.notes, *material.notes, *_absent(material)))
+    result = replace(result, notes=(*result.notes, *material.notes, *_absent(material, how)))
     if material.development is not None:
         # its threshold comes from another list, so that folds have no part in it
         kept = tuple(note for note in result.notes if note != verification.NO_FOLDS)
@@ -282,10 +290,10 @@ def _view_1(
     )
 
 
-def _absent(material: Material) -> tuple[str, ...]:
+def _absent(material: Material, how: Choices) -> tuple[str, ...]:
     """Return the warning that is due where absent photos, not the model, make the figures."""
     lost = int(material.pairs.failed.sum())
-    if not material.missing or lost < len(material.pairs) / 10:
+    if how.counting is Failures.LEFT_OUT or not material.missing or lost < len(material.pairs) / 10:
         return ()
     return (
         f"{lost:,} of {len(material.pairs):,} pairs have no scores, and {material.missing:,} "

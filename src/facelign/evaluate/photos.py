@@ -6,6 +6,7 @@ done stays done when a run is interrupted, and a repeated run only reads.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from facelign.datasets.records import PairList, Photo
 from facelign.errors import BadArray, FacelignError, Refused
 from facelign.evaluate.named import Named
 from facelign.evaluate.verification import Failure, PairScores
+from facelign.pipeline import caching
 from facelign.pipeline.chain import Aligned
 from facelign.pipeline.recognizer import Photo as Source
 from facelign.pipeline.recognizer import Recognizer
@@ -35,6 +37,8 @@ from facelign.types.image import Image
 MOST_PHOTOS = 6000
 #: what the reason of a photo begins with whose face was not found and that was used whole
 RAW = "raw photo"
+#: what is added to the chain's name for pictures that are chips already
+WHOLE = "whole picture"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -284,8 +288,23 @@ def _wholes(
 
 
 def _whole(recognizer: Recognizer, photo: Source) -> Analysis | None:
-    """Return the analysis of a photo whose whole area is taken as the chip, or None."""
-    chain = recognizer.chain
+    """Return the analysis of a photo whose whole area is taken as the chip, or None.
+
+    Kept in the cache beside analyses with detection, under a chain that says so.
+    """
+    chain, cache = recognizer.chain, recognizer.cache
+    key = f"{chain.id}, {WHOLE}"
+    if cache is not None and isinstance(photo, bytes):
+        digest = hashlib.sha256(photo).hexdigest()
+        known = cache.get(digest, key)
+        if known is not None and recognizer.space.id in known.embeddings:
+            return Analysis(
+                PhotoInfo("bytes", digest, known.faces.image_size),
+                known.faces,
+                known.embedded,
+                known.embeddings[recognizer.space.id],
+                cached=True,
+            )
     try:
         image = recognizer.read(photo)
     except FacelignError:
@@ -299,7 +318,10 @@ def _whole(recognizer: Recognizer, photo: Source) -> Analysis | None:
     first = np.zeros(1, np.int64)
     aligned = Aligned(image, faces, (), first, (), sets)
     vectors = chain.embed([aligned])[0]
-    return Analysis(PhotoInfo(image.source, image.digest, image.size), faces, first, vectors)
+    made = Analysis(PhotoInfo(image.source, image.digest, image.size), faces, first, vectors)
+    if cache is not None and isinstance(photo, bytes):
+        caching.put(cache, key, made)
+    return made
 
 
 def _stretched(image: Image, layout: Layout) -> Chips:

@@ -412,3 +412,72 @@ def test_openfaces_pair(tmp_path: Path) -> None:
             read_openface(labels, _write(tmp_path / "reps.csv", bad))
     with pytest.raises(DatasetMalformed):
         read_openface(_write(tmp_path / "labels.csv", "1\n"), reps)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1.jpg,2.jpg,1\n1.jpg,3.jpg,0\n", 1),
+        ("a;b;same\n1.jpg;2.jpg;yes\n1.jpg;3.jpg;no\n", 2),
+        ("\ufeffa\tb\tsame\r\n1.jpg\t2.jpg\tTrue\r\n1.jpg\t3.jpg\tFalse\r\n", 2),
+    ],
+)
+def test_csv_as_spreadsheets_and_scripts_write_it(tmp_path: Path, text: str, line: int) -> None:
+    for name in "123":
+        (tmp_path / f"{name}.jpg").touch()
+    pairs = read_pairs_csv(_write(tmp_path / "p.csv", text))
+    assert [(p.a.name, p.b.name, p.same) for p in pairs] == [
+        ("1.jpg", "2.jpg", True),
+        ("1.jpg", "3.jpg", False),
+    ]
+    assert pairs.pairs[0].line == line
+
+
+def test_comments_in_lists_are_no_pairs(tmp_path: Path) -> None:
+    (tmp_path / "Ann").mkdir()
+    (tmp_path / "Ann/Ann_0001.jpg").touch()
+    text = "\ufeff# by hand\r\n\r\nAnn 1 2\r\n  # more\r\nAnn 1 Eve 1\r\n"
+    pairs = read_pairs(_write(tmp_path / "p.txt", text), tmp_path)
+    assert [(p.line, p.same) for p in pairs] == [(3, True), (5, False)]
+    with pytest.raises(DatasetMalformed, match="line 1: Ann twice"):
+        read_pairs(_write(tmp_path / "p.txt", "Ann 1 Ann 2\n"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "Ann/Ann_000{}.jpg",
+        "Ann/Ann_000{}.PNG",
+        "Ann_000{}.jpg",
+        "lfw/Ann/Ann_000{}.jpg",
+        "lfw-deepfunneled/lfw-deepfunneled/Ann/Ann_000{}.png",
+    ],
+)
+def test_every_usual_shape_of_a_copy_of_lfw(tmp_path: Path, shape: str) -> None:
+    wanted = [tmp_path / "set" / shape.format(number) for number in (1, 2)]
+    for path in wanted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    pairs = read_pairs(_write(tmp_path / "p.txt", "Ann 1 2\nAnn 1 Eve 1\n"), tmp_path / "set")
+    assert [pairs.pairs[0].a, pairs.pairs[0].b] == wanted
+    assert [path.name for path in pairs.missing] == ["Eve_0001.jpg"]
+
+
+def test_two_copies_of_lfw_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
+    for copy in ("lfw", "lfw_funneled"):
+        (tmp_path / copy / "Ann").mkdir(parents=True)
+        (tmp_path / copy / "Ann/Ann_0001.jpg").touch()
+    with pytest.raises(DatasetMalformed, match=r"Ann_0001\.jpg is in .* and in "):
+        read_pairs(_write(tmp_path / "p.txt", "Ann 1 2\nAnn 1 Eve 1\n"), tmp_path)
+
+
+def test_saved_faces_without_names_belong_to_their_folders(tmp_path: Path) -> None:
+    path = tmp_path / "e.npz"
+    vectors = np.eye(3, 4, dtype=np.float32)
+    boxes = np.array([[0, 0, 9, 9], [0, 0, 5, 5], [1, 1, 20, 30]], np.float32)
+    np.savez(path, vectors=vectors, boxes=boxes, photos=["Ann/1.jpg", "Ann/1.jpg", "Bo/1.jpg"])
+    got = read_npz(path)
+    assert got.people == ("Ann", "Ann", "Bo")
+    one = got.one_a_photo()
+    assert one.files == ("Ann/1.jpg", "Bo/1.jpg")
+    np.testing.assert_array_equal(one.vectors, vectors[[0, 2]])

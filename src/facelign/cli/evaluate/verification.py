@@ -39,7 +39,10 @@ class Counting(StrEnum):
 
 PairsFile = Annotated[
     Path | None,
-    typer.Option("--pairs", help="List of pairs: LFW's form, or CSV with a, b, same."),
+    typer.Option(
+        "--pairs",
+        help="List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
+    ),
 ]
 AllPairs = Annotated[bool, typer.Option("--all-pairs", help="Every pair of photos in --images.")]
 ProtocolName = Annotated[
@@ -352,9 +355,10 @@ def _say(found: Measured, caveats: list[str]) -> None:
     line(f"  intervals: 95 %, {result.draws:,} draws of people, seed {result.seed}")
     overlap = [f"{n} of these people are in {name}" for name, n in found.overlap.items()]
     if material.missing:
+        way = " (--failures left-out leaves them out)" * (str(result.counting) != "left out")
         note(
             f"note: {material.missing:,} listed photos are not there; their pairs count as "
-            f"{result.counting} (--failures left-out leaves them out)"
+            f"{result.counting}{way}"
         )
     for text in (*result.notes, *caveats, *overlap):
         note(f"note: {text}")
