@@ -38,15 +38,16 @@ class Job:
 def demo(
     photos: PhotosFolder = None,
     out: Target = Path("facelign-demo"),
+    json: options.Json = False,
     preset: options.PresetName = "default",
 ) -> int:
     """Enroll and identify people, and write a page that shows every stage.
 
     Without --photos it uses a portrait that an installed package carries.
     """
-    from facelign.cli import building
+    from facelign.cli import building, records
     from facelign.cli.demo_page import Page, html
-    from facelign.cli.output import line, note
+    from facelign.cli.output import emit, line, note
     from facelign.pipeline.photo_gallery import EnrollOptions, PhotoGallery
     from facelign.pipeline.selection import FacePolicy
 
@@ -75,8 +76,14 @@ def demo(
     (out / "index.html").write_text(html(page), encoding="utf-8")
     for result, _ in found:
         names = [face.person or "Unknown" for face in result.faces] or ["no face"]
-        line(f"{result.analysis.photo.source}: {', '.join(names)}")
-    line(f"page: {out / 'index.html'}")
+        if json:
+            emit(records.identify_record(result))
+        else:
+            line(f"{result.analysis.photo.source}: {', '.join(names)}")
+    if json:
+        emit({"page": str(out / "index.html")})
+    else:
+        line(f"page: {out / 'index.html'}")
     return Exit.DONE
 
 

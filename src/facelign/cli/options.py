@@ -87,7 +87,11 @@ Workers = Annotated[
 ]
 GalleryFile = Annotated[
     Path | None,
-    typer.Option("--gallery", help="Gallery file (default: gallery.db in FACELIGN_HOME)."),
+    typer.Option(
+        "--gallery",
+        readable=False,  # a gallery without rights is refused by the gallery, with its status
+        help="Gallery file (default: gallery.db in FACELIGN_HOME).",
+    ),
 ]
 
 

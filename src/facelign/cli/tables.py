@@ -75,8 +75,12 @@ class Table:
     ) -> None:
         if self._file is None or self._path is None:
             return
-        self._file.close()
-        self._part.replace(self._path)
+        try:
+            self._file.close()  # what is still held goes to the disk, which may be full
+            self._part.replace(self._path)
+        except OSError:
+            self._part.unlink(missing_ok=True)
+            raise
         beside = self._path.with_name("failures.csv")
         if self._failures:
             with _opened(beside) as file:

@@ -35,6 +35,7 @@ from facelign.errors import (
     DatasetMissing,
     FacelignError,
     GalleryError,
+    InputError,
 )
 from facelign.gallery.records import FaceRecord, PhotoRef, Row, person_name
 from facelign.gallery.stores.connection import keep_private
@@ -90,7 +91,7 @@ def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
     space, metric, unit, format: what the vectors are.
     """
     if path.suffix != ".npz":
-        raise GalleryError(f"{path}: an export is an .npz file.", "Name it FILE.npz.")
+        raise ConfigError(f"{path}: an export is an .npz file.", "Name it FILE.npz.")
     space = _chosen(store, space_id)
     with store.reading():
         parts = list(store.templates(space.id))
@@ -161,7 +162,7 @@ def _write(path: Path, arrays: Mapping[str, Any]) -> None:
         keep_private(part)
         part.replace(path)
     except OSError as error:
-        raise GalleryError(
+        raise InputError(
             f"{path} cannot be written: {error.strerror}.", "Name another place."
         ) from error
     finally:
@@ -239,7 +240,10 @@ def _plain(path: Path) -> Any:
     if data[:1] != b"\x80":
         # Protocol 0 is text, and Python 2 on Windows wrote it in text mode: "\r\n".
         data = data.replace(b"\r\n", b"\n")
-    return read_plain(data)
+    try:
+        return read_plain(data)
+    except DatasetMalformed as error:
+        raise DatasetMalformed(f"{path.name}: {error.message}", error.hint) from error
 
 
 def _npz(path: Path) -> dict[str, AnyArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import socket
@@ -21,6 +22,8 @@ from facelign.pipeline.selection import FacePolicy, choose
 
 #: a claim older than this belongs to a process that was killed, s
 STALE_S = 600.0
+# Bytes of a name that file systems take.
+_LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +150,9 @@ def _targets(files: Sequence[str], root: Path | None, target: Path) -> dict[str,
     made: dict[str, Path] = {}
     taken: set[Path] = set()
     for file in files:
-        path = _target(Path(file), root, target)
+        path = _fitting(_target(Path(file), root, target))
         if path in taken:
-            path = path.with_name(f"{Path(file).name}.png")
+            path = _fitting(path.with_name(f"{Path(file).name}.png"))
         taken.add(path)
         made[file] = path
     return made
@@ -162,4 +165,15 @@ def _target(file: Path, root: Path | None, target: Path) -> Path:
 
 
 def _lock(target: Path) -> Path:
-    return target.with_name(f".{target.name}.lock")
+    """Return the claim on a picture."""
+    return _fitting(target.with_name(f".{target.name}.lock"))
+
+
+def _fitting(path: Path) -> Path:
+    """Return the path, its name cut and marked where it is longer than file systems take."""
+    name = os.fsencode(path.name)
+    if len(name) <= _LONGEST:
+        return path
+    mark = f"-{hashlib.sha256(name).hexdigest()[:12]}{path.suffix}"
+    kept = name[: _LONGEST - len(os.fsencode(mark))].decode(errors="ignore")
+    return path.with_name(f"{kept}{mark}")

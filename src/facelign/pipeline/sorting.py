@@ -23,6 +23,7 @@ _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 # Bytes of a name: file systems take 255, and the mark needs seven.
 _LONGEST = 200
+_LONGEST_FILE = 255
 
 
 class Sorter:
@@ -84,7 +85,9 @@ class Sorter:
         wanted = folder / photo.name
         if wanted.exists() and not _same(wanted, photo):
             # Another photo of the same name: the digest tells them apart, also in a rerun.
-            wanted = folder / f"{photo.stem}-{digest[:8]}{photo.suffix}"
+            mark = f"-{digest[:8]}{photo.suffix}"
+            stem = os.fsencode(photo.stem)[: _LONGEST_FILE - len(os.fsencode(mark))]
+            wanted = folder / f"{stem.decode(errors='ignore')}{mark}"
         if wanted.exists():
             return
         part = wanted.with_name(f".{digest[:16]}.part{os.getpid()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from facelign.cli import output, records
+from facelign.cli import output, records, tables
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
 from facelign.cli.tables import Table
+from facelign.gallery.gallery import Gallery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -257,11 +259,55 @@ def test_no_picture_is_written_over_a_photo(
 
 
 @pytest.mark.weights
-def test_a_demo_leaves_galleries_of_others_alone(preset_is_here: None, tmp_path: Path) -> None:
+def test_a_demo_leaves_galleries_of_others_alone(
+    preset_is_here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = [tmp_path / name for name in ("gallery.db", "gallery.db.calibration.json")]
     for path in kept:
         path.write_text("mine")
     assert run(["demo", "--photos", str(tmp_path / "none"), "--out", str(tmp_path)]) == Exit.INPUT
     assert run(["demo", "--out", str(tmp_path)]) == Exit.DONE
-    assert run(["demo", "--out", str(tmp_path)]) == Exit.DONE
+    capsys.readouterr()
+    assert run(["demo", "--out", str(tmp_path), "--json"]) == Exit.DONE
+    *photos, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert any(face["person"] for photo in photos for face in photo["faces"])
+    assert last == {"page": str(tmp_path / "index.html")}
     assert [path.read_text() for path in kept] == ["mine", "mine"]
+
+
+@POSIX
+def test_a_table_that_a_full_disk_refuses_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = tables._opened
+    monkeypatch.setattr(tables, "_opened", lambda _: opened(Path("/dev/full")))
+    (tmp_path / "t.csv.part").write_text("what an opened file leaves")
+    with pytest.raises(OSError, match="No space left"), Table(tmp_path / "t.csv") as table:
+        table.add({"image": "a.jpg", "faces": [], "error": None})
+    assert list(tmp_path.iterdir()) == []
+
+
+@POSIX
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="root reads everything")
+def test_a_gallery_without_rights_cannot_be_used(tmp_path: Path) -> None:
+    gallery = tmp_path / "g.db"
+    gallery.write_bytes(b"")
+    gallery.chmod(0)
+    bare = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [*bare, sys.executable, "-m", "facelign", "people", "list", "--gallery", str(gallery)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == Exit.GALLERY
+    assert "g.db" in done.stderr
+
+
+def test_an_export_says_what_is_wrong_by_its_status(tmp_path: Path) -> None:
+    gallery = tmp_path / "g.db"
+    Gallery.open(gallery).close()
+    words = ["people", "export", "--gallery", str(gallery)]
+    assert run([*words, str(tmp_path / "x.txt")]) == Exit.USAGE
+    assert run([*words, str(tmp_path / "x.npz")]) == Exit.GALLERY  # nobody is enrolled

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facelign.detect.models import mtcnn
 from facelign.detect.models.mtcnn import MtcnnOptions
 from facelign.errors import ConfigError
 from facelign.types.image import Image
@@ -71,6 +72,22 @@ def test_batches_change_nothing(detector: Any, portrait: Image) -> None:
     one = detector("mtcnn").detect(portrait)
     few = detector("mtcnn", batch=3).detect(portrait)
     np.testing.assert_allclose(one.boxes, few.boxes, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(512, 512), (300, 201), (301, 200), (97, 143)])
+def test_strips_change_nothing(
+    detector: Any, portrait: Image, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    pixels = cv2.resize(portrait.pixels, size, interpolation=cv2.INTER_AREA)
+    image = Image.from_array(np.asarray(pixels, np.uint8), order="rgb")
+    found = detector("mtcnn")
+    whole = found.stages(image)
+    for strip_px in (1, 4_000, 20_011):
+        monkeypatch.setattr(mtcnn, "_STRIP_PX", strip_px)
+        stages = found.stages(image)
+        assert len(stages.p_net) == len(whole.p_net) > 0
+        np.testing.assert_allclose(stages.p_net.boxes, whole.p_net.boxes, atol=1e-3)
+        np.testing.assert_allclose(stages.p_net.scores, whole.p_net.scores, atol=1e-5)
 
 
 def test_stages_tell_pyramid_and_candidates(detector: Any, portrait: Image) -> None:

@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from facelign.errors import DatasetMalformed, DatasetMissing, GalleryError
+from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing, GalleryError
 from facelign.gallery import transfer
 from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
 
@@ -87,7 +87,7 @@ def test_an_export_names_its_space(tmp_path, gallery, make):
         gallery.export(tmp_path / "a.npz")
     with pytest.raises(GalleryError, match="no templates of space"):
         gallery.export(tmp_path / "a.npz", "other")
-    with pytest.raises(GalleryError, match="npz"):
+    with pytest.raises(ConfigError, match="npz"):
         gallery.export(tmp_path / "a.csv", make.cosine.id)
     assert list(tmp_path.glob("*.npz")) == []
     assert gallery.export(tmp_path / "a.npz", make.euclidean.id) == 1

@@ -93,3 +93,16 @@ def test_names_of_photos_may_be_long(tmp_path: Path) -> None:
     with Sorter(tmp_path / "out") as sorter:
         assert sorter.place(seen(long, "Ada")) == ["Ada"]
     assert (tmp_path / "out" / "Ada" / long.name).read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_photos_of_one_long_name_both_find_a_place(tmp_path: Path, letter: str) -> None:
+    name = letter * (251 // len(letter.encode())) + ".jpg"
+    with Sorter(tmp_path / "out") as sorter:
+        for number in (b"1", b"2"):
+            photo = tmp_path / number.decode() / name
+            photo.parent.mkdir()
+            photo.write_bytes(number)
+            sorter.place(seen(photo, "Ann", digest=number.decode() * 64))
+    placed = [path.read_bytes() for path in (tmp_path / "out" / "Ann").iterdir()]
+    assert sorted(placed) == [b"1", b"2"]

@@ -95,14 +95,14 @@ class MtcnnOptions:
     thresholds: smallest scores after P-, R- and O-Net. factor: step of the pyramid. min_px:
     smallest face, px of the picture that is searched. max_side: longer photos are reduced to it
     first, so that the smallest face grows with the photo (20 px at 2000, 40 px at 4000).
-    batch: how many windows R- and O-Net read at once, which bounds memory.
+    batch: how many windows R- and O-Net read at once, which bounds memory (64: 60 MB in O-Net).
     """
 
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     factor: float = 0.709
     min_px: float = 20.0
     max_side: int = 2000
-    batch: int = 256
+    batch: int = 64
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "thresholds", tuple(float(t) for t in self.thresholds))
@@ -115,6 +115,8 @@ class MtcnnOptions:
 
 
 _CELL, _STRIDE = 12, 2
+#: pixels of a level that P-Net reads at once, which bounds memory (5 MB a layer)
+_STRIP_PX = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,11 +247,8 @@ class Mtcnn:
                 (math.ceil(w * scale), math.ceil(h * scale)),
                 interpolation=cv2.INTER_AREA,
             )
-            feed = _centered(np.asarray(level, np.uint8)).transpose(1, 0, 2)[None]
-            shifts, chances = self._p.run({"input_1": feed}, ("conv2d_4", "softmax"))
-            found.append(
-                _windows(chances[0, :, :, 1], shifts[0], scale, self.options.thresholds[0])
-            )
+            chances, shifts = self._level(np.asarray(level, np.uint8))
+            found.append(_windows(chances, shifts, scale, self.options.thresholds[0]))
         rows = np.concatenate(found)
         rows = rows[_kept(rows, 0.7)]
         # P-Net's shifts are in units of the width without the + 1 that the later stages use
@@ -258,6 +257,26 @@ class Mtcnn:
         boxes = _squared(boxes)
         boxes[:, :4] = np.fix(boxes[:, :4])
         return boxes
+
+    def _level(self, level: ByteArray) -> tuple[Float32Array, Float32Array]:
+        """Return P-Net's (w, h) chances and (w, h, 4) shifts of a level, read strip by strip.
+
+        Cell k sees columns 2k to 2k + 11, so a strip that begins at an even column and overlaps
+        the next by 10 gives the same cells.
+        """
+        height, width = level.shape[:2]
+        cells = max(1, _STRIP_PX // height // _STRIDE)
+        chances, shifts = [], []
+        for start in range(0, max(1, (width - _CELL + _STRIDE) // _STRIDE), cells):
+            left = _STRIDE * start
+            right = left + _STRIDE * cells + _CELL - _STRIDE
+            if width - right < _STRIDE:  # the network rounds up at the edge
+                right = width
+            feed = _centered(level[:, left:right]).transpose(1, 0, 2)[None]
+            moved, likely = self._p.run({"input_1": feed}, ("conv2d_4", "softmax"))
+            chances.append(likely[0, :, :, 1])
+            shifts.append(moved[0])
+        return np.concatenate(chances), np.concatenate(shifts)
 
     def _second(self, picture: ByteArray, boxes: Float64Array) -> Float64Array:
         """Return squares after R-Net (not rounded)."""
