@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facelign.evaluate.sources import Material
     from facelign.evaluate.verification import Failure
     from facelign.pipeline.recognizer import Recognizer
+    from facelign.types.calibrations import Calibration
 
 PairsFile = Annotated[
     Path | None,
@@ -30,13 +31,31 @@ GalleryFile = Annotated[
 Space = Annotated[
     str | None, typer.Option("--space", help="Which space, when the gallery holds several.")
 ]
-Fmr = Annotated[float, typer.Option("--fmr", help="The false match rate that is wanted.")]
+Without = Annotated[
+    Path | None,
+    typer.Option(
+        "--without",
+        help="Folder of people who are left out, such as those that will be reported on.",
+    ),
+]
+Fmr = Annotated[
+    float | None,
+    typer.Option("--fmr", help="The false match rate that is wanted (default: 0.001)."),
+]
 Fpir = Annotated[
     float | None,
-    typer.Option("--fpir", help="Instead of --fmr: share of strangers that may be named."),
+    typer.Option(
+        "--fpir",
+        help="Share of strangers that may be named; said with --fmr, the stricter of both holds.",
+    ),
 ]
 GallerySize = Annotated[
-    int | None, typer.Option("--gallery-size", min=1, help="Templates searched, for --fpir.")
+    int | None,
+    typer.Option(
+        "--gallery-size",
+        min=1,
+        help="Templates searched, for --fpir (default: those of the gallery, or the photos).",
+    ),
 ]
 OutFile = Annotated[
     Path | None,
@@ -53,20 +72,45 @@ class _Asked:
 
     images: Path | None
     pairs: Path | None
+    without: Path | None
     gallery: Path | None
     space: str | None
     set_name: str | None
-    target: float
+    fmr: float | None
+    fpir: float | None
+    size: int | None
     draws: int
     seed: int
+
+    def spread(self, templates: int) -> dict[str, Any]:
+        """Return target, draws and seed. templates: searched, unless a size was given."""
+        return {"target": self._target(templates), "draws": self.draws, "seed": self.seed}
+
+    def left_out(self) -> dict[str, Any]:
+        """Return the set whose people are not in the record, if such were left out."""
+        from facelign.evaluate.sources import set_name
+
+        return {} if self.without is None else {"without": set_name(self.without)}
+
+    def search(self, templates: int) -> dict[str, Any]:
+        """Return what the record says about the search that it is meant for, if about any."""
+        if self.fpir is None:
+            return {}
+        return {"fpir": self.fpir, "templates": self.size or max(templates, 1)}
+
+    def _target(self, templates: int) -> float:
+        if self.fpir is None:
+            return 1e-3 if self.fmr is None else self.fmr
+        return min(self.fpir / (self.size or max(templates, 1)), self.fmr or 1.0)
 
 
 def calibrate(
     images: inputs.Images = None,
     pairs: PairsFile = None,
+    without: Without = None,
     gallery: GalleryFile = None,
     space: Space = None,
-    fmr: Fmr = 1e-3,
+    fmr: Fmr = None,
     fpir: Fpir = None,
     gallery_size: GallerySize = None,
     out: OutFile = None,
@@ -94,8 +138,9 @@ def calibrate(
     Refuses (exit 1, no file) what the data cannot support, and says how many people are missing.
     """
     asked = _Asked(
-        images, pairs, gallery, space, set_name, _target(fmr, fpir, gallery_size), draws, seed
+        images, pairs, without, gallery, space, set_name, fmr, fpir, gallery_size, draws, seed
     )
+    _check(asked)
     target = _out(asked, out)
     made: Recognizer | None = None
     lost: tuple[Failure, ...] = ()
@@ -121,27 +166,35 @@ def calibrate(
     return Exit.INPUT if lost else Exit.DONE
 
 
-def _target(fmr: float, fpir: float | None, size: int | None) -> float:
-    """Return the FMR that is wanted; raises ConfigError for what cannot be meant."""
+def _check(asked: _Asked) -> None:
+    """Raise ConfigError for what cannot be meant."""
+    from facelign.cli import building
     from facelign.errors import ConfigError
 
-    if (fpir is None) != (size is None):
-        raise ConfigError("--fpir and --gallery-size belong together.", "Give both.")
-    wanted = fmr if fpir is None or size is None else fpir / size
-    if not 0 < wanted <= 1:
-        raise ConfigError(f"{wanted:g} is no rate.", "Give a share above 0 and up to 1.")
-    return wanted
-
-
-def _out(asked: _Asked, out: Path | None) -> Path:
-    """Return where the record goes; raises ConfigError unless the flags name one source."""
-    from facelign.errors import ConfigError
-    from facelign.pipeline.photo_gallery import calibration_path
-
+    for option, value in (("--fmr", asked.fmr), ("--fpir", asked.fpir)):
+        if value is not None:
+            building.share(option, value)
+    if asked.size is not None and asked.fpir is None:
+        raise ConfigError("--gallery-size belongs to --fpir.", "Say --fpir 0.01 too.")
     if (asked.images is None) == (asked.gallery is None):
         raise ConfigError("One of --images and --gallery is wanted.", "Say --images DIR.")
     if asked.pairs is not None and asked.images is None:
         raise ConfigError("--pairs belongs to --images.", "Say --images DIR --pairs FILE.")
+    if asked.pairs is not None and asked.without is not None:
+        raise ConfigError(
+            "--without leaves people out of all pairs, and --pairs lists them.", "Say one of both."
+        )
+    if asked.space is not None and asked.gallery is None:
+        raise ConfigError("--space belongs to --gallery.", "Leave it out: the flags say the space.")
+    if asked.set_name is not None and not asked.set_name.strip():
+        raise ConfigError("--set is empty.", "Give the name of the set, or leave --set out.")
+
+
+def _out(asked: _Asked, out: Path | None) -> Path:
+    """Return where the record goes; raises ConfigError where it has no name."""
+    from facelign.errors import ConfigError
+    from facelign.pipeline.photo_gallery import calibration_path
+
     if out is None and asked.gallery is not None:
         return calibration_path(asked.gallery)
     if out is None or out.suffix != ".json":
@@ -161,39 +214,58 @@ def _of_photos(
     images = asked.images or Path()
     policy = building.policy(face, False, "central")
     name = asked.set_name or sources.set_name(images)
-    more: dict[str, Any] = {"face": str(policy)}
-    record_id = f"{recognizer.chain.evidence['preset']}-{name.replace('_', '-')}"
-    spread: dict[str, Any] = {"target": asked.target, "draws": asked.draws, "seed": asked.seed}
+    chain = recognizer.chain
+    record_id = calibrated.record_id(chain.preset, name, chain.evidence["preprocessing"])
+
+    def about(failures: tuple[Failure, ...], templates: int) -> Any:
+        more = {"face": str(policy)} | asked.left_out() | asked.search(templates)
+        return _about(record_id, chain.evidence, name, more, failures)
+
     if asked.pairs is None:
-        embedded = inputs.folder(recognizer, images, policy)
-        about = _about(record_id, recognizer.chain.evidence, name, more, embedded.failures)
-        return calibrated.of_people(embedded.named, about, **spread), embedded.failures
+        embedded = inputs.folder(recognizer, images, policy, without=asked.without)
+        failures, templates = embedded.failures, len(embedded.named.people)
+        return (
+            calibrated.of_people(
+                embedded.named, about(failures, templates), **asked.spread(templates)
+            ),
+            failures,
+        )
     reader = read_pairs_csv if asked.pairs.suffix.lower() == ".csv" else read_pairs
     listed = reader(asked.pairs, images)
     with progress("embedding", len(listed.photos)) as done:
         material: Material = sources.of_list(recognizer, listed, policy, done=done, name=name)
-    failures = material.embedded.failures
-    about = _about(record_id, recognizer.chain.evidence, name, more, failures)
+    failures, templates = material.embedded.failures, len(material.named.people)
     found = calibrated.of_pairs(
-        material.pairs, material.named, about, digest=material.digest, **spread
+        material.pairs,
+        material.named,
+        about(failures, templates),
+        digest=material.digest,
+        **asked.spread(templates),
     )
     return found, failures
 
 
 def _of_gallery(asked: _Asked) -> Calibrated:
+    from facelign.cli.output import note
     from facelign.evaluate import calibrated, sources
     from facelign.gallery.gallery import Gallery
 
     path = asked.gallery or Path()
     with Gallery.open(path, create=False, readonly=True) as opened:
         named: Named = sources.of_gallery(opened, asked.space)
+    if asked.without is not None:
+        people = inputs.people_in(asked.without)
+        count = len(set(named.people) & set(people))
+        named = named.without(people)
+        note(f"note: {count:,} people who are in {asked.without} too were left out")
+    templates = len(named.people)
     name = asked.set_name or path.stem
     model, layout, points = (*named.space.id.split("/"), "", "")[:3]
     chain = {"source": "templates of a gallery", "model": model, "layout": layout, "points": points}
-    about = _about(f"gallery-{name}", chain, name, {"gallery": path.name}, ())
-    return calibrated.of_people(
-        named, about, target=asked.target, draws=asked.draws, seed=asked.seed
-    )
+    more = {"gallery": path.name, "gallery_templates": templates}
+    more |= asked.left_out() | asked.search(templates)
+    about = _about(f"gallery-{name}", chain, name, more, ())
+    return calibrated.of_people(named, about, **asked.spread(templates))
 
 
 def _about(
@@ -262,6 +334,8 @@ def _record(found: Calibrated, target: Path) -> dict[str, Any]:
         "digest": record.digest,
         "space": record.space,
         "date": record.date,
+        "fpir": record.notes.get("fpir"),
+        "templates": record.notes.get("templates"),
         "held_out": found.held_out.to_dict(),
     }
 
@@ -294,6 +368,36 @@ def _say(found: Calibrated, target: Path) -> None:
             f"  probabilities, {one.method}: calibration error {one.ece:.4f} "
             f"({one.reliability.kind}, even odds, people not seen), Cllr {one.cllr:.4f} bits"
         )
-    for text in found.held_out.notes:
+    for text in (*found.held_out.notes, *_reach(record)):
         note(f"note: {text}")
     line(f"Written to {target}")
+
+
+def _reach(record: Calibration) -> list[str]:
+    """Return what is due where a record beside a gallery ends before the gallery's size.
+
+    It takes the place of the record that ships with facelign, whose evidence may reach further.
+    """
+    from facelign.compare import thresholds
+    from facelign.compare.calibrations import shipped
+
+    templates = record.notes.get("gallery_templates")
+    if templates is None:
+        return []
+    fpir = record.notes.get("fpir", thresholds.SEARCH_FPIR)
+    limit = thresholds.search_threshold(record, templates, fpir)
+    if not limit.limited:
+        return []
+    other = shipped(record.space)
+    further = other is not None and other.non_mated > record.non_mated
+    return [
+        limit.note,
+        *(
+            [
+                "The record that ships with facelign reaches further; this one takes its place "
+                "while it lies beside the gallery."
+            ]
+            if further
+            else []
+        ),
+    ]

@@ -196,20 +196,22 @@ def _calibration(data: _Data, about: _About, notes: dict[str, Any]) -> Calibrati
     )
 
 
-def support(calibration: Calibration) -> None:
+def support(calibration: Calibration, *, every_pair: int = 0) -> None:
     """Raise Refused, with what is missing, where the data does not carry the target.
 
     Three over the non-mated comparisons must not exceed it, nor may the upper bound of its
-    interval exceed ten times the target.
+    interval exceed ten times the target. every_pair: non-mated comparisons of all pairs of the
+    photos, where the record is one of listed pairs only.
     """
-    needed = math.ceil(RULE_OF_THREE / calibration.target)
-    per_person = calibration.photos / calibration.subjects
+    needed = needed_comparisons(calibration.target)
     if calibration.non_mated < needed:
-        people = math.ceil((1 + math.sqrt(1 + 8 * needed / per_person**2)) / 2)
         raise Refused(
             f"An FMR of {calibration.target:g} needs {needed:,} non-mated comparisons, and there "
-            f"are {calibration.non_mated:,} (3 over their number must not exceed it).",
-            f"Add photos of about {max(people - calibration.subjects, 1)} more people.",
+            f"{'is' if calibration.non_mated == 1 else 'are'} {calibration.non_mated:,} (3 over "
+            "their number must not exceed it).",
+            _more_pairs(calibration, needed, every_pair)
+            if calibration.notes.get("pairs") == "listed"
+            else more_people(needed, calibration.subjects, calibration.photos),
         )
     point = next(p for p in calibration.points if math.isclose(p.fmr, calibration.target))
     if point.interval[1] > 10 * calibration.target:
@@ -219,8 +221,37 @@ def support(calibration: Calibration) -> None:
         raise Refused(
             f"The FMR at this threshold may be {point.interval[1]:.2g} (95 % interval over "
             f"{calibration.subjects} people), over ten times the target of {calibration.target:g}.",
-            f"Add photos of about {max(missing, 1)} more people.",
+            f"Add photos of {_people(max(missing, 1))}.",
         )
+
+
+def needed_comparisons(target: float) -> int:
+    """Return how many non-mated comparisons an FMR takes, by the rule of 3."""
+    return math.ceil(RULE_OF_THREE / target * (1 - 1e-12))
+
+
+def more_people(needed: int, subjects: int, photos: int) -> str:
+    """Return the hint of how many people are missing, with as many photos each as there are."""
+    per_person = max(photos / max(subjects, 1), 1.0)
+    people = math.ceil((1 + math.sqrt(1 + 8 * needed / per_person**2)) / 2)
+    return f"Add photos of {_people(max(people - subjects, 1))}."
+
+
+def _more_pairs(calibration: Calibration, needed: int, every_pair: int) -> str:
+    """Return the hint for a list: its pairs do not multiply with people, they are listed."""
+    pairs = needed - calibration.non_mated
+    people = math.ceil(calibration.subjects * pairs / calibration.non_mated)
+    listed = f"list about {pairs:,} more non-mated pairs, of {_people(people)} at the same rate"
+    if every_pair < needed:
+        return f"{listed[0].upper()}{listed[1:]}."
+    return (
+        f"Leave --pairs out, since all pairs of these photos give {every_pair:,} non-mated "
+        f"comparisons, or {listed}."
+    )
+
+
+def _people(count: int) -> str:
+    return f"about {count:,} more {'person' if count == 1 else 'people'}"
 
 
 def plan(target: float, photos_per_person: float = 1.0) -> dict[str, int]:

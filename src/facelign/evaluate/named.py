@@ -85,15 +85,21 @@ def blocks(named: Named) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
         yield i + start, j + start, scores[i, j].astype(np.float32)
 
 
+def pair_counts(named: Named) -> tuple[int, int]:
+    """Return how many mated and non-mated comparisons all pairs of photos give."""
+    photos = len(named.people)
+    counts = np.bincount(named.codes, minlength=1)
+    mated = int((counts * (counts - 1) // 2).sum())
+    return mated, photos * (photos - 1) // 2 - mated
+
+
 def all_scores(named: Named) -> ScoreSet:
     """Return the scores of all pairs of photos; raises Refused without both kinds of pairs."""
     codes = named.codes
-    counts = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
-    mated_count = int((counts * (counts - 1) // 2).sum())
-    non_mated_count = len(codes) * (len(codes) - 1) // 2 - mated_count
+    mated_count, non_mated_count = pair_counts(named)
     if not mated_count or not non_mated_count:
         raise Refused(
-            f"{len(codes)} photos of {len(counts)} people give {mated_count} mated and "
+            f"{len(codes)} photos of {len(set(named.people))} people give {mated_count} mated and "
             f"{non_mated_count} non-mated comparisons.",
             "Give at least two people, one of them with two photos.",
         )

@@ -251,3 +251,55 @@ def test_a_fixed_threshold_names_more_strangers_in_larger_galleries() -> None:
         ident.by_gallery_size(named, lambda n: 0.6, [80])
     with pytest.raises(Refused, match="second photo"):
         ident.by_gallery_size(_named(photos=1), lambda n: 0.6, [5])
+
+
+@pytest.mark.parametrize("people", [2, 3, 4, 5])
+def test_few_people_are_strangers_in_turn_too(people: int) -> None:
+    """Of two or three people nobody was left in the gallery."""
+    named = _named(people=people, photos=4, spread=0.1)
+    found = ident.evaluate(named, lambda _n: 0.9)
+    assert found.gallery_subjects == people
+    assert found.rank1.value == 1
+    assert found.open.fpir is not None
+    # every photo is once a stranger's, and every probe is searched while others are strangers
+    assert found.strangers == people * 4
+    again = Searches(*_pooled_by_hand(named))
+    strangers = again.mate < 0
+    assert int(strangers.sum()) == people * 4
+    assert found.open.fpir.value == pytest.approx((again.scores[strangers, 0] >= 0.9).mean())
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def _pooled_by_hand(named: Named) -> tuple:
+    """Return the best score of every search of the open set, and whether it has a mate."""
+    enrolled, probing = ident.odd_even(named)
+    gallery, probes = named.where(enrolled), named.where(probing)
+    tops, mates = [], []
+    for left, asked in ident._open_parts(named, gallery, probes, sorted(set(named.people))):
+        assert left.people
+        scores = asked.vectors @ left.vectors.T
+        tops += scores.max(axis=1).tolist()
+        mates += [0 if person in left.people else -1 for person in asked.people]
+    return np.array(tops)[:, None], np.array(mates), ("anybody",), 0
+
+
+def test_classifiers_are_told_for_the_whole_odd_and_even_split() -> None:
+    """A3-14 and A3-15: k = 1 by hand over all people, the name checked by that person's photos."""
+    named = _named(people=12, photos=6, spread=0.9, seed=3)
+    threshold = 0.55
+    found = ident.evaluate(named, lambda _n: threshold)
+    right = backed = count = 0
+    for i, person in enumerate(named.people):
+        if (i % 6) % 2:  # even photos of a person are enrolled: the second, fourth, sixth
+            continue
+        held = [j for j in range(len(named.people)) if (j % 6) % 2]
+        scores = named.vectors[held] @ named.vectors[i]
+        best = held[int(scores.argmax())]
+        count += 1
+        right += named.people[best] == person
+        backed += named.people[best] == person and scores.max() >= threshold
+    nearest = next(c for c in found.classifiers if c.classifier is Classifier.NEAREST)
+    assert nearest.right.value == pytest.approx(right / count)
+    assert nearest.checked.value == pytest.approx(backed / count)
+    assert 0 < backed < right < count
+    assert nearest.to_dict()["lost_by_check"] == pytest.approx((right - backed) / count)

@@ -103,6 +103,7 @@ def identification(
             rotate=rotate,
             workers=workers,
         )
+    building.share("--fpir", fpir)
     limits = _limits(made, threshold, fpir)
     if made is not None and images is not None:
         embedded = inputs.folder(made, images, building.policy(face, False, "central"))
@@ -123,7 +124,10 @@ def identification(
         heights=by_height,
         seed=seed,
     )
-    caveats = inputs.same_set(made, name) if threshold is None else []
+    from_file = made is not None and building.calibration(made, threshold)
+    caveats = []
+    if threshold is None or from_file:
+        caveats = inputs.same_set(made, name, from_file or None)
     if report or figures or csv:
         shown = embedded if media is None and not no_photos else None
         _write(found, made, caveats, shown, report, figures, csv)
@@ -226,11 +230,18 @@ def _say(found: Searched, caveats: list[str]) -> None:
     for mode, figures in result.modes.items():
         told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in figures.items())
         line(f"    {mode:8} {told}")
-    line("  classifiers: right names, with the threshold; strangers named, with the threshold")
+    line(
+        "  classifiers: right names, with the threshold, difference; "
+        "strangers named, with the threshold"
+    )
     for one in result.classifiers:
-        values = (one.right, one.checked, one.named_strangers, one.named_strangers_checked)
-        told = "  ".join("-" if v is None else f"{100 * v.value:6.2f} %" for v in values)
-        line(f"    {one.classifier:14} {told}")
+        lost = one.checked.value - one.right.value
+        strangers = (one.named_strangers, one.named_strangers_checked)
+        told = "  ".join("-" if v is None else f"{100 * v.value:6.2f} %" for v in strangers)
+        line(
+            f"    {one.classifier:14} {100 * one.right.value:6.2f} %  "
+            f"{100 * one.checked.value:6.2f} %  {100 * lost:+6.2f}   {told}"
+        )
     for at, fixed in zip(found.sizes, found.sizes_fixed, strict=True):
         line(
             f"  gallery of {at.people:>4} people at {at.threshold:.4f}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from facelign.pipeline.recognizer import Recognizer
     from facelign.pipeline.selection import FacePolicy
     from facelign.report.page import Report
+    from facelign.types.calibrations import Calibration
     from facelign.types.decisions import Threshold
 
 Images = Annotated[
@@ -93,17 +95,45 @@ def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshol
         return None
 
 
-def folder(recognizer: Recognizer, images: Path, policy: FacePolicy) -> Embedded:
-    """Return the vectors of a folder of people, with a bar."""
+def folder(
+    recognizer: Recognizer, images: Path, policy: FacePolicy, *, without: Path | None = None
+) -> Embedded:
+    """Return the vectors of a folder of people, with a bar.
+
+    without: a folder of people who are left out.
+    """
     from facelign.cli.output import note, progress
     from facelign.datasets.folder import read_folder
+    from facelign.errors import DatasetMissing
     from facelign.evaluate import photos
 
     found = read_folder(images)
     if found.skipped:
         note(f"note: {len(found.skipped)} files that are no photos of a person were skipped")
-    with progress("embedding", len(found.photos)) as done:
-        return photos.embed(recognizer, found.photos, policy, done=done)
+    wanted = found.photos
+    if without is not None:
+        out = set(people_in(without))
+        wanted = tuple(photo for photo in found.photos if photo.person not in out)
+        people = {photo.person for photo in found.photos}
+        note(f"note: {len(people & out):,} people who are in {without} too were left out")
+        if not wanted:
+            raise DatasetMissing(
+                f"Everybody in {images} is in {without} too.", "Give photos of further people."
+            )
+    with progress("embedding", len(wanted)) as done:
+        return photos.embed(recognizer, wanted, policy, done=done)
+
+
+def people_in(folder: Path) -> list[str]:
+    """Return the people of a folder: the names of the folders in it."""
+    from facelign.errors import DatasetMissing
+
+    if not folder.is_dir():
+        raise DatasetMissing(f"There is no folder {folder}.", "Check the path.")
+    people = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if not people:
+        raise DatasetMissing(f"{folder} holds no folder of a person.", "Check the path.")
+    return people
 
 
 def counts(option: str, text: str) -> list[int]:
@@ -157,15 +187,31 @@ def overlap_lists(folder: Path | None) -> dict[str, frozenset[str]]:
     return {file.stem: read_overlap(file) for file in files}
 
 
-def same_set(recognizer: Recognizer | None, name: str) -> list[str]:
-    """Return the caveat that is due when the product's threshold was chosen on this very set."""
-    calibration = recognizer.calibration if recognizer is not None else None
-    if calibration is None or calibration.set != name:
+def same_set(
+    recognizer: Recognizer | None, name: str, calibration: Calibration | None = None
+) -> list[str]:
+    """Return the caveat that is due when the threshold in use was chosen on these very people.
+
+    calibration: that of a file which was named instead of the product's. Sets that begin alike,
+    such as lfw and lfw_dev, may share people; those that the record left out do not.
+    """
+    if calibration is None and recognizer is not None:
+        calibration = recognizer.calibration
+    if calibration is None or name == calibration.notes.get("without"):
         return []
-    return [
-        f"The threshold in use was calibrated on {calibration.set} too: what it does here is in "
-        "sample. Figures with thresholds from other people are not affected."
-    ]
+    rest = "Figures with thresholds from other people are not affected."
+    if calibration.set == name:
+        return [
+            f"The threshold in use was calibrated on {calibration.set} too: what it does here is "
+            f"in sample. {rest}"
+        ]
+    family = re.split(r"[_\W]", calibration.set.lower())[0]
+    if family and re.split(r"[_\W]", name.lower())[0] == family:
+        return [
+            f"The threshold in use was calibrated on {calibration.set}, which may hold some of the "
+            f"people of {name}: for them what it does here is in sample. {rest}"
+        ]
+    return []
 
 
 def command_line() -> str:
