@@ -6,10 +6,13 @@ The people of IMAGES (a folder of people, such as lfw_dev) are cut into two halv
 is made on one; gallery and strangers come from the other; then the halves change places. The
 threshold of a search is the score whose FMR times the number of templates is the wanted FPIR.
 
-Small faces: the probes are photos reduced so that the face is so many px high (kept in --small),
-the gallery is made of whole photos. Compared are one threshold for all heights (with and without
-the gate that refuses faces under 30 px) and a threshold for each height, both from the calibration
-half.
+The threshold of one comparison, at FMR 1e-3, is held against the other half too: does its FMR lie
+in the stated interval?
+
+Small faces: the probes are photos reduced so that the face is so many px high (kept in --small).
+The gallery is made of whole photos, or of photos as small as the probes: what the gates of enroll
+and identify keep out. Compared are one threshold for all heights and a threshold for each height,
+both from the calibration half.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -25,20 +28,22 @@ import machine
 import numpy as np
 
 from facelign.cli.settings import cache_path
+from facelign.compare import curves
 from facelign.compare.scores import score_matrix
-from facelign.compare.thresholds import search_threshold
+from facelign.compare.thresholds import VERIFY_FMR, score_at_fmr, search_threshold
 from facelign.datasets.folder import read_folder
 from facelign.datasets.records import Photo
 from facelign.evaluate import photos as walk
-from facelign.evaluate.calibration import calibrate
-from facelign.evaluate.identification import open_set, search, share
-from facelign.evaluate.named import Named
-from facelign.evaluate.resampling import SEED
+from facelign.evaluate.calibration import calibrate, intervals_of_fmr
+from facelign.evaluate.identification import Searches, open_set, search, share
+from facelign.evaluate.named import Named, all_scores
+from facelign.evaluate.resampling import SEED, people_weights
 from facelign.evaluate.searched import galleries
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
 from facelign.imaging.write import write
 from facelign.pipeline.recognizer import Recognizer
+from facelign.types.calibrations import Calibration
 
 SIZES = (10, 100, 300)
 HEIGHTS = (80, 60, 40, 30, 24, 20)
@@ -97,42 +102,105 @@ def small(recognizer: Recognizer, whole: walk.Embedded, height: int, folder: Pat
 def measured(whole: walk.Embedded, reduced: dict[int, walk.Embedded]) -> dict:
     people = np.array(sorted({photo.person for photo in whole.photos}))
     halves = np.array_split(np.random.default_rng(SEED).permutation(people), 2)
-    sizes: dict[int, list] = {size: [] for size in SIZES}
-    fixed: dict[int, list] = {size: [] for size in SIZES}
-    heights: dict[tuple, list] = {}
+    tables: dict[str, dict[tuple, list]] = {
+        name: {} for name in ("sizes", "fixed", "heights", "small_galleries")
+    }
+    others, small_pairs = [], []
     for own, other in (halves, halves[::-1]):
         named = only(whole.named, own)
         calibration = calibrate(named, record_id="half", chain={}, set_name="half", date="-")
         tested = only(whole.named, other)
-        for size in SIZES:
-            at = search_threshold(calibration, size, FPIR).threshold.score
-            one = search_threshold(calibration, 1, FPIR).threshold.score
-            for enrolled in galleries(tested, size, draws=DRAWS, seed=SEED):
-                searches = search(tested.where(enrolled), tested.where(~enrolled))
-                sizes[size].append((at, open_set(searches, at), searches))
-                fixed[size].append((one, open_set(searches, one), searches))
+        others.append(on_others(calibration, tested))
+        one = search_threshold(calibration, 1, FPIR).threshold.score
+        for size, at, enrolled in drawn(calibration, tested):
+            searches = search(tested.where(enrolled), tested.where(~enrolled))
+            add(tables["sizes"], (size,), at, searches)
+            add(tables["fixed"], (size,), one, searches)
         for height, embedded in reduced.items():
-            limits = tail(embedded.named, whole.named, own)
             rows = probes(whole, embedded, other)
-            for size in SIZES:
-                at = search_threshold(calibration, size, FPIR).threshold.score
-                for enrolled in galleries(tested, size, draws=DRAWS, seed=SEED):
-                    searches = away(tested, enrolled, rows)
-                    for rule, score in (("one threshold", at), ("by height", limits(FPIR / size))):
-                        cell = heights.setdefault((height, size, rule), [])
-                        cell.append((score, open_set(searches, score), searches))
+            limits = tail(embedded.named, whole.named, own)
+            for size, at, enrolled in drawn(calibration, tested):
+                searches = away(tested, enrolled, rows)
+                add(tables["heights"], (height, size, "one threshold"), at, searches)
+                add(tables["heights"], (height, size, "by height"), limits(FPIR / size), searches)
+            seen = only(embedded.named, other)
+            limits = tail(embedded.named, embedded.named, own)
+            small_pairs.append({"height": height} | pair_rates(calibration, limits, seen))
+            for size, at, enrolled in drawn(calibration, seen):
+                searches = search(seen.where(enrolled), seen.where(~enrolled))
+                cells = tables["small_galleries"]
+                add(cells, (height, size, "one threshold"), at, searches)
+                add(cells, (height, size, "by height"), limits(FPIR / size), searches)
     return {
-        "by_gallery_size": [told(size, sizes[size], "size") for size in SIZES],
-        "fixed_threshold": [told(size, fixed[size], "size") for size in SIZES],
-        "by_height": [
-            {"height": height, "size": size, "rule": rule, **told(size, cell, "size")}
-            for (height, size, rule), cell in heights.items()
-        ],
+        "fmr_on_others": others,
+        "by_gallery_size": [told(*key, cell, "size") for key, cell in tables["sizes"].items()],
+        "fixed_threshold": [told(*key, cell, "size") for key, cell in tables["fixed"].items()],
+        "by_height": by_height(tables["heights"]),
+        "small_pairs": sorted(small_pairs, key=lambda row: -row["height"]),
+        "small_galleries": by_height(tables["small_galleries"]),
         "not_found": {
             str(height): {"failed": len(e.failures), "of": len(e.photos)}
             for height, e in reduced.items()
         },
     }
+
+
+def drawn(calibration: Calibration, tested: Named) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Yield size, threshold by the rule, and mask of the enrolled photos of every gallery."""
+    for size in SIZES:
+        at = search_threshold(calibration, size, FPIR).threshold.score
+        for enrolled in galleries(tested, size, draws=DRAWS, seed=SEED):
+            yield size, at, enrolled
+
+
+def add(table: dict[tuple, list], key: tuple, score: float, searches: Searches) -> None:
+    table.setdefault(key, []).append((score, open_set(searches, score), searches))
+
+
+def by_height(table: dict[tuple, list]) -> list[dict]:
+    return [
+        {"height": height, "size": size, "rule": rule, **told(size, cell, "size")}
+        for (height, size, rule), cell in table.items()
+    ]
+
+
+def on_others(calibration: Calibration, tested: Named) -> dict:
+    """Return whether the threshold of one comparison holds on people who did not choose it."""
+    point = next(p for p in calibration.points if p.fmr == VERIFY_FMR)
+    scores = all_scores(tested)
+    weights = people_weights(len(set(tested.people)), draws=1000, seed=SEED)
+    observed = float(curves.fmr(scores, point.threshold))
+    low, high = intervals_of_fmr(tested, [point.threshold], weights)[0]
+    return {
+        "threshold": point.threshold,
+        "stated": list(point.interval),
+        "fmr": round(observed, 7),
+        "fmr_95": [round(low, 7), round(high, 7)],
+        "inside": point.interval[0] <= observed <= point.interval[1],
+        "fnmr": round(float(curves.fnmr(scores, point.threshold)), 5),
+        "non_mated": len(scores.non_mated),
+    }
+
+
+def pair_rates(
+    calibration: Calibration, limits: Callable[[float], float], small_faces: Named
+) -> dict:
+    """Return FMR and FNMR of pairs of small faces at FMR 1e-3 of whole photos, and of that height.
+
+    limits: gives the threshold of that height, from the calibration half.
+    """
+    scores = all_scores(small_faces)
+    found = {}
+    for rule, score in (
+        ("one_threshold", score_at_fmr(calibration, VERIFY_FMR)),
+        ("by_height", limits(VERIFY_FMR)),
+    ):
+        found[rule] = {
+            "threshold": round(score, 4),
+            "fmr": round(float(curves.fmr(scores, score)), 6),
+            "fnmr": round(float(curves.fnmr(scores, score)), 4),
+        }
+    return found
 
 
 def only(named: Named, people: np.ndarray) -> Named:
