@@ -143,7 +143,7 @@ def test_calibrate_wants_to_know_what_on_and_where_to(facelign: Run, tmp_path: P
     assert facelign("calibrate").code == 2
     assert facelign("calibrate", "--images", tmp_path).code == 2  # no --out
     out = tmp_path / "r.json"
-    assert facelign("calibrate", "--images", tmp_path, "--out", out, "--fpir", "0.1").code == 2
+    assert facelign("calibrate", "--images", tmp_path, "--out", out, "--gallery-size", 9).code == 2
     assert facelign("calibrate", "--images", tmp_path, "--out", out, "--fmr", "2").code == 2
     missing = facelign("calibrate", "--gallery", tmp_path / "none.db")
     assert missing.code == 5

@@ -335,3 +335,28 @@ def test_the_last_kept_score_is_above_every_non_mated_one(largest: float) -> Non
         scores = ScoreSet(np.array([1.0]), np.sort(np.array([top, top - 0.1, top - 0.2])))
         kept = _kept_scores(scores, [])
         assert matches(scores.non_mated, float(kept[-1])) == 0
+
+
+def test_a_fit_over_cells_is_the_fit_over_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    scores = ScoreSet(rng.normal(0.6, 0.1, 3000), rng.normal(0.05, 0.09, 60_000))
+    single = cal.platt(scores)
+    monkeypatch.setattr(cal, "_SINGLY", 0)
+    cells = cal.platt(scores)
+    assert cells.prior == single.prior
+    at = np.linspace(-0.2, 0.9, 50)
+    np.testing.assert_allclose(cells.probability(at), single.probability(at), atol=2e-4)
+
+
+def test_intervals_of_several_thresholds_are_those_of_each(named: Named) -> None:
+    """In any order, with equal ones, and the border belongs to the match."""
+    weights = resampling.people_weights(120, draws=50, seed=3)
+    scores = all_scores(named).non_mated
+    border = float(scores[-500])
+    thresholds_ = [0.9, border, 0.1, border, float(scores[-1])]
+    together = cal.intervals_of_fmr(named, thresholds_, weights)
+    assert together == [cal.intervals_of_fmr(named, [t], weights)[0] for t in thresholds_]
+    unit = np.ones((1, 120))
+    for t in thresholds_:
+        (low, high), = cal.intervals_of_fmr(named, [t], unit)  # fmt: skip
+        assert low == high == pytest.approx(float((scores >= np.float32(t)).mean()), abs=1e-12)
