@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -87,15 +87,17 @@ class Fusion:
                 raise ValueError("another format or rule")
             return cls(
                 record["rule"],
-                tuple(str(s) for s in record["spaces"]),
-                tuple(float(v) for v in record["weights"]),
-                tuple(float(v) for v in record["centers"]),
-                tuple(float(v) for v in record["spreads"]),
-                float(record["bias"]),
-                str(record["fitted_on"]),
+                texts(record, "spaces"),
+                _numbers(record, "weights"),
+                _numbers(record, "centers"),
+                _numbers(record, "spreads"),
+                number(record, "bias"),
+                text_of(record, "fitted_on"),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ConfigError(f"This is no saved fusion: {error}.", "Fit it again.") from error
+        except _DAMAGE as error:
+            raise ConfigError(
+                f"This is no saved fusion: {told(error)}.", "Fit it again."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Tree:
             raise BadArray("tree: wanted as many thresholds, children and values as nodes.")
         if not all(math.isfinite(v) for v in (*self.threshold, *self.value)):
             raise BadArray("tree: wanted finite numbers.")
+        if min(self.feature) < -1:
+            raise BadArray("tree: wanted the number of a column, or -1 in a leaf.")
         for node, column in enumerate(self.feature):
             children = (self.left[node], self.right[node])
             # children come later in the list, so that every walk ends
@@ -193,22 +197,24 @@ class Boosted:
                 raise ValueError("another format")
             trees = tuple(
                 Tree(
-                    tuple(int(v) for v in tree["feature"]),
-                    tuple(float(v) for v in tree["threshold"]),
-                    tuple(int(v) for v in tree["left"]),
-                    tuple(int(v) for v in tree["right"]),
-                    tuple(float(v) for v in tree["value"]),
+                    _whole(tree, "feature"),
+                    _numbers(tree, "threshold"),
+                    _whole(tree, "left"),
+                    _whole(tree, "right"),
+                    _numbers(tree, "value"),
                 )
-                for tree in record["trees"]
+                for tree in _list(record, "trees")
             )
             return cls(
-                tuple(str(s) for s in record["spaces"]),
-                float(record["baseline"]),
+                texts(record, "spaces"),
+                number(record, "baseline"),
                 trees,
-                str(record["fitted_on"]),
+                text_of(record, "fitted_on"),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ConfigError(f"This is no saved boosting: {error}.", "Fit it again.") from error
+        except _DAMAGE as error:
+            raise ConfigError(
+                f"This is no saved boosting: {told(error)}.", "Fit it again."
+            ) from error
 
 
 Scorer = Fusion | Boosted
@@ -218,8 +224,8 @@ def from_json(text: str | bytes) -> Scorer:
     """Return the fusion in ``text``, whichever kind it is; raises ConfigError."""
     try:
         kind = json.loads(text)["format"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ConfigError(f"This is no saved fusion: {error}.", "Fit it again.") from error
+    except _DAMAGE as error:
+        raise ConfigError(f"This is no saved fusion: {told(error)}.", "Fit it again.") from error
     return Boosted.from_json(text) if kind == BOOSTED_FORMAT else Fusion.from_json(text)
 
 
@@ -260,6 +266,67 @@ def equal_shares(spreads: npt.ArrayLike) -> FloatArray:
         raise BadArray("spreads: wanted a list of numbers above 0.")
     weights: FloatArray = (1 / values) / (1 / values).sum()
     return weights
+
+
+# -- reading records: nothing is converted that a damaged file could mean otherwise ---------------
+
+#: what reading a record can fail with
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+def told(error: Exception) -> str:
+    """Return what is wrong with a record, in words, without a full stop."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    return str(error).rstrip(".")
+
+
+def number(record: Mapping[str, Any], name: str) -> float:
+    """Return a finite number of a record; raises ValueError, KeyError."""
+    return _number(record[name], name)
+
+
+def text_of(record: Mapping[str, Any], name: str) -> str:
+    """Return a text of a record; raises ValueError, KeyError."""
+    value = record[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts, each of them once, of a record; raises ValueError, KeyError."""
+    values = _list(record, name)
+    if not all(isinstance(value, str) and value for value in values):
+        raise ValueError(f"{name} is no list of names")
+    if len(set(values)) != len(values):
+        raise ValueError(f"{name} holds a name twice")
+    return tuple(values)
+
+
+def _list(record: Mapping[str, Any], name: str) -> list[Any]:
+    value = record[name]
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is no list")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    # true is a number to Python and none to whoever reads the file; Infinity is JSON to Python only
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is no finite number")
+    return float(value)
+
+
+def _numbers(record: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    return tuple(_number(value, name) for value in _list(record, name))
+
+
+def _whole(record: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    values = _list(record, name)
+    if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
+        raise ValueError(f"{name} is no list of whole numbers")
+    return tuple(values)
 
 
 def _table(

@@ -3,12 +3,16 @@
 One walk gives the vectors of all models (``embed.joint``), which are split again into the cosine
 of each. Every fusion is fitted on some people and judged on others; all systems are judged on the
 same pairs, so differences are paired.
+
+The people who are judged choose nothing that flatters an ensemble: the rule of the verdict is named
+before (the best of five on these people would be ahead by luck alone), and it has to beat every
+single model, whichever is the best here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,7 @@ import numpy as np
 from facelign.compare import curves, fusion
 from facelign.compare.curves import ScoreSet
 from facelign.compare.fusion import Fusion, Scorer
-from facelign.errors import BadArray, Refused
+from facelign.errors import BadArray, ConfigError, Refused
 from facelign.evaluate import fusion as fitting
 from facelign.evaluate import photos as walk
 from facelign.evaluate.paired import Difference, System, differences, lowest_rate
@@ -37,14 +41,17 @@ RULES: Mapping[str, str] = {
     "logistic": "logistic regression on the cosines",
     "boosting": "gradient boosting on the cosines, rising in each",
 }
+#: instead of a rule: the one with the highest AUC on the people who are judged
+BEST = "best"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
     """One system on the pairs that are judged.
 
-    precision, recall, f1: decisions with thresholds of the other people (best F1 there). gain:
-    against the best single model; None for the single models. ms: of a photo, None where untimed.
+    precision, recall, f1: decisions with thresholds of the other people (best F1 there). gains:
+    of a fusion over each single model; empty for the single models. gain: over the best of them.
+    ms: of a photo, None where untimed.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Judged:
     tar: float | None
     gain: Difference | None
     ms: float | None
+    gains: Mapping[str, Difference] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -70,6 +78,7 @@ class Judged:
             "auc": self.auc,
             "tar": self.tar,
             "gain_over_best_single": self.gain.to_dict() if self.gain else None,
+            "gain_over": {name: gain.to_dict() for name, gain in self.gains.items()},
             "ms_per_photo": self.ms,
         }
 
@@ -77,7 +86,8 @@ class Judged:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
     """The record of a run. pairs: those that are judged, by system. fitted: each rule fitted on
-    everybody, to be saved. parts: how people were parted, in words.
+    everybody, to be saved. parts: how people were parted, in words. rule: what the verdict is
+    about, named before anything was measured; "best" for the best on these very people.
     """
 
     trials: Trials
@@ -90,26 +100,54 @@ class Ensemble:
     failed_photos: int
     draws: int
     seed: int
+    rule: str = "weighted cosine"
 
     @property
     def best_single(self) -> Judged:
-        """The single model with the highest AUC on the judged pairs."""
-        return max((j for j in self.judged if j.single), key=lambda j: j.auc)
+        """The single model with the highest accuracy on the judged pairs, then the highest AUC.
+
+        They are chosen on the people who are judged, which can only favor them.
+        """
+        return _best_single([j for j in self.judged if j.single])
 
     @property
     def best_fused(self) -> Judged:
-        """The fusion with the highest AUC."""
+        """The fusion with the highest AUC on the judged pairs: chosen by them, so flattered."""
         return max((j for j in self.judged if not j.single), key=lambda j: j.auc)
 
     @property
+    def named(self) -> Judged:
+        """The fusion of ``rule``: the one that the verdict is about."""
+        if self.rule == BEST:
+            return self.best_fused
+        return next(j for j in self.judged if j.name == self.rule)
+
+    @property
     def verdict(self) -> str:
-        """One sentence: whether an ensemble beats the best single model, with the interval."""
-        single, fused = self.best_single, self.best_fused
+        """One sentence: whether the ensemble beats every single model, with the interval."""
+        single, fused = self.best_single, self.named
         gain = fused.gain
         if gain is None or "accuracy" not in gain.figures:
             return "Too few people to say whether an ensemble beats the best single model."
+        said = {name: other.verdict for name, other in fused.gains.items()}
+        told = f"against {single.name} {self._figures(gain)}"
+        who = f"The ensemble ({fused.name})"
+        if self.rule == BEST:
+            who = f"The ensemble ({fused.name}, the best of {len(RULES)} rules on these people)"
+        harms = [name for name, one in said.items() if one == "worse"]
+        if harms:
+            return f"{who} is worse than {' and '.join(harms)} alone: {told}."
+        level = [name for name, one in said.items() if one != "better"]
+        if level:
+            return (
+                f"On these people {who[0].lower()}{who[1:]} cannot be told from "
+                f"{' and '.join(level)} alone: {told}."
+            )
+        return f"{who} beats the best single model ({single.name}) and every other: {told}."
+
+    def _figures(self, gain: Difference) -> str:
         figures = gain.figures
-        told = "; ".join(
+        return "; ".join(
             f"{label} {figures[k].value:+.4f} ({figures[k].low:+.4f} to {figures[k].high:+.4f})"
             for k, label in (
                 ("accuracy", "accuracy"),
@@ -117,16 +155,6 @@ class Ensemble:
                 ("tar", f"TAR at FMR {self.rate}"),
             )
             if k in figures
-        )
-        if gain.verdict == "better":
-            return (
-                f"The ensemble ({fused.name}) beats the best single model ({single.name}): {told}."
-            )
-        if gain.verdict == "worse":
-            return f"The best ensemble ({fused.name}) is worse than {single.name} alone: {told}."
-        return (
-            f"On these people the ensemble ({fused.name}) cannot be told from the best single "
-            f"model ({single.name}): {told}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,6 +164,7 @@ class Ensemble:
             "set": self.trials.name,
             "photos": len(self.trials.photos),
             "subjects": self.trials.subjects,
+            "pairs": len(self.trials),
             "pairs_judged": len(first),
             "mated": int(first.same.sum()),
             "non_mated": int((~first.same).sum()),
@@ -144,6 +173,9 @@ class Ensemble:
             "tar_at_fmr": self.rate,
             "failed_photos": self.failed_photos,
             "systems": [one.to_dict() for one in self.judged],
+            "rule": self.named.name,
+            "rule_named_before": self.rule != BEST,
+            "best_single": self.best_single.name,
             "verdict": self.verdict,
             "draws": self.draws,
             "seed": self.seed,
@@ -156,14 +188,17 @@ def run(
     *,
     done: Callable[[int], None] | None = None,
     times: Mapping[str, float] | None = None,
+    rule: str = "weighted cosine",
     fmr: float = 1e-3,
     draws: int = 500,
     seed: int = SEED,
 ) -> Ensemble:
     """Return every model alone and every fusion, judged on people they were not fitted on.
 
-    recognizer: of ``preset_of``. times: ms of a photo by model id, and "together".
+    recognizer: of ``preset_of``. times: ms of a photo by model id, and "together". rule: of
+    ``RULES``, the one of the verdict, or "best". Raises ConfigError for an unknown rule.
     """
+    check_rule(rule)
     embedded = walk.embed(recognizer, trials.photos, done=done)
     vectors = np.zeros((len(trials.photos), embedded.named.vectors.shape[1]))
     held = embedded.rows >= 0
@@ -179,6 +214,7 @@ def run(
         scores,
         ~held,
         times=times,
+        rule=rule,
         fmr=fmr,
         draws=draws,
         seed=seed,
@@ -193,11 +229,13 @@ def judge(
     failed_photos: BoolArray,
     *,
     times: Mapping[str, float] | None = None,
+    rule: str = "weighted cosine",
     fmr: float = 1e-3,
     draws: int = 500,
     seed: int = SEED,
 ) -> Ensemble:
     """Return the ensemble of k systems from their scores (p, k) on all pairs."""
+    check_rule(rule)
     if scores.shape != (len(trials), len(names)):
         raise BadArray(f"ensemble: wanted ({len(trials)}, {len(names)}), got {scores.shape}.")
     ms = times or {}
@@ -206,12 +244,12 @@ def judge(
     systems: dict[str, Float64Array] = {
         name: scores[:, column].copy() for column, name in enumerate(names)
     }
-    systems |= {rule: np.zeros(len(trials)) for rule in RULES}
+    systems |= {name: np.zeros(len(trials)) for name in RULES}
     judged_mask = np.zeros(len(trials), bool)
     part_of = np.zeros(len(trials), np.int64)
     for number, (train, test) in enumerate(parts):
-        for rule, fitted in fit_all(spaces, scores[train], trials.same[train], trials.name).items():
-            systems[rule][test] = fitted.fused(scores[test])
+        for name, fitted in fit_all(spaces, scores[train], trials.same[train], trials.name).items():
+            systems[name][test] = fitted.fused(scores[test])
         judged_mask |= test
         part_of[test] = number
     failed = ~usable
@@ -228,14 +266,18 @@ def judge(
     }
     ready = {name: System.of(held) for name, held in pairs.items()}
     rate = lowest_rate(int((~pairs[names[0]].same).sum()), fmr)
-    best = max(names, key=lambda name: curves.auc(ready[name].pairs.set))
-    gaps = differences(
-        ready[best], [ready[rule] for rule in RULES], wanted=fmr, draws=draws, seed=seed
-    )
-    gains = dict(zip(RULES, gaps, strict=True))
-    judged = tuple(
-        _judged(name, ready[name], gains.get(name), rate, ms.get(name, ms.get("together")))
-        for name in systems
+    gains: dict[str, dict[str, Difference]] = {fused: {} for fused in RULES}
+    for name in names:
+        gaps = differences(
+            ready[name], [ready[fused] for fused in RULES], wanted=fmr, draws=draws, seed=seed
+        )
+        for fused, gap in zip(RULES, gaps, strict=True):
+            gains[fused][name] = gap
+    alone = [_judged(name, ready[name], {}, None, rate, ms.get(name)) for name in names]
+    best = _best_single(alone).name
+    judged = (
+        *alone,
+        *(_judged(r, ready[r], gains[r], gains[r][best], rate, ms.get("together")) for r in RULES),
     )
     everyone = fit_all(spaces, scores[usable], trials.same[usable], f"{trials.name}, everybody")
     return Ensemble(
@@ -249,7 +291,14 @@ def judge(
         int(failed_photos.sum()),
         draws,
         seed,
+        rule,
     )
+
+
+def check_rule(rule: str) -> None:
+    """Raise ConfigError unless ``rule`` is one of ``RULES`` or "best"."""
+    if rule not in (*RULES, BEST):
+        raise ConfigError(f"There is no rule '{rule}'.", f"There are: {', '.join(RULES)}, {BEST}.")
 
 
 def fit_all(
@@ -280,7 +329,7 @@ def fit_all(
 def threshold_of(found: Ensemble, rule: str) -> Threshold:
     """Return the threshold of a rule at the run's FMR, with what it rests on.
 
-    It comes from scores of people that the rule was not fitted on.
+    It comes from scores that the rule gave when it was fitted on other people.
     """
     pairs = found.pairs[rule]
     held = pairs.where(~pairs.failed)
@@ -332,7 +381,12 @@ def _both(same: BoolArray) -> bool:
 
 
 def _judged(
-    name: str, system: System, gain: Difference | None, rate: str, ms: float | None
+    name: str,
+    system: System,
+    gains: Mapping[str, Difference],
+    gain: Difference | None,
+    rate: str,
+    ms: float | None,
 ) -> Judged:
     scores: ScoreSet = system.pairs.set
     match = np.zeros(len(system.pairs), bool)
@@ -344,7 +398,7 @@ def _judged(
     true, false, missed = (int(m.sum()) for m in (match & same, match & ~same, ~match & same))
     return Judged(
         name,
-        gain is None,
+        not gains,
         true / (true + false) if true + false else 0.0,
         true / (true + missed),
         2 * true / (2 * true + false + missed),
@@ -353,4 +407,9 @@ def _judged(
         curves.tar_at_fmr(scores, RATES[rate]).tar,
         gain,
         ms,
+        gains,
     )
+
+
+def _best_single(alone: Sequence[Judged]) -> Judged:
+    return max(alone, key=lambda j: (j.accuracy or 0.0, j.auc))

@@ -105,27 +105,48 @@ class EnsembleRecord:
             record = json.loads(text)
             if record["format"] != FORMAT:
                 raise ValueError("another format")
-            limit: Mapping[str, Any] = record["threshold"]
+            scorer = fusion.from_json(json.dumps(record["fusion"]))
+            models = fusion.texts(record, "models")
+            if len(models) != len(scorer.spaces):
+                raise ValueError(f"{len(models)} models, and a rule for {len(scorer.spaces)}")
+            if not isinstance(record["flip"], bool):
+                raise ValueError("flip is neither true nor false")
             return cls(
-                tuple(str(model) for model in record["models"]),
-                str(record["detector"]),
-                bool(record["flip"]),
-                str(record["rule"]),
-                fusion.from_json(json.dumps(record["fusion"])),
-                Threshold(
-                    score=float(limit["score"]),
-                    fmr=None if limit["fmr"] is None else float(limit["fmr"]),
-                    source=str(limit["source"]),
-                    subjects=limit["subjects"],
-                    mated=limit["mated"],
-                    non_mated=limit["non_mated"],
-                ),
+                models,
+                fusion.text_of(record, "detector"),
+                record["flip"],
+                fusion.text_of(record, "rule"),
+                scorer,
+                _threshold(record["threshold"]),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except ConfigError as error:
             raise ConfigError(
-                f"This is no saved ensemble: {error}.",
+                f"This is no saved ensemble: {error.message}",
                 "Make one with: facelign evaluate ensemble --save FILE",
             ) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ConfigError(
+                f"This is no saved ensemble: {fusion.told(error)}.",
+                "Make one with: facelign evaluate ensemble --save FILE",
+            ) from error
+
+
+def _threshold(record: Mapping[str, Any]) -> Threshold:
+    """Return the threshold of a record; raises ValueError, TypeError, KeyError."""
+    fmr = None if record["fmr"] is None else fusion.number(record, "fmr")
+    if fmr is not None and not 0 < fmr < 1:
+        raise ValueError("fmr lies between 0 and 1")
+    counts = {name: record[name] for name in ("subjects", "mated", "non_mated")}
+    for name, count in counts.items():
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if count is not None and (not whole or count < 0):
+            raise ValueError(f"{name} is no count")
+    return Threshold(
+        score=fusion.number(record, "score"),
+        fmr=fmr,
+        source=fusion.text_of(record, "source"),
+        **counts,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,8 +232,8 @@ def evidence(score: float, fmr: float, set_name: str, counts: Mapping[str, int])
         fmr=fmr,
         source=(
             f"FMR {fmr:.2g} on {set_name}: {counts['non_mated']:,} non-mated and "
-            f"{counts['mated']:,} mated comparisons of {counts['subjects']:,} people that the "
-            "rule was not fitted on"
+            f"{counts['mated']:,} mated comparisons of {counts['subjects']:,} people, each "
+            "scored by the rule fitted on others"
         ),
         subjects=counts["subjects"],
         mated=counts["mated"],

@@ -165,3 +165,106 @@ def test_too_few_people_are_refused() -> None:
 def test_an_ensemble_of_one_is_refused() -> None:
     with pytest.raises(ConfigError):
         preset_of(["sface", "sface"], "yunet")
+
+
+def test_an_ensemble_has_to_beat_every_single_model_and_is_named_before() -> None:
+    trials = many()
+    table = two_systems(trials, (0.9, 0.9))
+    table = np.column_stack([table, table.mean(axis=1)])  # a third model as good as both together
+    spaces = (*SPACES, "c/z/five")
+    none = np.zeros(len(trials.photos), bool)
+    found = ensemble.judge(trials, ["one", "two", "third"], spaces, table, none, draws=100)
+    assert found.named.name == "weighted cosine"
+    assert set(found.named.gains) == {"one", "two", "third"}
+    assert found.named.gains["one"].verdict == "better"
+    assert found.named.gains["third"].verdict == "cannot tell"
+    assert found.best_single.name == "third"
+    assert found.named.gain is found.named.gains["third"]
+    assert "cannot be told from third alone" in found.verdict
+    told = found.to_dict()
+    assert told["rule_named_before"]
+    assert told["best_single"] == "third"
+    # the difference with a single model is that of their accuracies, whichever is the best
+    by_name = {one.name: one for one in found.judged}
+    for name, gain in found.named.gains.items():
+        accuracy, alone = found.named.accuracy, by_name[name].accuracy
+        assert accuracy is not None
+        assert alone is not None
+        assert gain.figures["accuracy"].value == pytest.approx(accuracy - alone)
+
+
+def test_a_rule_chosen_on_the_judged_people_says_so() -> None:
+    trials = many(20)
+    table = two_systems(trials, (0.9, 0.9))
+    none = np.zeros(len(trials.photos), bool)
+    found = ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="best", draws=60)
+    assert found.named is found.best_fused
+    assert "the best of 5 rules on these people" in found.verdict
+    assert not found.to_dict()["rule_named_before"]
+    other = ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="logistic", draws=60)
+    assert "(logistic)" in other.verdict
+    with pytest.raises(ConfigError, match="no rule 'stacking'"):
+        ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="stacking")
+
+
+def record() -> dict[str, object]:
+    table, same = scores(400)
+    limit = evidence(0.4, 1e-3, "a set", {"mated": 9, "non_mated": 900, "subjects": 12})
+    scorer = fitting.boosted(SPACES, table, same, rounds=3)
+    made = EnsembleRecord(("sface", "dlib-resnet"), "yunet", False, "boosting", scorer, limit)
+    found: dict[str, object] = json.loads(made.to_json())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("flip",), "no"),  # a text that is not empty is true to Python
+        (("models",), "sface,dlib-resnet"),
+        (("models",), ["sface"]),
+        (("models",), ["sface", "sface"]),
+        (("detector",), 3),
+        (("rule",), None),
+        (("threshold", "score"), float("nan")),
+        (("threshold", "score"), "0.4"),
+        (("threshold", "score"), True),
+        (("threshold", "fmr"), 0),
+        (("threshold", "fmr"), 7.0),
+        (("threshold", "subjects"), "many"),
+        (("threshold", "mated"), -4),
+        (("fusion", "spaces"), "ab"),
+        (("fusion", "spaces"), ["a/x/five", "a/x/five"]),
+        (("fusion", "baseline"), float("inf")),
+        (("fusion", "trees"), {}),
+        (("fusion", "trees", 0, "feature", 0), 0.5),
+        (("fusion", "trees", 0, "feature", 0), -3),
+        (("fusion", "trees", 0, "left", 0), True),
+        (("fusion", "trees", 0, "value", 0), "1"),
+    ],
+)
+def test_a_record_edited_by_hand_is_refused(place: tuple[object, ...], value: object) -> None:
+    made = record()
+    EnsembleRecord.from_json(json.dumps(made))
+    at: object = made
+    for step in place[:-1]:
+        at = at[step]  # type: ignore[index]
+    at[place[-1]] = value  # type: ignore[index]
+    with pytest.raises(ConfigError, match="no saved ensemble"):
+        EnsembleRecord.from_json(json.dumps(made))
+
+
+@pytest.mark.parametrize("name", ["format", "models", "flip", "threshold", "fusion"])
+def test_a_record_that_lacks_something_says_what(name: str) -> None:
+    made = record()
+    del made[name]
+    with pytest.raises(ConfigError, match=name):
+        EnsembleRecord.from_json(json.dumps(made))
+
+
+@pytest.mark.parametrize("name", ["weights", "centers", "spreads"])
+@pytest.mark.parametrize("value", ["12", [1.0], [1.0, None], [1.0, True], [1.0, float("nan")]])
+def test_a_sum_edited_by_hand_is_refused(name: str, value: object) -> None:
+    made = json.loads(fusion.mean(SPACES).to_json())
+    made[name] = value
+    with pytest.raises(ConfigError, match="no saved fusion"):
+        fusion.from_json(json.dumps(made))
