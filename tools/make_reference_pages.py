@@ -303,7 +303,7 @@ def report() -> str:
         "```",
         "",
         "A report is a record that whoever measures fills; `photos=False` leaves out every picture",
-        "in which a person can be recognized.",
+        "in which a person can be recognized, averages of faces too, and the folders of paths.",
         "",
         "```python",
         "from facelign.report import html",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facelign.evaluate.sources import Material
     from facelign.evaluate.verification import Failure
     from facelign.pipeline.recognizer import Recognizer
+    from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
 
 PairsFile = Annotated[
@@ -117,6 +118,9 @@ def calibrate(
     set_name: SetName = None,
     json: options.Json = False,
     report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     draws: inputs.Draws = 1000,
     seed: inputs.Seed = 20211,
     no_cache: inputs.NoCache = False,
@@ -162,7 +166,10 @@ def calibrate(
         found, lost = _of_photos(asked, made, face)
     else:
         found = _of_gallery(asked)
-    _finish(found, made, target, report, lost, json)
+    _finish(found, made, target, lost, json)
+    if report or figures or csv:
+        built = _report(found, made, target)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     return Exit.INPUT if lost else Exit.DONE
 
 
@@ -283,7 +290,6 @@ def _finish(
     found: Calibrated,
     recognizer: Recognizer | None,
     target: Path,
-    page: Path | None,
     failures: tuple[Failure, ...],
     json: bool,
 ) -> None:
@@ -295,17 +301,6 @@ def _finish(
     record = found.record
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(target, to_json(record).encode())
-    if page is not None:
-        from facelign.report import calibration as reports
-
-        more = {
-            "set": record.set,
-            "digest of the set": record.digest,
-            "record": target.name,
-            "draws, seed": f"{record.notes['draws']}, {record.notes['seed']}",
-        }
-        built = reports.build(found, inputs.provenance(recognizer, more))
-        inputs.write(built, page, None, None, photos=False)
     if json:
         emit(_record(found, target))
     else:
@@ -314,6 +309,19 @@ def _finish(
         note(f"    {failure.photo}: {failure.reason}")
     if len(failures) > 10:
         note(f"    and {len(failures) - 10:,} more photos without a face")
+
+
+def _report(found: Calibrated, recognizer: Recognizer | None, target: Path) -> Report:
+    from facelign.report import calibration as reports
+
+    record = found.record
+    more = {
+        "set": record.set,
+        "digest of the set": record.digest,
+        "record": target.name,
+        "draws, seed": f"{record.notes['draws']}, {record.notes['seed']}",
+    }
+    return reports.build(found, inputs.provenance(recognizer, more))
 
 
 def _record(found: Calibrated, target: Path) -> dict[str, Any]:

@@ -61,13 +61,16 @@ class Pictures:
         return path
 
 
-def spare(pictures: Sequence[Path], photos: Sequence[str]) -> None:
-    """Raise ConfigError when a picture would be written over one of the photos."""
+def spare(pictures: Sequence[Path], photos: Sequence[str], *, option: str = "--draw") -> None:
+    """Raise ConfigError when a picture would be written over one of the photos.
+
+    option: the flag that named the picture.
+    """
     kept = {place for photo in photos if (place := _place(Path(photo))) is not None}
     for picture in pictures:
         if _place(picture) in kept:
             raise ConfigError(
-                f"--draw would write over the photo {picture}.", "Name another file or folder."
+                f"{option} would write over the photo {picture}.", "Name another file or folder."
             )
 
 

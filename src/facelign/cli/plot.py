@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facelign.cli import building, options, trials
+from facelign.cli import building, options, pictures, trials
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from facelign.cli.building import Photos as Listed
     from facelign.pipeline.recognizer import Recognizer
     from facelign.report.plot import Plot
     from facelign.types.arrays import ByteArray
@@ -48,8 +49,9 @@ def barcodes(
     from facelign.pipeline.selection import FacePolicy
     from facelign.report.plots import barcode
 
-    made = _recognizer(preset, detector, model, layout)
     first, second = building.one(a), building.one(b)
+    _free(out, [first, second])
+    made = _recognizer(preset, detector, model, layout)
     found = made.compare(first, second, threshold=_limit(made), policy=FacePolicy.LARGEST)
     vectors = [
         side.vector_of(face).vectors[0]  # type: ignore[union-attr]
@@ -83,8 +85,10 @@ def similarity(
     from facelign.compare.scores import score_matrix
     from facelign.report.plots import similarity as figure
 
+    found = building.listing(photos)
+    _free(out, found.files)
     made = _recognizer(preset, detector, model, layout)
-    vectors, people, failed = _vectors(made, photos, face)
+    vectors, people, failed = _vectors(made, found, face)
     space = made.space
     limit = _limit(made)
     shown = limit.score if limit.calibration is not None else None
@@ -121,8 +125,10 @@ def tsne(
         way = Way(method)
     except ValueError as error:
         raise ConfigError(f"There is no method '{method}'.", "t-SNE or UMAP.") from error
+    found = building.listing(photos)
+    _free(out, found.files)
     made = _recognizer(preset, detector, model, layout)
-    vectors, people, failed = _vectors(made, photos, face)
+    vectors, people, failed = _vectors(made, found, face)
     named = Named(made.space, vectors, tuple(people))
     flat = project(named, np.arange(len(people)), method=way, seed=seed)
     plot = scatter.draw(
@@ -163,6 +169,7 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     from facelign.report import curves as drawing
 
     record = read_run(run)
+    _free(out, [])
     pairs = saved_pairs(record)
     if pairs is None:
         raise DatasetMalformed(
@@ -190,8 +197,10 @@ def chain(
     trials.needs("report", "matplotlib")
     from facelign.report.plots import chain as figure
 
+    file = building.one(photo)
+    _free(out, [file])
     made = _recognizer(preset, detector, model, layout, preprocess)
-    steps, limit = _steps(made, building.one(photo), gallery)
+    steps, limit = _steps(made, file, gallery)
     return _save(figure.draw(steps, threshold=limit), out)
 
 
@@ -211,6 +220,7 @@ def detectors(
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise ConfigError(f"{out}: a sheet of photos is written as .png or .jpg.")
     found = building.listing(photos)
+    pictures.spare([out], found.files, option="--out")
     chosen = trials.words(names)
     for failure in found.missing:
         note(f"{failure['image']}: {failure['error']}")
@@ -233,6 +243,7 @@ def detectors(
             totals[name][1] += ms
     if not tiles:
         raise ConfigError("There is no photo to show.", "Give photos, folders or globs.")
+    out.parent.mkdir(parents=True, exist_ok=True)
     write(out, contact_sheet(tiles, captions, columns=len(chosen), tile=tile))
     shown = len(tiles) // len(chosen)
     for name, (faces, spent) in totals.items():
@@ -251,8 +262,10 @@ def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
     from facelign.pipeline.selection import FacePolicy, choose
     from facelign.report.plots import hog as figure
 
+    file = building.one(photo)
+    _free(out, [file])
     made = _recognizer("default", detector, None, "crop")
-    image = made.read(building.one(photo)).full()
+    image = made.read(file).full()
     faces = made.chain.detect(image).faces
     index = choose(faces, FacePolicy.LARGEST, image.source).index
     x1, y1, x2, y2 = faces.boxes[index]
@@ -264,6 +277,18 @@ def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
 
 
 # -- what the commands share ---------------------------------------------------------------------
+
+
+def _free(out: Path, photos: list[str]) -> None:
+    """Refuse, before any work, a file that cannot be a figure or that is one of the photos."""
+    from facelign.errors import ConfigError
+    from facelign.report.plot import SUFFIXES
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"A figure cannot be written as '{out.suffix or out.name}'.", "Use .png, .svg or .csv."
+        )
+    pictures.spare([out], photos, option="--out")
 
 
 def _save(plot: Plot, out: Path) -> int:
@@ -299,7 +324,7 @@ def _limit(made: Recognizer) -> Any:
 
 
 def _vectors(
-    made: Recognizer, photos: list[str], face: options.Face | None
+    made: Recognizer, found: Listed, face: options.Face | None
 ) -> tuple[Any, list[str], int]:
     """Return vectors (n, d) of one face a photo, the person of each by folder, and failures."""
     import numpy as np
@@ -308,7 +333,6 @@ def _vectors(
     from facelign.errors import FacelignError, Refused
     from facelign.pipeline.selection import choose
 
-    found = building.listing(photos)
     policy = building.policy(face, False, "largest")
     vectors, people = [], []
     failed = len(found.missing)

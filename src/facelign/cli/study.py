@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facelign.cli import options, trials
+from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from facelign.evaluate.arms import Bench
     from facelign.evaluate.study import Study
+    from facelign.report.page import Report
+    from facelign.types.specs import Task
 
 app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=True)
 
@@ -55,8 +59,10 @@ def alignment(
     fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
     draws: trials.Draws = trials.DRAWS,
     seed: trials.Seed = trials.SEED,
-    report: trials.ReportFile = None,
-    no_photos: trials.NoPhotos = False,
+    report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     json: options.Json = False,
     workers: options.Workers = None,
 ) -> int:
@@ -65,7 +71,7 @@ def alignment(
     Leans and degradations are made from your photos and are relative to the face.
     """
     trials.needs("evaluate", "sklearn scipy")
-    if report is not None:
+    if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, note, progress
     from facelign.errors import ConfigError
@@ -91,8 +97,13 @@ def alignment(
     with progress("study", len(photos)) as done:
         vectors = bench.run(photos, conditions, done)
     found = study.summarize(compared, vectors, wanted=fmr, draws=draws, seed=seed)
-    if report is not None:
-        _write(report, found, bench, photos=not no_photos)
+    if report or figures or csv:
+        from facelign.types.specs import Task
+
+        measured = [(Task.DETECT, name) for name in trials.words(detectors)]
+        measured += [(Task.EMBED, name) for name in trials.words(models)]
+        built = _report(found, bench, compared.digest(), measured)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     if json:
         emit(found.to_dict() | {"seed": seed})
     else:
@@ -100,12 +111,9 @@ def alignment(
     return Exit.DONE
 
 
-def _write(path: Path, found: Study, bench: Bench, *, photos: bool) -> None:
-    import sys
-
+def _report(found: Study, bench: Bench, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
     from facelign.cli.output import note
     from facelign.errors import ConfigError
-    from facelign.report import html, provenance
     from facelign.report import study as page
 
     _, aligned = found.best
@@ -115,15 +123,12 @@ def _write(path: Path, found: Study, bench: Bench, *, photos: bool) -> None:
     except ConfigError as error:
         note(f"note: {error.message}")
         theory = None
-    told = provenance.told(
-        None,
-        {
-            "set": found.trials.name,
-            "command line": " ".join(["facelign", *sys.argv[1:]]),
-            "seed": found.seed,
-            "draws of people": found.draws,
-        },
-    )
+    more = {
+        "set": found.trials.name,
+        "digest of the set": digest,
+        "draws, seed": f"{found.draws}, {found.seed}",
+    }
+    told = inputs.provenance(None, more, models)
     caveats = [
         "Leans, degradations and glasses are made from the same photos: they stand in for people "
         "who do not cooperate, they are no photos of such people."
@@ -133,8 +138,7 @@ def _write(path: Path, found: Study, bench: Bench, *, photos: bool) -> None:
             f"{found.trials.subjects} people: the direction is safe where the interval says so, "
             "the size belongs to these people."
         )
-    html.write(page.report(found, told, theory, caveats), path, photos=photos)
-    note(f"report: {path}")
+    return page.report(found, told, theory, caveats)
 
 
 def _say(found: Study) -> None:

@@ -24,12 +24,6 @@ PairsFile = Annotated[
 AllPairs = Annotated[
     bool, typer.Option("--all-pairs", help="Every pair of photos of a folder of people.")
 ]
-ReportFile = Annotated[
-    Path | None, typer.Option("--report", help="Write a self-contained HTML report.")
-]
-NoPhotos = Annotated[
-    bool, typer.Option("--no-photos", help="Leave photos of people out of the report.")
-]
 Draws = Annotated[
     int, typer.Option("--draws", min=50, help="Draws of people for the 95 % intervals.")
 ]
@@ -68,6 +62,16 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
 def words(text: str) -> list[str]:
     """Return the parts of a comma-separated option, each once."""
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def named(option: str, text: str) -> list[str]:
+    """Return the parts of a comma-separated option; raises ConfigError where it names nothing."""
+    from facelign.errors import ConfigError
+
+    found = words(text)
+    if not found:
+        raise ConfigError(f"{option} names nothing.", "Give one or more, by commas.")
+    return found
 
 
 def cache() -> VectorCache:

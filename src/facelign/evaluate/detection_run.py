@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from facelign.datasets.widerface import BoxedPhoto
 from facelign.errors import FacelignError, Refused
@@ -23,11 +24,45 @@ from facelign.types.contracts import Detector
 CROWDED = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What a detector finds in photos that show nobody.
+
+    photos: how many were looked at. faces: detections in all of them. with_faces: photos in which
+    it finds any. interval: 95 % interval of the share of such photos (Clopper and Pearson), [0, 1].
+    """
+
+    photos: int
+    faces: int
+    with_faces: int
+
+    @property
+    def per_thousand(self) -> float:
+        """False faces per 1,000 photos."""
+        return 1000 * self.faces / self.photos
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The share of photos with a false face that these photos leave possible."""
+        found = stats.binomtest(self.with_faces, self.photos).proportion_ci(0.95, "exact")
+        return float(found.low), float(found.high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "photos": self.photos,
+            "false_faces": self.faces,
+            "photos_with_false_faces": self.with_faces,
+            "share_of_photos_95": list(self.interval),
+        }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionRun:
     """A detector on a set. meaning: score -> share of true faces among detections of that score.
 
-    crowded: (recall, faces) of annotated faces that overlap another. ms: median of a photo, one
+    crowded: (recall, faces) of annotated faces that overlap another. empty: what was found in
+    photos that show nobody, None where there were none. ms: median of a photo, one
     thread, file not counted. megabytes: weights; peak_mb: growth of this process's peak memory
     while it ran, or None where the system does not tell.
     """
@@ -36,11 +71,16 @@ class DetectionRun:
     report: DetectionReport
     meaning: Mapping[str, float]
     crowded: tuple[float, int]
-    false_per_thousand: float | None
+    empty: Empty | None
     ms: float
     megabytes: float
     peak_mb: float | None
     unread: Mapping[str, str]
+
+    @property
+    def false_per_thousand(self) -> float | None:
+        """False faces per 1,000 photos that show nobody."""
+        return self.empty.per_thousand if self.empty else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -50,6 +90,7 @@ class DetectionRun:
             "recall_overlapping": self.crowded[0] if self.crowded[1] else None,
             "faces_overlapping": self.crowded[1],
             "false_per_1000_empty_photos": self.false_per_thousand,
+            "empty": self.empty.to_dict() if self.empty else None,
             "share_true_by_score": dict(self.meaning),
             "ms_per_photo": self.ms,
             "megabytes": self.megabytes,
@@ -71,7 +112,7 @@ def run(
     """Return every figure of a detector on annotated photos.
 
     empty: photos that show nobody. smallest: faces under this height, px, are ignored, not missed.
-    Raises Refused when no photo can be read.
+    Raises Refused when no photo can be read, or none that can marks a face that counts.
     """
     found: list[Found] = []
     truth: list[Truth] = []
@@ -95,12 +136,19 @@ def run(
         raise Refused(f"None of {len(photos)} photos could be read: {first}", "Check --images.")
     after = _peak_mb()
     report = detection.evaluate(found, truth, smallest=smallest)
+    if not report.matched.faces:
+        counted = f" of at least {smallest:g} px" if smallest else ""
+        raise Refused(
+            f"The {len(found)} photos that could be read have no marked face{counted}, "
+            "so there is nothing to find.",
+            "Give a list with faces; photos that show nobody go to --without.",
+        )
     return DetectionRun(
         name,
         report,
         _meaning(report),
         _crowded(found, truth, smallest),
-        _false(detector, empty, unread),
+        _empty(detector, empty, unread, done),
         1000 * float(np.median(times)),
         megabytes,
         None if before is None or after is None else max(after - before, 0.0),
@@ -115,14 +163,21 @@ def _look(detector: Detector, path: Path) -> tuple[Found, float]:
     return Found(faces.boxes, faces.scores), time.perf_counter() - start
 
 
-def _false(detector: Detector, empty: Sequence[Path], unread: dict[str, str]) -> float | None:
-    found = []
+def _empty(
+    detector: Detector,
+    empty: Sequence[Path],
+    unread: dict[str, str],
+    done: Callable[[int], None] | None,
+) -> Empty | None:
+    counts = []
     for path in empty:
         try:
-            found.append(_look(detector, path)[0])
+            counts.append(len(_look(detector, path)[0].scores))
         except FacelignError as error:
             unread[str(path)] = error.message
-    return detection.false_per_thousand(found, -np.inf) if found else None
+        if done:
+            done(1)
+    return Empty(len(counts), sum(counts), sum(c > 0 for c in counts)) if counts else None
 
 
 def _meaning(report: DetectionReport) -> dict[str, float]:

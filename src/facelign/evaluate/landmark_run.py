@@ -2,7 +2,8 @@
 
 End to end: a detector finds the face, as it will in use; a face that is not found, or found
 elsewhere, is missed and stays a failure in every figure. Points are compared in the richest scheme
-that both sides have.
+that both sides have, or in one that is asked for: means over other points are other figures, and no
+best model can be told from them.
 """
 
 from __future__ import annotations
@@ -176,18 +177,27 @@ def run(
     model: str,
     detector: str,
     normalizer: Normalizer = Normalizer.INTER_OCULAR,
+    scheme: str = "",
     done: Callable[[int], None] | None = None,
 ) -> LandmarkRun:
     """Return the errors of the points that ``locate`` gives for every face of a photo.
 
     The normalizer is taken from all annotated points, whatever scheme is compared. Faces whose
-    normalizer is hidden are left out, and said so by ``report.faces``.
+    normalizer is hidden are left out, and said so by ``report.faces``. scheme: in which points are
+    compared; the richest that both sides have when empty. Raises ConfigError for points that
+    cannot be compared, Refused when no photo can be read or every normalizer is hidden.
     """
     by_file: dict[Path, list[int]] = {}
     for row, path in enumerate(truth.files):
         by_file.setdefault(path, []).append(row)
+    usable = _normalizable(truth, normalizer)
+    if not usable.any():
+        raise Refused(
+            f"No face of {truth.name} shows the points that {normalizer} needs.",
+            "Take --normalizer box, which needs no eyes.",
+        )
     found: dict[int, Float64Array] = {}
-    scheme = ""
+    compared = ""
     unread: dict[str, str] = {}
     for path, rows in by_file.items():
         try:
@@ -196,15 +206,39 @@ def run(
             unread[str(path)] = error.message
             faces = None
         if faces is not None and len(faces) and faces.landmarks is not None:
-            scheme, points = _comparable(faces, truth.scheme)
+            compared, points = _comparable(faces, truth.scheme, scheme)
             for row, index in _matches(truth, rows, faces).items():
                 found[row] = points[index]
         if done:
             done(len(rows))
-    usable = _normalizable(truth, normalizer)
+    if len(unread) == len(by_file):
+        first = next(iter(unread.values()), "there are none")
+        raise Refused(f"None of {len(by_file)} photos could be read: {first}", "Check --images.")
     rows_found = np.array([r for r in sorted(found) if usable[r]], np.int64)
-    report = _report(truth, rows_found, found, scheme, usable, normalizer)
-    return LandmarkRun(model, detector, scheme or "none", report, rows_found, unread)
+    report = _report(truth, rows_found, found, compared, usable, normalizer)
+    return LandmarkRun(model, detector, compared or scheme or "none", report, rows_found, unread)
+
+
+def comparable(given: str | None, truth: str, wanted: str = "") -> str:
+    """Return the scheme in which points of scheme ``given`` are compared with annotations.
+
+    given: id of a scheme, or None for a detector without points. truth: scheme of the annotations.
+    wanted: a scheme that is asked for; the richest that both have when empty. Raises ConfigError.
+
+    >>> comparable("ibug-68", "ibug-68"), comparable("ibug-68", "ibug-68", "five")
+    ('ibug-68', 'five')
+    """
+    if given is None:
+        raise ConfigError("it gives no points.", "Name a landmarker in its boxes.")
+    for scheme in (wanted,) if wanted else (given, "five"):
+        reached = scheme == given or (scheme == "five" and by_id(given).to_five is not None)
+        if reached and (truth, scheme) in _MADE:
+            return scheme
+    raise ConfigError(
+        f"points of scheme '{given}' cannot be compared with annotations of '{truth}'"
+        + (f" as '{wanted}'." if wanted else "."),
+        "MUCT's points compare with five points only: a detector's, or dlib-68 reduced.",
+    )
 
 
 def _report(
@@ -287,15 +321,14 @@ def _groups(scheme: str, wanted: str) -> Groups | None:
     return _MADE[scheme, wanted]
 
 
-def _comparable(faces: Faces, truth: str) -> tuple[str, Float64Array]:
-    """Return the scheme that both sides have, and the found points in it (m, k, 2)."""
+def _comparable(faces: Faces, truth: str, wanted: str) -> tuple[str, Float64Array]:
+    """Return the scheme of the comparison, and the found points in it (m, k, 2)."""
     marks = faces.landmarks
-    if marks is None:
-        raise ConfigError("The faces have no points.")
-    if (truth, marks.scheme.id) not in _MADE and marks.scheme.to_five is not None:
-        marks = marks.as_scheme("five")
-    _groups(truth, marks.scheme.id)
-    return marks.scheme.id, marks.points.astype(np.float64)
+    scheme = comparable(marks.scheme.id if marks else None, truth, wanted)
+    assert marks is not None  # comparable has refused faces without points
+    if marks.scheme.id != scheme:
+        marks = marks.as_scheme(scheme)
+    return scheme, marks.points.astype(np.float64)
 
 
 def _matches(truth: Annotated, rows: Sequence[int], faces: Faces) -> dict[int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -42,6 +44,14 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.a)
+
+    def digest(self) -> str:
+        """Return a SHA-256 over photos (person and bytes, in any order): names the set.
+
+        A photo that cannot be read counts by its person alone.
+        """
+        lines = sorted(f"{photo.person}\t{_sha256(photo.path)}" for photo in self.photos)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @classmethod
     def all_pairs(cls, folder: PeopleFolder) -> Trials:
@@ -148,3 +158,10 @@ class Trials:
         first = shuffled[: len(people) // 2]
         a, b = np.isin(self.person_a, first), np.isin(self.person_b, first)
         return a & b, ~a & ~b
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

@@ -71,9 +71,12 @@ def drawn_map(shown: FaceMap, photos: Sequence[str]) -> str:
     for k, (name, at) in enumerate(zip(shown.people, shown.points, strict=True)):
         x, y = EDGE + (at[0] - low[0]) * scale, HEIGHT - EDGE - (at[1] - low[1]) * scale
         photo = f' data-photo="{photos[k]}"' if photos and photos[k] else ""
+        picture = shown.photos[k] if photo else None
+        if picture is not None and picture.caption:
+            name = f"{name}: {picture.caption}"
         parts.append(
             f'<g class="mark" data-name="{_text(name)}"{photo}><title>{_text(name)}</title>'
-            f"{_mark(style[name], x, y)}</g>"
+            f"{_mark(style[shown.people[k]], x, y)}</g>"
         )
     parts.append("</svg>")
     parts.append('<div class="peek" aria-hidden="true"></div></div>')
@@ -94,7 +97,8 @@ def _legend(style: dict[str, tuple[str, str]]) -> str:
     if len(style) > LEGEND_LIMIT:
         return f"{len(style)} people; a name appears under the pointer."
     return " ".join(
-        f'<svg width="14" height="14" aria-hidden="true">{_mark(look, 7, 7, 5)}</svg>{_text(name)}'
+        f'<span class="key"><svg width="14" height="14" aria-hidden="true">{_mark(look, 7, 7, 5)}'
+        f"</svg>{_text(name)}</span>"
         for name, look in style.items()
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from facelign.report import html
 from facelign.report.page import Report
 from facelign.report.plot import Plot
+from facelign.report.publish import published
 
 
 def page(report: Report, path: Path, *, photos: bool = True) -> Path:
@@ -26,8 +27,12 @@ def figures(report: Report, folder: Path, *, photos: bool = True) -> list[Path]:
     return written
 
 
-def numbers(report: Report, folder: Path) -> list[Path]:
-    """Write the numbers of every figure and table as CSV and return the paths."""
+def numbers(report: Report, folder: Path, *, photos: bool = True) -> list[Path]:
+    """Write the numbers of every figure and table as CSV and return the paths.
+
+    photos: False cuts paths down to their last part, as in the page.
+    """
+    report = report if photos else published(report)
     folder.mkdir(parents=True, exist_ok=True)
     written = [plot.save(folder / f"{name}.csv") for name, plot in _plots(report)]
     for number, section in enumerate(report.sections, start=1):
@@ -43,6 +48,8 @@ def _plots(report: Report) -> Iterator[tuple[str, Plot]]:
     for number, section in enumerate(report.sections, start=1):
         for place, plot in enumerate(section.figures, start=1):
             yield f"{number:02d}-{place}-{plot.name}", plot
+        for place, shown in enumerate(section.maps, start=1):
+            yield f"{number:02d}-{place}-map", shown.plot()
 
 
 def _plain(title: str) -> str:

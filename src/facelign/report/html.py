@@ -16,6 +16,7 @@ from facelign._version import __version__
 from facelign.report.facemap import HOVER, drawn_map
 from facelign.report.page import FaceMap, Fact, Photo, Report, Section, Table, Wall
 from facelign.report.plot import Plot
+from facelign.report.publish import published
 
 #: an SVG larger than this is written as PNG: thousands of points draw slowly in a browser
 SVG_LIMIT = 350_000
@@ -23,7 +24,7 @@ SVG_LIMIT = 350_000
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 CSS = """
-:root{--ink:#1b1b1f;--soft:#5c5c66;--line:#dcdce2;--card:#f6f7f9;--blue:#0072b2}
+:root{color-scheme:light;--ink:#1b1b1f;--soft:#5c5c66;--line:#dcdce2;--card:#f6f7f9;--blue:#0072b2}
 *{box-sizing:border-box}
 body{margin:0;color:var(--ink);background:#fff;font:16px/1.55 system-ui,"Segoe UI",sans-serif}
 main{max-width:70rem;margin:0 auto;padding:2rem 1.25rem 4rem}
@@ -40,7 +41,7 @@ p{max-width:46rem}
 .fact dt{font-size:.9rem;color:var(--soft)}
 .fact dd{margin:0}.fact .value{font-size:1.7rem;font-weight:650;line-height:1.25}
 .caveat{border:1px solid #e69f00;border-radius:.5rem;padding:.5rem 1rem;margin:.6rem 0}
-nav ol{columns:2;padding-left:1.2rem}nav a{color:var(--blue)}
+a{color:var(--blue)}nav ol{columns:2;padding-left:1.2rem}
 figure{margin:1.2rem 0;break-inside:avoid}
 figure>img,figure>svg{max-width:100%;height:auto;border:1px solid var(--line);border-radius:.4rem}
 .scroll{overflow-x:auto}
@@ -48,7 +49,7 @@ table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .9rem .3rem 0;text-align:left;
  vertical-align:top}
 thead th{border-bottom:2px solid var(--ink)}
-td.number{text-align:right;font-variant-numeric:tabular-nums}
+.number{text-align:right}td.number{font-variant-numeric:tabular-nums}
 .provenance td{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}
 .wall{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.8rem}
 .tile{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;break-inside:avoid}
@@ -57,12 +58,15 @@ td.number{text-align:right;font-variant-numeric:tabular-nums}
 .tile img{width:100%;border:0}.tile figcaption{overflow-wrap:anywhere;font-size:.78rem}
 .tile p{margin:.4rem 0 0;font-size:.88rem}
 .csv{font-size:.82rem;margin-left:.4rem}
-.map{position:relative}.map text{font:11px system-ui,sans-serif}
+.map{position:relative}.map>svg{max-width:100%;height:auto;border:1px solid var(--line);
+ border-radius:.4rem}.key{white-space:nowrap;margin-right:.6rem}
+.map text{font:11px system-ui,sans-serif}
 .map .peek{position:absolute;display:none;pointer-events:none;background:#fff;padding:.3rem;
  border:1px solid var(--line);border-radius:.4rem;font-size:.8rem;box-shadow:0 2px 8px #0003}
 .map .peek img{display:block;max-width:9rem;max-height:9rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
-@media print{main{max-width:none;padding:0}nav,.csv{display:none}h2{break-after:avoid}}
+@media print{main{max-width:none;padding:0}nav,.csv{display:none}
+ h2,h3{break-after:avoid}tr{break-inside:avoid}}
 """
 
 NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?", re.IGNORECASE)
@@ -71,10 +75,11 @@ NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?", re.IGNORECASE)
 def render(report: Report, *, photos: bool = True) -> str:
     """Return the report as one HTML document.
 
-    photos: False leaves out every picture in which a person can be recognized (and says so), for
-    publishing. Names in captions and tables are the caller's.
+    photos: False leaves out every picture in which a person can be recognized, averages of faces
+    too, and the folders of the machine (and says so), for publishing. Names in captions and tables
+    are the caller's.
     """
-    return "\n".join(_document(report, photos))
+    return "\n".join(_document(report if photos else published(report), photos))
 
 
 def write(report: Report, path: str | Path, *, photos: bool = True) -> Path:
@@ -112,7 +117,8 @@ def _first_screen(report: Report, photos: bool) -> Iterator[str]:
     for caveat in report.caveats:
         yield f'<p class="caveat"><strong>Caveat.</strong> {_text(caveat)}</p>'
     if not photos:
-        yield '<p class="note">Made without photos: pictures of people are left out.</p>'
+        yield '<p class="note">Made without photos, for publishing: pictures of people, '
+        yield "averages of faces too, and folders of this machine are left out.</p>"
     yield '</header><nav aria-label="Contents"><ol>'
     for number, section in enumerate(report.sections, start=1):
         yield f'<li><a href="#s{number}">{_text(section.title)}</a></li>'
@@ -161,19 +167,38 @@ def _figure(plot: Plot, number: str, photos: bool) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"<h3>{_text(table.title)} {_download(table.csv(), table.title)}</h3>"
     yield '<div class="scroll"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{_text(name)}</th>' for name in table.columns)
+    kinds = [_kind([row[k] for row in table.rows]) for k in range(len(table.columns))]
+    yield "".join(
+        f'<th scope="col"{kind}>{_text(name)}</th>'
+        for name, kind in zip(table.columns, kinds, strict=True)
+    )
     yield "</tr></thead><tbody>"
     for row in table.rows:
-        yield f"<tr>{''.join(_cell(value) for value in row)}</tr>"
+        cells = (_cell(value, kind) for value, kind in zip(row, kinds, strict=True))
+        yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
     if table.note:
         yield f'<p class="note">{_text(table.note)}</p>'
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    kind = ' class="number"' if NUMBER.fullmatch(text) else ""
-    return f"<td{kind}>{_text(text)}</td>"
+def _kind(column: Sequence[object]) -> str:
+    """Return the class of a column: head and cells of numbers stand right, one below the other."""
+    told = [text for text in map(_shown, column) if text not in ("", "-")]
+    numbers = sum(NUMBER.fullmatch(text) is not None for text in told)
+    return ' class="number"' if numbers and 2 * numbers >= len(told) else ""
+
+
+def _cell(value: object, kind: str) -> str:
+    return f"<td{kind}>{_text(_shown(value))}</td>"
+
+
+def _shown(value: object) -> str:
+    """Return a cell as a reader wants it: whole numbers in groups of three."""
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def _wall(wall: Wall, photos: bool) -> Iterator[str]:
@@ -188,7 +213,8 @@ def _wall(wall: Wall, photos: bool) -> Iterator[str]:
 
 
 def _photo(photo: Photo, photos: bool) -> str:
-    caption = f"<figcaption>{_text(photo.caption)}</figcaption>" if photo.caption else ""
+    shown = _text(photo.caption).replace("_", "_<wbr>")  # long names break between their words
+    caption = f"<figcaption>{shown}</figcaption>" if photo.caption else ""
     if not photos:
         return f"<figure>{caption}</figure>"
     source = _data(photo.kind, photo.data)
@@ -199,9 +225,7 @@ def _map(shown: FaceMap, photos: bool) -> Iterator[str]:
     sources: Sequence[str] = ()
     if photos and shown.photos:
         sources = [_data(p.kind, p.data) if p else "" for p in shown.photos]
-    rows = [(name, *at) for name, at in zip(shown.people, shown.points, strict=True)]
-    numbers = Table(shown.title, ("person", "x", "y"), rows)
-    yield f"<h3>{_text(shown.title)} {_download(numbers.csv(), shown.title)}</h3>"
+    yield f"<h3>{_text(shown.title)} {_download(shown.plot().csv(), shown.title)}</h3>"
     yield drawn_map(shown, sources)
     if shown.note:
         yield f'<p class="note">{_text(shown.note)}</p>'

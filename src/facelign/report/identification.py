@@ -203,10 +203,10 @@ def _heights(searched: Searched) -> Section | None:
             band.band,
             band.strangers,
             percent(band.fpir.value) if band.fpir else "",
-            bounds(band.fpir),
+            _exact(band.fpir) if band.fpir else "",
             band.enrolled,
             percent(band.fnir.value) if band.fnir else "",
-            bounds(band.fnir),
+            _exact(band.fnir) if band.fnir else "",
         )
         for band in searched.heights
     ]

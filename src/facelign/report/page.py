@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from facelign.errors import BadArray
+from facelign.report.cells import told
 from facelign.report.plot import Plot
 from facelign.types.arrays import Float64Array, checked
 
@@ -50,8 +51,8 @@ class Table:
         """Return the table as CSV with a header."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
+        for row in (self.columns, *self.rows):
+            writer.writerow([told(value) for value in row])
         return out.getvalue()
 
 
@@ -103,6 +104,12 @@ class FaceMap:
         object.__setattr__(self, "points", checked("points", self.points, np.float64, (n, 2)))
         if self.photos and len(self.photos) != n:
             raise BadArray(f"face map: wanted {n} photos or none, got {len(self.photos)}.")
+
+    def plot(self) -> Plot:
+        """Return the map as a figure without photos, to be written as PNG, SVG or CSV."""
+        from facelign.report.plots import scatter
+
+        return scatter.draw(self.points, self.people, title=self.title)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

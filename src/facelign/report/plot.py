@@ -14,8 +14,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
+from facelign.report.cells import told
 from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, checked
+
+#: what a figure can be written as
+SUFFIXES = (".png", ".svg", ".csv")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +89,7 @@ class Plot:
         """Return the numbers as CSV with a header; short columns end in empty cells."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.numbers)
+        writer.writerow([told(name) for name in self.numbers])
         columns = [list(column) for column in self.numbers.values()]
         for row in range(max((len(column) for column in columns), default=0)):
             writer.writerow([_cell(c[row]) if row < len(c) else "" for c in columns])
@@ -94,6 +98,7 @@ class Plot:
     def save(self, path: str | Path) -> Path:
         """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
         target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
         kind = target.suffix.lower()
         if kind == ".png":
             target.write_bytes(self.png(dpi=2 * DPI))
@@ -119,4 +124,4 @@ def columns_of(lines: Sequence[Series], x: str, y: str) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(told(value))

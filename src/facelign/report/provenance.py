@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 
 from facelign import registry
 from facelign._version import __version__
 from facelign.pipeline.recognizer import Recognizer
-from facelign.types.specs import ModelSpec
+from facelign.types.specs import ModelSpec, Task
 
 _PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-learn", "scipy", "pillow")
 
@@ -25,19 +25,15 @@ def versions() -> dict[str, str]:
     return told
 
 
-def weights(recognizer: Recognizer) -> dict[str, str]:
-    """Return the SHA-256 of every weight file of the chain, by model and file."""
-    models = registry.default()
-    return {
-        f"{spec.id}: {name}": digest
-        for task, model in recognizer.chain.preset.models
-        for spec in [models.spec(task, model)]
-        for name, digest in _files(spec)
-    }
+def told(
+    recognizer: Recognizer | None,
+    more: Mapping[str, object],
+    models: Iterable[tuple[Task, str]] = (),
+) -> dict[str, str]:
+    """Return the provenance table of a report: ``more`` first, then chain, weights, versions.
 
-
-def told(recognizer: Recognizer | None, more: Mapping[str, object]) -> dict[str, str]:
-    """Return the provenance table of a report: ``more`` first, then chain, weights, versions."""
+    models: (task, id) of those that were measured where no single recognizer was.
+    """
     table = {name: str(value) for name, value in more.items() if value not in ("", None)}
     if recognizer is not None:
         evidence = recognizer.chain.evidence
@@ -49,7 +45,11 @@ def told(recognizer: Recognizer | None, more: Mapping[str, object]) -> dict[str,
             "preprocessing": evidence["preprocessing"] or "none",
             "space": recognizer.space.id,
         }
-        table |= {f"weights of {name}": digest for name, digest in weights(recognizer).items()}
+        models = (*recognizer.chain.preset.models, *models)
+    known = registry.default()
+    for task, model in dict.fromkeys(models):
+        spec = known.spec(task, model)
+        table |= {f"weights of {spec.id}: {name}": digest for name, digest in _files(spec)}
     table["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
     table["machine"] = f"{platform.system()} {platform.machine()}"
     return table

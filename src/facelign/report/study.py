@@ -158,12 +158,12 @@ def report(
         Fact("Difference", _signed(gain.get("tar")), _spread(gain.get("tar")), "same photos"),
         Fact(
             "AUC",
-            f"{_number(raw.main.auc, 4)} to {_number(aligned.main.auc, 4)}",
+            f"{_number(raw.main.auc, 4)} \u2192 {_number(aligned.main.auc, 4)}",
             _spread(gain.get("auc")),
         ),
         Fact(
             "Accuracy",
-            f"{_number(raw.main.accuracy, 4)} to {_number(aligned.main.accuracy, 4)}",
+            f"{_number(raw.main.accuracy, 4)} \u2192 {_number(aligned.main.accuracy, 4)}",
             _spread(gain.get("accuracy")),
             "threshold from other folds",
         ),

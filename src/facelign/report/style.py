@@ -17,6 +17,7 @@ from facelign.errors import ExtraMissing
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 except ImportError as error:
     raise ExtraMissing(
         "Figures need matplotlib, which is not installed.", "pip install 'facelign[report]'"
@@ -59,7 +60,8 @@ def figure(
     width: float = 6.4, height: float = 4.4, *, rows: int = 1, columns: int = 1, **layout: Any
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of ``width`` x ``height`` inches and its axes, row by row."""
-    made = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    room = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches: titles keep off the edge
+    made = Figure(figsize=(width, height), dpi=DPI, layout=room, facecolor="white")
     FigureCanvasAgg(made)
     axes = made.subplots(rows, columns, squeeze=False, **layout)
     return made, list(axes.flat)

@@ -31,6 +31,11 @@ from facelign.types.arrays import Float64Array
 #: photos of failures that a wall shows, and photos of the largest matrix
 WALL, MATRIX = 24, 120
 
+#: how the intervals came about
+_OVER = " (95 %, over people)"
+#: people below which the reader is warned: so few stand for nobody else
+FEW = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -68,7 +73,15 @@ def build(measured: Measured, provenance: Mapping[str, str], options: Options) -
         headline=_headline(measured),
         sections=[section for section in sections if section is not None],
         provenance=provenance,
-        scope=f"{material.protocol}; {result.subjects:,} people; {material.named.space.id}",
+        scope="; ".join(
+            part
+            for part in (
+                material.protocol,
+                "" if "people" in material.protocol else f"{result.subjects:,} people",
+                material.named.space.id,
+            )
+            if part
+        ),
         mood=Mood.PLAIN,
         caveats=(*_caveats(measured), *options.caveats),
     )
@@ -83,12 +96,12 @@ def bounds(found: Interval | None, digits: int = 2) -> str:
     """Return an interval in words."""
     if found is None:
         return ""
-    return f"{100 * found.low:.{digits}f} to {100 * found.high:.{digits}f} % (95 %, over people)"
+    return f"{100 * found.low:.{digits}f} to {100 * found.high:.{digits}f} %{_OVER}"
 
 
 def sci(value: float) -> str:
     """Return a rate with three digits."""
-    return f"{value:.3g}"
+    return "0" if value == 0 else f"{value:#.3g}"
 
 
 def _verdict(measured: Measured) -> str:
@@ -155,6 +168,12 @@ def _caveats(measured: Measured) -> list[str]:
         "trained on it, the figures are too good."
         for name, count in measured.overlap.items()
     ]
+    if measured.result.subjects < FEW:
+        said.append(
+            f"{measured.result.subjects} people are few: other people may fare otherwise than the "
+            "intervals say, and an interval without width says that no error was seen, not that "
+            "there is none."
+        )
     if measured.material.missing:
         said.append(f"{measured.material.missing:,} listed photos are not there.")
     return said
@@ -178,7 +197,7 @@ def _rates(measured: Measured) -> Section:
             (
                 key,
                 percent(found.tar) if found.tar is not None else f"needs {found.needs:,} pairs",
-                bounds(ends) if reached else "",
+                bounds(ends).removesuffix(_OVER) if reached else "",
                 f"{found.threshold:.4f}" if found.threshold is not None else "",
                 found.errors if reached else "",
             )
@@ -199,6 +218,11 @@ def _rates(measured: Measured) -> Section:
         rates.draw(curve.thresholds, curve.fmr, curve.fnmr, threshold=measured.threshold),
     ]
     notes = [f"Note: {note}" for note in result.notes]
+    if not any(plot.name == "det" for plot in drawn):
+        notes.append(
+            "Note: there is no DET curve, because one threshold tells all mated from all non-mated "
+            "pairs."
+        )
     return Section(
         "Error rates",
         [
@@ -222,7 +246,7 @@ def _thresholds(measured: Measured) -> Section:
         crossed = result.crossed.get(name)
         rows.append(
             (
-                {"fmr": "FMR 0.01"}.get(name, name),
+                {"fmr": "FMR 0.01", "f1": "F1"}.get(name, name),
                 f"{best.threshold:.4f}",
                 f"{best.f1:.4f}",
                 percent(best.accuracy),

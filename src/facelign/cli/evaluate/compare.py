@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facelign.cli import options, trials
+from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from facelign.evaluate.comparison import Comparison, RunsCompared, Wanted
     from facelign.pipeline.recognizer import Recognizer
+    from facelign.report.page import Report
+    from facelign.types.specs import Task
 
 Reports = Annotated[
     list[Path] | None,
@@ -44,7 +49,10 @@ def compare(
     timed: Timed = 15,
     draws: trials.Draws = trials.DRAWS,
     seed: trials.Seed = trials.SEED,
-    report: trials.ReportFile = None,
+    report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     json: options.Json = False,
     workers: options.Workers = None,
 ) -> int:
@@ -61,7 +69,7 @@ def compare(
         return _runs(reports, fmr, json)
     if images is None:
         raise ConfigError("What is to be compared?", "Give --images DIR, or two saved runs.")
-    if report is not None:
+    if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, note, progress
     from facelign.evaluate import comparison
@@ -73,11 +81,18 @@ def compare(
         heads, trials.words(detectors), trials.words(layouts), trials.words(models)
     )
     compared = trials.trials(images, pairs, all_pairs)
+    measured: dict[tuple[Task, str], None] = {}
+
+    def opened(one: Wanted, cached: bool) -> Recognizer:
+        made = _recognizer(one, cached, workers)
+        measured.update(dict.fromkeys(made.chain.preset.models))
+        return made
+
     with progress("comparing", len(compared.photos) * len(wanted)) as done:
         found = comparison.run(
             compared,
             wanted,
-            lambda one, cached: _recognizer(one, cached, workers),
+            opened,
             timed=timed,
             fmr=fmr,
             draws=draws,
@@ -86,8 +101,9 @@ def compare(
         )
     for name, why in found.refused.items():
         note(f"{name} could not run: {why}")
-    if report is not None:
-        _write(report, found)
+    if report or figures or csv:
+        built = _report(found, compared.digest(), measured)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     if json:
         emit(found.to_dict())
     else:
@@ -108,25 +124,16 @@ def _recognizer(one: Wanted, cached: bool, workers: int | None) -> Recognizer:
     )
 
 
-def _write(path: Path, found: Comparison) -> None:
-    import sys
-
-    from facelign.cli.output import note
+def _report(found: Comparison, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
     from facelign.report import comparison as page
-    from facelign.report import html, provenance
 
-    told = provenance.told(
-        None,
-        {
-            "set": found.trials.name,
-            "command line": " ".join(["facelign", *sys.argv[1:]]),
-            "spaces": "; ".join(f"{c.wanted.name}: {c.space}" for c in found.contenders),
-            "seed": found.seed,
-            "draws of people": found.draws,
-        },
-    )
-    html.write(page.report(found, told), path)
-    note(f"report: {path}")
+    more = {
+        "set": found.trials.name,
+        "digest of the set": digest,
+        "spaces": "; ".join(f"{c.wanted.name}: {c.space}" for c in found.contenders),
+        "draws, seed": f"{found.draws}, {found.seed}",
+    }
+    return page.report(found, inputs.provenance(None, more, models))
 
 
 def _say(found: Comparison) -> None:

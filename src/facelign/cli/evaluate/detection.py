@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import options, trials
+from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.evaluate.detection_run import DetectionRun
+    from facelign.report.page import Report
 
 TruthFile = Annotated[
     Path, typer.Option("--truth", help="Boxes in WIDER FACE's text form (*_bbx_gt.txt).")
@@ -37,15 +39,17 @@ def detection(
     detectors: Detectors = "yunet",
     smallest: Smallest = 0.0,
     score_threshold: Threshold = None,
-    report: trials.ReportFile = None,
+    report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     json: options.Json = False,
 ) -> int:
     """Measure detectors: AP, recall by face height, false faces, meaning of scores, ms and MB."""
     trials.needs("evaluate", "sklearn scipy")
-    if report is not None:
+    if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign import registry
-    from facelign.cli import building
     from facelign.cli.output import emit, note, progress
     from facelign.datasets.widerface import read_boxes
     from facelign.evaluate import detection_run
@@ -54,12 +58,12 @@ def detection(
     from facelign.weights.store import Store
 
     photos = read_boxes(truth, images)
-    empty = [Path(f) for f in building.listing([str(without)]).files] if without else []
+    empty = _empty(without)
     known, store = registry.default(), Store.from_environment()
-    names = trials.words(detectors)
+    names = trials.named("--detectors", detectors)
     chosen = {} if score_threshold is None else {"score_threshold": score_threshold}
     runs: list[DetectionRun] = []
-    with progress("detecting", len(photos) * len(names)) as done:
+    with progress("detecting", (len(photos) + len(empty)) * len(names)) as done:
         for name in names:
             spec = known.spec(Task.DETECT, name)
             detector = registry.load(spec, store, options=chosen, engine=OnnxOptions())
@@ -77,13 +81,28 @@ def detection(
             )
     for photo, reason in runs[0].unread.items():
         note(f"{photo}: {reason}")
-    if report is not None:
-        _write(report, truth.name, runs)
+    if report or figures or csv:
+        built = _report(truth.name, runs, smallest)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     if json:
         emit({"set": truth.name, "runs": [found.to_dict() for found in runs]})
     else:
         _say(truth.name, runs, smallest)
     return Exit.INPUT if runs[0].unread else Exit.DONE
+
+
+def _empty(folder: Path | None) -> list[Path]:
+    """Return the photos that show nobody; raises DatasetMissing for a folder without any."""
+    if folder is None:
+        return []
+    from facelign.cli import building
+    from facelign.errors import DatasetMissing
+
+    listed = building.listing([str(folder)])
+    if listed.missing or not listed.files:
+        said = listed.missing[0]["error"] if listed.missing else f"{folder} holds no photo."
+        raise DatasetMissing(f"--without: {said}", "Give a folder of photos that show nobody.")
+    return [Path(file) for file in listed.files]
 
 
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
@@ -107,6 +126,13 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
             f"{crowded:>12} {empty:>17} {found.ms:6.0f} {found.megabytes:6.1f} {peak:>8}"
         )
     for found in runs:
+        if found.empty:
+            low, high = found.empty.interval
+            line(
+                f"{found.detector}, false faces in {found.empty.with_faces} of "
+                f"{found.empty.photos} photos that show nobody "
+                f"({100 * low:.1f} to {100 * high:.1f} % of such photos, 95 %)"
+            )
         heights = found.report.to_dict()["recall_by_height"]
         by_height = [f"{k}: {v['recall']:.2f} of {v['faces']}" for k, v in heights.items()]
         line(f"{found.detector}, recall by height: {', '.join(by_height)}")
@@ -114,15 +140,10 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
         line(f"{found.detector}, share of true faces by score: {meaning}")
 
 
-def _write(path: Path, name: str, runs: list[DetectionRun]) -> None:
-    import sys
-
-    from facelign.cli.output import note
-    from facelign.report import html, provenance
+def _report(name: str, runs: list[DetectionRun], smallest: float) -> Report:
     from facelign.report import points as page
+    from facelign.types.specs import Task
 
-    told = provenance.told(
-        None, {"set": name, "command line": " ".join(["facelign", *sys.argv[1:]])}
-    )
-    html.write(page.detection_report(name, runs, told), path)
-    note(f"report: {path}")
+    more = {"set": name, "smallest face, px": f"{smallest:g}", "IoU of a match": "0.5"}
+    models = [(Task.DETECT, run.detector) for run in runs]
+    return page.detection_report(name, runs, inputs.provenance(None, more, models))

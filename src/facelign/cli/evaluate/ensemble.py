@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import options, trials
+from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.evaluate.ensemble import Ensemble
     from facelign.evaluate.trials import Trials
+    from facelign.pipeline.recognizer import Recognizer
+    from facelign.report.page import Report
 
 Models = Annotated[str, typer.Option("--models", help="Embedding models, by id; two or more.")]
 Save = Annotated[
@@ -22,7 +25,9 @@ Save = Annotated[
 RuleName = Annotated[
     str,
     typer.Option(
-        "--rule", help="Which rule --save keeps: mean, z-norm, logistic, boosting or best."
+        "--rule",
+        help="The rule of the verdict and of --save: weighted, mean, z-norm, logistic, boosting, "
+        "or best (on these very people).",
     ),
 ]
 Timed = Annotated[int, typer.Option("--timed", min=0, help="Photos that are timed; 0 for none.")]
@@ -38,12 +43,15 @@ def ensemble(
         bool, typer.Option("--flip", help="Average each vector with the mirrored face's.")
     ] = False,
     save: Save = None,
-    rule: RuleName = "best",
+    rule: RuleName = "weighted",
     fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
     timed: Timed = 15,
     draws: trials.Draws = trials.DRAWS,
     seed: trials.Seed = trials.SEED,
-    report: trials.ReportFile = None,
+    report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     json: options.Json = False,
     workers: options.Workers = None,
 ) -> int:
@@ -52,13 +60,15 @@ def ensemble(
     Weighted cosine, mean, z-norm, logistic regression and gradient boosting over the scores.
     """
     trials.needs("evaluate", "sklearn scipy")
-    if report is not None:
+    if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, progress
     from facelign.evaluate import ensemble as measuring
     from facelign.pipeline.fused import preset_of
     from facelign.pipeline.recognizer import Recognizer
 
+    rule = {"weighted": "weighted cosine"}.get(rule, rule)
+    measuring.check_rule(rule)
     compared = trials.trials(images, pairs, all_pairs)
     names = trials.words(models)
     chain = preset_of(names, detector, flip=flip)
@@ -69,14 +79,16 @@ def ensemble(
             recognizer,
             done=done,
             times=_times(compared, names, detector, flip, timed),
+            rule=rule,
             fmr=fmr,
             draws=draws,
             seed=seed,
         )
     if save is not None:
-        _save(save, found, names, detector, flip, rule)
-    if report is not None:
-        _write(report, found)
+        _save(save, found, names, detector, flip)
+    if report or figures or csv:
+        built = _report(found, compared.digest(), recognizer)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     if json:
         emit(found.to_dict())
     else:
@@ -104,19 +116,12 @@ def _times(
     return dict(zip(chains, medians(list(chains.values()), paths, count), strict=True))
 
 
-def _save(
-    path: Path, found: Ensemble, names: list[str], detector: str, flip: bool, rule: str
-) -> None:
+def _save(path: Path, found: Ensemble, names: list[str], detector: str, flip: bool) -> None:
     from facelign.cli.output import note
-    from facelign.errors import ConfigError
     from facelign.evaluate.ensemble import threshold_of
     from facelign.pipeline.fused import EnsembleRecord
 
-    chosen = found.best_fused.name if rule == "best" else rule
-    if chosen not in found.fitted:
-        raise ConfigError(
-            f"There is no rule '{chosen}'.", f"There are: {', '.join(found.fitted)}, best."
-        )
+    chosen = found.named.name
     record = EnsembleRecord(
         tuple(names), detector, flip, chosen, found.fitted[chosen], threshold_of(found, chosen)
     )
@@ -124,25 +129,17 @@ def _save(
     note(f"saved: {path} ({chosen})")
 
 
-def _write(path: Path, found: Ensemble) -> None:
-    import sys
-
-    from facelign.cli.output import note
+def _report(found: Ensemble, digest: str, recognizer: Recognizer) -> Report:
     from facelign.report import ensemble as page
-    from facelign.report import html, provenance
 
-    told = provenance.told(
-        None,
-        {
-            "set": found.trials.name,
-            "command line": " ".join(["facelign", *sys.argv[1:]]),
-            "spaces": "; ".join(found.spaces),
-            "seed": found.seed,
-            "draws of people": found.draws,
-        },
-    )
-    html.write(page.report(found, told), path)
-    note(f"report: {path}")
+    more = {
+        "set": found.trials.name,
+        "digest of the set": digest,
+        "protocol": found.parts,
+        "spaces": "; ".join(found.spaces),
+        "draws, seed": f"{found.draws}, {found.seed}",
+    }
+    return page.report(found, inputs.provenance(None, more, recognizer.chain.preset.models))
 
 
 def _say(found: Ensemble) -> None:
@@ -162,6 +159,22 @@ def _say(found: Ensemble) -> None:
             f"{one.name:16} {one.precision:9.4f} {one.recall:7.4f} {one.f1:7.4f} {accuracy:>9} "
             f"{one.auc:8.5f} {tar:>6} {told:>31} {ms:>5}"
         )
-    line(f"TAR at FMR {found.rate}. People are parted: {found.parts}.")
+    line(
+        f"TAR at FMR {found.rate}. Gained: over {found.best_single.name}, the most accurate model "
+        f"alone. People are parted: {found.parts}."
+    )
+    judged = len(found.pairs[found.best_single.name])
+    if judged < len(found.trials):
+        line(
+            f"{judged:,} of {len(found.trials):,} pairs are judged; the others join people of two "
+            "parts, or their part lacks one kind of pairs."
+        )
+    for name, duel in found.named.gains.items():
+        spread = duel.figures.get("accuracy")
+        if spread:
+            line(
+                f"{found.named.name} against {name}: accuracy {spread.value:+.4f} "
+                f"({spread.low:+.4f} to {spread.high:+.4f}): {duel.verdict}"
+            )
     line("")
     line(found.verdict)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from facelign.evaluate.photos import Embedded
     from facelign.pipeline.recognizer import Recognizer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import Threshold
+    from facelign.types.specs import Task
 
 Images = Annotated[
     Path | None, typer.Option("--images", help="Folder of people: one folder a person.")
@@ -38,7 +39,10 @@ ReportFile = Annotated[
     Path | None, typer.Option("--report", help="Write everything to one HTML file.")
 ]
 NoPhotos = Annotated[
-    bool, typer.Option("--no-photos", help="Leave pictures of people out of the report.")
+    bool,
+    typer.Option(
+        "--no-photos", help="For publishing: no pictures of people, no folders in the report."
+    ),
 ]
 Figures = Annotated[
     Path | None, typer.Option("--figures", help="Folder for the figures, as PNG and SVG.")
@@ -230,14 +234,21 @@ def sharpness(recognizer: Recognizer | None, embedded: Embedded) -> dict[str, An
         return {"sharpness": photos.sharpness(recognizer, embedded, done)}
 
 
-def provenance(recognizer: Recognizer | None, more: Mapping[str, object]) -> dict[str, str]:
-    """Return the provenance table of a report, with the command line and the date."""
+def provenance(
+    recognizer: Recognizer | None,
+    more: Mapping[str, object],
+    models: Iterable[tuple[Task, str]] = (),
+) -> dict[str, str]:
+    """Return the provenance table of a report, with the command line and the date.
+
+    models: those that were measured where no single recognizer was.
+    """
     import datetime
 
     from facelign.report import provenance
 
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return provenance.told(recognizer, {**more, "command": command_line(), "date": today})
+    return provenance.told(recognizer, {**more, "command": command_line(), "date": today}, models)
 
 
 def write(
@@ -256,5 +267,5 @@ def write(
         elif kind == "figures":
             files.figures(report, target, photos=photos)
         else:
-            files.numbers(report, target)
+            files.numbers(report, target, photos=photos)
         note(f"{kind}: {target}")

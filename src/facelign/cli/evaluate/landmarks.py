@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import options, trials
+from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from facelign.evaluate.landmark_run import LandmarkRun
     from facelign.evaluate.landmarks import Normalizer
     from facelign.pipeline.recognizer import Recognizer
+    from facelign.report.page import Report
 
 Data = Annotated[
     Path,
@@ -46,7 +48,10 @@ def landmarks(
     detectors: Detectors = "yunet",
     normalizer: NormalizerName = "inter-ocular",
     limit: Limit = 0,
-    report: trials.ReportFile = None,
+    report: inputs.ReportFile = None,
+    no_photos: inputs.NoPhotos = False,
+    figures: inputs.Figures = None,
+    csv: inputs.Csv = None,
     json: options.Json = False,
 ) -> int:
     """Measure points against annotated ones: NME, CED, AUC and failure rate.
@@ -54,7 +59,7 @@ def landmarks(
     A face that the detector does not find stays a failure. Several models are told side by side.
     """
     trials.needs("evaluate", "sklearn scipy")
-    if report is not None:
+    if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli import building
     from facelign.cli.output import emit, note, progress
@@ -78,8 +83,9 @@ def landmarks(
     for found in runs:
         for photo, reason in list(found.unread.items())[:3]:
             note(f"{photo}: {reason}")
-    if report is not None:
-        _write(report, truth, runs)
+    if report or figures or csv:
+        built = _report(truth, runs)
+        inputs.write(built, report, figures, csv, photos=not no_photos)
     if json:
         emit({"set": truth.name, "faces": len(truth), "runs": [_record(found) for found in runs]})
     else:
@@ -139,15 +145,11 @@ def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
         line(f"{found.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
 
 
-def _write(path: Path, truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
-    import sys
-
-    from facelign.cli.output import note
-    from facelign.report import html, provenance
+def _report(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> Report:
     from facelign.report import points as page
+    from facelign.types.specs import Task
 
-    told = provenance.told(
-        None, {"set": truth.name, "command line": " ".join(["facelign", *sys.argv[1:]])}
-    )
-    html.write(page.landmark_report(truth, runs, told), path)
-    note(f"report: {path}")
+    models = [(Task.DETECT, run.detector) for run in runs]
+    models += [(Task.LANDMARK, run.model) for run in runs if run.model != "none"]
+    more = {"set": truth.name, "normalizer": runs[0].report.normalizer}
+    return page.landmark_report(truth, runs, inputs.provenance(None, more, models))

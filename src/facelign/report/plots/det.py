@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,11 @@ def draw(
     least = min((float(values.min()) for values in seen if len(values)), default=1e-3)
     low = 10.0 ** np.floor(np.log10(least))
     axes.plot([low, 1], [low, 1], color=style.GRAY, linewidth=0.8, linestyle=":")
-    axes.text(0.75, 0.6, "equal errors", color=style.GRAY, fontsize=8, ha="right", rotation=40)
+    beside: dict[str, Any] = {"color": style.GRAY, "fontsize": 8, "transform": axes.transAxes}
+    axes.text(0.8, 0.88, "equal errors", ha="center", va="center", rotation=40, **beside)
+    if not any(len(values) for values in seen):
+        text = "No threshold makes both kinds of errors."
+        axes.text(0.5, 0.9, text, ha="center", **{**beside, "fontsize": 10})
     axes.set(xscale="log", yscale="log", xlim=(low, 1), ylim=(low, 1))
     style.label(axes, title, f"{x}, logarithmic", f"{y}, logarithmic")
     style.legend(axes, loc="lower left")

@@ -28,17 +28,23 @@ def draw(
     if not len(labels) == len(middle) == len(left) == len(right):
         raise BadArray("intervals: wanted one value, low and high a label.")
     place = np.arange(len(labels))[::-1]
-    figure, (axes,) = style.figure(6.4, 1.3 + 0.36 * len(labels))
+    figure, (axes,) = style.figure(6.4 if target is None else 7.8, 1.3 + 0.36 * len(labels))
     axes.hlines(place, left, right, color=style.BLUE, linewidth=2)
     axes.plot(middle, place, "o", color=style.BLUE, markersize=6)
     if target is not None:
-        axes.axvline(target, color=style.BLACK, linestyle="--", label=f"target {target:g}")
+        axes.axvline(
+            target,
+            color=style.BLACK,
+            linestyle="--",
+            label=f"target {target:g}" if target else "no difference",
+        )
     axes.set_yticks(place, labels)
     axes.set_ylim(-0.6, len(labels) - 0.4)
     if log:
         axes.set_xscale("log")
     style.label(axes, title, f"{axis}, 95 % interval", "")
-    style.legend(axes)
+    # Beside the axes: rows reach from edge to edge, so that no place inside is free.
+    style.legend(axes, loc="upper left", bbox_to_anchor=(1, 1))
     said = "; ".join(
         f"{n} {m:.4g} ({a:.4g} to {b:.4g})"
         for n, m, a, b in zip(labels, middle, left, right, strict=True)

@@ -35,6 +35,7 @@ def draw(
     outliers: Sequence[int] = (),
     method: str = "t-SNE",
     seed: int | None = None,
+    title: str = "",
 ) -> Plot:
     """Return the scatter. points: (n, 2), no unit; people: (n,) names; outliers: indices named."""
     at = np.asarray(points, float)
@@ -58,12 +59,14 @@ def draw(
         axes.annotate(str(names[index]), at[index], fontsize=8, xytext=(5, 5),
                       textcoords="offset points")  # fmt: skip
     said = method if seed is None else f"{method}, seed {seed}"
-    style.label(axes, f"Embeddings of {len(at)} faces ({said})", f"{method} 1", f"{method} 2")
+    axis = ("", "") if title else (f"{method} 1", f"{method} 2")
+    style.label(axes, title or f"Embeddings of {len(at)} faces ({said})", *axis)
     axes.set(xticks=[], yticks=[])
     if len(set(people)) <= LEGEND_LIMIT:
         style.legend(axes, loc="center left", bbox_to_anchor=(1, 0.5))
     numbers = {"person": list(people), "x": at[:, 0], "y": at[:, 1]}
-    alt = f"{said} of {len(at)} faces of {len(set(people))} people."
+    shown = f"{len(at)} faces of {len(set(people))} people"
+    alt = f"{title}: {shown}." if title else f"{said} of {shown}."
     return Plot("scatter", figure, alt, numbers)
 
 
