@@ -17,7 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from facelign.datasets.points import PointTable, read_imglab, read_points_csv, read_pts
-from facelign.errors import ConfigError, DatasetMissing, FacelignError
+from facelign.errors import ConfigError, DatasetMissing, FacelignError, Refused
 from facelign.evaluate import landmarks
 from facelign.evaluate.landmarks import IBUG_68, MUCT, Eyes, LandmarkReport, Normalizer
 from facelign.geometry.boxes import iou
@@ -25,6 +25,7 @@ from facelign.imaging.read import read
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.schemes import FIVE, SCHEMES
 
 #: a detection belongs to an annotated face from this overlap with the box around its points: that
 #: box and a detector's differ by half of either, a neighbor's hardly overlaps at all
@@ -219,7 +220,7 @@ def run(
     return LandmarkRun(model, detector, compared or scheme or "none", report, rows_found, unread)
 
 
-def comparable(given: str | None, truth: str, wanted: str = "") -> str:
+def comparable(given: str | None, truth: str, wanted: str = "", who: str = "The model") -> str:
     """Return the scheme in which points of scheme ``given`` are compared with annotations.
 
     given: id of a scheme, or None for a detector without points. truth: scheme of the annotations.
@@ -229,16 +230,26 @@ def comparable(given: str | None, truth: str, wanted: str = "") -> str:
     ('ibug-68', 'five')
     """
     if given is None:
-        raise ConfigError("it gives no points.", "Name a landmarker in its boxes.")
-    for scheme in (wanted,) if wanted else (given, "five"):
-        reached = scheme == given or (scheme == "five" and by_id(given).to_five is not None)
-        if reached and (truth, scheme) in _MADE:
+        raise ConfigError(
+            f"{who} gives boxes and no points, so there is nothing to compare.",
+            "Name a landmarker for its boxes: --landmarks dlib-68",
+        )
+    if wanted and wanted not in SCHEMES:
+        raise ConfigError(f"There are no points '{wanted}'.", f"There are: {', '.join(SCHEMES)}.")
+    for scheme in (wanted,) if wanted else (given, FIVE.id):
+        if scheme in (given, *_reached(given)) and (truth, scheme) in _MADE:
             return scheme
+    reason = f"{who} gives points '{given}', which cannot be compared with annotations of '{truth}'"
     raise ConfigError(
-        f"points of scheme '{given}' cannot be compared with annotations of '{truth}'"
-        + (f" as '{wanted}'." if wanted else "."),
+        f"{reason} as '{wanted}'." if wanted else f"{reason}.",
         "MUCT's points compare with five points only: a detector's, or dlib-68 reduced.",
     )
+
+
+def _reached(given: str) -> list[str]:
+    """Return the poorer schemes that points of scheme ``given`` can become."""
+    made = [scheme for source, scheme in _MADE if source == given]
+    return [*made, FIVE.id] if given in SCHEMES and SCHEMES[given].to_five else made
 
 
 def _report(
@@ -313,22 +324,23 @@ def _by_yaw(errors: Float64Array, turns: Float64Array) -> dict[str, float]:
 
 
 def _groups(scheme: str, wanted: str) -> Groups | None:
-    if (scheme, wanted) not in _MADE:
-        raise ConfigError(
-            f"Points of scheme '{wanted}' cannot be compared with annotations of '{scheme}'.",
-            "MUCT's points compare with five points only: a detector's, or dlib-68 reduced.",
-        )
+    """Return how annotations become another scheme; ``comparable`` has refused what cannot be."""
     return _MADE[scheme, wanted]
 
 
 def _comparable(faces: Faces, truth: str, wanted: str) -> tuple[str, Float64Array]:
     """Return the scheme of the comparison, and the found points in it (m, k, 2)."""
     marks = faces.landmarks
-    scheme = comparable(marks.scheme.id if marks else None, truth, wanted)
-    assert marks is not None  # comparable has refused faces without points
-    if marks.scheme.id != scheme:
-        marks = marks.as_scheme(scheme)
-    return scheme, marks.points.astype(np.float64)
+    scheme = comparable(marks.scheme.id if marks else None, truth, wanted, faces.detector)
+    if marks is None:
+        raise ConfigError("The faces have no points.")
+    points = marks.points.astype(np.float64)
+    groups = _MADE.get((marks.scheme.id, scheme))
+    if groups is not None:
+        points = np.stack([points[:, list(g)].mean(axis=1) for g in groups], axis=1)
+    elif marks.scheme.id != scheme:
+        points = marks.as_scheme(scheme).points.astype(np.float64)
+    return scheme, points
 
 
 def _matches(truth: Annotated, rows: Sequence[int], faces: Faces) -> dict[int, int]:

@@ -151,3 +151,42 @@ def test_on_real_people(
     assert len(json.loads(capsys.readouterr().out)["systems"]) == 7
     a, b = sorted(next(people.iterdir()).glob("*.jpg"))[:2]
     assert run(["verify", str(a), str(b), "--fusion", str(kept)]) in (0, 1)
+
+
+def test_detection_needs_photos_for_without_and_detectors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], portrait, pulled
+) -> None:
+    from facelign.types.specs import Task
+
+    pulled(registry.default().spec(Task.DETECT, "yunet"))
+    truth = tmp_path / "boxes.txt"
+    Pillow.fromarray(portrait.pixels).save(tmp_path / "a.png")
+    truth.write_text("a.png\n1\n177 65 100 130\n")
+    command = ["evaluate", "detection", "--truth", str(truth), "--images", str(tmp_path)]
+    empty = tmp_path / "empty"
+    assert run([*command, "--without", str(empty)]) == 3  # not there
+    empty.mkdir()
+    assert run([*command, "--without", str(empty)]) == 3  # nothing in it
+    assert "--without" in capsys.readouterr().err
+    assert run([*command, "--detectors", ""]) == 2
+    Pillow.new("RGB", (120, 90), (90, 120, 150)).save(empty / "sky.png")
+    assert run([*command, "--without", str(empty), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["runs"][0]
+    assert told["empty"]["photos"] == 1
+    assert told["false_per_1000_empty_photos"] == 0
+    assert told["recall"] == 1
+
+
+def test_landmarks_need_names_and_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"{axis}{k:02d}" for k in range(68) for axis in "xy"]
+    row = [str(5 + k) for k in range(136)]
+    table = tmp_path / "faces.csv"
+    table.write_text(",".join(["file", *names]) + "\n" + ",".join(["a.png", *row]) + "\n")
+    command = ["evaluate", "landmarks", "--data", str(table)]
+    assert run([*command, "--landmarks", ""]) == 2
+    assert run([*command, "--detectors", ","]) == 2
+    assert run([*command, "--landmarks", "none", "--detectors", "haar"]) == 2
+    assert "haar gives boxes and no points" in capsys.readouterr().err
+    assert run([*command, "--landmarks", "none", "--points", "ibug-68"]) == 2

@@ -117,6 +117,61 @@ def test_an_unread_photo_is_told_and_its_faces_are_missed(tmp_path: Path) -> Non
     assert found.report.missed == 2
 
 
+def test_models_are_compared_in_the_same_points_when_asked(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    for scheme, chosen in (
+        ("five", [*range(36, 48), 30, 48, 54]),
+        ("dlib-5", [45, 42, 36, 39, 33]),
+    ):
+        moved = points.copy()
+        moved[:, [k for k in range(68) if k not in chosen]] += 7.0  # points that do not count
+        moved[:, chosen] += [0.0, 3.0]
+        found = landmark_run.run(
+            truth,
+            lambda image, moved=moved: located(moved[:2], IBUG_68, image),
+            model="m",
+            detector="d",
+            scheme=scheme,
+        )
+        assert found.compared == scheme
+        gap = np.linalg.norm(points[0, 36] - points[0, 45])
+        np.testing.assert_allclose(found.report.errors, 3 / gap, rtol=1e-4)
+        assert len(found.report.points) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "truth", "wanted", "said"),
+    [
+        (None, "ibug-68", "", "haar gives boxes and no points"),
+        ("dlib-5", "muct", "", "cannot be compared with annotations of 'muct'"),
+        ("dlib-5", "ibug-68", "five", "as 'five'"),
+        ("five", "ibug-68", "ibug-68", "as 'ibug-68'"),
+        ("five", "ibug-68", "wflw", "There are no points 'wflw'"),
+    ],
+)
+def test_points_that_cannot_be_compared(
+    given: str | None, truth: str, wanted: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        landmark_run.comparable(given, truth, wanted, "haar")
+    assert landmark_run.comparable("ibug-68", "muct") == "five"
+
+
+def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
+    path, _ = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    hidden = landmark_run.Annotated(
+        truth.name, truth.files, truth.points, np.zeros_like(truth.visible), truth.scheme
+    )
+    with pytest.raises(Refused, match="--normalizer box"):
+        landmark_run.run(hidden, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
+    for photo in (tmp_path / "images").iterdir():
+        photo.unlink()
+    with pytest.raises(Refused, match="None of 3 photos"):
+        landmark_run.run(truth, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
+
+
 def test_pts_folders_and_strange_ones(tmp_path: Path) -> None:
     _, points = annotated(tmp_path, 1)
     text = "\n".join(f"{x + 1} {y + 1}" for x, y in points[0])
@@ -179,3 +234,37 @@ def test_real_photos(pulled, detection: Path, landmarks_data: Path) -> None:
     points = landmark_run.run(truth, detector.detect, model="yunet", detector="yunet")
     assert points.report.missed <= 1
     assert np.median(points.report.errors) < 0.12
+
+
+def test_false_faces_of_photos_that_show_nobody(tmp_path: Path) -> None:
+    photo, broken = tmp_path / "a.png", tmp_path / "broken.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    broken.write_bytes(b"no picture")
+    truth = boxed(photo, [[10, 10, 60, 60]], [False])
+    said = Fixed([[10, 10, 60, 60], [100, 100, 150, 150]], [0.9, 0.7])
+    found = detection_run.run("fixed", said, [truth], empty=[photo, photo, broken])
+    assert found.empty is not None
+    assert (found.empty.photos, found.empty.faces, found.empty.with_faces) == (2, 4, 2)
+    assert found.false_per_thousand == 2000
+    assert str(broken) in found.unread
+    # rule by hand: all of 2 photos, so 0.025 = share ** 2 at the lower end
+    low, high = found.empty.interval
+    assert low == pytest.approx(0.025**0.5)
+    assert high == 1
+    assert found.to_dict()["empty"]["photos_with_false_faces"] == 2
+    none = detection_run.Empty(19, 0, 0)
+    assert none.interval[1] == pytest.approx(1 - 0.025 ** (1 / 19))
+
+
+def test_a_list_without_faces_to_find_is_refused(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    said = Fixed([[10, 10, 60, 60]], [0.9])
+    for truth in (
+        BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.zeros((0, 6), int)),
+        boxed(photo, [[10, 10, 60, 60]], [True]),
+    ):
+        with pytest.raises(Refused, match="--without"):
+            detection_run.run("fixed", said, [truth])
+    with pytest.raises(Refused, match="at least 80 px"):
+        detection_run.run("fixed", said, [boxed(photo, [[10, 10, 60, 60]], [False])], smallest=80)

@@ -37,6 +37,12 @@ Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")
 NormalizerName = Annotated[
     str, typer.Option("--normalizer", help="inter-ocular, inter-pupil or box; never mixed.")
 ]
+Points = Annotated[
+    str,
+    typer.Option(
+        "--points", help="five, dlib-5 or ibug-68: compare all in these (default: the richest)."
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", min=0, help="At most this many faces; 0 for all.")]
 
 
@@ -47,6 +53,7 @@ def landmarks(
     landmarks: Landmarkers = "dlib-68",
     detectors: Detectors = "yunet",
     normalizer: NormalizerName = "inter-ocular",
+    points: Points = "",
     limit: Limit = 0,
     report: inputs.ReportFile = None,
     no_photos: inputs.NoPhotos = False,
@@ -74,12 +81,18 @@ def landmarks(
         raise ConfigError(f"There is no normalizer '{normalizer}'.", f"Known: {known}.") from error
     truth = landmark_run.read_annotated(data, images, scheme).every(limit)
     runs: list[LandmarkRun] = []
-    heads = [(m, d) for d in trials.words(detectors) for m in trials.words(landmarks)]
+    heads = [
+        (model, detector)
+        for detector in trials.named("--detectors", detectors)
+        for model in trials.named("--landmarks", landmarks)
+    ]
+    for model, detector in heads:  # before the first photo, so that no run ends half-way
+        landmark_run.comparable(*_given(model, detector, truth.scheme, points))
     with progress("landmarks", len(truth) * len(heads)) as done:
         for model, detector in heads:
             marks = None if model == "none" else model
             recognizer = building.recognizer(detector=detector, landmarks=marks, layout="crop")
-            runs.append(_run(truth, recognizer, model, detector, divisor, done))
+            runs.append(_run(truth, recognizer, model, detector, divisor, points, done))
     for found in runs:
         for photo, reason in list(found.unread.items())[:3]:
             note(f"{photo}: {reason}")
@@ -93,12 +106,26 @@ def landmarks(
     return Exit.INPUT if any(found.unread for found in runs) else Exit.DONE
 
 
+def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | None, str, str, str]:
+    """Return what ``landmark_run.comparable`` asks for."""
+    from facelign import registry
+    from facelign.types.specs import DetectorOutput, LandmarkerOutput, Task
+
+    known = registry.default()
+    output = known.spec(Task.DETECT, detector).output
+    if model != "none":
+        output = known.spec(Task.LANDMARK, model).output
+    scheme = output.scheme if isinstance(output, DetectorOutput | LandmarkerOutput) else None
+    return scheme, truth, wanted, detector if model == "none" else model
+
+
 def _run(
     truth: AnnotatedFaces,
     recognizer: Recognizer,
     model: str,
     detector: str,
     divisor: Normalizer,
+    points: str,
     done: Callable[[int], None],
 ) -> LandmarkRun:
     from facelign.evaluate import landmark_run
@@ -109,6 +136,7 @@ def _run(
         model=detector if model == "none" else model,
         detector=detector,
         normalizer=divisor,
+        scheme=points,
         done=done,
     )
 
@@ -140,7 +168,17 @@ def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
             f"{told['auc_0.08']:9.3f} {told['auc_0.10']:9.3f} {told['fr_0.08']:8.3f} "
             f"{told['fr_0.10']:8.3f} {found.report.missed:>7}"
         )
+    hidden = len(truth) - runs[0].report.faces
+    if hidden:
+        line(f"{hidden} faces hide the points that {name} needs and are left out")
+    if len({found.compared for found in runs}) > 1:
+        line(
+            "Means over other points are other figures and do not tell which model is better: "
+            "--points five (or dlib-5) compares all in the same."
+        )
     for found in runs:
+        if not found.report.by_yaw:
+            continue
         turns = ", ".join(f"{k}: {v:.4f}" for k, v in found.report.by_yaw.items())
         line(f"{found.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
 
@@ -150,6 +188,6 @@ def _report(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> Report:
     from facelign.types.specs import Task
 
     models = [(Task.DETECT, run.detector) for run in runs]
-    models += [(Task.LANDMARK, run.model) for run in runs if run.model != "none"]
+    models += [(Task.LANDMARK, run.model) for run in runs if run.model != run.detector]
     more = {"set": truth.name, "normalizer": runs[0].report.normalizer}
     return page.landmark_report(truth, runs, inputs.provenance(None, more, models))
