@@ -24,12 +24,13 @@ from skimage import data
 
 from facelign import registry
 from facelign.align.chips import chips
+from facelign.evaluate.arms import Bench
 from facelign.imaging.read import read
 from facelign.pipeline.photo_gallery import PhotoGallery
 from facelign.pipeline.recognizer import Recognizer
 from facelign.preprocess import photometric
 from facelign.registry import load
-from facelign.report import plots, style
+from facelign.report import plots, study, style
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import barcode, chain, gallery_size, hog, network, similarity
 from facelign.types.image import Image
@@ -37,6 +38,7 @@ from facelign.types.specs import Task
 from facelign.weights.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
+BICUBIC = Pillow.Resampling.BICUBIC
 TARGET = ROOT / "docs" / "pictures"
 PORTRAIT = data.astronaut()
 HEAD = (slice(0, 256), slice(96, 352))  # the part of the portrait that shows the head
@@ -251,6 +253,21 @@ def shapes(recognizer: Recognizer) -> None:
     save(drawn, "shapes")
 
 
+def pathways(_: Recognizer) -> None:
+    """Training and testing of two arms of the alignment study, with two cuts of the portrait."""
+    head = Pillow.fromarray(PORTRAIT)
+    sides = [head.crop((56, 0, 456, 400)), head.rotate(12, BICUBIC).crop((40, 0, 400, 300))]
+    bench = Bench(["sface"], ["yunet"], ["none", "five"], workers=1)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.png" for number in range(2)]
+        for side, path in zip(sides, paths, strict=True):
+            side.save(path)
+        shown = bench.shown(paths, "sface", "yunet")
+    drawn = study.pathways_of([np.asarray(side) for side in sides], shown, "sface")
+    for plot, name in zip(drawn, ("unaligned", "aligned"), strict=True):
+        save(plot, f"pathway-{name}")
+
+
 def _limit(recognizer: Recognizer):
     return None if recognizer.calibration else 0.36
 
@@ -401,7 +418,7 @@ PICTURES = {
     "compare": compare, "gallery": gallery,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
     "floors": floors,
-    "networks": networks,
+    "networks": networks, "pathways": pathways,
 }  # fmt: skip
 #: these need no model
 PLAIN = {"gallery-size", "plots", "floors", "networks", "preprocess"}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from facelign.evaluate.arms import Bench
     from facelign.evaluate.study import Study
     from facelign.report.page import Report
+    from facelign.report.plot import Plot
     from facelign.types.specs import Task
 
 app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=True)
@@ -84,10 +85,12 @@ def alignment(
         raise ConfigError(f"--rotations {rotations}: {error}.", "Such as 0,15,30.") from error
     conditions = study.conditions(leans, trials.words(degradations), cross=cross)
     compared = trials.trials(images, pairs, all_pairs)
+    cuts = trials.named("--layouts", layouts)
+    study.check_layouts(cuts)
     bench = Bench(
-        trials.words(models),
-        trials.words(detectors),
-        trials.words(layouts),
+        trials.named("--models", models),
+        trials.named("--detectors", detectors),
+        cuts,
         cache=trials.cache(),
         workers=workers or 2,
     )
@@ -123,6 +126,7 @@ def _report(found: Study, bench: Bench, digest: str, models: Iterable[tuple[Task
     except ConfigError as error:
         note(f"note: {error.message}")
         theory = None
+    drawn = _pathways(found, bench)
     more = {
         "set": found.trials.name,
         "digest of the set": digest,
@@ -138,7 +142,29 @@ def _report(found: Study, bench: Bench, digest: str, models: Iterable[tuple[Task
             f"{found.trials.subjects} people: the direction is safe where the interval says so, "
             "the size belongs to these people."
         )
-    return page.report(found, told, theory, caveats)
+    return page.report(found, told, theory, caveats, drawn)
+
+
+def _pathways(found: Study, bench: Bench) -> list[Plot]:
+    """Return the steps of each arm, drawn with the first pair of one person that all arms can."""
+    import numpy as np
+
+    from facelign.errors import FacelignError
+    from facelign.imaging.read import read
+    from facelign.report import study as page
+
+    _, aligned = found.best
+    model, detector = aligned.arm.model, aligned.arm.detector
+    compared = found.trials
+    for pair in np.flatnonzero(compared.same)[:5]:
+        paths = [compared.photos[int(side[pair])].path for side in (compared.a, compared.b)]
+        try:
+            shown = bench.shown(paths, model, detector)
+            pixels = [read(path).full().pixels for path in paths]
+        except FacelignError:
+            continue
+        return page.pathways_of(pixels, shown, model)
+    return []
 
 
 def _say(found: Study) -> None:

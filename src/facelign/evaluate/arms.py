@@ -34,7 +34,7 @@ from facelign.pipeline.presets import Part, Preset
 from facelign.pipeline.selection import FacePolicy, choose
 from facelign.registry import load
 from facelign.runtime.onnx import OnnxOptions
-from facelign.types.arrays import ByteArray, Float64Array
+from facelign.types.arrays import ByteArray, Float64Array, FloatArray
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, Landmarker, Layout, Sampling
 from facelign.types.embeddings import Embeddings, Space
@@ -273,6 +273,29 @@ class Bench:
             raise ConfigError("No photo gave a face, so nothing can be averaged.")
         return np.stack(before), np.stack(after), np.stack(spots), np.stack(aligned)
 
+    def shown(
+        self, photos: Sequence[Path], model: str, detector: str
+    ) -> dict[str, tuple[list[ByteArray], Float64Array]]:
+        """Return, by layout, what the model sees of untouched photos, and its vectors (n, d).
+
+        Nothing is degraded or turned. Raises what reading does, NoFace, DegenerateLandmarks.
+        """
+        plain = Condition(degradations.parse("none"), 0.0)
+        found: dict[str, tuple[list[ByteArray], Float64Array]] = {}
+        images = [read(path).full() for path in photos]
+        for arm in self.arms([plain]):
+            if arm.model != model or arm.detector not in (detector, "-"):
+                continue
+            cuts = []
+            for image in images:
+                face = "" if arm.detector == "-" else self._face(detector, image, image.source)
+                cut = self._cut(image, face, arm)
+                if isinstance(cut, str):
+                    raise DegenerateLandmarks(cut, indices=(0,))
+                cuts.append(cut)
+            found[arm.layout] = (cuts, self._vectors(model, cuts).astype(np.float64))
+        return found
+
     # -- one photo -------------------------------------------------------------------------------
 
     def _photo(self, path: Path, arms: Sequence[Arm]) -> dict[Arm, Float64Array | str]:
@@ -320,14 +343,17 @@ class Bench:
                 cuts[arm.model].append((arm, cut))
         for model, parts in cuts.items():
             if parts:
-                pixels = np.stack([cut for _, cut in parts])
-                same = np.repeat(np.array([[[1.0, 0, 0], [0, 1, 0]]]), len(pixels), axis=0)
-                made = self.models[model].embedder.embed(Chips(pixels, LABEL, same, LABEL))
-                for (arm, _), vector in zip(parts, made.vectors, strict=True):
+                made = self._vectors(model, [cut for _, cut in parts])
+                for (arm, _), vector in zip(parts, made, strict=True):
                     found[arm] = vector.astype(np.float64)
         for arm, vector in found.items():
             self._keep(digest, arm, vector, image.size)
         return found
+
+    def _vectors(self, model: str, cuts: Sequence[ByteArray]) -> FloatArray:
+        pixels = np.stack(cuts)
+        same = np.repeat(np.array([[[1.0, 0, 0], [0, 1, 0]]]), len(pixels), axis=0)
+        return self.models[model].embedder.embed(Chips(pixels, LABEL, same, LABEL)).vectors
 
     def _cut(self, image: Image, face: Faces | str, arm: Arm) -> ByteArray | str:
         model = self.models[arm.model]

@@ -57,6 +57,15 @@ def conditions(
     return tuple(dict.fromkeys(every))
 
 
+def check_layouts(layouts: Sequence[str]) -> None:
+    """Raise ConfigError where no verdict could come of these layouts: before anything is run."""
+    if "none" not in layouts or not {"five", "eyes", "square", "crop"} & set(layouts):
+        raise ConfigError(
+            "A verdict compares the unaligned arm with an aligned one.",
+            "Take at least --layouts none,five.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Figures of one way of counting failures. tar: at the study's rate, None where too few pairs

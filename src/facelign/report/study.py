@@ -13,7 +13,7 @@ from facelign.evaluate.study import STEPS, TRAINED, ArmResult, Study
 from facelign.evaluate.verification import Failures
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
-from facelign.report.plots import arms, average_faces, intervals, roc
+from facelign.report.plots import arms, average_faces, intervals, pathways, roc
 from facelign.types.arrays import ByteArray, Float64Array
 
 #: the order of the article's figure: blue, then orange
@@ -24,6 +24,16 @@ _NAMES = {
     "eyes": "eyes level",
     "five": "five points",
     "native": "native",
+}
+
+
+_CUTS = {
+    "none": "squeezed, no face looked for",
+    "crop": "box and margin, stretched",
+    "square": "square box",
+    "eyes": "square box, eyes level",
+    "five": "five points on their places",
+    "native": "the model's own points",
 }
 
 
@@ -111,6 +121,7 @@ def report(
     provenance: Mapping[str, str],
     theory: Theory | None = None,
     caveats: Sequence[str] = (),
+    drawn: Sequence[Plot] = (),
 ) -> Report:
     """Return the report of a study."""
     raw, aligned = study.best
@@ -136,6 +147,7 @@ def report(
             figures=_step_figures(study),
             tables=[_step_table(study)],
         ),
+        *_pathway_section(drawn),
         *_theory_section(theory),
         *_condition_sections(study),
         Section(
@@ -189,6 +201,41 @@ def report(
         Mood.BAD if spread and spread.high < 0 else mood,
         tuple(caveats),
     )
+
+
+def pathways_of(
+    photos: Sequence[ByteArray],
+    shown: Mapping[str, tuple[Sequence[ByteArray], Float64Array]],
+    model: str,
+) -> list[Plot]:
+    """Return one drawing an arm: training above, testing below (A0-17).
+
+    photos: two, (h, w, 3) uint8. shown: ``Bench.shown`` of the same two photos.
+    """
+    own = next((name for name in ("native", "five") if name in shown), None)
+    training = (_CUTS[own], *shown[own]) if own else None
+    return [
+        pathways.draw(
+            _NAMES[layout],
+            _CUTS[layout],
+            photos,
+            chips,
+            vectors,
+            model=model,
+            training=training,
+        )
+        for layout, (chips, vectors) in shown.items()
+    ]
+
+
+def _pathway_section(drawn: Sequence[Plot]) -> list[Section]:
+    if not drawn:
+        return []
+    text = (
+        "Two photos of the set, through each arm. The network of all arms is the same and was "
+        f"trained by others on aligned faces. Training on unaligned photos {TRAINED.split(':')[0]}."
+    )
+    return [Section("The arms, step by step", (text,), figures=drawn)]
 
 
 def _theory_section(theory: Theory | None) -> list[Section]:

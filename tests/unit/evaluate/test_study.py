@@ -179,6 +179,66 @@ def test_a_bench_gives_the_vectors_of_the_product_and_reads_them_back(
 
 
 @pytest.mark.weights
+def test_what_an_arm_sees_is_what_it_is_measured_by(portrait, pulled, tmp_path) -> None:
+    from facelign.errors import FacelignError
+    from facelign.imaging.write import write
+    from facelign.report import html
+    from facelign.report import study as page
+
+    known = registry.default()
+    store = pulled(known.spec(Task.DETECT, "yunet"), known.spec(Task.EMBED, "sface"))
+    photos = [tmp_path / "a.png", tmp_path / "b.png"]
+    write(photos[0], portrait.pixels)
+    write(photos[1], portrait.pixels[:400, 40:440])
+    bench = Bench(["sface"], ["yunet"], ["none", "eyes", "five"], store=store)
+    shown = bench.shown(photos, "sface", "yunet")
+    assert list(shown) == ["none", "eyes", "five"]
+    for arm, found in bench.run(photos, study.conditions((0.0,), ("none",))).items():
+        np.testing.assert_allclose(shown[arm.layout][1], found.vectors, atol=1e-5)
+        assert all(cut.shape == (112, 112, 3) for cut in shown[arm.layout][0])
+    drawn = page.pathways_of([read_pixels(path) for path in photos], shown, "sface")
+    assert [plot.name for plot in drawn] == [
+        *("pathway-unaligned", "pathway-eyes-level", "pathway-five-points")
+    ]
+    assert all(plot.photos for plot in drawn)
+    steps = [dict(zip(*map(plot.numbers.get, ("step", "what")), strict=True)) for plot in drawn]
+    assert "not as in training" in str(drawn[0].numbers["what"])
+    assert " as in training" in str(drawn[2].numbers["what"])
+    assert "not as in training" not in str(drawn[2].numbers["what"])
+    assert all(step["loss"].startswith("one person: nearer") for step in steps)
+    report = page.report(study.summarize(people(), made_up(people()), draws=60), {}, drawn=drawn)
+    assert "The arms, step by step" in html.render(report)
+    assert html.render(report).count('src="data:image') - 3 == html.render(
+        report, photos=False
+    ).count('src="data:image')
+    write(photos[1], np.full((120, 120, 3), 90, np.uint8))
+    with pytest.raises(FacelignError):
+        bench.shown(photos, "sface", "yunet")
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    from facelign.imaging.read import read
+
+    return read(path).full().pixels
+
+
+@pytest.mark.parametrize(
+    ("layouts", "works"),
+    [("none,five", True), ("none,crop", True), ("five,eyes", False), ("none", False)],
+)
+def test_layouts_without_a_verdict_are_refused_before_anything_runs(
+    layouts: str, works: bool
+) -> None:
+    from facelign.errors import ConfigError
+
+    if works:
+        study.check_layouts(layouts.split(","))
+    else:
+        with pytest.raises(ConfigError, match="unaligned arm with an aligned one"):
+            study.check_layouts(layouts.split(","))
+
+
+@pytest.mark.weights
 @pytest.mark.shared
 @pytest.mark.slow
 def test_measured_4_direction_and_size(pulled, recognition, facelign_home) -> None:
