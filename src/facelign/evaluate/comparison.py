@@ -21,7 +21,7 @@ from facelign.evaluate.paired import Difference, System, differences, lowest_rat
 from facelign.evaluate.resampling import DRAWS, SEED, Interval
 from facelign.evaluate.timing import medians
 from facelign.evaluate.trials import Trials
-from facelign.evaluate.verification import PairScores, Verification
+from facelign.evaluate.verification import RATES, PairScores, Verification
 from facelign.pipeline.recognizer import Recognizer
 from facelign.types.arrays import BoolArray
 from facelign.weights.convert import apart
@@ -155,7 +155,7 @@ class Comparison:
 
     @property
     def equals(self) -> list[str]:
-        """Who cannot be told from the best, with certainty, by the paired intervals."""
+        """Who cannot be told from the best by the paired 95 % intervals."""
         best = self.ranking[0].wanted.name
         names = []
         for other in self.ranking[1:]:
@@ -179,7 +179,10 @@ class Comparison:
             figure += f", TAR at FMR {self.rate} {tar:.3f}"
         name = best.wanted.name
         if not equals:
-            return f"Best on these photos: {name} ({figure}), ahead of all others for certain."
+            return (
+                f"Best on these photos: {name} ({figure}), ahead of each other: the paired 95 % "
+                "intervals lie above zero."
+            )
         fastest = min(
             [best, *(c for c in self.contenders if c.wanted.name in equals)],
             key=lambda c: math.inf if c.ms is None else c.ms,
@@ -188,7 +191,7 @@ class Comparison:
         if fastest.ms is not None and fastest is not best:
             advice = f" Of these, {fastest.wanted.name} is the fastest ({fastest.ms:.0f} ms)."
         among = " and ".join([name, *equals]) if len(equals) == 1 else ", ".join([name, *equals])
-        ahead = f" {name} is ahead of {', '.join(beaten)} for certain." if beaten else ""
+        ahead = f" {name} is ahead of {', '.join(beaten)} (95 %)." if beaten else ""
         return (
             f"These photos cannot tell which of {among} is best ({name} leads with {figure})."
             f"{ahead}{advice}"
@@ -323,6 +326,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 #: figures of a saved run: name -> whether larger is better
 FIGURES: Mapping[str, bool] = {"accuracy": True, "auc": True, "eer": False}
+_ENDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,14 +384,21 @@ def compare_runs(
     """
     notes = _check_same(first, second)
     pairs = [saved_pairs(record) for record in (first, second)]
-    if pairs[0] is not None and pairs[1] is not None and len(pairs[0]) == len(pairs[1]):
-        return _paired_runs(pairs[0], pairs[1], fmr, first, second, notes)
-    keys = [*FIGURES, *(f"tar_at_fmr_{key}" for key in dict(first["tar_at_fmr"]))]
+    if pairs[0] is not None and pairs[1] is not None:
+        if _alike(pairs[0], pairs[1]):
+            return _paired_runs(pairs[0], pairs[1], fmr, first, second, notes)
+        notes.append("The runs list their pairs in another order, so they cannot be paired.")
+    before, after = _intervals(first), _intervals(second)
     changes = [
-        _change(key, first["intervals"][key], second["intervals"][key], FIGURES.get(key, True))
-        for key in keys
-        if key in first["intervals"] and key in second["intervals"]
+        _change(key, before[key], after[key], FIGURES.get(key, True))
+        for key in before
+        if key in after and (key in FIGURES or key.startswith("tar_at_fmr_"))
     ]
+    if not changes:
+        raise Refused(
+            "The two runs have no figure with an interval in common, so nothing can be compared.",
+            "Save both with: facelign evaluate verification --json --pair-scores",
+        )
     changes += _failures(first, second)
     notes.append(
         "Compared by their intervals, as if the runs were independent: small changes stay unseen."
@@ -404,6 +415,10 @@ def _check_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
             )
         if not isinstance(record.get("intervals"), Mapping):
             raise DatasetMalformed("A report to compare has no intervals.", "Make it again.")
+        if not all(_count(record.get(name)) for name in ("pairs", "mated", "non_mated")):
+            raise DatasetMalformed(
+                "A report to compare does not say how many pairs it measured.", "Make it again."
+            )
     counts = [
         tuple(record.get(k) for k in ("pairs", "mated", "non_mated")) for record in (first, second)
     ]
@@ -422,6 +437,35 @@ def _check_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
     return notes
 
 
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _alike(first: PairScores, second: PairScores) -> bool:
+    """Return whether two runs hold the same comparisons in the same order."""
+    return len(first) == len(second) and all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("same", "a", "b", "folds")
+    )
+
+
+def _intervals(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the intervals of a saved run; raises DatasetMalformed."""
+    found: dict[str, dict[str, float]] = {}
+    for name, held in record["intervals"].items():
+        ends: list[float] = []
+        for end in _ENDS:
+            value = held.get(end) if isinstance(held, Mapping) else None
+            if isinstance(value, int | float) and math.isfinite(value):
+                ends.append(float(value))
+        if len(ends) < len(_ENDS):
+            raise DatasetMalformed(
+                f"The interval of {name} in a report to compare is damaged.", "Make it again."
+            )
+        found[str(name)] = dict(zip(_ENDS, ends, strict=True))
+    return found
+
+
 def saved_pairs(record: Mapping[str, Any]) -> PairScores | None:
     """Return the pairs of a saved run, or None where it holds none; raises DatasetMalformed."""
     held = record.get("pair_scores")
@@ -436,8 +480,11 @@ def saved_pairs(record: Mapping[str, Any]) -> PairScores | None:
             np.asarray(held["folds"], np.int64),
             np.asarray(held["failed"], bool),
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise DatasetMalformed(f"The pair scores of a report are damaged: {error}.") from error
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        said = f"there is no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise DatasetMalformed(
+            f"The pair scores of a report are damaged: {said}.", "Make it again."
+        ) from error
 
 
 def pair_record(pairs: PairScores) -> dict[str, Any]:
@@ -460,14 +507,16 @@ def _paired_runs(
     second: Mapping[str, Any],
     notes: list[str],
 ) -> RunsCompared:
-    (gap,) = differences(System.of(before), [System.of(after)], wanted=fmr)
+    system = System.of(before)
+    (gap,) = differences(system, [System.of(after)], wanted=fmr)
     told = {"accuracy": "accuracy", "auc": "auc", "tar": f"tar_at_fmr_{gap.rate}"}
+    area, tar, accuracy = system.figures(np.ones(len(before)), [RATES[gap.rate]])
+    starts = {"auc": area, "tar": tar, "accuracy": accuracy}
     changes = []
     for name, found in gap.figures.items():
-        figure = told[name]
-        start = first["intervals"].get(figure, {}).get("value", first.get(figure, math.nan))
+        figure, start = told[name], starts[name]
         verdict = "worse" if found.high < 0 else "better" if found.low > 0 else "same"
-        changes.append(Change(figure, float(start), float(start) + found.value, found, verdict))
+        changes.append(Change(figure, start, start + found.value, found, verdict))
     return RunsCompared((*changes, *_failures(first, second)), True, tuple(notes))
 
 

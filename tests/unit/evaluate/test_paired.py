@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from facelign.datasets.records import Pair, PairList, PeopleFolder, Photo
 from facelign.errors import BadArray, ConfigError, DatasetMalformed, Refused
-from facelign.evaluate import comparison, verification
+from facelign.evaluate import comparison, resampling, verification
 from facelign.evaluate.paired import System, differences, lowest_rate
 from facelign.evaluate.trials import Trials
 from facelign.evaluate.verification import Failures, PairScores
@@ -170,6 +170,79 @@ def test_small_changes_are_seen_only_pair_by_pair() -> None:
     none = np.zeros(len(trials.photos), bool)
     pairs = [trials.measured(trials.scores(v, Metric.COSINE), none) for v in (base, noisy)]
     assert comparison.compare_runs(*(run_of(p, scores=True) for p in pairs)).worse
+
+
+def test_runs_without_figures_or_with_damaged_ones_are_no_pass() -> None:
+    record = run_of(measured(people(), 0.5), scores=False)
+    with pytest.raises(Refused, match="no figure with an interval in common"):
+        comparison.compare_runs(record | {"intervals": {}}, record)
+    for damaged in (
+        {"intervals": {"auc": {"value": 1.0}}},
+        {"intervals": {"auc": 3}},
+        {"intervals": {"auc": {"value": 1.0, "low": "0.9", "high": 1.0}}},
+        {"pairs": None},
+        {"mated": "many"},
+    ):
+        with pytest.raises(DatasetMalformed):
+            comparison.compare_runs(record | damaged, record | damaged)
+    # what is read of a record is read from its own keys only
+    assert not comparison.compare_runs(record | {"tar_at_fmr": 5}, record).worse
+
+
+def test_pairs_in_another_order_are_not_paired() -> None:
+    trials = people(20, 4)
+    pairs = measured(trials, 0.8)
+    turned = pairs.where(np.arange(len(pairs))[::-1])
+    found = comparison.compare_runs(run_of(pairs, scores=True), run_of(turned, scores=True))
+    assert not found.paired
+    assert any("another order" in note for note in found.notes)
+    assert not found.worse
+
+
+def test_paired_runs_start_from_their_own_figures() -> None:
+    pairs = measured(people(20, 4), 0.8)
+    record = run_of(pairs, scores=True)
+    found = comparison.compare_runs(record | {"intervals": {}}, record)
+    begun = {change.figure: change.before for change in found.changes}
+    assert begun["auc"] == pytest.approx(roc_auc_score(pairs.same, pairs.scores))
+    cut = np.sort(pairs.scores[~pairs.same])[::-1][int(0.001 * (~pairs.same).sum())]
+    assert begun["tar_at_fmr_0.001"] == pytest.approx((pairs.scores[pairs.same] > cut).mean())
+
+
+def test_mcnemar_is_the_exact_binomial_by_hand() -> None:
+    from math import comb
+
+    trials = people()
+    systems = [System.of(measured(trials, noise)) for noise in (1.1, 1.0)]
+    (gap,) = differences(systems[0], [systems[1]], draws=60)
+    wrong = [
+        {
+            int(pair)
+            for pair, right in zip(s.decided.pairs, s.decided.right, strict=True)
+            if not right
+        }
+        for s in systems
+        if s.decided
+    ]
+    one, two = len(wrong[1] - wrong[0]), len(wrong[0] - wrong[1])
+    assert (gap.only_first, gap.only_second) == (one, two)
+    n, k = one + two, min(one, two)
+    assert n > 0
+    by_hand = min(1.0, 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n)
+    assert gap.p == pytest.approx(by_hand)
+
+
+def test_a_draw_of_people_is_a_set_with_these_people_repeated() -> None:
+    """Weights against a set in which drawn people really stand several times."""
+    trials = people(8, 3)
+    pairs = measured(trials, 1.2)
+    weights = resampling.people_weights(8, draws=3, seed=5)
+    system = System.of(pairs)
+    for drawn in weights:
+        on_pairs = resampling.pair_weights(drawn, system.a, system.b)
+        rows = np.repeat(np.arange(len(pairs)), on_pairs.astype(int))
+        area = system.figures(on_pairs, [0.1])[0]
+        assert area == pytest.approx(roc_auc_score(pairs.same[rows], pairs.scores[rows]))
 
 
 def test_faces_that_get_lost_make_a_run_worse() -> None:
