@@ -246,8 +246,8 @@ def run(
     if timed:
         contenders = _timed(trials, contenders, build, timed)
     if len(contenders) < 2:
-        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
-        raise Refused(f"Fewer than two contenders could run. {reasons}", "See the reasons.")
+        reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
+        raise Refused(f"Fewer than two contenders could run. {reasons}.", "See the reasons.")
     rate = lowest_rate(int((~trials.same).sum()), fmr)
     duels = _duels(contenders, fmr, draws, seed)
     return Comparison(trials, tuple(contenders), duels, refused, rate, draws, seed)
