@@ -6,7 +6,6 @@ so what uses its answer checks it against the scores of that person's templates 
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,14 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from facelign.compare.scores import measure, score_matrix
-from facelign.errors import BadArray, ConfigError, SpaceMismatch
+from facelign.datasets.npz import read_arrays, write_private
+from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismatch
 from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
 from facelign.types.embeddings import Metric
 
 #: what the first field of a saved classifier says
 FORMAT = "facelign-classifier-1"
-#: a million vectors of 1,024 numbers
-_MAX_BYTES = 4 << 30
 #: probes that are scored at a time
 _ROWS = 1024
 
@@ -124,43 +122,31 @@ class NameClassifier:
         It is there under its name only when it is complete. ``load`` reads it. Raises ConfigError.
         """
         target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        arrays = {
+            "format": np.array(FORMAT),
+            "rule": np.array(str(self.rule)),
+            "space": np.array(self.space),
+            "metric": np.array(str(self.metric)),
+            "people": np.array(self.people),
+            "table": self.table,
+            "codes": self.codes,
+            "bias": self.bias,
+            "k": np.array(self.k),
+            "revision": np.array(self.revision),
+        }
         try:
-            with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "wb") as file:
-                # not compressed, so that a search through its bytes finds a vector that is in it
-                np.savez(
-                    file,
-                    format=np.array(FORMAT),
-                    rule=np.array(str(self.rule)),
-                    space=np.array(self.space),
-                    metric=np.array(str(self.metric)),
-                    people=np.array(self.people),
-                    table=self.table,
-                    codes=self.codes,
-                    bias=self.bias,
-                    k=np.array(self.k),
-                    revision=np.array(self.revision),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
+            write_private(target, arrays)
         except OSError as error:
             raise ConfigError(
                 f"{target} cannot be written: {error.strerror}.", "Name another place."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> NameClassifier:
         """Return the classifier of a file; nothing pickled is read. Raises ConfigError."""
         source = Path(path)
         try:
-            with zipfile.ZipFile(source) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                    raise ValueError(f"it unpacks to over {_MAX_BYTES >> 30} GiB")
-            with np.load(source, allow_pickle=False) as content:
-                held = {name: np.asarray(content[name]) for name in content.files}
+            held = read_arrays(source)
             if str(held["format"]) != FORMAT:
                 raise ValueError("it is of another format")
             return cls(
@@ -174,7 +160,16 @@ class NameClassifier:
                 int(held["k"]),
                 int(held["revision"]),
             )
-        except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, BadArray) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            EOFError,
+            OSError,
+            zipfile.BadZipFile,
+            BadArray,
+            DatasetMalformed,
+        ) as error:
             raise ConfigError(
                 f"{source} is no saved classifier: {error}.",
                 "Fit it again: facelign people classifier",

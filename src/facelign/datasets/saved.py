@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelign.datasets.npz import read_arrays
 from facelign.datasets.records import list_text, malformed
 from facelign.errors import BadArray, DatasetMalformed, DatasetMissing
 from facelign.types.arrays import AnyArray, Float32Array, checked
@@ -19,8 +20,6 @@ from facelign.types.arrays import AnyArray, Float32Array, checked
 _NAMES = ("people", "person", "persons", "labels", "names", "subjects", "y")
 #: and an array of the photos' paths; "photos" is how examples/vectors_to_npz.py calls it
 _FILES = ("files", "photos", "paths", "filenames", "images")
-#: a million vectors of 1,024 numbers
-MAX_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,16 +79,7 @@ def read_npz(path: str | Path) -> SavedEmbeddings:
     if not source.is_file():
         raise DatasetMissing(f"There is no file {source}.", "Check the path.")
     try:
-        with zipfile.ZipFile(source) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise DatasetMalformed(
-                    f"{source} unpacks to over {MAX_BYTES >> 30} GiB.", "Split it."
-                )
-        with np.load(source, allow_pickle=False) as content:
-            # a member that is no array comes back as bytes
-            arrays: dict[str, AnyArray] = {
-                name: np.asarray(content[name]) for name in content.files
-            }
+        arrays = read_arrays(source)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
         raise DatasetMalformed(
             f"{source} is no .npz file of plain arrays: {error}.", "Save it without pickles."

@@ -286,10 +286,10 @@ def reduced(
 ) -> tuple[Float64Array, BoolArray]:
     """Return annotations in a poorer scheme, and which of its points can be seen.
 
-    A point that is a mean is visible when all its parts are. Raises ConfigError where the scheme
-    cannot be made.
+    A point that is a mean is visible when all its parts are. wanted: a scheme that ``comparable``
+    allows for annotations of ``scheme``.
     """
-    groups = _groups(scheme, wanted)
+    groups = _MADE[scheme, wanted]
     if groups is None:
         return points, visible
     made = np.stack([points[:, list(g)].mean(axis=1) for g in groups], axis=1)
@@ -302,7 +302,7 @@ def yaw_proxy(points: Float64Array, scheme: str) -> Float64Array:
 
     0 when frontal, larger the more a head is turned (either way): an order of poses, no angle.
     """
-    groups = _groups(scheme, "five")
+    groups = _MADE[scheme, "five"]
     five = points if groups is None else np.stack(
         [points[:, list(g)].mean(axis=1) for g in groups], axis=1
     )  # fmt: skip
@@ -321,11 +321,6 @@ def _by_yaw(errors: Float64Array, turns: Float64Array) -> dict[str, float]:
             name = f"{low:g}-{high:g}" if np.isfinite(high) else f"{low:g} and more"
             told[f"{name} ({int(held.sum())} faces)"] = float(errors[held].mean())
     return told
-
-
-def _groups(scheme: str, wanted: str) -> Groups | None:
-    """Return how annotations become another scheme; ``comparable`` has refused what cannot be."""
-    return _MADE[scheme, wanted]
 
 
 def _comparable(faces: Faces, truth: str, wanted: str) -> tuple[str, Float64Array]:

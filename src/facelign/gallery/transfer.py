@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from facelign.datasets.npz import write_private
 from facelign.datasets.pickles import read_plain
 from facelign.errors import (
     ConfigError,
@@ -38,7 +38,6 @@ from facelign.errors import (
     InputError,
 )
 from facelign.gallery.records import FaceRecord, PhotoRef, Row, person_name
-from facelign.gallery.stores.connection import keep_private
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.embeddings import Metric, Space
@@ -153,20 +152,12 @@ def _text(values: Any) -> AnyArray:
 def _write(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write an .npz under its name only when it is complete and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        keep_private(part)
-        part.replace(path)
+        write_private(path, arrays)
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror}.", "Name another place."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # -- in ------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
 
 from facelign.compare import calibrations, thresholds
-from facelign.compare.classifiers import NameClassifier
 from facelign.errors import (
     DuplicateTemplate,
     FacelignError,
@@ -36,6 +36,9 @@ from facelign.pipeline.selection import FacePolicy, choose
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
+
+if TYPE_CHECKING:  # only those who use one load it
+    from facelign.compare.classifiers import NameClassifier
 
 #: at this false match rate a face that resembles another person is held back at enrollment
 LOOKALIKE_FMR = 1e-4
