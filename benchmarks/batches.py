@@ -20,12 +20,14 @@ CORE = machine.one_core()
 
 import numpy as np  # noqa: E402
 
-from facelign import registry  # noqa: E402
 from facelign.embed.batch import EmbedderOptions  # noqa: E402
-from facelign.registry import load  # noqa: E402
+from facelign.models import (
+    catalog,
+    load,
+)
+from facelign.models.weights.store import Store  # noqa: E402
 from facelign.types.chips import Chips  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
-from facelign.weights.store import Store  # noqa: E402
 
 SIZES = (1, 2, 4, 8, 16, 32)
 MODELS = ("sface", "dlib-resnet", "mobilefacenet")
@@ -37,7 +39,7 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    store, models = Store.from_environment(), registry.default()
+    store, models = Store.from_environment(), catalog.default()
     random = np.random.default_rng(0)
     rows: dict[str, dict[str, object]] = {}
     for name in given.models:

@@ -40,11 +40,11 @@ from facelign.detect.attempts import find  # noqa: E402
 from facelign.errors import FacelignError  # noqa: E402
 from facelign.geometry.boxes import iou  # noqa: E402
 from facelign.imaging.read import read  # noqa: E402
-from facelign.registry.catalog import default  # noqa: E402
-from facelign.registry.load import load  # noqa: E402
+from facelign.models.catalog import default  # noqa: E402
+from facelign.models.load import load  # noqa: E402
+from facelign.models.weights.store import Store  # noqa: E402
 from facelign.types.image import Image  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
-from facelign.weights.store import Store  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SIZES = (8, 12, 16, 24, 40, 80)

@@ -34,14 +34,14 @@ from facelign.detect.models.mmod import Mmod, MmodOptions, doubled  # noqa: E402
 from facelign.embed.batch import EmbedderOptions  # noqa: E402
 from facelign.geometry.boxes import from_xywh  # noqa: E402
 from facelign.landmark.models.dlib_shape import DlibShapeOptions  # noqa: E402
-from facelign.registry.catalog import default  # noqa: E402
-from facelign.registry.load import model_class  # noqa: E402
+from facelign.models.catalog import default  # noqa: E402
+from facelign.models.load import model_class  # noqa: E402
+from facelign.models.weights.store import Store  # noqa: E402
 from facelign.runtime.onnx import OnnxOptions  # noqa: E402
 from facelign.types.chips import Chips  # noqa: E402
 from facelign.types.faces import Faces  # noqa: E402
 from facelign.types.image import Image  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
-from facelign.weights.store import Store  # noqa: E402
 
 MODELS = (
     (Task.DETECT, "mmod"),
@@ -219,7 +219,7 @@ class Bench:
 CONVERT = """
 import resource, sys, time
 from pathlib import Path
-from facelign.weights.convert import CONVERTERS
+from facelign.models.convert import CONVERTERS
 started = time.perf_counter()
 for name, raw in zip(sys.argv[2::2], sys.argv[3::2]):
     CONVERTERS[name](Path(raw), Path(sys.argv[1]) / Path(raw).name)

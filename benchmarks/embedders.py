@@ -31,7 +31,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import cv2
 import numpy as np
 
-from facelign import registry
+from facelign import models as models
 from facelign.align.chips import CHAIN_VERSION, chips, warp
 from facelign.align.fitting import ARCFACE_FIVE
 from facelign.align.layouts.arcface_112 import Arcface112
@@ -39,13 +39,13 @@ from facelign.compare import curves
 from facelign.compare.scores import score_matrix
 from facelign.embed.joint import Joint
 from facelign.geometry.transforms import invert, similarity
-from facelign.registry import load
+from facelign.models import load
+from facelign.models.weights.store import Store
 from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import EmbedderOutput, Task
-from facelign.weights.store import Store
 
 HERE = Path(__file__).resolve().parent
 PHOTOS = HERE.parent.parent / "shared" / "data" / "recognition" / "lfw_100" / "images"
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "embedders.json")
     given = parser.parse_args()
 
-    known, store = registry.default(), Store.from_environment()
+    known, store = models.default(), Store.from_environment()
     specs = known.specs(Task.EMBED)
     detector = known.spec(Task.DETECT, given.detector)
     store.pull_all([detector, *specs])

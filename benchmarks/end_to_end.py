@@ -45,14 +45,14 @@ os.environ["DEEPFACE_LOG_LEVEL"] = str(logging.ERROR)
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from facelign import registry  # noqa: E402
-from facelign.pipeline.photo_gallery import PhotoGallery  # noqa: E402
-from facelign.pipeline.presets import PRESETS  # noqa: E402
-from facelign.pipeline.recognizer import Recognizer  # noqa: E402
+from facelign.models import catalog  # noqa: E402
+from facelign.models.convert import rewrites  # noqa: E402
+from facelign.models.convert.graph import clean, read, serialize  # noqa: E402
+from facelign.models.weights.store import Store  # noqa: E402
+from facelign.recognition.photo_gallery import PhotoGallery  # noqa: E402
+from facelign.recognition.presets import PRESETS  # noqa: E402
+from facelign.recognition.recognizer import Recognizer  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
-from facelign.weights.convert import rewrites  # noqa: E402
-from facelign.weights.convert.graph import clean, read, serialize  # noqa: E402
-from facelign.weights.store import Store  # noqa: E402
 
 #: Photos that a side takes before the next has its turn. One at a time would show every network
 #: with its weights gone from the processor's caches, which nobody's folder of photos does.
@@ -116,8 +116,8 @@ def facelign_sides(
     store: Store, people: dict[str, list[Path]], folder: Path
 ) -> tuple[list[Side], dict[str, Recognizer]]:
     """Return a side a preset: from the file to the name, search and decision included."""
-    from facelign.pipeline.photo_gallery import EnrollOptions
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.photo_gallery import EnrollOptions
+    from facelign.recognition.selection import FacePolicy
 
     sides, recognizers = [], {}
     for preset in PRESETS:
@@ -195,7 +195,7 @@ def deepface_sides(store: Store, home: Path) -> list[Side]:
 def place_weights(store: Store, folder: Path) -> None:
     """Put the files that deepface looks for where it looks, so that it fetches nothing."""
     folder.mkdir(parents=True)
-    models = registry.default()
+    models = catalog.default()
     for task, model, name in (
         (Task.LANDMARK, "dlib-5", "shape_predictor_5_face_landmarks.dat"),
         (Task.EMBED, "dlib-resnet", "dlib_face_recognition_resnet_model_v1.dat"),

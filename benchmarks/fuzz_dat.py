@@ -25,8 +25,8 @@ from facelign.detect.models import mmod
 from facelign.embed.models import dlib_resnet
 from facelign.errors import WeightsCorrupt
 from facelign.landmark.models import dlib_shape
-from facelign.weights.convert.dlib import convert_mmod, convert_resnet, convert_shape
-from facelign.weights.store import Store
+from facelign.models.convert.dlib import convert_mmod, convert_resnet, convert_shape
+from facelign.models.weights.store import Store
 
 MODELS = (*mmod.SPECS, dlib_shape.SPECS[0], *dlib_resnet.SPECS)
 CONVERTERS: dict[str, Callable[[Path, Path], None]] = {

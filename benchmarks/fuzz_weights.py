@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from facelign.errors import WeightsCorrupt
-from facelign.weights.convert import CONVERTERS
+from facelign.models.convert import CONVERTERS
 
 HERE = Path(__file__).resolve().parent
 #: address space of the child, bytes (ONNX Runtime and onnx map about 1 GB before any work)

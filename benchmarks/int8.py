@@ -35,14 +35,13 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from facelign import registry
 from facelign.align.chips import chips
 from facelign.embed.batch import EmbedderOptions, OnnxEmbedder, blob_of
-from facelign.registry import load
+from facelign.models import catalog, load
+from facelign.models.weights.store import Store
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.chips import Chips
 from facelign.types.specs import EmbedderOutput, ModelSpec, Task
-from facelign.weights.store import Store
 
 #: SFace is left out: its rewritten PRelu does not fuse in int8 and makes it slower (MEASURED 2.1)
 MODELS = ("mobilefacenet", "dlib-resnet")
@@ -88,7 +87,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "int8.json")
     given = parser.parse_args()
-    known, store = registry.default(), Store.from_environment()
+    known, store = catalog.default(), Store.from_environment()
     specs = [known.spec(Task.EMBED, name) for name in MODELS]
     found = known.spec(Task.DETECT, "yunet")
     store.pull_all([found, *specs])

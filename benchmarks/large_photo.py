@@ -26,7 +26,7 @@ CORE = machine.one_core()
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from facelign.pipeline.recognizer import Recognizer  # noqa: E402
+from facelign.recognition.recognizer import Recognizer  # noqa: E402
 
 SIZE = (4000, 3000)
 #: height of each face in the photo, px of the file

@@ -25,7 +25,7 @@ machine.one_core(pin=False)
 import cv2  # noqa: E402
 import psutil  # noqa: E402
 
-from facelign.pipeline.recognizer import Recognizer  # noqa: E402
+from facelign.recognition.recognizer import Recognizer  # noqa: E402
 
 #: growth of the issue, share
 TARGET = 0.05

@@ -27,22 +27,22 @@ import cv2
 import machine
 import numpy as np
 
-from facelign.cli.settings import cache_path
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
 from facelign.compare.thresholds import VERIFY_FMR, score_at_fmr, search_threshold
 from facelign.datasets.folder import read_folder
 from facelign.datasets.records import Photo
-from facelign.evaluate import photos as walk
-from facelign.evaluate.calibration import calibrate, intervals_of_fmr
-from facelign.evaluate.identification import Searches, open_set, search, share
-from facelign.evaluate.named import Named, all_scores
-from facelign.evaluate.resampling import SEED, people_weights
-from facelign.evaluate.searched import galleries
+from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
 from facelign.imaging.write import write
-from facelign.pipeline.recognizer import Recognizer
+from facelign.lab.calibration.figures import calibrate, intervals_of_fmr
+from facelign.lab.identification.figures import Searches, open_set, search, share
+from facelign.lab.identification.run import galleries
+from facelign.lab.material import photos as walk
+from facelign.lab.material.named import Named, all_scores
+from facelign.lab.statistics.resampling import SEED, people_weights
+from facelign.recognition.recognizer import Recognizer
 from facelign.types.calibrations import Calibration
 
 SIZES = (10, 100, 300)

@@ -18,12 +18,12 @@ import machine
 from facelign.compare import curves
 from facelign.datasets.folder import read_folder
 from facelign.errors import NoFace
-from facelign.evaluate.degradations import parse
-from facelign.evaluate.named import Named, all_scores
 from facelign.imaging.read import read
-from facelign.pipeline.chain import ChainOptions
-from facelign.pipeline.recognizer import Recognizer
-from facelign.pipeline.selection import FacePolicy, choose
+from facelign.lab.alignment.degradations import parse
+from facelign.lab.material.named import Named, all_scores
+from facelign.recognition.chain import ChainOptions
+from facelign.recognition.recognizer import Recognizer
+from facelign.recognition.selection import FacePolicy, choose
 from facelign.types.embeddings import Embeddings
 from facelign.types.image import Image
 

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import machine
 import tables
 
-from facelign import registry
-from facelign.pipeline.presets import PRESETS
+from facelign.models import catalog
+from facelign.models.weights.store import Store
+from facelign.recognition.presets import PRESETS
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fetch_weights() -> None:
     mirror = machine.SHARED / "weights"
     if mirror.is_dir():
         os.environ.setdefault("FACELIGN_MIRROR", str(mirror))
-    models, store = registry.default(), Store.from_environment()
+    models, store = catalog.default(), Store.from_environment()
     wanted = {model for preset in PRESETS.values() for model in preset.models}
     wanted |= {(Task.LANDMARK, "dlib-68"), (Task.EMBED, "mobilefacenet")}
     absent = [s for s in (models.spec(*m) for m in sorted(wanted)) if not store.present(s)]

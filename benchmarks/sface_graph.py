@@ -22,12 +22,12 @@ machine.one_core()  # before NumPy: its matrix product is the limit of one core
 
 import numpy as np
 
-from facelign import registry
+from facelign import models as models
+from facelign.models.convert import rewrites
+from facelign.models.convert.graph import Graph, clean, read, serialize
+from facelign.models.weights.store import Store
 from facelign.runtime.onnx import Session
 from facelign.types.specs import Task
-from facelign.weights.convert import rewrites
-from facelign.weights.convert.graph import Graph, clean, read, serialize
-from facelign.weights.store import Store
 
 #: of one forward pass (MEASURED 9.1)
 GFLOP = 1.15
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     store = Store.from_environment()
-    spec = registry.default().spec(Task.EMBED, "sface")
+    spec = models.default().spec(Task.EMBED, "sface")
     store.pull(spec)
     ((_, _, raw),) = store.raw_files(spec)
     sessions = {name: Session(data) for name, data in variants(read(raw)).items()}

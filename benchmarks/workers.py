@@ -22,7 +22,7 @@ machine.one_core(pin=False)
 
 import cv2  # noqa: E402
 
-from facelign.pipeline.recognizer import Recognizer  # noqa: E402
+from facelign.recognition.recognizer import Recognizer  # noqa: E402
 
 #: of the issue, on an idle machine
 TARGET = 1.7

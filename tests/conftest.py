@@ -17,8 +17,8 @@ import pytest
 from facelign.types.image import Image
 
 if TYPE_CHECKING:
+    from facelign.models.weights.store import Store
     from facelign.types.specs import ModelSpec
-    from facelign.weights.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -97,7 +97,7 @@ def facelign_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def store(facelign_home: Path) -> Store:
     """The weights of the tests; ../shared/weights is asked first where it is."""
-    from facelign.weights.store import Store
+    from facelign.models.weights.store import Store
 
     return Store.from_environment()
 
@@ -133,7 +133,7 @@ def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]
 
 
 def _in_mirror(store: Store, spec: ModelSpec) -> bool:
-    from facelign.weights.mirror import Folder, is_address
+    from facelign.models.weights.mirror import Folder, is_address
 
     if not store.mirror or is_address(store.mirror):
         return False

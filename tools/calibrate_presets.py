@@ -25,9 +25,9 @@ import numpy as np
 
 from facelign.cli.evaluate import inputs
 from facelign.compare.fusion import equal_shares
-from facelign.evaluate.named import Named
-from facelign.pipeline.presets import PRESETS, Preset, preset
-from facelign.pipeline.selection import FacePolicy
+from facelign.lab.material.named import Named
+from facelign.recognition.presets import PRESETS, Preset, preset
+from facelign.recognition.selection import FacePolicy
 
 SHIPPED = (*PRESETS, "accurate+yunet-n", "default+yunet-n", "dlib-resnet", "mobilefacenet")
 

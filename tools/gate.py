@@ -29,27 +29,29 @@ import numpy as np
 import real_faces as here
 
 import facelign
-from facelign import registry
+from facelign import models as models
 from facelign.compare import curves
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
 from facelign.datasets.widerface import read_boxes
 from facelign.detect.attempts import find
-from facelign.evaluate import detection, landmark_run, resampling
-from facelign.evaluate import photos as walk
-from facelign.evaluate.comparison import compare_runs, pair_record, pairs_of
-from facelign.evaluate.detection import Found, Truth
-from facelign.evaluate.identification import search
-from facelign.evaluate.named import Named, all_scores
-from facelign.evaluate.resampling import SEED, Interval
-from facelign.evaluate.trials import Trials
-from facelign.evaluate.verification import PairScores
-from facelign.evaluate.verification import evaluate as verify
 from facelign.imaging.read import read
-from facelign.pipeline.recognizer import Recognizer
+from facelign.lab.comparison.run import compare_runs, pair_record, pairs_of
+from facelign.lab.detection import figures as detection
+from facelign.lab.detection.figures import Found, Truth
+from facelign.lab.identification.figures import search
+from facelign.lab.landmarks import run as landmark_run
+from facelign.lab.material import photos as walk
+from facelign.lab.material.named import Named, all_scores
+from facelign.lab.material.trials import Trials
+from facelign.lab.statistics import resampling
+from facelign.lab.statistics.resampling import SEED, Interval
+from facelign.lab.verification.figures import PairScores
+from facelign.lab.verification.figures import evaluate as verify
+from facelign.models.weights.store import Store
+from facelign.recognition.recognizer import Recognizer
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 
 BASELINE = here.RESULTS / "gate.json"
 #: what may not be undercut, whatever the baseline says (issue "Measure like a laboratory", 7)
@@ -263,8 +265,8 @@ def landmarks_part(name: str) -> dict[str, Any]:
 
 def load(task: Task, name: str) -> Any:
     """Return a model."""
-    return registry.load(
-        registry.default().spec(task, name), Store.from_environment(), engine=OnnxOptions()
+    return models.load(
+        models.default().spec(task, name), Store.from_environment(), engine=OnnxOptions()
     )
 
 

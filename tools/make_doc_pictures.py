@@ -22,20 +22,21 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter, ImageOps
 from skimage import data
 
-from facelign import registry
+from facelign import models as models
 from facelign.align.chips import chips
-from facelign.evaluate.arms import Bench
 from facelign.imaging.read import read
-from facelign.pipeline.photo_gallery import PhotoGallery
-from facelign.pipeline.recognizer import Recognizer
+from facelign.lab.alignment import report as study
+from facelign.lab.alignment.run import Bench
+from facelign.models import load
+from facelign.models.weights.store import Store
 from facelign.preprocess import photometric
-from facelign.registry import load
-from facelign.report import plots, study, style
+from facelign.recognition.photo_gallery import PhotoGallery
+from facelign.recognition.recognizer import Recognizer
+from facelign.report import plots, style
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import barcode, chain, gallery_size, hog, network, similarity
 from facelign.types.image import Image
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 BICUBIC = Pillow.Resampling.BICUBIC
@@ -182,7 +183,7 @@ def preprocess(_: Recognizer) -> None:
 def landmark(recognizer: Recognizer) -> None:
     """Five, dlib-5 and dlib-68 points."""
     faces = recognizer.detect(portrait()).faces
-    store, known = Store.from_environment(), registry.default()
+    store, known = Store.from_environment(), models.default()
     figure, axes = style.figure(10, 3.8, columns=3)
     shown = [("five (YuNet)", faces)]
     for name in ("dlib-5", "dlib-68"):
@@ -200,7 +201,7 @@ def align(recognizer: Recognizer) -> None:
     """Chips of a turned portrait in every layout."""
     image = Image.from_array(np.asarray(turned(35)), order="rgb", source="turned")
     faces = recognizer.detect(image).faces
-    known = registry.default()
+    known = models.default()
     names = [name for name in known.layouts() if name != "openface-96"] + ["openface-96"]
     figure, axes = style.figure(12.4, 2.9, columns=1 + len(names))
     marked(axes[0], image, faces, "turned by 35 degrees")

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import typer
 
-from facelign import registry
-from facelign.pipeline.presets import PRESETS
+from facelign.models import catalog
+from facelign.recognition.presets import PRESETS
 from facelign.types.specs import ModelSpec, Task
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -37,10 +37,10 @@ MEANINGS = {
 }
 
 
-def own() -> registry.Registry:
+def own() -> models.Registry:
     """Return the registry without models that the user of this machine has added."""
     with tempfile.TemporaryDirectory() as empty:
-        return registry.default(Path(empty))
+        return catalog.default(Path(empty))
 
 
 def commands() -> Iterator[tuple[str, Callable[..., object]]]:

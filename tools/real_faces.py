@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from facelign import registry
+from facelign import models as models
 from facelign.errors import FacelignError
-from facelign.pipeline.presets import preset
+from facelign.models.weights.store import Store
+from facelign.recognition.presets import preset
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -33,7 +33,7 @@ def settle() -> None:
 
 def absent(*models: tuple[Task, str]) -> str:
     """Bring the weights of models; return why they cannot be had, or "" when all are here."""
-    known, store = registry.default(), Store.from_environment()
+    known, store = models.default(), Store.from_environment()
     specs = [known.spec(task, name) for task, name in models]
     missing = [spec for spec in specs if not store.present(spec)]
     try:

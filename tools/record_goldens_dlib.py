@@ -20,9 +20,9 @@ import dlib
 import numpy as np
 from skimage import data
 
-from facelign.registry.catalog import default
+from facelign.models.catalog import default
+from facelign.models.weights.store import Store
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 
 MODELS = (
     (Task.DETECT, "mmod"),

@@ -11,8 +11,8 @@ import pytest
 
 from facelign.errors import DownloadFailed, ExtraMissing, WeightsMissing
 from facelign.geometry.boxes import iou
-from facelign.registry.catalog import default
-from facelign.registry.load import load
+from facelign.models.catalog import default
+from facelign.models.load import load
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import SCHEMES

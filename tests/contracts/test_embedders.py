@@ -11,8 +11,8 @@ import pytest
 
 from facelign.align.chips import chips
 from facelign.errors import DownloadFailed, ExtraMissing, ModelMismatch, WeightsMissing
-from facelign.registry.catalog import default
-from facelign.registry.load import load
+from facelign.models.catalog import default
+from facelign.models.load import load
 from facelign.types.chips import Chips
 from facelign.types.faces import Faces
 from facelign.types.image import Image

@@ -9,7 +9,7 @@ import pytest
 from facelign.align.chips import chips
 from facelign.errors import DegenerateLandmarks, FacelignError
 from facelign.geometry.transforms import apply, compose, scale_of, scaling, similarity
-from facelign.registry.catalog import default
+from facelign.models.catalog import default
 from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 from facelign.types.image import Image

@@ -48,10 +48,10 @@ def photos(tmp_path_factory) -> Path:
 @pytest.fixture
 def desk(photos, tmp_path, facelign_home, monkeypatch, pulled) -> Path:
     """A fresh copy of the photos as working folder, with a home that has only the weights."""
-    from facelign import registry
-    from facelign.pipeline.presets import PRESETS
+    from facelign import models as models
+    from facelign.recognition.presets import PRESETS
 
-    known = registry.default()
+    known = models.default()
     pulled(*(known.spec(task, name) for task, name in PRESETS["default"].models))
     home = tmp_path / "home"
     weights = facelign_home / "weights"

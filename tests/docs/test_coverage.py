@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import facelign
-from facelign.pipeline.presets import PRESETS
+from facelign.recognition.presets import PRESETS
 from facelign.report import plots
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -91,7 +91,7 @@ def test_a_floor_is_a_floor(gate):
 
 def test_pairs_are_compared_pair_by_pair(gate, monkeypatch):
     """A run whose mated scores fall below the threshold of the others fails."""
-    from facelign.evaluate.trials import Trials
+    from facelign.lab.material.trials import Trials
 
     generator = np.random.default_rng(3)
     people = 60
@@ -103,7 +103,7 @@ def test_pairs_are_compared_pair_by_pair(gate, monkeypatch):
     scores = np.where(same, 0.7, 0.0) + generator.normal(0, 0.1, len(a))
 
     def part(values):
-        from facelign.evaluate.verification import PairScores, evaluate
+        from facelign.lab.verification.figures import PairScores, evaluate
 
         pairs = PairScores(
             values, same, codes[a], codes[b], np.zeros(len(a), np.int64), np.zeros(len(a), bool)

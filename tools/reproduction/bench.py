@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import real_faces as here
 
-from facelign.cli.settings import cache_path
 from facelign.compare import curves
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
-from facelign.evaluate import photos as walk
-from facelign.evaluate import resampling
-from facelign.evaluate.comparison import pairs_of
-from facelign.evaluate.resampling import Interval
-from facelign.evaluate.trials import Trials
-from facelign.evaluate.verification import PairScores, cross_validated
+from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
-from facelign.pipeline.recognizer import Recognizer
-from facelign.pipeline.selection import FacePolicy
+from facelign.lab.comparison.run import pairs_of
+from facelign.lab.material import photos as walk
+from facelign.lab.material.trials import Trials
+from facelign.lab.statistics import resampling
+from facelign.lab.statistics.resampling import Interval
+from facelign.lab.verification.figures import PairScores, cross_validated
+from facelign.recognition.recognizer import Recognizer
+from facelign.recognition.selection import FacePolicy
 from facelign.types.specs import Task
 
 DRAWS = 1000

@@ -9,22 +9,26 @@ from typing import Any
 import numpy as np
 import real_faces as here
 
-from facelign import registry
-from facelign.cli.settings import cache_path
+from facelign import models as models
 from facelign.compare import calibrations, thresholds
-from facelign.evaluate import arms, ensemble, landmark_run, study, verification
-from facelign.evaluate.measured import at_threshold
-from facelign.evaluate.paired import System, differences
-from facelign.evaluate.verification import Failures
+from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
-from facelign.pipeline.fused import preset_of
-from facelign.pipeline.recognizer import Recognizer
+from facelign.lab.alignment import figures as study
+from facelign.lab.alignment import run as arms
+from facelign.lab.ensemble import run as ensemble
+from facelign.lab.landmarks import run as landmark_run
+from facelign.lab.statistics.paired import System, differences
+from facelign.lab.verification import figures as verification
+from facelign.lab.verification.figures import Failures
+from facelign.lab.verification.run import at_threshold
+from facelign.models.weights.store import Store
+from facelign.recognition.fused import preset_of
+from facelign.recognition.recognizer import Recognizer
 from facelign.report import plots
 from facelign.report.plot import Series
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.specs import Task
-from facelign.weights.store import Store
 from reproduction.bench import (
     ACCURATE,
     DEFAULT,
@@ -317,9 +321,9 @@ def five_or_68(bench: Bench) -> Told:
 
 def _time_ratio(bench: Bench) -> float:
     """Return how many times longer 68 points take than 5, photo by photo in turns."""
-    known, store = registry.default(), Store.from_environment()
+    known, store = models.default(), Store.from_environment()
     five, many = (
-        registry.load(known.spec(Task.LANDMARK, name), store, engine=OnnxOptions())
+        models.load(known.spec(Task.LANDMARK, name), store, engine=OnnxOptions())
         for name in ("dlib-5", "dlib-68")
     )
     chain = bench.recognizer(DEFAULT)
@@ -471,9 +475,9 @@ def muct_points(_bench: Bench) -> Told:
     why = here.absent((Task.DETECT, "yunet"), (Task.LANDMARK, "dlib-68"))
     if why:
         raise Unavailable(why)
-    known, store = registry.default(), Store.from_environment()
-    detector = registry.load(known.spec(Task.DETECT, "yunet"), store, engine=OnnxOptions())
-    points = registry.load(known.spec(Task.LANDMARK, "dlib-68"), store, engine=OnnxOptions())
+    known, store = models.default(), Store.from_environment()
+    detector = models.load(known.spec(Task.DETECT, "yunet"), store, engine=OnnxOptions())
+    points = models.load(known.spec(Task.LANDMARK, "dlib-68"), store, engine=OnnxOptions())
     truth = landmark_run.read_annotated(table)
     told: Told = {}
     for name, locate in (

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from facelign.evaluate import projection, verification
-from facelign.evaluate.identification import Classifier, classify, odd_even, search, share
-from facelign.evaluate.named import Named
+from facelign.lab.identification.figures import Classifier, classify, odd_even, search, share
+from facelign.lab.material import projection
+from facelign.lab.material.named import Named
+from facelign.lab.verification import figures as verification
 from facelign.report import plots
 from facelign.types.embeddings import Metric
 from reproduction.bench import (

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from facelign.cli.options import Face
     from facelign.compare.classifiers import NameClassifier
     from facelign.imaging.listing import PeopleFolders
-    from facelign.pipeline.recognizer import Photo, Recognizer
-    from facelign.pipeline.results import Enrollment
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.recognizer import Photo, Recognizer
+    from facelign.recognition.results import Enrollment
+    from facelign.recognition.selection import FacePolicy
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
 
@@ -43,12 +43,12 @@ def recognizer(
 ) -> Recognizer:
     """Return the recognizer that the flags describe; its warnings go to standard error."""
     from facelign.detect.attempts import Attempts
-    from facelign.pipeline.chain import ChainOptions
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.recognition.chain import ChainOptions
+    from facelign.recognition.recognizer import Recognizer
 
     cache = None
     if cached:
-        from facelign.cli.settings import cache_path
+        from facelign.files.home import cache_path
         from facelign.gallery.cache import VectorCache
 
         cache = VectorCache(cache_path())
@@ -108,7 +108,7 @@ def failed(image: str, reason: str) -> Record:
 def policy(face: Face | None, largest: bool, default: str) -> FacePolicy:
     """Return the policy that --face or --largest names, or the default of the command."""
     from facelign.errors import ConfigError
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.selection import FacePolicy
 
     if largest and face is not None and face.value != FacePolicy.LARGEST:
         raise ConfigError(f"--largest and --face {face} contradict each other.", "Use one.")
@@ -128,7 +128,7 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     from facelign.errors import ConfigError
     from facelign.gallery.records import person_name
     from facelign.imaging.listing import clean_path, people_folders
-    from facelign.pipeline.results import Enrollment
+    from facelign.recognition.results import Enrollment
 
     photos: list[tuple[str, Photo]] = []
     failures: list[Enrollment] = []
@@ -285,10 +285,10 @@ def aligner(*, layout: str, layout_options: Mapping[str, object], **flags: Any) 
 
     openface-96 wants three of the 68 points, which no detector gives.
     """
-    from facelign import registry
+    from facelign import models as models
     from facelign.types.schemes import IBUG_68
 
-    needs = registry.default().layout(layout, **layout_options).needs
+    needs = models.default().layout(layout, **layout_options).needs
     if flags.get("landmarks") is None and needs == (IBUG_68.id,):
         flags["landmarks"] = "dlib-68"
     return recognizer(layout=layout, layout_options=layout_options, embeds=False, **flags)

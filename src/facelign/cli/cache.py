@@ -14,7 +14,7 @@ app = typer.Typer(help="Look at or clear the cache of vectors.", no_args_is_help
 def info(json: options.Json = False) -> int:
     """Show where the cache is and how much it holds."""
     from facelign.cli.output import emit, line
-    from facelign.cli.settings import cache_path
+    from facelign.files.home import cache_path
     from facelign.gallery.cache import VectorCache
 
     with VectorCache(cache_path()) as cache:
@@ -44,7 +44,7 @@ def info(json: options.Json = False) -> int:
 def clear(json: options.Json = False) -> int:
     """Delete every cached vector and overwrite its bytes; what is needed is computed again."""
     from facelign.cli.output import emit, line
-    from facelign.cli.settings import cache_path
+    from facelign.files.home import cache_path
     from facelign.gallery.cache import VectorCache
 
     with VectorCache(cache_path()) as cache:

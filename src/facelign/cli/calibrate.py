@@ -13,11 +13,11 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.evaluate.calibrated import Calibrated
-    from facelign.evaluate.named import Named
-    from facelign.evaluate.sources import Material
-    from facelign.evaluate.verification import Failure
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.calibration.run import Calibrated
+    from facelign.lab.material.named import Named
+    from facelign.lab.material.sources import Material
+    from facelign.lab.verification.figures import Failure
+    from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
 
@@ -89,7 +89,7 @@ class _Asked:
 
     def left_out(self) -> dict[str, Any]:
         """Return the set whose people are not in the record, if such were left out."""
-        from facelign.evaluate.sources import set_name
+        from facelign.lab.material.sources import set_name
 
         return {} if self.without is None else {"without": set_name(self.without)}
 
@@ -200,7 +200,7 @@ def _check(asked: _Asked) -> None:
 def _out(asked: _Asked, out: Path | None) -> Path:
     """Return where the record goes; raises ConfigError where it has no name."""
     from facelign.errors import ConfigError
-    from facelign.pipeline.photo_gallery import calibration_path
+    from facelign.recognition.photo_gallery import calibration_path
 
     if out is None and asked.gallery is not None:
         return calibration_path(asked.gallery)
@@ -216,7 +216,8 @@ def _of_photos(
     from facelign.cli.output import progress
     from facelign.datasets.lfw import read_pairs
     from facelign.datasets.pairs_csv import read_pairs_csv
-    from facelign.evaluate import calibrated, sources
+    from facelign.lab.calibration import run as calibrated
+    from facelign.lab.material import sources
 
     images = asked.images or Path()
     policy = building.policy(face, False, "central")
@@ -254,8 +255,9 @@ def _of_photos(
 
 def _of_gallery(asked: _Asked) -> Calibrated:
     from facelign.cli.output import note
-    from facelign.evaluate import calibrated, sources
     from facelign.gallery.gallery import Gallery
+    from facelign.lab.calibration import run as calibrated
+    from facelign.lab.material import sources
 
     path = asked.gallery or Path()
     with Gallery.open(path, create=False, readonly=True) as opened:
@@ -280,7 +282,7 @@ def _about(
 ) -> Any:
     import datetime
 
-    from facelign.evaluate.calibrated import Subject
+    from facelign.lab.calibration.run import Subject
 
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return Subject(record_id, chain, name, today, {**more, "failed_photos": len(failures)})
@@ -312,7 +314,7 @@ def _finish(
 
 
 def _report(found: Calibrated, recognizer: Recognizer | None, target: Path) -> Report:
-    from facelign.report import calibration as reports
+    from facelign.lab.calibration import report as reports
 
     record = found.record
     more = {

@@ -14,9 +14,9 @@ from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.cli.demo_page import FaceStory, PhotoStory
-    from facelign.pipeline.photo_gallery import PhotoGallery
-    from facelign.pipeline.recognizer import Recognizer
-    from facelign.pipeline.results import Analysis, Enrollment, Identification
+    from facelign.recognition.photo_gallery import PhotoGallery
+    from facelign.recognition.recognizer import Recognizer
+    from facelign.recognition.results import Analysis, Enrollment, Identification
     from facelign.types.arrays import ByteArray
 
 PhotosFolder = Annotated[
@@ -45,11 +45,12 @@ def demo(
 
     Without --photos it uses a portrait that an installed package carries.
     """
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.demo_page import Page, html
     from facelign.cli.output import emit, line, note
-    from facelign.pipeline.photo_gallery import EnrollOptions, PhotoGallery
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.photo_gallery import EnrollOptions, PhotoGallery
+    from facelign.recognition.selection import FacePolicy
+    from facelign.wire import records
 
     _fetch(preset)
     out.mkdir(parents=True, exist_ok=True)
@@ -89,13 +90,13 @@ def demo(
 
 def _fetch(preset: str) -> None:
     """Bring the weights of the preset here, saying so: the one command that may do it unasked."""
-    from facelign import registry
+    from facelign import models as models
     from facelign.cli.models import arriving
     from facelign.cli.output import note
-    from facelign.pipeline.presets import preset as preset_of
-    from facelign.weights.store import Store
+    from facelign.models.weights.store import Store
+    from facelign.recognition.presets import preset as preset_of
 
-    store, catalog = Store.from_environment(), registry.default()
+    store, catalog = Store.from_environment(), models.default()
     specs = [catalog.spec(task, model) for task, model in preset_of(preset).models]
     missing = [spec for spec in specs if not store.present(spec)]
     if missing:

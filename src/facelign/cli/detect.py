@@ -11,7 +11,7 @@ from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.cli.building import Photos as Listed
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.recognition.recognizer import Recognizer
 
 Explain = Annotated[
     bool,
@@ -35,11 +35,12 @@ def detect(
     workers: options.Workers = None,
 ) -> int:
     """Find every face: box, score and points, in pixels of the upright photo."""
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.output import progress
     from facelign.cli.pictures import Pictures
-    from facelign.cli.tables import Table
-    from facelign.pipeline.recognizer import Stage
+    from facelign.recognition.recognizer import Stage
+    from facelign.wire import records
+    from facelign.wire.tables import Table
 
     found = building.listing(photos)
     recognizer = building.recognizer(
@@ -91,9 +92,9 @@ def _say(record: dict[str, Any], json: bool) -> None:
 
 
 def _explain(recognizer: Recognizer, photos: Listed, json: bool) -> int:
-    from facelign.cli import records
     from facelign.cli.output import emit, line
     from facelign.errors import ConfigError, InputError
+    from facelign.wire import records
 
     stages = getattr(recognizer.chain.detector, "stages", None)
     if stages is None:

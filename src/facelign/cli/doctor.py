@@ -13,9 +13,9 @@ from facelign.cli.options import Json
 from facelign.cli.output import emit, line
 
 if TYPE_CHECKING:
-    from facelign.registry import Registry
+    from facelign.models import Registry
+    from facelign.models.weights.store import Store
     from facelign.types.image import Image
-    from facelign.weights.store import Store
 
 Record = dict[str, Any]
 
@@ -46,10 +46,10 @@ def doctor(
 
     Exit 4 when the self-test cannot be run or fails.
     """
-    from facelign import registry
-    from facelign.weights.store import Store
+    from facelign import models as models
+    from facelign.models.weights.store import Store
 
-    known, store = registry.default(), Store.from_environment()
+    known, store = models.default(), Store.from_environment()
     report: Record = {
         "versions": versions(),
         "processor": processor(),
@@ -138,7 +138,8 @@ def _engine() -> Record:
 
 
 def _settings(store: Store) -> Record:
-    from facelign.cli.settings import cache_path, home
+    from facelign.files.home import cache_path
+    from facelign.files.home import home_folder as home
 
     size = sum(p.stat().st_size for p in store.folder.rglob("*") if p.is_file())
     return {
@@ -215,8 +216,8 @@ def pattern() -> tuple[Image, str]:
 
 def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_face: bool) -> Record:
     from facelign.align.chips import chips
-    from facelign.pipeline.presets import preset as find_preset
-    from facelign.registry import load
+    from facelign.models import load
+    from facelign.recognition.presets import preset as find_preset
     from facelign.types.specs import EmbedderOutput, Task
 
     chosen = find_preset(preset)

@@ -24,10 +24,11 @@ def embed(
     workers: options.Workers = None,
 ) -> int:
     """Turn every face into a vector. Vectors are biometric data: keep them as such."""
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.output import emit, failure, line, progress
     from facelign.cli.pictures import Pictures
-    from facelign.cli.tables import Table
+    from facelign.wire import records
+    from facelign.wire.tables import Table
 
     found = building.listing(photos)
     recognizer = building.recognizer(

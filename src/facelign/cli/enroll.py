@@ -10,7 +10,7 @@ from facelign.cli import options
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.pipeline.results import Enrollment
+    from facelign.recognition.results import Enrollment
 
 Name = Annotated[
     str | None,
@@ -56,12 +56,13 @@ def enroll(
 
     A photo must show one face; a face under half the height of the largest does not count.
     """
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.output import emit, failure, line, progress
-    from facelign.cli.settings import gallery_path
-    from facelign.cli.tables import Table
     from facelign.errors import ConfigError
-    from facelign.pipeline.photo_gallery import EnrollOptions, PhotoGallery
+    from facelign.files.home import gallery_path
+    from facelign.recognition.photo_gallery import EnrollOptions, PhotoGallery
+    from facelign.wire import records
+    from facelign.wire.tables import Table
 
     jobs = building.enrollment_jobs(photos, name)
     if not jobs.photos and not jobs.failures:

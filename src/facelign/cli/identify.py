@@ -11,7 +11,7 @@ from facelign.cli import options
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.pipeline.results import Identification
+    from facelign.recognition.results import Identification
 
 
 class Mode(StrEnum):
@@ -93,13 +93,13 @@ def identify(
     )
     recognizer.prepare()  # the embedding network opens while the rest is loaded
 
-    from facelign.cli import records
     from facelign.cli.output import progress
     from facelign.cli.pictures import Pictures, names
-    from facelign.cli.settings import gallery_path, may_write
-    from facelign.cli.tables import Table
+    from facelign.files.home import gallery_path, may_write
     from facelign.gallery.records import TemplateMode
-    from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
+    from facelign.recognition.photo_gallery import IdentifyOptions, PhotoGallery
+    from facelign.wire import records
+    from facelign.wire.tables import Table
 
     path = gallery_path(gallery)
     chosen = IdentifyOptions(

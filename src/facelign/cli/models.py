@@ -14,10 +14,10 @@ from facelign.cli.options import Json
 from facelign.cli.output import emit, line, note
 
 if TYPE_CHECKING:
-    from facelign.registry import Registry
+    from facelign.models import Registry
+    from facelign.models.weights.progress import Told
+    from facelign.models.weights.store import Store
     from facelign.types.specs import ModelSpec
-    from facelign.weights.progress import Told
-    from facelign.weights.store import Store
 
 app = typer.Typer(help="Models and their weights.", no_args_is_help=True)
 
@@ -34,10 +34,10 @@ Id = Annotated[str, typer.Argument(help="Model id.", show_default=False)]
 
 
 def _here() -> tuple[Registry, Store]:
-    from facelign import registry
-    from facelign.weights.store import Store
+    from facelign import models as models
+    from facelign.models.weights.store import Store
 
-    found = registry.default()
+    found = models.default()
     for broken in found.broken:
         note(f"warning: {broken.place} gives no models: {broken.reason}")
     return found, Store.from_environment()
@@ -46,7 +46,7 @@ def _here() -> tuple[Registry, Store]:
 def wanted(registry: Registry, names: Sequence[str]) -> list[ModelSpec]:
     """Return the records that model ids and presets name, each once, in order."""
     from facelign.errors import UnknownModel
-    from facelign.pipeline.presets import PRESETS
+    from facelign.recognition.presets import PRESETS
 
     found: dict[tuple[str, str], ModelSpec] = {}
     for name in names:
@@ -66,7 +66,7 @@ def wanted(registry: Registry, names: Sequence[str]) -> list[ModelSpec]:
 def _one(registry: Registry, name: str) -> list[ModelSpec]:
     """Return the records of one model id; a preset is told by its models."""
     from facelign.errors import UnknownModel
-    from facelign.pipeline.presets import PRESETS
+    from facelign.recognition.presets import PRESETS
 
     if name in PRESETS:
         models = ", ".join(dict.fromkeys(model for _, model in PRESETS[name].models))
@@ -217,7 +217,7 @@ def arriving() -> Iterator[Told]:
     """Show how downloads go on, on standard error: a bar on a terminal, else a line a step."""
     import sys
 
-    from facelign.weights.progress import Progress as Step
+    from facelign.models.weights.progress import Progress as Step
 
     if not sys.stderr.isatty():
 
@@ -335,7 +335,7 @@ def make_bundle(
 ) -> None:
     """Put weights into one tar file, to carry them to a machine without a network."""
     from facelign.errors import WeightsMissing
-    from facelign.weights.bundle import bundle
+    from facelign.models.weights.bundle import bundle
 
     registry, store = _here()
     specs = wanted(registry, names) if names else [s for s in registry.specs() if _kept(s, store)]
@@ -365,7 +365,7 @@ def open_bundle(
     json: Json = False,
 ) -> None:
     """Take the weights out of a bundle; everything is checked, nothing else is written."""
-    from facelign.weights.bundle import unbundle
+    from facelign.models.weights.bundle import unbundle
 
     registry, store = _here()
     for entry in unbundle(store, registry.specs(), file):
@@ -389,11 +389,11 @@ def add(
     """Add your own model by its record, or a weight file that you have already."""
     registry, store = _here()
     if file.suffix.lower() == ".toml":
-        from facelign.registry.catalog import keep_file
+        from facelign.models.catalog import keep_file
 
         names = [keep_file(file, registry).id]
     else:
-        from facelign.weights.bundle import take_file
+        from facelign.models.weights.bundle import take_file
 
         names = [entry.model for entry in take_file(store, registry.specs(), file)]
     for name in names:

@@ -206,8 +206,9 @@ def fit_classifier(
     """
     from facelign.cli.output import emit, line
     from facelign.compare.classifiers import Rule
-    from facelign.evaluate import classifiers, sources
     from facelign.gallery.removal import classifier_path
+    from facelign.lab.identification import classifiers
+    from facelign.lab.material import sources
 
     with _open(gallery, readonly=True) as opened:
         path = classifier_path(opened.path)
@@ -239,7 +240,7 @@ def remove(
 ) -> int:
     """Remove a person from every byte of gallery and cache; print the proof. No undo."""
     from facelign.cli.output import note
-    from facelign.cli.settings import cache_path
+    from facelign.files.home import cache_path
     from facelign.gallery.cache import VectorCache
 
     with _open(gallery) as opened:
@@ -347,7 +348,7 @@ def import_people(
 
 
 def _open(path: Path | None, *, create: bool = False, readonly: bool = False) -> Gallery:
-    from facelign.cli.settings import gallery_path
+    from facelign.files.home import gallery_path
     from facelign.gallery.gallery import Gallery
 
     return Gallery.open(gallery_path(path), create=create, readonly=readonly)

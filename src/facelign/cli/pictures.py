@@ -10,7 +10,7 @@ from facelign.errors import ConfigError
 
 if TYPE_CHECKING:
     from facelign.cli.building import Photos
-    from facelign.pipeline.results import Analysis, Comparison, Identification
+    from facelign.recognition.results import Analysis, Comparison, Identification
     from facelign.types.arrays import ByteArray
     from facelign.types.image import Image
 

@@ -12,7 +12,7 @@ from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from facelign.cli.building import Photos as Listed
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.recognition.recognizer import Recognizer
     from facelign.report.plot import Plot
     from facelign.types.arrays import ByteArray
     from facelign.types.image import Image
@@ -46,7 +46,7 @@ def barcodes(
 ) -> int:
     """Two photos, their embeddings as barcodes, and the distance slot by slot."""
     trials.needs("report", "matplotlib")
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.selection import FacePolicy
     from facelign.report.plots import barcode
 
     first, second = building.one(a), building.one(b)
@@ -116,9 +116,9 @@ def tsne(
     import numpy as np
 
     from facelign.errors import ConfigError
-    from facelign.evaluate.named import Named
-    from facelign.evaluate.projection import Method as Way
-    from facelign.evaluate.projection import project
+    from facelign.lab.material.named import Named
+    from facelign.lab.material.projection import Method as Way
+    from facelign.lab.material.projection import project
     from facelign.report.plots import scatter
 
     try:
@@ -165,8 +165,8 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     trials.needs("report", "matplotlib")
     from facelign.cli.evaluate.compare import read_run
     from facelign.errors import ConfigError, DatasetMalformed
-    from facelign.evaluate.comparison import saved_pairs
-    from facelign.report import curves as drawing
+    from facelign.lab.comparison.run import saved_pairs
+    from facelign.lab.verification import curves as drawing
 
     record = read_run(run)
     _free(out, [])
@@ -259,7 +259,7 @@ def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
     import numpy as np
 
     from facelign.imaging.draw import fitted
-    from facelign.pipeline.selection import FacePolicy, choose
+    from facelign.recognition.selection import FacePolicy, choose
     from facelign.report.plots import hog as figure
 
     file = building.one(photo)
@@ -331,7 +331,7 @@ def _vectors(
 
     from facelign.cli.output import note, progress
     from facelign.errors import FacelignError, Refused
-    from facelign.pipeline.selection import choose
+    from facelign.recognition.selection import choose
 
     policy = building.policy(face, False, "largest")
     vectors, people = [], []
@@ -364,9 +364,9 @@ def _vectors(
 
 def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any], Any]:
     """Return the steps of the walk and the threshold that belongs to the last one."""
-    from facelign.cli.settings import gallery_path
+    from facelign.files.home import gallery_path
     from facelign.imaging.draw import draw_faces
-    from facelign.pipeline.selection import FacePolicy, choose
+    from facelign.recognition.selection import FacePolicy, choose
     from facelign.report.plots.chain import Step
 
     image = made.read(file).full()
@@ -392,7 +392,7 @@ def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any]
     path = gallery_path(gallery)
     if not path.is_file():
         return steps, None
-    from facelign.pipeline.photo_gallery import PhotoGallery
+    from facelign.recognition.photo_gallery import PhotoGallery
 
     with PhotoGallery(path, made) as opened:
         found = opened.identify(file)
@@ -405,13 +405,13 @@ def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any]
 
 
 def _detector(name: str) -> Any:
-    from facelign import registry
+    from facelign import models as models
+    from facelign.models.weights.store import Store
     from facelign.runtime.onnx import OnnxOptions
     from facelign.types.specs import Task
-    from facelign.weights.store import Store
 
-    spec = registry.default().spec(Task.DETECT, name)
-    return registry.load(spec, Store.from_environment(), engine=OnnxOptions())
+    spec = models.default().spec(Task.DETECT, name)
+    return models.load(spec, Store.from_environment(), engine=OnnxOptions())
 
 
 def _seen(detector: Any, file: str) -> tuple[ByteArray, int, float]:

@@ -41,12 +41,13 @@ def sort(
 
     A photo of several known people lands in the folder of each. A rerun goes on where it stopped.
     """
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.output import emit, failure, line, note, progress
-    from facelign.cli.settings import gallery_path, may_write
-    from facelign.cli.tables import Table
-    from facelign.pipeline.photo_gallery import IdentifyOptions, PhotoGallery
-    from facelign.pipeline.sorting import Sorter
+    from facelign.files.home import gallery_path, may_write
+    from facelign.jobs.sorting import Sorter
+    from facelign.recognition.photo_gallery import IdentifyOptions, PhotoGallery
+    from facelign.wire import records
+    from facelign.wire.tables import Table
 
     found = building.listing(photos)
     recognizer = building.recognizer(

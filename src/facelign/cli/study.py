@@ -13,8 +13,8 @@ from facelign.cli.exits import Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from facelign.evaluate.arms import Bench
-    from facelign.evaluate.study import Study
+    from facelign.lab.alignment.figures import Study
+    from facelign.lab.alignment.run import Bench
     from facelign.report.page import Report
     from facelign.report.plot import Plot
     from facelign.types.specs import Task
@@ -76,8 +76,8 @@ def alignment(
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, note, progress
     from facelign.errors import ConfigError
-    from facelign.evaluate import study
-    from facelign.evaluate.arms import Bench
+    from facelign.lab.alignment import figures as study
+    from facelign.lab.alignment.run import Bench
 
     try:
         leans = [float(text) for text in trials.words(rotations)]
@@ -117,7 +117,7 @@ def alignment(
 def _report(found: Study, bench: Bench, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
     from facelign.cli.output import note
     from facelign.errors import ConfigError
-    from facelign.report import study as page
+    from facelign.lab.alignment import report as page
 
     _, aligned = found.best
     try:
@@ -151,7 +151,7 @@ def _pathways(found: Study, bench: Bench) -> list[Plot]:
 
     from facelign.errors import FacelignError
     from facelign.imaging.read import read
-    from facelign.report import study as page
+    from facelign.lab.alignment import report as page
 
     _, aligned = found.best
     model, detector = aligned.arm.model, aligned.arm.detector

@@ -10,8 +10,8 @@ import typer
 from facelign.cli.output import note
 
 if TYPE_CHECKING:
-    from facelign.evaluate.trials import Trials
     from facelign.gallery.cache import VectorCache
+    from facelign.lab.material.trials import Trials
 
 ImagesFolder = Annotated[
     Path,
@@ -39,8 +39,8 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
     from facelign.datasets.lfw import read_pairs
     from facelign.datasets.pairs_csv import read_pairs_csv
     from facelign.errors import ConfigError
-    from facelign.evaluate.sources import set_name
-    from facelign.evaluate.trials import Trials
+    from facelign.lab.material.sources import set_name
+    from facelign.lab.material.trials import Trials
 
     if (pairs is None) == (not every):
         raise ConfigError("Which pairs?", "Give --pairs FILE or --all-pairs, one of the two.")
@@ -76,7 +76,7 @@ def named(option: str, text: str) -> list[str]:
 
 def cache() -> VectorCache:
     """Return the vector cache, which ``people remove`` purges."""
-    from facelign.cli.settings import cache_path
+    from facelign.files.home import cache_path
     from facelign.gallery.cache import VectorCache
 
     return VectorCache(cache_path())

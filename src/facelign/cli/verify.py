@@ -11,7 +11,7 @@ from facelign.cli import options
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.recognition.selection import FacePolicy
 
 A = Annotated[str, typer.Argument(help="A photo.", show_default=False)]
 B = Annotated[str, typer.Argument(help="Another photo.", show_default=False)]
@@ -60,10 +60,11 @@ def verify(
     rotate: options.Rotate = True,
 ) -> int:
     """Compare two photos: exit 0 for the same person, 1 for different people."""
-    from facelign.cli import building, records
+    from facelign.cli import building
     from facelign.cli.output import emit, line
     from facelign.cli.pictures import pair, spare
     from facelign.compare import scores
+    from facelign.wire import records
 
     if fusion is not None:
         return _fused(fusion, a, b, building.policy(face, largest, "largest"), json)
@@ -120,7 +121,7 @@ def _fused(file: Path, a: str, b: str, policy: FacePolicy, json: bool) -> int:
     """Compare two photos by a fitted ensemble, which brings its models and its threshold."""
     from facelign.cli import building
     from facelign.cli.output import emit, line
-    from facelign.pipeline.fused import Ensemble
+    from facelign.recognition.fused import Ensemble
 
     photo_a, photo_b = (building.one(text) for text in (a, b))
     found = Ensemble.load(file).verify(photo_a, photo_b, policy=policy)

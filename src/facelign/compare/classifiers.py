@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from facelign.compare.scores import measure, score_matrix
-from facelign.datasets.npz import read_arrays, write_private
 from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismatch
+from facelign.files.npz import read_arrays, write_private
 from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
 from facelign.types.embeddings import Metric
 

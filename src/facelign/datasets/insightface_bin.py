@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.datasets.pickles import read_plain
 from facelign.errors import DatasetMalformed, DatasetMissing
+from facelign.files.pickles import read_plain
 from facelign.types.arrays import BoolArray, IntArray
 
 #: the sets in use are 50 to 100 MB

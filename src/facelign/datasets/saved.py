@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.datasets.npz import read_arrays
 from facelign.datasets.records import list_text, malformed
 from facelign.errors import BadArray, DatasetMalformed, DatasetMissing
+from facelign.files.npz import read_arrays
 from facelign.types.arrays import AnyArray, Float32Array, checked
 
 #: what an array of names is called in the wild

@@ -27,8 +27,6 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from facelign.datasets.npz import write_private
-from facelign.datasets.pickles import read_plain
 from facelign.errors import (
     ConfigError,
     DatasetMalformed,
@@ -37,6 +35,8 @@ from facelign.errors import (
     GalleryError,
     InputError,
 )
+from facelign.files.npz import write_private
+from facelign.files.pickles import read_plain
 from facelign.gallery.records import FaceRecord, PhotoRef, Row, person_name
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import AnyArray, Float32Array

@@ -11,9 +11,9 @@ from enum import StrEnum
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.report.cells import told
 from facelign.report.plot import Plot
 from facelign.types.arrays import Float64Array, checked
+from facelign.wire.cells import told
 
 
 class Mood(StrEnum):

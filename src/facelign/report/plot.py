@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
-from facelign.report.cells import told
 from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, checked
+from facelign.wire.cells import told
 
 #: what a figure can be written as
 SUFFIXES = (".png", ".svg", ".csv")

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 
-from facelign import registry
 from facelign._version import __version__
-from facelign.pipeline.recognizer import Recognizer
+from facelign.models import catalog
+from facelign.recognition.recognizer import Recognizer
 from facelign.types.specs import ModelSpec, Task
 
 _PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-learn", "scipy", "pillow")
@@ -46,7 +46,7 @@ def told(
             "space": recognizer.space.id,
         }
         models = (*recognizer.chain.preset.models, *models)
-    known = registry.default()
+    known = catalog.default()
     for task, model in dict.fromkeys(models):
         spec = known.spec(task, model)
         table |= {f"weights of {spec.id}: {name}": digest for name, digest in _files(spec)}

@@ -18,8 +18,8 @@ from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.dlib_150 import Dlib150
 from facelign.errors import FacelignError
 from facelign.geometry.transforms import apply, compose, invert, scaling
-from facelign.registry.catalog import default
-from facelign.registry.load import load
+from facelign.models.catalog import default
+from facelign.models.load import load
 from facelign.types.contracts import Sampling
 from facelign.types.faces import Faces
 from facelign.types.image import Image

@@ -14,7 +14,7 @@ from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.openface_96 import Openface96
 from facelign.errors import ConfigError, DegenerateLandmarks, ModelMismatch
 from facelign.geometry.transforms import apply, scale_of
-from facelign.registry.catalog import default
+from facelign.models.catalog import default
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, Scheme

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign import registry
+from facelign import models as models
 from facelign.cli.app import run
 from facelign.cli.evaluate import inputs
 from facelign.compare import thresholds
 from facelign.compare.calibrations import load, shipped_ids
 from facelign.errors import Refused
-from facelign.evaluate import calibrated
-from facelign.evaluate.calibration import calibrate, more_people, needed_comparisons
-from facelign.evaluate.named import Named, pair_counts
-from facelign.evaluate.verification import PairScores
-from facelign.pipeline.presets import PRESETS, Part
+from facelign.lab.calibration import run as calibrated
+from facelign.lab.calibration.figures import calibrate, more_people, needed_comparisons
+from facelign.lab.material.named import Named, pair_counts
+from facelign.lab.verification.figures import PairScores
+from facelign.recognition.presets import PRESETS, Part
 from facelign.types.embeddings import Metric, Space
 
 SPACE = Space("made/up/five", 8, Metric.COSINE, unit=True)
@@ -35,7 +35,7 @@ def _named(people: int, photos: int) -> Named:
 
 @pytest.fixture
 def home(pulled, facelign_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    known = registry.default()
+    known = models.default()
     pulled(*(known.spec(task, name) for task, name in PRESETS["default"].models))
     monkeypatch.setenv("FACELIGN_HOME", str(facelign_home))
     return facelign_home

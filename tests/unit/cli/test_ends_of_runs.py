@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from facelign.cli import output, records, tables
+from facelign.cli import output
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
-from facelign.cli.tables import Table
 from facelign.gallery.gallery import Gallery
+from facelign.wire import records, tables
+from facelign.wire.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ def test_an_interruption_gives_130_and_a_sentence(early: bool, tmp_path: Path) -
 def test_an_interruption_inside_a_command_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from facelign.weights.store import Store
+    from facelign.models.weights.store import Store
 
     def interrupted(*_: object) -> bool:
         signal.raise_signal(signal.SIGINT)
@@ -229,9 +230,9 @@ def test_an_empty_word_names_no_photo(
 
 @pytest.fixture
 def preset_is_here(pulled: Any) -> None:
-    from facelign import registry
+    from facelign import models as models
 
-    pulled(*(registry.default().find(name)[0] for name in ("yunet", "sface")))
+    pulled(*(models.default().find(name)[0] for name in ("yunet", "sface")))
 
 
 @pytest.mark.weights

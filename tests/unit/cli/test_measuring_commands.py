@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from facelign import registry
 from facelign.cli.app import run
 from facelign.cli.plot import outliers
-from facelign.evaluate import comparison, verification
-from facelign.evaluate.verification import PairScores
-from facelign.pipeline.presets import PRESETS
+from facelign.lab.comparison import run as comparison
+from facelign.lab.verification import figures as verification
+from facelign.lab.verification.figures import PairScores
+from facelign.models import catalog
+from facelign.recognition.presets import PRESETS
 
 
 @pytest.fixture
 def album(portrait, pulled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facelign_home) -> Path:
     """Two photos of the portrait's face, in a folder of one person; an own home for the cache."""
-    known = registry.default()
+    known = catalog.default()
     pulled(*(known.spec(task, name) for task, name in PRESETS["default"].models))
     home = tmp_path / "home"
     home.mkdir()
@@ -124,7 +125,7 @@ def test_words_that_contradict_each_other(tmp_path: Path) -> None:
 def test_on_real_people(
     album: Path, recognition: Path, pulled, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = registry.default()
+    known = catalog.default()
     pulled(known.spec("embed", "dlib-resnet"))
     people = album / "four"
     people.mkdir()
@@ -158,7 +159,7 @@ def test_detection_needs_photos_for_without_and_detectors(
 ) -> None:
     from facelign.types.specs import Task
 
-    pulled(registry.default().spec(Task.DETECT, "yunet"))
+    pulled(catalog.default().spec(Task.DETECT, "yunet"))
     truth = tmp_path / "boxes.txt"
     Pillow.fromarray(portrait.pixels).save(tmp_path / "a.png")
     truth.write_text("a.png\n1\n177 65 100 130\n")

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from facelign.cli.app import run
 from facelign.datasets.folder import read_folder
-from facelign.evaluate.trials import Trials
+from facelign.lab.material.trials import Trials
 from facelign.report import provenance
 from facelign.types.specs import Task
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from facelign.registry.catalog import default
-from facelign.registry.load import load
+from facelign.models.catalog import default
+from facelign.models.load import load
 
 
 @pytest.fixture(scope="session")

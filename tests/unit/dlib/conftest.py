@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 from facelign.detect.models import hog, mmod
 from facelign.embed.models import dlib_resnet
 from facelign.landmark.models import dlib_shape
+from facelign.models.weights.store import Store
 from facelign.types.image import Image
-from facelign.weights.store import Store
 
 SPECS = {s.id: s for s in (*mmod.SPECS, *dlib_shape.SPECS, *dlib_resnet.SPECS, *hog.SPECS)}
 WITH_FILES = ("mmod", "dlib-5", "dlib-68", "dlib-resnet")

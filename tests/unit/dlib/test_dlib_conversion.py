@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from facelign.errors import WeightsCorrupt
+from facelign.models.convert.dlib import convert_mmod, convert_resnet, convert_shape
+from facelign.models.convert.dlib_network import parse_descriptor, parse_mmod
+from facelign.models.convert.dlib_shape import parse_shape
 from facelign.runtime.onnx import Session
-from facelign.weights.convert.dlib import convert_mmod, convert_resnet, convert_shape
-from facelign.weights.convert.dlib_network import parse_descriptor, parse_mmod
-from facelign.weights.convert.dlib_shape import parse_shape
 
 pytestmark = pytest.mark.weights
 

@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 from facelign.errors import WeightsCorrupt
-from facelign.weights.convert.dlib import convert_mmod, convert_shape
-from facelign.weights.convert.dlib_shape import parse_shape
+from facelign.models.convert.dlib import convert_mmod, convert_shape
+from facelign.models.convert.dlib_shape import parse_shape
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facelign.errors import WeightsCorrupt
-from facelign.weights.convert import dlib_reader
-from facelign.weights.convert.dlib_reader import DatReader, as_reals, read_raw
+from facelign.models.convert import dlib_reader
+from facelign.models.convert.dlib_reader import DatReader, as_reals, read_raw
 
 
 def integer(value: int) -> bytes:

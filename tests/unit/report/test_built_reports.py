@@ -12,15 +12,18 @@ from PIL import Image as Pillow
 
 from facelign.compare.thresholds import uncalibrated
 from facelign.datasets.records import Photo
-from facelign.evaluate import calibrated, measured, searched, sources
-from facelign.evaluate.named import Named
-from facelign.evaluate.photos import Embedded
-from facelign.evaluate.verification import Failure
-from facelign.report import calibration as calibration_report
+from facelign.lab.calibration import report as calibration_report
+from facelign.lab.calibration import run as calibrated
+from facelign.lab.identification import report as identification_report
+from facelign.lab.identification import run as searched
+from facelign.lab.material import sources
+from facelign.lab.material.named import Named
+from facelign.lab.material.photos import Embedded
+from facelign.lab.material.thumbnails import FACE, Thumbnails, whole
+from facelign.lab.verification import report as verification_report
+from facelign.lab.verification import run as measured
+from facelign.lab.verification.figures import Failure
 from facelign.report import files, html, provenance
-from facelign.report import identification as identification_report
-from facelign.report import verification as verification_report
-from facelign.report.thumbnails import FACE, Thumbnails, whole
 from facelign.types.embeddings import Metric, Space
 
 SPACE = Space("made/up/five", 16, Metric.COSINE, unit=True)

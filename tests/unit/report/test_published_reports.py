@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.report import cells, files, html, plots
+from facelign.report import files, html, plots
 from facelign.report.page import FaceMap, Fact, Report, Section, Table, Tile, Wall
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import det, intervals
 from facelign.report.publish import without_folders
+from facelign.wire import cells
 
 PHOTO = "/srv/anna/album/Anna/first.jpg"
 

@@ -14,8 +14,8 @@ from facelign.cli.exits import Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from facelign.evaluate.comparison import Comparison, RunsCompared, Wanted
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.comparison.run import Comparison, RunsCompared, Wanted
+    from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
     from facelign.types.specs import Task
 
@@ -72,7 +72,7 @@ def compare(
     if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, note, progress
-    from facelign.evaluate import comparison
+    from facelign.lab.comparison import run as comparison
 
     heads = trials.words(presets)
     if not heads and not models:
@@ -125,7 +125,7 @@ def _recognizer(one: Wanted, cached: bool, workers: int | None) -> Recognizer:
 
 
 def _report(found: Comparison, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
-    from facelign.report import comparison as page
+    from facelign.lab.comparison import report as page
 
     more = {
         "set": found.trials.name,
@@ -173,7 +173,7 @@ def _say(found: Comparison) -> None:
 def _runs(reports: list[Path], fmr: float, json: bool) -> int:
     from facelign.cli.output import emit
     from facelign.errors import ConfigError
-    from facelign.evaluate.comparison import compare_runs
+    from facelign.lab.comparison.run import compare_runs
 
     if len(reports) != 2:
         raise ConfigError(f"Two saved runs are compared, not {len(reports)}.")

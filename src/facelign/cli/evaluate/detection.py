@@ -12,7 +12,7 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.evaluate.detection_run import DetectionRun
+    from facelign.lab.detection.run import DetectionRun
     from facelign.report.page import Report
 
 TruthFile = Annotated[
@@ -49,24 +49,24 @@ def detection(
     trials.needs("evaluate", "sklearn scipy")
     if report or figures or csv:
         trials.needs("report", "matplotlib")
-    from facelign import registry
+    from facelign import models as models
     from facelign.cli.output import emit, note, progress
     from facelign.datasets.widerface import read_boxes
-    from facelign.evaluate import detection_run
+    from facelign.lab.detection import run as detection_run
+    from facelign.models.weights.store import Store
     from facelign.runtime.onnx import OnnxOptions
     from facelign.types.specs import Task
-    from facelign.weights.store import Store
 
     photos = read_boxes(truth, images)
     empty = _empty(without)
-    known, store = registry.default(), Store.from_environment()
+    known, store = models.default(), Store.from_environment()
     names = trials.named("--detectors", detectors)
     chosen = {} if score_threshold is None else {"score_threshold": score_threshold}
     runs: list[DetectionRun] = []
     with progress("detecting", (len(photos) + len(empty)) * len(names)) as done:
         for name in names:
             spec = known.spec(Task.DETECT, name)
-            detector = registry.load(spec, store, options=chosen, engine=OnnxOptions())
+            detector = models.load(spec, store, options=chosen, engine=OnnxOptions())
             size = sum(path.stat().st_size for path in store.ready(spec).values()) / 1e6
             runs.append(
                 detection_run.run(
@@ -141,7 +141,7 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
 
 
 def _report(name: str, runs: list[DetectionRun], smallest: float) -> Report:
-    from facelign.report import points as page
+    from facelign.lab.detection import report as page
     from facelign.types.specs import Task
 
     more = {"set": name, "smallest face, px": f"{smallest:g}", "IoU of a match": "0.5"}

@@ -12,9 +12,9 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.evaluate.ensemble import Ensemble
-    from facelign.evaluate.trials import Trials
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.ensemble.run import Ensemble
+    from facelign.lab.material.trials import Trials
+    from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
 
 Models = Annotated[str, typer.Option("--models", help="Embedding models, by id; two or more.")]
@@ -63,9 +63,9 @@ def ensemble(
     if report or figures or csv:
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, progress
-    from facelign.evaluate import ensemble as measuring
-    from facelign.pipeline.fused import preset_of
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.ensemble import run as measuring
+    from facelign.recognition.fused import preset_of
+    from facelign.recognition.recognizer import Recognizer
 
     rule = {"weighted": "weighted cosine"}.get(rule, rule)
     measuring.check_rule(rule)
@@ -100,10 +100,10 @@ def _times(
     compared: Trials, names: list[str], detector: str, flip: bool, count: int
 ) -> dict[str, float]:
     """Return ms of a photo by model and together, measured in turns without the cache."""
-    from facelign.evaluate.timing import medians
-    from facelign.pipeline.fused import preset_of
-    from facelign.pipeline.presets import Part, Preset
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.material.timing import medians
+    from facelign.recognition.fused import preset_of
+    from facelign.recognition.presets import Part, Preset
+    from facelign.recognition.recognizer import Recognizer
 
     if not count:
         return {}
@@ -118,8 +118,8 @@ def _times(
 
 def _save(path: Path, found: Ensemble, names: list[str], detector: str, flip: bool) -> None:
     from facelign.cli.output import note
-    from facelign.evaluate.ensemble import threshold_of
-    from facelign.pipeline.fused import EnsembleRecord
+    from facelign.lab.ensemble.run import threshold_of
+    from facelign.recognition.fused import EnsembleRecord
 
     chosen = found.named.name
     record = EnsembleRecord(
@@ -130,7 +130,7 @@ def _save(path: Path, found: Ensemble, names: list[str], detector: str, flip: bo
 
 
 def _report(found: Ensemble, digest: str, recognizer: Recognizer) -> Report:
-    from facelign.report import ensemble as page
+    from facelign.lab.ensemble import report as page
 
     more = {
         "set": found.trials.name,

@@ -13,10 +13,10 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.evaluate.named import Named
-    from facelign.evaluate.photos import Embedded
-    from facelign.evaluate.searched import Limits, Searched
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.identification.run import Limits, Searched
+    from facelign.lab.material.named import Named
+    from facelign.lab.material.photos import Embedded
+    from facelign.recognition.recognizer import Recognizer
 
 
 class Mode(StrEnum):
@@ -81,8 +81,9 @@ def identification(
     from facelign.cli import building
     from facelign.cli.output import emit
     from facelign.errors import ConfigError
-    from facelign.evaluate import searched, sources
-    from facelign.evaluate.identification import Templates as TemplateKind
+    from facelign.lab.identification import run as searched
+    from facelign.lab.identification.figures import Templates as TemplateKind
+    from facelign.lab.material import sources
 
     if (images is None) == (not embeddings):
         raise ConfigError("One of --images and --embeddings is wanted.", "Say --images DIR.")
@@ -141,7 +142,7 @@ def identification(
 def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> Limits:
     from facelign.cli import building
     from facelign.errors import ConfigError, NoCalibration
-    from facelign.evaluate.searched import Limits
+    from facelign.lab.identification.run import Limits
 
     if recognizer is not None:
         calibration = building.calibration(recognizer, text)
@@ -166,8 +167,8 @@ def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> Lim
 
 def _averaged(named: Named, embedded: Embedded | None, media: Path) -> Named:
     from facelign.datasets.pairs_csv import read_media_csv
-    from facelign.evaluate.identification import media_averaged
-    from facelign.evaluate.searched import media_of
+    from facelign.lab.identification.figures import media_averaged
+    from facelign.lab.identification.run import media_of
 
     if embedded is None:
         photos = list(named.photos)
@@ -191,8 +192,8 @@ def _write(
     figures: Path | None,
     csv: Path | None,
 ) -> None:
-    from facelign.evaluate.projection import available
-    from facelign.report import identification as reports
+    from facelign.lab.identification import report as reports
+    from facelign.lab.material.projection import available
 
     more = {
         "set": found.name,

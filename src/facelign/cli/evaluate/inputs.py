@@ -13,9 +13,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from facelign.evaluate.photos import Embedded
-    from facelign.pipeline.recognizer import Recognizer
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.lab.material.photos import Embedded
+    from facelign.recognition.recognizer import Recognizer
+    from facelign.recognition.selection import FacePolicy
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import Threshold
@@ -109,7 +109,7 @@ def folder(
     from facelign.cli.output import note, progress
     from facelign.datasets.folder import read_folder
     from facelign.errors import DatasetMissing
-    from facelign.evaluate import photos
+    from facelign.lab.material import photos
 
     found = read_folder(images)
     if found.skipped:
@@ -226,7 +226,7 @@ def command_line() -> str:
 def sharpness(recognizer: Recognizer | None, embedded: Embedded) -> dict[str, Any]:
     """Return how sharp the faces are, as a further quality number of a report."""
     from facelign.cli.output import progress
-    from facelign.evaluate import photos
+    from facelign.lab.material import photos
 
     if recognizer is None:
         return {}

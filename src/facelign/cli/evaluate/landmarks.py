@@ -14,10 +14,10 @@ from facelign.cli.exits import Exit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facelign.evaluate.landmark_run import Annotated as AnnotatedFaces
-    from facelign.evaluate.landmark_run import LandmarkRun
-    from facelign.evaluate.landmarks import Normalizer
-    from facelign.pipeline.recognizer import Recognizer
+    from facelign.lab.landmarks.figures import Normalizer
+    from facelign.lab.landmarks.run import Annotated as AnnotatedFaces
+    from facelign.lab.landmarks.run import LandmarkRun
+    from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
 
 Data = Annotated[
@@ -71,8 +71,8 @@ def landmarks(
     from facelign.cli import building
     from facelign.cli.output import emit, note, progress
     from facelign.errors import ConfigError
-    from facelign.evaluate import landmark_run
-    from facelign.evaluate.landmarks import Normalizer
+    from facelign.lab.landmarks import run as landmark_run
+    from facelign.lab.landmarks.figures import Normalizer
 
     try:
         divisor = Normalizer(normalizer)
@@ -108,10 +108,10 @@ def landmarks(
 
 def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | None, str, str, str]:
     """Return what ``landmark_run.comparable`` asks for."""
-    from facelign import registry
+    from facelign import models as models
     from facelign.types.specs import DetectorOutput, LandmarkerOutput, Task
 
-    known = registry.default()
+    known = models.default()
     output = known.spec(Task.DETECT, detector).output
     if model != "none":
         output = known.spec(Task.LANDMARK, model).output
@@ -128,7 +128,7 @@ def _run(
     points: str,
     done: Callable[[int], None],
 ) -> LandmarkRun:
-    from facelign.evaluate import landmark_run
+    from facelign.lab.landmarks import run as landmark_run
 
     return landmark_run.run(
         truth,
@@ -184,7 +184,7 @@ def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
 
 
 def _report(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> Report:
-    from facelign.report import points as page
+    from facelign.lab.detection import report as page
     from facelign.types.specs import Task
 
     models = [(Task.DETECT, run.detector) for run in runs]

@@ -16,10 +16,10 @@ from facelign.cli.exits import Exit
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
     from facelign.datasets.shelf import Shelf
-    from facelign.evaluate.measured import Measured
-    from facelign.evaluate.sources import Material
-    from facelign.pipeline.recognizer import Recognizer
-    from facelign.pipeline.selection import FacePolicy
+    from facelign.lab.material.sources import Material
+    from facelign.lab.verification.run import Measured
+    from facelign.recognition.recognizer import Recognizer
+    from facelign.recognition.selection import FacePolicy
 
 
 class Protocol(StrEnum):
@@ -131,8 +131,8 @@ def verification(
     from facelign.cli import building
     from facelign.cli.output import emit
     from facelign.datasets.pairs_csv import read_groups_csv
-    from facelign.evaluate import sources
-    from facelign.evaluate.measured import Choices, measure
+    from facelign.lab.material import sources
+    from facelign.lab.verification.run import Choices, measure
 
     source = _Source(images, pairs, all_pairs, protocol, lists, bin_file, embeddings or [], metric)
     _check(source)
@@ -184,13 +184,13 @@ def verification(
 
 
 def _pair_scores(found: Measured) -> dict[str, Any]:
-    from facelign.evaluate.comparison import pair_record
+    from facelign.lab.comparison.run import pair_record
 
     return {"pair_scores": pair_record(found.material.pairs)}
 
 
 def _counting(name: Counting) -> Any:
-    from facelign.evaluate.verification import Failures
+    from facelign.lab.verification.figures import Failures
 
     return {
         Counting.DIFFERENT: Failures.DIFFERENT,
@@ -227,7 +227,7 @@ def _material(
     from facelign.cli.output import progress
     from facelign.datasets.folder import read_folder
     from facelign.datasets.insightface_bin import read_bin
-    from facelign.evaluate import sources
+    from facelign.lab.material import sources
 
     if source.embeddings or recognizer is None:
         return _saved(source)
@@ -256,7 +256,7 @@ def _material(
 
 def _saved(source: _Source) -> Material:
     from facelign.datasets.shelf import SavedShelf
-    from facelign.evaluate import sources
+    from facelign.lab.material import sources
 
     saved, metric = inputs.saved(source.embeddings), inputs.metric(source.metric)
     name = source.embeddings[0].stem
@@ -289,8 +289,8 @@ def _write(
     *,
     photos: bool,
 ) -> None:
-    from facelign.evaluate.projection import available
-    from facelign.report import verification as reports
+    from facelign.lab.material.projection import available
+    from facelign.lab.verification import report as reports
 
     material = found.material
     quality = inputs.sharpness(recognizer, material.embedded) if material.opened else {}
@@ -379,7 +379,7 @@ def _say_fixed(found: Measured) -> None:
 
 def _say_errors(found: Measured) -> None:
     from facelign.cli.output import line
-    from facelign.evaluate.measured import most_errors
+    from facelign.lab.verification.run import most_errors
 
     people = most_errors(found, 3)
     if people:

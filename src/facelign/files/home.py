@@ -1,0 +1,36 @@
+"""Where things are: read once from the environment and the flags, handed down as values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def home_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of everything facelign keeps: FACELIGN_HOME, else the user's data folder.
+
+    Not the cache folder, which people empty: the default gallery lies here too.
+    """
+    read = os.environ if environment is None else environment
+    named = read.get("FACELIGN_HOME", "")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("facelign", appauthor=False)
+
+
+def gallery_path(option: Path | None) -> Path:
+    """Return the gallery that a command means: the one named, or ``gallery.db`` in the home."""
+    return option if option is not None else home_folder() / "gallery.db"
+
+
+def may_write(path: Path) -> bool:
+    """Return whether a gallery may be changed; SQLite also makes files beside it."""
+    return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+
+
+def cache_path() -> Path:
+    """Return the file of the vector cache."""
+    return home_folder() / "cache" / "vectors.db"

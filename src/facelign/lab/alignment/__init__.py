@@ -1,0 +1,1 @@
+"""What alignment is worth: every arm against the unaligned one."""

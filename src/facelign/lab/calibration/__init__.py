@@ -1,0 +1,1 @@
+"""A threshold with the evidence that earns it."""

@@ -1,0 +1,147 @@
+"""The report of a calibration: the threshold, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from facelign.compare import curves
+from facelign.lab.calibration.held_out import Mapped
+from facelign.lab.calibration.run import Calibrated
+from facelign.lab.verification.report import percent, sci
+from facelign.report.page import Fact, Mood, Report, Section, Table
+from facelign.report.plot import Plot
+from facelign.report.plots import histograms, rates, reliability
+from facelign.types.calibrations import OperatingPoint
+
+
+def build(found: Calibrated, provenance: Mapping[str, str], caveats: Sequence[str] = ()) -> Report:
+    """Return the report of a calibration."""
+    record = found.record
+    point = _target(found)
+    checks = found.held_out.checks
+    held = all(check.compatible for check in checks) if checks else None
+    verdict = (
+        f"At the threshold {point.threshold:.4f} about {sci(record.target)} of comparisons of two "
+        f"people pass (95 %: {sci(point.interval[0])} to {sci(point.interval[1])}), and "
+        f"{percent(point.tar)} of comparisons of one person."
+    )
+    if held is not None:
+        verdict += (
+            " It holds on people who did not choose it."
+            if held
+            else " On people who did not choose it, it does not hold."
+        )
+    return Report(
+        title=f"Calibration on {record.set}",
+        verdict=verdict,
+        headline=[
+            Fact("Threshold", f"{point.threshold:.4f}", note=f"for FMR {record.target:g}"),
+            Fact(
+                "FMR there",
+                sci(point.errors / record.non_mated),
+                f"{sci(point.interval[0])} to {sci(point.interval[1])} (95 %, over people)",
+                f"{point.errors:,} of {record.non_mated:,} non-mated comparisons",
+            ),
+            Fact("TAR there", percent(point.tar), note=f"of {record.mated:,} mated comparisons"),
+            Fact("People", f"{record.subjects:,}", note=f"{record.photos:,} photos"),
+        ],
+        sections=[_rates(found), _held_out(found), _probabilities(found)],
+        provenance=provenance,
+        scope=f"{record.space}; {record.date}",
+        mood=Mood.PLAIN if held is None else Mood.GOOD if held else Mood.BAD,
+        caveats=caveats,
+    )
+
+
+def _target(found: Calibrated) -> OperatingPoint:
+    record = found.record
+    return min(record.points, key=lambda point: abs(np.log(point.fmr / record.target)))
+
+
+def _rates(found: Calibrated) -> Section:
+    record = found.record
+    threshold = _target(found).threshold
+    steps = curves.curve(found.scores).thinned()
+    rows = [
+        (
+            f"{p.fmr:g}",
+            f"{p.threshold:.4f}",
+            f"{sci(p.interval[0])} to {sci(p.interval[1])}",
+            percent(p.tar),
+            p.errors,
+        )
+        for p in record.points
+    ]
+    table = Table(
+        "Operating points",
+        ("FMR", "threshold", "95 % interval of the FMR", "TAR", "false matches"),
+        rows,
+        f"Down to 3 over {record.non_mated:,} non-mated comparisons. Intervals by drawing people.",
+    )
+    figures = [
+        histograms.draw(found.scores.mated, found.scores.non_mated, threshold=threshold),
+        rates.draw(steps.thresholds, steps.fmr, steps.fnmr, threshold=threshold),
+    ]
+    return Section("Error rates", figures=figures, tables=[table])
+
+
+def _held_out(found: Calibrated) -> Section:
+    rows = [
+        (
+            f"{check.threshold:.4f}",
+            f"{sci(check.stated[0])} to {sci(check.stated[1])}",
+            sci(check.observed.value),
+            f"{sci(check.observed.low)} to {sci(check.observed.high)}",
+            percent(check.fnmr),
+            check.subjects,
+            check.non_mated,
+            "yes" if check.inside else "intervals overlap" if check.compatible else "no",
+        )
+        for check in found.held_out.checks
+    ]
+    table = Table(
+        "Each half of the people judges the threshold of the other",
+        (
+            "threshold",
+            "stated FMR, 95 %",
+            "FMR on the others",
+            "95 %",
+            "FNMR",
+            "people",
+            "non-mated",
+            "inside",
+        ),
+        rows,
+    )
+    return Section(
+        "Held-out check",
+        ["A threshold is chosen on half of the people and judged on the other half.",
+         *found.held_out.notes],
+        tables=[table] if rows else [],
+    )  # fmt: skip
+
+
+def _probabilities(found: Calibrated) -> Section:
+    maps = found.held_out.maps
+    rows = [(m.method, f"{m.ece:.4f}", f"{m.brier:.4f}", f"{m.cllr:.4f}") for m in maps]
+    bins = maps[0].reliability.kind if maps else ""
+    table = Table(
+        "Probabilities on people that the map has not seen",
+        ("map", "ECE", "Brier", "Cllr, bits"),
+        rows,
+        f"ECE over {bins}, at even odds. Cllr: 0 is perfect, 1 says nothing.",
+    )
+    return Section(
+        "What a score means",
+        ["Scores become log-likelihood ratios; a probability also needs a prior, yours to say."],
+        [_reliability(m) for m in maps],
+        [table] if rows else [],
+    )
+
+
+def _reliability(found: Mapped) -> Plot:
+    told = found.reliability
+    title = f"Reliability, {found.method}"
+    return reliability.draw(told.said, told.true, told.counts, ece=found.ece, title=title)

@@ -1,0 +1,1 @@
+"""Several chains over one set, or two saved runs."""

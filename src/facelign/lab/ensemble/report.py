@@ -1,0 +1,143 @@
+"""An ensemble against its models, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from facelign.compare.curves import curve
+from facelign.lab.ensemble.run import BEST, RULES, Ensemble, Judged
+from facelign.report.page import Fact, Mood, Report, Section, Table
+from facelign.report.plot import Plot, Series
+from facelign.report.plots import intervals, roc
+
+
+def curves(found: Ensemble) -> Plot:
+    """Return the ROC of the best single model, then of every fusion."""
+    names = [found.best_single.name, *RULES]
+    lines = []
+    for name in names:
+        steps = curve(found.pairs[name].set).thinned(600)
+        auc = next(j.auc for j in found.judged if j.name == name)
+        lines.append(Series(name, steps.fmr[::-1], steps.tar[::-1], note=f"AUC {auc:.4f}"))
+    lowest = 1 / max(int((~found.pairs[names[0]].same).sum()), 10)
+    return roc.draw(lines, lowest=lowest, title="Best single model and fusions")
+
+
+def gains(found: Ensemble) -> Plot | None:
+    """Return what every fusion gains in accuracy, with intervals."""
+    held = [
+        (j.name, j.gain.figures["accuracy"])
+        for j in found.judged
+        if j.gain is not None and "accuracy" in j.gain.figures
+    ]
+    if not held:
+        return None
+    return intervals.draw(
+        [name for name, _ in held],
+        [spread.value for _, spread in held],
+        [spread.low for _, spread in held],
+        [spread.high for _, spread in held],
+        axis=f"Accuracy gained over {found.best_single.name}",
+        title="Fusions against the best single model",
+        target=0.0,
+    )
+
+
+def _duels(found: Ensemble) -> Table:
+    """Return what each fusion gains over each single model."""
+    rows = []
+    for fused in found.judged:
+        for name, gain in fused.gains.items():
+            cells: list[str] = []
+            for figure, digits in (("accuracy", 4), ("tar", 3)):
+                spread = gain.figures.get(figure)
+                told = f"{spread.low:+.{digits}f} to {spread.high:+.{digits}f}" if spread else ""
+                cells += [f"{spread.value:+.{digits}f}" if spread else "-", told]
+            rows.append((fused.name, name, *cells, gain.verdict))
+    note = (
+        f"Differences on the same pairs, intervals over people. The verdict is about "
+        f"{found.named.name}"
+        + (
+            ", chosen on these very people, which flatters it."
+            if found.rule == BEST
+            else ", named before anything was measured; it has to beat every model alone."
+        )
+    )
+    columns = ("together", "alone", "accuracy", "95 %", "TAR", "95 %", "together is")
+    return Table("Against each model alone", columns, rows, note)
+
+
+def _gained(fused: Judged) -> list[Fact]:
+    """Return what the fusion of the verdict gains, with its interval, where there is one."""
+    gain = fused.gain.figures.get("accuracy") if fused.gain else None
+    if gain is None:
+        return []
+    spread = f"{gain.low:+.4f} to {gain.high:+.4f} (95 %, over people)"
+    return [Fact("Accuracy gained", f"{gain.value:+.4f}", spread, "over the best model alone")]
+
+
+def report(found: Ensemble, provenance: Mapping[str, str]) -> Report:
+    """Return the report of an ensemble."""
+    columns = (
+        *("system", "precision", "recall", "F1", "accuracy", "AUC", "TAR"),
+        *("accuracy gained", "95 %", "ms"),
+    )
+    rows = []
+    for one in found.judged:
+        gain = one.gain.figures.get("accuracy") if one.gain else None
+        rows.append(
+            (
+                one.name,
+                f"{one.precision:.4f}",
+                f"{one.recall:.4f}",
+                f"{one.f1:.4f}",
+                "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+                f"{one.auc:.4f}",
+                "-" if one.tar is None else f"{one.tar:.3f}",
+                f"{gain.value:+.4f}" if gain else "",
+                f"{gain.low:+.4f} to {gain.high:+.4f}" if gain else "",
+                "-" if one.ms is None else f"{one.ms:.0f}",
+            )
+        )
+    figures = [curves(found)]
+    shown = gains(found)
+    if shown is not None:
+        figures.append(shown)
+    single, fused = found.best_single, found.named
+    sections = [
+        Section(
+            "Alone and together",
+            (
+                f"People are parted: {found.parts}. Every fusion is fitted and every threshold "
+                "chosen on other people than those that are judged.",
+            ),
+            figures=figures,
+            tables=[
+                Table(
+                    "Systems",
+                    columns,
+                    rows,
+                    f"Cosine of unit vectors for every model. TAR at FMR {found.rate}. ms: a photo "
+                    "from file to vectors, one thread; fusing itself costs nothing.",
+                ),
+                _duels(found),
+            ],
+        ),
+        Section("The rules", tuple(f"{name}: {told}." for name, told in RULES.items())),
+    ]
+    headline = [
+        Fact(f"F1 of {single.name}, the best model alone", f"{single.f1:.4f}"),
+        Fact(f"F1 of {fused.name}, together", f"{fused.f1:.4f}"),
+        *_gained(fused),
+        Fact("AUC, alone and together", f"{single.auc:.5f} \u2192 {fused.auc:.5f}"),
+    ]
+    first = found.pairs[single.name]
+    scope = (
+        f"{found.trials.name}: {int(first.same.sum()):,} mated and "
+        f"{int((~first.same).sum()):,} non-mated pairs judged"
+    )
+    better = bool(fused.gains) and all(g.verdict == "better" for g in fused.gains.values())
+    mood = Mood.GOOD if better else Mood.PLAIN
+    return Report(
+        "Does an ensemble help?", found.verdict, headline, sections, dict(provenance), scope, mood
+    )

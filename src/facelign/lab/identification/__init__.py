@@ -1,0 +1,1 @@
+"""Names out of a gallery, and strangers kept out of it."""

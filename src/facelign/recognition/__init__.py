@@ -1,0 +1,1 @@
+"""From photo to name: the only place that joins stages."""

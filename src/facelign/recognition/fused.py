@@ -1,0 +1,241 @@
+"""Verification by a fitted ensemble: several models on one walk, their scores as one.
+
+A record (JSON, made by ``facelign evaluate ensemble --save``) holds the models, the fitted rule
+and the threshold that other people gave it. The walk is that of a joint space; its vectors are
+split again into the cosine of each model, so that galleries and caches need nothing new.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facelign.compare import fusion
+from facelign.compare.fusion import Scorer
+from facelign.compare.scores import pair_scores
+from facelign.embed.joint import Joint
+from facelign.errors import ConfigError, ModelMismatch, NoFace
+from facelign.recognition.presets import Part, Preset
+from facelign.recognition.recognizer import Photo, Recognizer
+from facelign.recognition.results import Analysis
+from facelign.recognition.selection import FacePolicy, choose
+from facelign.types.arrays import Float64Array, FloatArray
+from facelign.types.decisions import Threshold
+from facelign.types.embeddings import Metric
+
+FORMAT = "facelign-ensemble-1"
+
+
+def preset_of(models: Sequence[str], detector: str, *, flip: bool = False) -> Preset:
+    """Return the chain whose joint vectors hold all models with equal weights, unit length each."""
+    named = tuple(dict.fromkeys(models))
+    if len(named) < 2:
+        raise ConfigError("An ensemble needs at least two models.", "--models sface,dlib-resnet")
+    parts = tuple(Part(model, flip=flip, unit=True) for model in named)
+    return Preset("ensemble", "models of an ensemble", detector, parts)
+
+
+def spaces_of(recognizer: Recognizer) -> tuple[str, ...]:
+    """Return the space of each model of an ensemble's recognizer."""
+    return tuple(part.space.id for part in _joint(recognizer).embedders)
+
+
+def split(recognizer: Recognizer, vectors: FloatArray) -> list[Float64Array]:
+    """Return the unit vectors (n, d) of each model out of joint vectors (n, sum of d).
+
+    Rows of zeros (photos without a face) stay zeros.
+    """
+    found, start = [], 0
+    for part in _joint(recognizer).embedders:
+        piece = np.asarray(vectors[:, start : start + part.space.dim], np.float64)
+        lengths = np.linalg.norm(piece, axis=1, keepdims=True)
+        found.append(np.divide(piece, lengths, out=np.zeros_like(piece), where=lengths > 0))
+        start += part.space.dim
+    return found
+
+
+def _joint(recognizer: Recognizer) -> Joint:
+    embedder = recognizer.chain.embedder
+    if not isinstance(embedder, Joint):
+        raise ConfigError("This chain has one model only.", "An ensemble needs several.")
+    return embedder
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleRecord:
+    """A fitted ensemble as it is saved. threshold: a fused score, with what it rests on."""
+
+    models: tuple[str, ...]
+    detector: str
+    flip: bool
+    rule: str
+    scorer: Scorer
+    threshold: Threshold
+
+    def to_json(self) -> str:
+        """Return the record as JSON text."""
+        limit = self.threshold
+        record = {
+            "format": FORMAT,
+            "models": list(self.models),
+            "detector": self.detector,
+            "flip": self.flip,
+            "rule": self.rule,
+            "threshold": {
+                "score": limit.score,
+                "fmr": limit.fmr,
+                "source": limit.source,
+                "subjects": limit.subjects,
+                "mated": limit.mated,
+                "non_mated": limit.non_mated,
+            },
+            "fusion": json.loads(self.scorer.to_json()),
+        }
+        return json.dumps(record, allow_nan=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EnsembleRecord:
+        """Return the record in ``text``; raises ConfigError."""
+        try:
+            record = json.loads(text)
+            if record["format"] != FORMAT:
+                raise ValueError("another format")
+            scorer = fusion.from_json(json.dumps(record["fusion"]))
+            models = fusion.texts(record, "models")
+            if len(models) != len(scorer.spaces):
+                raise ValueError(f"{len(models)} models, and a rule for {len(scorer.spaces)}")
+            if not isinstance(record["flip"], bool):
+                raise ValueError("flip is neither true nor false")
+            return cls(
+                models,
+                fusion.text_of(record, "detector"),
+                record["flip"],
+                fusion.text_of(record, "rule"),
+                scorer,
+                _threshold(record["threshold"]),
+            )
+        except ConfigError as error:
+            raise ConfigError(
+                f"This is no saved ensemble: {error.message}",
+                "Make one with: facelign evaluate ensemble --save FILE",
+            ) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ConfigError(
+                f"This is no saved ensemble: {fusion.told(error)}.",
+                "Make one with: facelign evaluate ensemble --save FILE",
+            ) from error
+
+
+def _threshold(record: Mapping[str, Any]) -> Threshold:
+    """Return the threshold of a record; raises ValueError, TypeError, KeyError."""
+    fmr = None if record["fmr"] is None else fusion.number(record, "fmr")
+    if fmr is not None and not 0 < fmr < 1:
+        raise ValueError("fmr lies between 0 and 1")
+    counts = {name: record[name] for name in ("subjects", "mated", "non_mated")}
+    for name, count in counts.items():
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if count is not None and (not whole or count < 0):
+            raise ValueError(f"{name} is no count")
+    return Threshold(
+        score=fusion.number(record, "score"),
+        fmr=fmr,
+        source=fusion.text_of(record, "source"),
+        **counts,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FusedDecision:
+    """The answer of an ensemble. score: fused; scores: the cosine of each model's space."""
+
+    score: float
+    threshold: Threshold
+    is_match: bool
+    scores: Mapping[str, float]
+    rule: str
+
+
+class Ensemble:
+    """Verifies with a fitted ensemble; safe to share by threads.
+
+    Example:
+        >>> ensemble = Ensemble.load("ensemble.json")  # doctest: +SKIP
+        >>> ensemble.verify("a.jpg", "b.jpg").is_match  # doctest: +SKIP
+        True
+    """
+
+    def __init__(self, record: EnsembleRecord, **options: Any) -> None:
+        """Build the chain of the record; options as those of ``Recognizer``.
+
+        Raises ModelMismatch when the models of this machine live in other spaces than the record's.
+        """
+        self.record = record
+        chain = preset_of(record.models, record.detector, flip=record.flip)
+        self.recognizer = Recognizer(chain, **options)
+        spaces = spaces_of(self.recognizer)
+        if spaces != record.scorer.spaces:
+            raise ModelMismatch(
+                f"The ensemble was fitted on {', '.join(record.scorer.spaces)}, "
+                f"and the models here give {', '.join(spaces)}.",
+                "Fit it again with: facelign evaluate ensemble",
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> Ensemble:
+        """Return the ensemble of a file that ``evaluate ensemble --save`` wrote."""
+        source = Path(path)
+        try:
+            text = source.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{source} cannot be read: {error.strerror}.") from error
+        return cls(EnsembleRecord.from_json(text), **options)
+
+    def verify(
+        self, a: Photo, b: Photo, *, policy: FacePolicy = FacePolicy.LARGEST
+    ) -> FusedDecision:
+        """Return whether two photos show one person; raises NoFace, InputError."""
+        pieces = [
+            split(self.recognizer, self._vector(self.recognizer.analyze(photo), policy))
+            for photo in (a, b)
+        ]
+        cosines = [
+            float(pair_scores(first, second, Metric.COSINE)[0])
+            for first, second in zip(*pieces, strict=True)
+        ]
+        score = float(self.record.scorer.fused([cosines])[0])
+        limit = self.record.threshold
+        told = dict(zip(self.record.scorer.spaces, cosines, strict=True))
+        return FusedDecision(score, limit, score >= limit.score, told, self.record.rule)
+
+    @staticmethod
+    def _vector(analysis: Analysis, policy: FacePolicy) -> FloatArray:
+        source = analysis.photo.source
+        face = choose(analysis.faces, policy, source).index
+        vector = analysis.vector_of(face)
+        if vector is None:
+            raise NoFace(
+                f"The face in {source} could not be aligned: {analysis.reason_of(face)}.",
+                "Try another photo.",
+            )
+        return vector.vectors
+
+
+def evidence(score: float, fmr: float, set_name: str, counts: Mapping[str, int]) -> Threshold:
+    """Return the threshold of a fused score with what it rests on, for a record."""
+    return Threshold(
+        score=score,
+        fmr=fmr,
+        source=(
+            f"FMR {fmr:.2g} on {set_name}: {counts['non_mated']:,} non-mated and "
+            f"{counts['mated']:,} mated comparisons of {counts['subjects']:,} people, each "
+            "scored by the rule fitted on others"
+        ),
+        subjects=counts["subjects"],
+        mated=counts["mated"],
+        non_mated=counts["non_mated"],
+    )

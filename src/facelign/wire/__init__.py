@@ -1,0 +1,1 @@
+"""Results as plain records: what the command line, a service and reports write and read."""

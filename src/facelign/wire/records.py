@@ -1,0 +1,180 @@
+"""Results as the plain records that --json prints and --out writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facelign.errors import FacelignError
+    from facelign.recognition.results import (
+        Analysis,
+        Comparison,
+        Enrollment,
+        Identification,
+        IdentifiedFace,
+    )
+    from facelign.types.decisions import SearchThreshold, Threshold
+    from facelign.types.faces import Face, Faces
+
+Record = dict[str, Any]
+
+
+def number(value: float, digits: int = 6) -> float:
+    """Return a float that prints short."""
+    return round(float(value), digits)
+
+
+def failure(source: str, error: FacelignError) -> Record:
+    """Return the record of a photo that could not be used."""
+    return {"image": source, "width": None, "height": None, "faces": [], "error": str(error)}
+
+
+def face_record(face: Face) -> Record:
+    """Return box, score and points of one face, px of the upright file."""
+    points = [] if face.points is None else [[number(v, 2) for v in p] for p in face.points]
+    box = face.box
+    return {
+        "box": [number(v, 2) for v in (box.x1, box.y1, box.x2, box.y2)],
+        "score": number(face.score, 4),
+        "landmarks": points,
+        "height": number(box.height, 1),
+    }
+
+
+def photo_record(analysis: Analysis) -> Record:
+    """Return what detect prints for one photo."""
+    if analysis.error is not None:
+        return failure(analysis.photo.source, analysis.error)
+    width, height = analysis.photo.size
+    record: Record = {"image": analysis.photo.source, "width": width, "height": height}
+    record["faces"] = [face_record(face) for face in analysis.faces]
+    record["error"] = None
+    if analysis.attempts:
+        record["attempts"] = list(analysis.attempts)
+    return record
+
+
+def found_record(source: str, size: tuple[int, int], faces: Faces, attempts: Any) -> Record:
+    """Return what detect prints for one photo that was only looked at."""
+    record: Record = {"image": source, "width": size[0], "height": size[1]}
+    record["faces"] = [face_record(face) for face in faces]
+    record["error"] = None
+    if attempts:
+        record["attempts"] = list(attempts)
+    return record
+
+
+def embed_record(analysis: Analysis, space: str) -> Record:
+    """Return what embed prints for one photo."""
+    record = photo_record(analysis)
+    record["space"] = space
+    for index, face in enumerate(record["faces"]):
+        vector = analysis.vector_of(index)
+        if vector is None:
+            face["embedding"], face["reason"] = None, analysis.reason_of(index)
+        else:
+            face["embedding"] = [float(v) for v in vector.vectors[0]]
+            face["norm"] = number(vector.norms[0])
+    return record
+
+
+def threshold_record(threshold: Threshold, distance: float) -> Record:
+    """Return a threshold with its evidence."""
+    record: Record = {
+        "score": number(threshold.score),
+        "distance": number(distance),
+        "fmr": threshold.fmr,
+        "source": threshold.source,
+    }
+    if threshold.calibration:
+        record |= {
+            "interval": list(threshold.interval) if threshold.interval else None,
+            "subjects": threshold.subjects,
+            "mated": threshold.mated,
+            "non_mated": threshold.non_mated,
+            "calibration": threshold.calibration,
+        }
+    return record
+
+
+def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
+    """Return what verify prints."""
+    decision = comparison.decision
+
+    def chosen(analysis: Analysis, face: int) -> Record:
+        return {"face": face, "faces": len(analysis.faces)} | face_record(analysis.faces[face])
+
+    llr = decision.log_likelihood_ratio
+    return {
+        "a": comparison.a.photo.source,
+        "b": comparison.b.photo.source,
+        "same": decision.is_match,
+        "score": number(decision.score),
+        "distance": number(decision.distance),
+        "metric": decision.metric,
+        "threshold": threshold_record(decision.threshold, threshold_distance),
+        "model": decision.space.id,
+        "log_likelihood_ratio": None if llr is None else number(llr, 3),
+        "face_a": chosen(comparison.a, comparison.face_a),
+        "face_b": chosen(comparison.b, comparison.face_b),
+    }
+
+
+def enroll_record(result: Enrollment) -> Record:
+    """Return what enroll prints for one file."""
+    record: Record = {
+        "image": result.image,
+        "person": result.person,
+        "enrolled": result.enrolled,
+        "reason": result.reason,
+    }
+    if result.face_height is not None:
+        record["height"] = number(result.face_height, 1)
+    return record
+
+
+def search_record(threshold: SearchThreshold) -> Record:
+    """Return the threshold of a search with its evidence."""
+    return {
+        "score": number(threshold.threshold.score),
+        "fmr": threshold.threshold.fmr,
+        "fpir": threshold.fpir,
+        "templates": threshold.templates,
+        "limited": threshold.limited,
+        "source": threshold.threshold.source,
+        "note": threshold.note,
+    }
+
+
+def _named(found: IdentifiedFace) -> Record:
+    answer = found.answer
+    limit = answer.threshold
+    best = answer.candidates[0] if answer.candidates else None
+    record = face_record(found.face)
+    record["detector_score"] = record.pop("score")
+    record |= {
+        "person": answer.person,
+        "reason": answer.reason,
+        "score": None if best is None else number(best.score),
+        "distance": None if best is None else number(best.distance),
+        "threshold": None if limit is None else number(limit.threshold.score),
+        "margin": None if answer.margin is None else number(answer.margin),
+        "candidates": [
+            {"person": c.person, "score": number(c.score), "distance": number(c.distance)}
+            for c in answer.candidates
+        ],
+    }
+    return record
+
+
+def identify_record(result: Identification) -> Record:
+    """Return what identify prints for one photo."""
+    record = photo_record(result.analysis)
+    if result.error is not None:  # the photo was read, and --face found not what it wants
+        record["error"] = str(result.error)
+    record["faces"] = [_named(face) for face in result.faces]
+    first = next((f.answer for f in result.faces if f.answer.threshold is not None), None)
+    if first is not None and first.threshold is not None:
+        record["search"] = search_record(first.threshold)
+        record["gallery_size"] = first.gallery_size
+    return record

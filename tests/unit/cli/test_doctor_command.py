@@ -1,0 +1,76 @@
+"""facelign doctor tells the truth about this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from facelign.cli import doctor as room
+from facelign.runtime.onnx import available_providers
+
+SHARED = Path(__file__).parents[4] / "shared" / "weights"
+
+
+def _run(*words: str) -> str:
+    app = typer.Typer()
+    app.command()(room.doctor)
+    result = CliRunner().invoke(app, words)
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FACELIGN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FACELIGN_MIRROR", raising=False)
+    return tmp_path / "home"
+
+
+def test_versions_and_processor() -> None:
+    found = room.versions()
+    assert found["numpy"] == np.__version__
+    assert set(found) >= {"facelign", "python", "system", "onnxruntime", "opencv"}
+    cpu = room.processor()
+    assert 1 <= cpu["usable_cores"] <= cpu["cores"]
+
+
+def test_an_empty_home_is_told_with_the_command_that_helps(home: Path) -> None:
+    report = json.loads(_run("--json"))
+    assert report["settings"]["home"] == str(home)
+    assert report["engine"]["providers"] == list(available_providers())
+    assert [m["id"] for m in report["models"]] == []
+    assert report["self_test"]["ok"] is False
+    assert "facelign models pull yunet" in report["self_test"]["hint"]
+    assert "models here: none" in _run()
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no weights beside the checkout")
+def test_the_self_test_walks_the_portrait(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facelign.cli.models import wanted
+    from facelign.models import default
+    from facelign.models.weights.store import Store
+
+    monkeypatch.setenv("FACELIGN_MIRROR", str(SHARED))
+    known, store = default(), Store.from_environment()
+    store.pull_all(wanted(known, ["default"]))
+    report = json.loads(_run("--json"))
+    assert {m["id"] for m in report["models"]} == {"yunet", "sface"}
+    assert all(f["good"] for m in report["models"] for f in m["files"])
+    test = report["self_test"]
+    assert test["ok"] is True
+    assert test["faces"] == 1
+    assert [name.split()[0] for name in test["stages"]] == ["detect", "align", "embed"]
+    assert all(stage["ms"] > 0 for stage in test["stages"].values())
+
+
+def test_without_a_portrait_it_says_so() -> None:
+    image, subject = room.pattern()
+    assert "no portrait" in subject
+    assert image.size == (512, 512)

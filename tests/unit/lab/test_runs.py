@@ -1,0 +1,271 @@
+"""Landmarkers and detectors from files to figures, on data that is made here and beside us."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelign import models as models
+from facelign.datasets.widerface import BoxedPhoto
+from facelign.errors import ConfigError, DatasetMissing, Refused
+from facelign.imaging.write import write
+from facelign.lab.detection import run as detection_run
+from facelign.lab.landmarks import run as landmark_run
+from facelign.lab.landmarks.figures import Normalizer
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import DLIB_5, FIVE, IBUG_68
+from facelign.types.specs import Task
+
+
+def annotated(tmp_path: Path, n: int = 3, name: str = "faces.csv") -> tuple[Path, np.ndarray]:
+    """Write n gray photos with two faces each, and their 68 points; return them."""
+    draws = np.random.default_rng(1)
+    shape = draws.uniform(0, 60, (68, 2))
+    shape[36:42] = draws.uniform(10, 18, (6, 2))
+    shape[42:48] = draws.uniform(40, 48, (6, 2))
+    rows, points = [], []
+    (tmp_path / "images").mkdir()
+    for k in range(n):
+        write(tmp_path / "images" / f"{k}.png", np.full((200, 300, 3), 40 + k, np.uint8))
+        for shift in ((20, 30), (180, 90)):
+            place = shape + shift
+            points.append(place)
+            rows.append([f"images/{k}.png", *place.ravel().tolist()])
+    columns = [f"{axis}{i:02d}" for i in range(68) for axis in "xy"]
+    with (tmp_path / name).open("w", newline="") as file:
+        csv.writer(file).writerows([["file", *columns], *rows])
+    return tmp_path / name, np.array(points)
+
+
+def located(points: np.ndarray, scheme, image: Image, error: float = 0.0) -> Faces:  # type: ignore[no-untyped-def]
+    """Return the two faces of a photo, swapped, each point moved to the right by ``error``."""
+    held = points[::-1] + np.array([error, 0.0])
+    boxes = np.concatenate([held.min(axis=1) - 5, held.max(axis=1) + 5], axis=1)
+    marks = Landmarks(held.astype(np.float32), scheme)
+    n = len(held)
+    return Faces(boxes.astype(np.float32), np.ones(n, np.float32), marks, "x", image.size)
+
+
+def test_errors_by_hand_whatever_the_order_of_detections(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    assert (truth.scheme, len(truth)) == ("ibug-68", 6)
+    found = landmark_run.run(
+        truth,
+        lambda image: located(points[:2], IBUG_68, image, 2.0),
+        model="m",
+        detector="d",
+    )
+    gap = np.linalg.norm(points[0, 36] - points[0, 45])
+    assert found.report.missed == 0
+    np.testing.assert_allclose(found.report.errors, 2 / gap, rtol=1e-5)
+    assert found.compared == "ibug-68"
+
+
+@pytest.mark.parametrize("scheme", [FIVE, DLIB_5])
+def test_poorer_schemes_are_compared_by_their_own_points(tmp_path: Path, scheme) -> None:
+    path, points = annotated(tmp_path)
+    groups = landmark_run._MADE["ibug-68", scheme.id]
+    assert groups is not None
+    made = np.stack([points[:, list(g)].mean(axis=1) for g in groups], axis=1)
+    found = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: located(made[:2], scheme, image, 1.0),
+        model="m",
+        detector="d",
+        normalizer=Normalizer.INTER_PUPIL,
+    )
+    eyes = points[0, 36:42].mean(axis=0) - points[0, 42:48].mean(axis=0)
+    np.testing.assert_allclose(found.report.errors, 1 / np.linalg.norm(eyes), rtol=1e-5)
+    assert len(found.report.points) == scheme.k
+
+
+def test_a_face_that_is_not_found_stays_a_failure(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+
+    def one_of_two(image: Image) -> Faces:
+        return located(points[:1], IBUG_68, image)
+
+    found = landmark_run.run(landmark_run.read_annotated(path), one_of_two, model="m", detector="d")
+    told = found.report.to_dict()
+    assert (told["faces"], told["missed"]) == (6, 3)
+    assert told["fr_0.08"] == pytest.approx(0.5)
+    nothing = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: Faces.none("x", image.size),
+        model="m",
+        detector="d",
+    )
+    assert nothing.report.missed == 6
+    assert nothing.report.to_dict()["auc_0.08"] == 0
+
+
+def test_an_unread_photo_is_told_and_its_faces_are_missed(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    (tmp_path / "images" / "1.png").write_bytes(b"no picture")
+    found = landmark_run.run(
+        landmark_run.read_annotated(path),
+        lambda image: located(points[:2], IBUG_68, image),
+        model="m",
+        detector="d",
+    )
+    assert len(found.unread) == 1
+    assert found.report.missed == 2
+
+
+def test_models_are_compared_in_the_same_points_when_asked(tmp_path: Path) -> None:
+    path, points = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    for scheme, chosen in (
+        ("five", [*range(36, 48), 30, 48, 54]),
+        ("dlib-5", [45, 42, 36, 39, 33]),
+    ):
+        moved = points.copy()
+        moved[:, [k for k in range(68) if k not in chosen]] += 7.0  # points that do not count
+        moved[:, chosen] += [0.0, 3.0]
+        found = landmark_run.run(
+            truth,
+            lambda image, moved=moved: located(moved[:2], IBUG_68, image),
+            model="m",
+            detector="d",
+            scheme=scheme,
+        )
+        assert found.compared == scheme
+        gap = np.linalg.norm(points[0, 36] - points[0, 45])
+        np.testing.assert_allclose(found.report.errors, 3 / gap, rtol=1e-4)
+        assert len(found.report.points) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "truth", "wanted", "said"),
+    [
+        (None, "ibug-68", "", "haar gives boxes and no points"),
+        ("dlib-5", "muct", "", "cannot be compared with annotations of 'muct'"),
+        ("dlib-5", "ibug-68", "five", "as 'five'"),
+        ("five", "ibug-68", "ibug-68", "as 'ibug-68'"),
+        ("five", "ibug-68", "wflw", "There are no points 'wflw'"),
+    ],
+)
+def test_points_that_cannot_be_compared(
+    given: str | None, truth: str, wanted: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        landmark_run.comparable(given, truth, wanted, "haar")
+    assert landmark_run.comparable("ibug-68", "muct") == "five"
+
+
+def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
+    path, _ = annotated(tmp_path)
+    truth = landmark_run.read_annotated(path)
+    hidden = landmark_run.Annotated(
+        truth.name, truth.files, truth.points, np.zeros_like(truth.visible), truth.scheme
+    )
+    with pytest.raises(Refused, match="--normalizer box"):
+        landmark_run.run(hidden, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
+    for photo in (tmp_path / "images").iterdir():
+        photo.unlink()
+    with pytest.raises(Refused, match="None of 3 photos"):
+        landmark_run.run(truth, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
+
+
+def test_pts_folders_and_strange_ones(tmp_path: Path) -> None:
+    _, points = annotated(tmp_path, 1)
+    text = "\n".join(f"{x + 1} {y + 1}" for x, y in points[0])
+    (tmp_path / "images" / "0.pts").write_text(f"version: 1\nn_points: 68\n{{\n{text}\n}}\n")
+    truth = landmark_run.read_annotated(tmp_path / "images")
+    np.testing.assert_allclose(truth.points[0], points[0])
+    with pytest.raises(DatasetMissing):
+        landmark_run.read_annotated(tmp_path / "nowhere.xml")
+    with pytest.raises(ConfigError):
+        landmark_run.read_annotated(tmp_path / "images", scheme="wflw")
+
+
+class Fixed:
+    """A detector that says what it is told to."""
+
+    def __init__(self, boxes: list[list[float]], scores: list[float]) -> None:
+        self.boxes, self.scores = np.array(boxes, np.float32), np.array(scores, np.float32)
+
+    def detect(self, image: Image) -> Faces:
+        return Faces(self.boxes, self.scores, None, "fixed", image.size)
+
+
+def boxed(path: Path, boxes: list[list[float]], ignore: list[bool]) -> BoxedPhoto:
+    table = np.array(boxes, np.float32)
+    return BoxedPhoto(path, table, np.array(ignore), np.zeros((len(boxes), 6), np.int64))
+
+
+def test_detection_by_hand(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    truth = boxed(
+        photo, [[10, 10, 50, 50], [30, 10, 70, 50], [100, 100, 150, 150]], [False, False, True]
+    )
+    detector = Fixed([[10, 10, 50, 50], [100, 100, 150, 150], [0, 150, 30, 190]], [0.9, 0.8, 0.7])
+    found = detection_run.run("fixed", detector, [truth], empty=[photo, photo])  # type: ignore[arg-type]
+    told = found.to_dict()
+    assert (told["faces"], told["recall"], told["false_faces"]) == (2, 0.5, 1)
+    assert told["ap"] == pytest.approx(0.5)  # the first of two faces, at precision 1
+    assert told["false_per_1000_empty_photos"] == 3000
+    assert found.crowded == (0.5, 2)
+    assert found.meaning == {"0.7": 0.0, "0.72": 0.1, "0.75": 0.25, "0.8": 0.5, "0.85": 0.75,
+                             "0.88": 0.9, "0.9": 1.0}  # fmt: skip
+    with pytest.raises(Refused):
+        detection_run.run("fixed", detector, [boxed(tmp_path / "no.png", [[0, 0, 9, 9]], [False])])  # type: ignore[arg-type]
+
+
+@pytest.mark.weights
+@pytest.mark.shared
+def test_real_photos(pulled, detection: Path, landmarks_data: Path) -> None:
+    from facelign.datasets.widerface import read_boxes
+    from facelign.models import load
+
+    spec = models.default().spec(Task.DETECT, "yunet")
+    store = pulled(spec)
+    detector = load(spec, store)
+    photos = read_boxes(detection / "dlib_faces_bbx_gt.txt", detection)
+    found = detection_run.run("yunet", detector, photos)
+    assert found.to_dict()["ap"] > 0.9
+    truth = landmark_run.read_annotated(landmarks_data / "faces68").every(12)
+    points = landmark_run.run(truth, detector.detect, model="yunet", detector="yunet")
+    assert points.report.missed <= 1
+    assert np.median(points.report.errors) < 0.12
+
+
+def test_false_faces_of_photos_that_show_nobody(tmp_path: Path) -> None:
+    photo, broken = tmp_path / "a.png", tmp_path / "broken.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    broken.write_bytes(b"no picture")
+    truth = boxed(photo, [[10, 10, 60, 60]], [False])
+    said = Fixed([[10, 10, 60, 60], [100, 100, 150, 150]], [0.9, 0.7])
+    found = detection_run.run("fixed", said, [truth], empty=[photo, photo, broken])
+    assert found.empty is not None
+    assert (found.empty.photos, found.empty.faces, found.empty.with_faces) == (2, 4, 2)
+    assert found.false_per_thousand == 2000
+    assert str(broken) in found.unread
+    # rule by hand: all of 2 photos, so 0.025 = share ** 2 at the lower end
+    low, high = found.empty.interval
+    assert low == pytest.approx(0.025**0.5)
+    assert high == 1
+    assert found.to_dict()["empty"]["photos_with_false_faces"] == 2
+    none = detection_run.Empty(19, 0, 0)
+    assert none.interval[1] == pytest.approx(1 - 0.025 ** (1 / 19))
+
+
+def test_a_list_without_faces_to_find_is_refused(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    write(photo, np.full((200, 200, 3), 90, np.uint8))
+    said = Fixed([[10, 10, 60, 60]], [0.9])
+    for truth in (
+        BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.zeros((0, 6), int)),
+        boxed(photo, [[10, 10, 60, 60]], [True]),
+    ):
+        with pytest.raises(Refused, match="--without"):
+            detection_run.run("fixed", said, [truth])
+    with pytest.raises(Refused, match="at least 80 px"):
+        detection_run.run("fixed", said, [boxed(photo, [[10, 10, 60, 60]], [False])], smallest=80)
