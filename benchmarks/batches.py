@@ -21,10 +21,7 @@ CORE = machine.one_core()
 import numpy as np  # noqa: E402
 
 from facelign.embed.batch import EmbedderOptions  # noqa: E402
-from facelign.models import (
-    catalog,
-    load,
-)
+from facelign.models import catalog, load  # noqa: E402
 from facelign.models.weights.store import Store  # noqa: E402
 from facelign.types.chips import Chips  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
