@@ -19,18 +19,16 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import machine
+
+machine.one_core(pin=False)
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
@@ -246,23 +244,6 @@ def measure(name: str, shared: Path) -> dict[str, Any]:
     return result
 
 
-def machine() -> dict[str, Any]:
-    packages = ("facelign", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
-    cpu = "unknown"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            cpu = line.split(":", 1)[1].strip()
-            break
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {p: metadata.version(p) for p in packages},
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
 def share(cell: dict[str, int] | None) -> str:
     return "-" if cell is None else f"{cell['found'] / cell['faces']:.2f}"
 
@@ -330,9 +311,8 @@ def main() -> None:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         results[spec.id] = json.loads(done.stdout)
         print(f"{spec.id}: {results[spec.id]['lfw_100']}", file=sys.stderr)
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {"machine": machine(), "detectors": results}
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        record = {"machine": machine.describe(), "detectors": results}
+        machine.write("detectors", record, arguments.out)
         arguments.out.with_suffix(".md").write_text(table(results))
     print(table(results))
 

@@ -10,7 +10,6 @@ Writes benchmarks/results/dlib_parity.json.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -272,8 +271,7 @@ def main() -> int:
         "conversion_of_all_files": conversion(bench),
         "peak_mb_of_this_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    machine.write("dlib_parity", result, given.out)
     print(f"{'piece':38} {'compared':>8} {'differ':>6} {'largest':>9}  dlib ms  ours ms  ratio")
     for name, row in rows.items():
         times = [row.get(k, "") for k in ("dlib_ms", "facelign_ms", "dlib_over_facelign")]

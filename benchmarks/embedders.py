@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import machine
+
+machine.one_core(pin=False)
 
 import cv2
 import numpy as np
 
-from facelign import models as models
+from facelign import models
 from facelign.align.chips import CHAIN_VERSION, chips, warp
 from facelign.align.fitting import ARCFACE_FIVE
 from facelign.align.layouts.arcface_112 import Arcface112
@@ -199,7 +197,6 @@ def main() -> None:
         warps[title] = {**accuracy(found, people), "drift": drift(found, own)}
     print(json.dumps(warps))
 
-    given.out.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "what": __doc__.split("\n")[0] if __doc__ else "",
         "photos": len(photos),
@@ -207,32 +204,11 @@ def main() -> None:
         "set": given.photos.parent.name,
         "detector": given.detector,
         "chain_version": CHAIN_VERSION,
-        **surroundings(),
+        "machine": machine.describe(),
         "embedders": rows,
         "sface_by_warp": warps,
     }
-    given.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def surroundings() -> dict[str, Any]:
-    """Return what the figures depend on besides the code: machine and versions."""
-    packages = ("numpy", "onnxruntime", "opencv-python-headless")
-    return {
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
-        "versions": {
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in packages},
-        },
-    }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
+    machine.write("embedders", record, given.out)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ from facelign.types.specs import Task  # noqa: E402
 BLOCK = 5
 #: photos of a person that are enrolled; the others are asked about
 ENROLLED = 5
-#: targets of the issue: how many times faster than which peer
+#: targets: how many times faster than which peer
 TARGETS = {
     ("facelign default", "face_recognition"): 8.0,
     ("facelign fast", "face_recognition"): 12.0,

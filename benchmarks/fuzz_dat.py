@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import machine
+
 from facelign.detect.models import mmod
 from facelign.embed.models import dlib_resnet
 from facelign.errors import WeightsCorrupt
@@ -130,8 +132,7 @@ def main() -> int:
     result["seconds"] = round(time.perf_counter() - started, 1)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     result["python"] = platform.python_version()
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    machine.write("fuzz_dat", result, given.out)
     print(json.dumps(result, indent=1))
     return 0 if float(str(result["longest_processor_s"])) < 10 else 1
 

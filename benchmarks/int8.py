@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -22,11 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import machine
+
+machine.one_core(pin=False)
 
 import onnx
-from embedders import HERE, PHOTOS, accuracy, drift, surroundings, walk
+from embedders import HERE, PHOTOS, accuracy, drift, walk
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -43,7 +43,7 @@ from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.chips import Chips
 from facelign.types.specs import EmbedderOutput, ModelSpec, Task
 
-#: SFace is left out: its rewritten PRelu does not fuse in int8 and makes it slower (MEASURED 2.1)
+#: SFace is left out: its rewritten PRelu does not fuse in int8 and makes it slower
 MODELS = ("mobilefacenet", "dlib-resnet")
 DEV = PHOTOS.parent.parent / "lfw_dev" / "images"
 
@@ -139,9 +139,8 @@ def main() -> None:
             }
             rows.append(row)
             print(json.dumps(row))
-    record = {**surroundings(), "set": "lfw_100", "calibration_chips": len(fit), "variants": rows}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    record = {"machine": machine.describe(), "set": "lfw_100", "calibration_chips": len(fit)}
+    machine.write("int8", {**record, "variants": rows}, given.out)
 
 
 if __name__ == "__main__":

@@ -93,5 +93,22 @@ def write(name: str, result: dict[str, object], out: Path | None = None) -> Path
     """Write ``result`` to benchmarks/results/NAME.json (or ``out``) and return the path."""
     path = out or RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(text(result) + "\n", encoding="utf-8")
     return path
+
+
+def text(value: object, margin: int = 0) -> str:
+    """Return JSON in which every part that fits a line of 120 characters stands on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if margin + len(flat) <= 120 or not isinstance(value, dict | list) or not value:
+        return flat
+    pad = " " * (margin + 1)
+    if isinstance(value, dict):
+        keys = [f"{json.dumps(key, ensure_ascii=False)}: " for key in value]
+        parts = [
+            key + text(item, margin + 1) for key, item in zip(keys, value.values(), strict=True)
+        ]
+        return f"{{\n{pad}" + f",\n{pad}".join(parts) + f"\n{pad[1:]}}}"
+    return (
+        f"[\n{pad}" + f",\n{pad}".join(text(item, margin + 1) for item in value) + f"\n{pad[1:]}]"
+    )

@@ -27,7 +27,7 @@ import psutil  # noqa: E402
 
 from facelign.recognition.recognizer import Recognizer  # noqa: E402
 
-#: growth of the issue, share
+#: target: growth, as a share
 TARGET = 0.05
 WARM, STEP, READINGS = 500, 100, 5
 #: one photo in so many is a larger one

@@ -22,14 +22,14 @@ machine.one_core()  # before NumPy: its matrix product is the limit of one core
 
 import numpy as np
 
-from facelign import models as models
+from facelign import models
 from facelign.models.convert import rewrites
 from facelign.models.convert.graph import Graph, clean, read, serialize
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import Session
 from facelign.types.specs import Task
 
-#: of one forward pass (MEASURED 9.1)
+#: multiplications and additions of one forward pass
 GFLOP = 1.15
 
 

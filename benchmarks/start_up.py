@@ -23,7 +23,7 @@ from pathlib import Path
 
 import machine
 
-#: name -> (seconds, MB) of the issue
+#: targets: name -> (seconds, MB)
 TARGETS = {
     "identify, one photo": (0.6, 250.0),
     "import facelign, beyond bare Python": (0.030, None),

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import machine
 
-#: of the issue, on two idle cores with the default preset
+#: target, on two idle cores with the default preset
 TARGET_S = 240
 LISTS = machine.SHARED / "data" / "recognition" / "lfw_protocol"
 

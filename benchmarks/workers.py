@@ -24,7 +24,7 @@ import cv2  # noqa: E402
 
 from facelign.recognition.recognizer import Recognizer  # noqa: E402
 
-#: of the issue, on an idle machine
+#: target, on an idle machine
 TARGET = 1.7
 PIECE = 100
 

@@ -29,7 +29,7 @@ import numpy as np
 import real_faces as here
 
 import facelign
-from facelign import models as models
+from facelign import models
 from facelign.compare import curves
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
@@ -54,7 +54,7 @@ from facelign.runtime.onnx import OnnxOptions
 from facelign.types.specs import Task
 
 BASELINE = here.RESULTS / "gate.json"
-#: what may not be undercut, whatever the baseline says (issue "Measure like a laboratory", 7)
+#: what may not be undercut, whatever the baseline says
 FLOORS: Mapping[tuple[str, str], float] = {
     ("lfw_dev, default", "accuracy"): 0.989,
     ("lfw_dev, accurate", "accuracy"): 0.991,
@@ -64,7 +64,7 @@ FLOORS: Mapping[tuple[str, str], float] = {
     ("lfw_100, accurate", "tar_at_fmr_0.001"): 0.97,
 }
 PRESETS = ("default", "accurate", "fast")
-#: strangers that may be named, galleries, draws of galleries: the test of MEASURED 10
+#: share of strangers that may be named, sizes of galleries, draws of galleries
 FPIR, SIZES, GALLERIES = 0.01, (10, 100), 3
 #: faces smaller than this, px, are not asked of a detector here
 SMALLEST = 16

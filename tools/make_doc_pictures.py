@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter, ImageOps
 from skimage import data
 
-from facelign import models as models
+from facelign import models
 from facelign.align.chips import chips
 from facelign.imaging.read import read
 from facelign.lab.alignment import report as study

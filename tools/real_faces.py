@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from facelign import models as models
+from facelign import models
 from facelign.errors import FacelignError
 from facelign.models.weights.store import Store
 from facelign.recognition.presets import preset
@@ -31,10 +31,10 @@ def settle() -> None:
         os.environ.setdefault("FACELIGN_MIRROR", str(SHARED / "weights"))
 
 
-def absent(*models: tuple[Task, str]) -> str:
+def absent(*wanted: tuple[Task, str]) -> str:
     """Bring the weights of models; return why they cannot be had, or "" when all are here."""
     known, store = models.default(), Store.from_environment()
-    specs = [known.spec(task, name) for task, name in models]
+    specs = [known.spec(task, name) for task, name in wanted]
     missing = [spec for spec in specs if not store.present(spec)]
     try:
         if missing:

@@ -48,7 +48,7 @@ def photos(tmp_path_factory) -> Path:
 @pytest.fixture
 def desk(photos, tmp_path, facelign_home, monkeypatch, pulled) -> Path:
     """A fresh copy of the photos as working folder, with a home that has only the weights."""
-    from facelign import models as models
+    from facelign import models
     from facelign.recognition.presets import PRESETS
 
     known = models.default()

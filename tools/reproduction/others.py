@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import real_faces as here
 
-from facelign import models as models
+from facelign import models
 from facelign.compare import calibrations, thresholds
 from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
