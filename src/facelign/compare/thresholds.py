@@ -11,11 +11,9 @@ from facelign.errors import BadArray, NoCalibration, Refused
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Decision, SearchThreshold, Threshold
 from facelign.types.embeddings import Space, same_space
+from facelign.types.policies import SEARCH_FPIR as SEARCH_FPIR
+from facelign.types.policies import VERIFY_FMR as VERIFY_FMR
 
-#: false match rate of one comparison that ``verify`` works at
-VERIFY_FMR = 1e-3
-#: share of searches for strangers that may end with a name
-SEARCH_FPIR = 0.01
 #: rule of 3: no error in N trials leaves an upper 95 % bound of 3 / N (STANDARDS 4.1)
 RULE_OF_THREE = 3.0
 

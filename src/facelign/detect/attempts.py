@@ -14,6 +14,7 @@ from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.contracts import Detector
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.policies import Attempts as Attempts
 
 Quarter = Literal[90, 180, 270]
 _QUARTERS: tuple[Quarter, ...] = (90, 180, 270)
@@ -22,30 +23,6 @@ _QUARTERS: tuple[Quarter, ...] = (90, 180, 270)
 _PADDED_SIDE = 640
 #: and its height is at least this share of the shorter side
 _PADDED_SHARE = 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """What is tried after a look that found nothing.
-
-    padded: with a gray border, for faces that the edges of the photo cut. turned: by 90, 180 and
-    270 degrees, for photos that lie on their side and for faces upside down. border: width of
-    the border as a share of the longer side. margin: by how much the score of a face must exceed
-    the detector's own threshold in a try (in turned ones its ``sure_score`` where it has one): a
-    photo without a face is looked at five times as often, which must not make false faces five
-    times as frequent.
-    """
-
-    padded: bool = True
-    turned: bool = True
-    border: float = 0.5
-    margin: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.border <= 2.0:
-            raise ConfigError(f"border: wanted a share in (0, 2], got {self.border}.")
-        if self.margin < 0:
-            raise ConfigError(f"margin: wanted 0 or more, got {self.margin}.")
 
 
 @dataclass(frozen=True, slots=True)

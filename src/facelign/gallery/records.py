@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,10 @@ from facelign.errors import ConfigError
 from facelign.types.arrays import Float32Array, checked
 from facelign.types.embeddings import Space
 from facelign.types.faces import Face
+from facelign.types.policies import TemplateMode as TemplateMode
 
 #: a name is shown in tables and becomes a folder; longer ones are a mistake
 MAX_NAME = 200
-
-
-class TemplateMode(StrEnum):
-    """How the templates of a person become one score.
-
-    best: the template most like the probe. mean: the mean of the templates (brought to unit
-    length in a cosine space). robust: their geometric median, which a minority of wrong photos
-    moves little (the mean's breakdown point is 0, the geometric median's is one half).
-    """
-
-    BEST = "best"
-    MEAN = "mean"
-    ROBUST = "robust"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from facelign.align.chips import CHAIN_VERSION, chips
-from facelign.detect.attempts import Attempts, Found, find, turned_back, turned_with
+from facelign.detect.attempts import Found, find, turned_back, turned_with
 from facelign.embed.joint import Joint
 from facelign.errors import ConfigError, ModelMismatch
 from facelign.models import Registry, catalog, load
 from facelign.models.weights.store import Store, missing
 from facelign.preprocess import photometric
+from facelign.recognition.options import ChainOptions as ChainOptions
 from facelign.recognition.presets import Part, Preset
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.arrays import IntArray
@@ -25,26 +26,6 @@ from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, Task
-
-
-@dataclass(frozen=True, slots=True)
-class ChainOptions:
-    """What may be changed about a preset's walk.
-
-    layout: another layout for every model. preprocessing: such as "gamma=1.5,clahe"; part of the
-    space. downscale: detect on a picture reduced by this factor (2 = half the size, 0.5 enlarges),
-    boxes mapped back. attempts: tries after a look that found nothing. detector, layout_options:
-    options of the detector and of the layout by name. embeds: whether chips go into the models,
-    whose input then decides their size; False where only chips are wanted.
-    """
-
-    layout: str | None = None
-    preprocessing: str = ""
-    downscale: float = 1.0
-    attempts: Attempts = field(default_factory=Attempts)
-    detector: Mapping[str, object] = field(default_factory=dict)
-    layout_options: Mapping[str, object] = field(default_factory=dict)
-    embeds: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
@@ -28,58 +27,20 @@ from facelign.gallery.records import (
     PersonScore,
     PhotoRef,
     Receipt,
-    TemplateMode,
 )
+from facelign.recognition.options import EnrollOptions as EnrollOptions
+from facelign.recognition.options import IdentifyOptions as IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer
 from facelign.recognition.results import Analysis, Enrollment, Identification, IdentifiedFace
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.selection import choose
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
-
-if TYPE_CHECKING:  # only those who use one load it
-    from facelign.compare.classifiers import NameClassifier
+from facelign.types.policies import TemplateMode
 
 #: at this false match rate a face that resembles another person is held back at enrollment
 LOOKALIKE_FMR = 1e-4
 ALREADY = "already enrolled"
-
-
-@dataclass(frozen=True, slots=True)
-class EnrollOptions:
-    """How photos are enrolled.
-
-    policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
-    match one another (MEASURED 4.2: up to 400 times more false matches). consent: a note kept with
-    each template. force: enroll a face even when it looks like another person's.
-    """
-
-    policy: FacePolicy = FacePolicy.ONLY
-    min_height: float = 40.0
-    consent: str | None = None
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifyOptions:
-    """How faces are named.
-
-    fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates
-    listed. mode: how a person's templates become one score. min_height: smaller faces get no name,
-    px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
-    the gallery, instead of that of the record beside the gallery or of the recognizer. policy: only
-    this face, or None for all. classifier: chooses the name, which then counts only if a template
-    of that person reaches the threshold (SEEDS A3-15); it must be fitted on the gallery as it is.
-    """
-
-    fpir: float = 0.01
-    top_k: int = 5
-    mode: TemplateMode = TemplateMode.BEST
-    min_height: float = 30.0
-    threshold: SearchThreshold | None = None
-    policy: FacePolicy | None = None
-    calibration: Calibration | None = None
-    classifier: NameClassifier | None = None
 
 
 class PhotoGallery:

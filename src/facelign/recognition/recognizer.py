@@ -25,6 +25,7 @@ from facelign.imaging.read import read
 from facelign.models.weights.store import Store
 from facelign.recognition import caching
 from facelign.recognition.chain import Aligned, Chain, ChainOptions
+from facelign.recognition.options import DEFAULT_PRESET
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.presets import preset as preset_of
 from facelign.recognition.results import Analysis, Comparison, PhotoInfo
@@ -68,7 +69,7 @@ class Recognizer:
 
     def __init__(
         self,
-        preset: str | Preset = "default",
+        preset: str | Preset = DEFAULT_PRESET,
         *,
         detector: str | None = None,
         model: str | None = None,

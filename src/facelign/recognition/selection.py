@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from facelign.errors import NoFace, SeveralFaces
 from facelign.types.faces import Faces
+from facelign.types.policies import FacePolicy as FacePolicy
 
-
-class FacePolicy(StrEnum):
-    """How one face is chosen among several.
-
-    only: there must be one; a face under half the height of the largest does not count.
-    largest: the largest box. central: the box whose center is nearest to the photo's.
-    best: the highest detector score.
-    """
-
-    ONLY = "only"
-    LARGEST = "largest"
-    CENTRAL = "central"
-    BEST = "best"
-
-
-#: under this share of the largest face's height a face is background (issue: "does not count")
+#: under this share of the largest face's height a face is background
 BACKGROUND_SHARE = 0.5
 
 

@@ -1,0 +1,77 @@
+"""How photos are walked, enrolled and named: the options with their defaults, each once.
+
+Reading a default loads no array library: command lines and services show them in their help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from facelign.types.policies import SEARCH_FPIR, Attempts, FacePolicy, TemplateMode
+
+if TYPE_CHECKING:
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.types.calibrations import Calibration
+    from facelign.types.decisions import SearchThreshold
+
+#: the preset that is used where none is named
+DEFAULT_PRESET = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOptions:
+    """What may be changed about a preset's walk.
+
+    layout: another layout for every model. preprocessing: such as "gamma=1.5,clahe"; part of the
+    space. downscale: detect on a picture reduced by this factor (2 = half the size, 0.5 enlarges),
+    boxes mapped back. attempts: tries after a look that found nothing. detector, layout_options:
+    options of the detector and of the layout by name. embeds: whether chips go into the models,
+    whose input then decides their size; False where only chips are wanted.
+    """
+
+    layout: str | None = None
+    preprocessing: str = ""
+    downscale: float = 1.0
+    attempts: Attempts = field(default_factory=Attempts)
+    detector: Mapping[str, object] = field(default_factory=dict)
+    layout_options: Mapping[str, object] = field(default_factory=dict)
+    embeds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollOptions:
+    """How photos are enrolled.
+
+    policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
+    match one another, with up to 400 times more false matches. consent: a note kept with
+    each template. force: enroll a face even when it looks like another person's.
+    """
+
+    policy: FacePolicy = FacePolicy.ONLY
+    min_height: float = 40.0
+    consent: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyOptions:
+    """How faces are named.
+
+    fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates
+    listed. mode: how a person's templates become one score. min_height: smaller faces get no name,
+    px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
+    the gallery, instead of that of the record beside the gallery or of the recognizer. policy: only
+    this face, or None for all. classifier: chooses the name, which then counts only if a template
+    of that person reaches the threshold; it must be fitted on the gallery as it is.
+    """
+
+    fpir: float = SEARCH_FPIR
+    top_k: int = 5
+    mode: TemplateMode = TemplateMode.BEST
+    min_height: float = 30.0
+    threshold: SearchThreshold | None = None
+    policy: FacePolicy | None = None
+    calibration: Calibration | None = None
+    classifier: NameClassifier | None = None

@@ -1,0 +1,67 @@
+"""What may be chosen and what holds where nothing is: policies, rates, tries.
+
+No arrays are in here, so that who only wants to know a default (a command's help) loads nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from facelign.errors import ConfigError
+
+#: false match rate of one comparison that ``verify`` works at
+VERIFY_FMR = 1e-3
+#: share of searches for strangers that may end with a name
+SEARCH_FPIR = 0.01
+
+
+class FacePolicy(StrEnum):
+    """How one face is chosen among several.
+
+    only: there must be one; a face under half the height of the largest does not count.
+    largest: the largest box. central: the box whose center is nearest to the photo's.
+    best: the highest detector score.
+    """
+
+    ONLY = "only"
+    LARGEST = "largest"
+    CENTRAL = "central"
+    BEST = "best"
+
+
+class TemplateMode(StrEnum):
+    """How the templates of a person become one score.
+
+    best: the template most like the probe. mean: the mean of the templates (brought to unit
+    length in a cosine space). robust: their geometric median, which a minority of wrong photos
+    moves little (the mean's breakdown point is 0, the geometric median's is one half).
+    """
+
+    BEST = "best"
+    MEAN = "mean"
+    ROBUST = "robust"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What is tried after a look that found nothing.
+
+    padded: with a gray border, for faces that the edges of the photo cut. turned: by 90, 180 and
+    270 degrees, for photos that lie on their side and for faces upside down. border: width of
+    the border as a share of the longer side. margin: by how much the score of a face must exceed
+    the detector's own threshold in a try (in turned ones its ``sure_score`` where it has one): a
+    photo without a face is looked at five times as often, which must not make false faces five
+    times as frequent.
+    """
+
+    padded: bool = True
+    turned: bool = True
+    border: float = 0.5
+    margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.border <= 2.0:
+            raise ConfigError(f"border: wanted a share in (0, 2], got {self.border}.")
+        if self.margin < 0:
+            raise ConfigError(f"margin: wanted 0 or more, got {self.margin}.")
