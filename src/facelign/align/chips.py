@@ -25,6 +25,7 @@ from facelign.align import dlib_chip
 from facelign.align.fitting import check_face, points_by
 from facelign.errors import DegenerateLandmarks
 from facelign.geometry.transforms import apply, compose, invert, scaling
+from facelign.imaging.resize import resized
 from facelign.types.arrays import ByteArray, Float64Array, IntArray
 from facelign.types.chips import Chips
 from facelign.types.contracts import Layout, Sampling
@@ -157,9 +158,9 @@ def _reduced(
         lengths.append(min(whole, limit - first))
     (x, y), (w, h) = starts, lengths
     target = (max(1, round(w / factors[0])), max(1, round(h / factors[1])))
-    region = cv2.resize(pixels[y : y + h, x : x + w], target, interpolation=cv2.INTER_AREA)
+    region = resized(pixels[y : y + h, x : x + w], target)
     moved = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y]])
-    return np.asarray(region, np.uint8), compose(scaling(target[0] / w, target[1] / h), moved)
+    return region, compose(scaling(target[0] / w, target[1] / h), moved)
 
 
 def _under(to_chip: Float64Array, size: tuple[int, int]) -> tuple[Float64Array, Float64Array]:

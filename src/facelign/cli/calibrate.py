@@ -298,11 +298,11 @@ def _finish(
     """Write the record and the report, and say what they hold."""
     from facelign.cli.output import emit, note
     from facelign.compare.calibrations import to_json
-    from facelign.imaging.write import write_bytes
+    from facelign.files import disk
 
     record = found.record
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(target, to_json(record).encode())
+    disk.write(target, to_json(record).encode())
     if json:
         emit(_record(found, target))
     else:

@@ -305,19 +305,16 @@ def _bars(vector: object) -> ByteArray:
 
 def _picture(analysis: Analysis, labels: list[str], path: Path) -> str:
     """Write the annotated photo to a file and return a small copy as a data URL."""
-    import cv2
-    import numpy as np
-
     from facelign.cli.pictures import annotated
+    from facelign.imaging.resize import resized, scaled
     from facelign.imaging.write import data_url, write
 
     if analysis.image is None:
         return ""
     pixels = annotated(analysis.image, analysis, labels)
     write(path, pixels)
-    factor = min(1.0, 420 / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    size = (pixels.shape[1], pixels.shape[0])
+    small = resized(pixels, scaled(size, min(1.0, 420 / max(size))))
     return data_url(small, "jpeg")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from facelign.geometry.letterbox import PlaneMap
+from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray, FloatArray
 
 #: a copy this much larger than asked for is taken as it is: resampling it would blur more than
@@ -40,11 +40,7 @@ class Copy:
 
     def render(self, pixels: ByteArray) -> ByteArray:
         """Return the copy of ``pixels`` (h, w, 3): themselves when the size is the same."""
-        h, w = pixels.shape[:2]
-        if self.size == (w, h):
-            return pixels
-        reduced = cv2.resize(pixels, self.size, interpolation=cv2.INTER_AREA)
-        return np.asarray(reduced, np.uint8)
+        return resized(pixels, self.size)
 
 
 def copy_of(size: tuple[int, int], longest: int, *, strip_px: int, overlap: int) -> Copy:
@@ -57,7 +53,7 @@ def copy_of(size: tuple[int, int], longest: int, *, strip_px: int, overlap: int)
     long = max(w, h)
     if long > longest * TOLERANCE:
         factor = longest / long
-        w, h = max(1, round(w * factor)), max(1, round(h * factor))
+        w, h = scaled(size, factor)
     plane = PlaneMap((w / size[0], h / size[1]))
     return Copy((w, h), plane, strips((w, h), strip_px, overlap))
 

@@ -8,11 +8,11 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, InputError
 
 
 class Readable(Protocol):
@@ -26,48 +26,68 @@ class Readable(Protocol):
 BLOCK = 1 << 20  # bytes read at a time
 #: errors of a disk that takes no more
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
+def digest(source: Path | bytes) -> str:
+    """Return the SHA-256 of a file, or of bytes, as 64 hexadecimal digits."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[BinaryIO]:
-    """Write ``path`` so that it is there whole or not at all, even after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with scratch.open("xb") as file:
+def atomic(path: Path, *, private: bool = False, sync: bool = True) -> Iterator[BinaryIO]:
+    """Write ``path`` so that it is there whole or not at all; its folder is made.
+
+    private: for its owner's eyes only, from its first byte on. sync: also after a power cut, which
+    takes a disk some milliseconds; without it only a crash of this program is survived.
+    """
+    with replacing(path, sync=sync) as scratch:
+        mode = 0o600 if private else 0o666
+        with open(os.open(scratch, _NEW, mode), "w+b") as file:  # noqa: PTH123 - a mode of its own
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yield a free name beside ``path``; what lies there when all went well takes its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield scratch
+        if sync:
+            with scratch.open("r+b") as file:
+                os.fsync(file.fileno())
         scratch.replace(path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     finally:
         scratch.unlink(missing_ok=True)
 
 
-def settle(scratch: Path, path: Path) -> None:
-    """Move a finished file of the same file system to its place, atomically and durably."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with scratch.open("rb") as file:
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    sync_folder(path.parent)
+def write(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Write a file whole or not at all; raises InputError, which says why it cannot be."""
+    try:
+        with atomic(path, sync=sync) as file:
+            file.write(data)
+    except OSError as problem:
+        raise InputError(
+            f"{path} cannot be written: {problem.strerror or problem}.", "Name another place."
+        ) from problem
 
 
 def sync_folder(folder: Path) -> None:
     """Make a rename durable, where the system lets folders be opened (Windows does not)."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with suppress(OSError):  # some file systems cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def made(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import DatasetMalformed
+from facelign.files.disk import atomic
 from facelign.types.arrays import AnyArray
 
 #: a million vectors of 1,024 numbers
@@ -36,13 +36,5 @@ def write_private(path: Path, arrays: Mapping[str, Any]) -> None:
     They are not compressed, so that a search through the bytes finds a vector that is among them.
     Raises OSError.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)  # O_EXCL: the mode is that of the file's making
-    try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(path, private=True) as file:
+        np.savez(file, **arrays)

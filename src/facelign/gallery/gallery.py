@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from facelign.errors import GalleryError
+from facelign.files.disk import digest
 from facelign.gallery import removal, transfer
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.records import (
@@ -330,5 +330,4 @@ class Gallery:
 
 def digest_of(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, as photos are known by in a gallery."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(Path(path))

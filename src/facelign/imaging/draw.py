@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray
 from facelign.types.faces import Faces
 
@@ -157,10 +158,8 @@ def contact_sheet(
 def fitted(pixels: ByteArray, side: int) -> ByteArray:
     """Return the picture (h, w, 3) scaled so that its long side has ``side`` px."""
     tall, wide = pixels.shape[:2]
-    factor = side / max(tall, wide)
-    size = (max(1, round(wide * factor)), max(1, round(tall * factor)))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=how), np.uint8)
+    size = scaled((wide, tall), side / max(tall, wide))
+    return resized(np.ascontiguousarray(pixels), size, enlarge=cv2.INTER_CUBIC)
 
 
 # -- letters -----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
 import stat
@@ -21,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 
 from facelign.errors import BadArray, UnreadableImage, UnsupportedImage
+from facelign.files.disk import digest
 from facelign.imaging.containers import MAGIC_BYTES, inspect, kind_of
 from facelign.imaging.decode import decode
 from facelign.imaging.faults import Fault
@@ -136,8 +136,8 @@ def _decoded(name: str, data: bytes, at_least: int | None, limits: Limits) -> Im
         def reload() -> Image:
             return _decoded(name, data, None, limits)
 
-    digest = hashlib.sha256(data).hexdigest()
-    return Image(found.pixels, found.size, found.scale, name, digest, found.orientation, 0, reload)
+    known = digest(data)
+    return Image(found.pixels, found.size, found.scale, name, known, found.orientation, 0, reload)
 
 
 def _from_array(array: AnyArray, order: Order | None) -> Image:

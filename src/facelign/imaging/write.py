@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
-import secrets
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from facelign.errors import BadArray, InputError, UnsupportedImage
+from facelign.errors import BadArray, UnsupportedImage
+from facelign.files import disk
 from facelign.types.arrays import ByteArray
 
 Kind = Literal["png", "jpeg", "webp"]
@@ -66,22 +65,5 @@ def write(path: str | Path, pixels: ByteArray, *, quality: int = 92) -> Path:
             f"{target.name} has no suffix of a picture that can be written.",
             f"Use one of {' '.join(_KINDS)}.",
         )
-    write_bytes(target, encode(pixels, kind, quality=quality))
+    disk.write(target, encode(pixels, kind, quality=quality))
     return target
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all; raises InputError."""
-    scratch = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with scratch.open("xb") as file:
-                file.write(data)
-            os.replace(scratch, path)  # noqa: PTH105 - the same call, said plainly
-        finally:
-            scratch.unlink(missing_ok=True)
-    except OSError as problem:
-        raise InputError(
-            f"{path} cannot be written: {problem.strerror or problem}.", "Name another place."
-        ) from problem

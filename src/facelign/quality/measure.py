@@ -14,7 +14,8 @@ import numpy as np
 
 from facelign.errors import BadArray
 from facelign.geometry.boxes import clip
-from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, checked
+from facelign.imaging.resize import resized
+from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, checked, picked
 from facelign.types.chips import Chips
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -61,15 +62,13 @@ class Quality:
     def __len__(self) -> int:
         return len(self.height_px)
 
-    def __getitem__(self, index: Selector) -> Quality:
-        if isinstance(index, int | np.integer):
-            raise BadArray("quality[i]: take a slice or a mask; row(i) gives one face.")
-        pick = index if isinstance(index, slice) else np.asarray(index)
-        picked: dict[str, Any] = {}
+    def __getitem__(self, index: int | Selector) -> Quality:
+        pick = picked("face", index, len(self))
+        part: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            picked[item.name] = None if value is None else value[pick]
-        return Quality(**picked)
+            part[item.name] = None if value is None else value[pick]
+        return Quality(**part)
 
     def row(self, index: int) -> dict[str, float]:
         """Return the numbers of one face by name, without those that are not known."""
@@ -119,12 +118,8 @@ def _cut(image: Image, box: AnyArray) -> ByteArray:
 def _middle(pixels: ByteArray) -> ByteArray:
     """Return the luma of the middle of a face, (m, m) uint8, at the scale of a 112 px chip."""
     luma = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-    shrinks = min(luma.shape) >= SIDE
-    luma = cv2.resize(
-        luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
     edge = round(SIDE * (1 - MIDDLE) / 2)
-    return np.asarray(luma[edge:-edge, edge:-edge], np.uint8)
+    return resized(np.asarray(luma, np.uint8), (SIDE, SIDE))[edge:-edge, edge:-edge]
 
 
 def _light(luma: ByteArray) -> tuple[float, float, float, float, float]:

@@ -13,6 +13,7 @@ from facelign.align.chips import CHAIN_VERSION, chips
 from facelign.detect.attempts import Found, find, turned_back, turned_with
 from facelign.embed.joint import Joint
 from facelign.errors import ConfigError, ModelMismatch
+from facelign.imaging.resize import resized
 from facelign.models import Registry, catalog, load
 from facelign.models.weights.store import Store, missing
 from facelign.preprocess import photometric
@@ -199,12 +200,9 @@ class Chain:
         factor = self.options.downscale
         if factor == 1.0:
             return image
-        import cv2
-
         height, width = image.pixels.shape[:2]
         size = (max(1, round(width / factor)), max(1, round(height / factor)))
-        how = cv2.INTER_AREA if factor > 1 else cv2.INTER_LINEAR
-        pixels = np.asarray(cv2.resize(image.pixels, size, interpolation=how), np.uint8)
+        pixels = resized(image.pixels, size)
         return replace(image, pixels=pixels, scale=image.scale * size[0] / width, reload=None)
 
     def _require_weights(self) -> None:

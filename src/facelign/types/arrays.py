@@ -20,6 +20,26 @@ AnyArray = npt.NDArray[Any]
 Selector = slice | npt.ArrayLike
 
 
+def picked(what: str, index: int | Selector, count: int) -> slice | AnyArray:
+    """Return what NumPy is to cut ``count`` items with, so that a set is left: of one for an int.
+
+    A slice is cut as Python does; an int out of range raises IndexError, which says so in words
+    (a mask of another length and an index out of range raise NumPy's IndexError).
+
+    >>> picked("face", -1, 3)
+    slice(2, 3, None)
+    """
+    if isinstance(index, slice):
+        return index
+    if isinstance(index, int | np.integer):
+        if not -count <= index < count:
+            raise IndexError(f"{what} {index} of {count}")
+        start = int(index) % count
+        return slice(start, start + 1)
+    pick = np.asarray(index)
+    return pick if pick.size else pick.astype(np.int64 if pick.dtype != np.bool_ else np.bool_)
+
+
 def checked(
     name: str,
     value: npt.ArrayLike,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import ByteArray, Float64Array, Selector, checked
+from facelign.types.arrays import ByteArray, Float64Array, Selector, checked, picked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +32,8 @@ class Chips:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index: Selector) -> Chips:
-        if isinstance(index, int | np.integer):
-            index = slice(int(index), int(index) + 1)
-        pick = index if isinstance(index, slice) else np.asarray(index)
+    def __getitem__(self, index: int | Selector) -> Chips:
+        pick = picked("chip", index, len(self))
         return Chips(self.pixels[pick], self.layout, self.to_chip[pick], self.points_scheme)
 
     @classmethod

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from facelign.errors import BadArray, SpaceMismatch
-from facelign.types.arrays import Float32Array, Selector, checked
+from facelign.types.arrays import Float32Array, Selector, checked, picked
 
 
 class Metric(StrEnum):
@@ -87,10 +87,8 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def __getitem__(self, index: Selector) -> Embeddings:
-        if isinstance(index, int | np.integer):
-            index = slice(int(index), int(index) + 1)
-        pick = index if isinstance(index, slice) else np.asarray(index)
+    def __getitem__(self, index: int | Selector) -> Embeddings:
+        pick = picked("vector", index, len(self))
         return Embeddings(self.vectors[pick], self.space, self.norms[pick])
 
     @classmethod

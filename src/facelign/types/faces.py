@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import Float32Array, IntArray, Selector, checked
+from facelign.types.arrays import Float32Array, IntArray, Selector, checked, picked
 from facelign.types.landmarks import Landmarks
 
 
@@ -104,17 +104,12 @@ class Faces:
     @overload
     def __getitem__(self, index: Selector) -> Faces: ...
     def __getitem__(self, index: int | Selector) -> Face | Faces:
-        if isinstance(index, int | np.integer):
-            i = int(index)
-            if not -len(self) <= i < len(self):
-                raise IndexError(f"face {i} of {len(self)}")
-            i %= len(self)
+        pick = picked("face", index, len(self))
+        if isinstance(index, int | np.integer) and isinstance(pick, slice):
+            i = int(pick.start)
             box = Box(*(float(v) for v in self.boxes[i]))
-            points = None if self.landmarks is None else self.landmarks[i : i + 1]
+            points = None if self.landmarks is None else self.landmarks[i]
             return Face(box, float(self.scores[i]), points, i)
-        pick = index if isinstance(index, slice) else np.asarray(index)
-        if not isinstance(pick, slice) and pick.size == 0:
-            pick = pick.astype(np.int64)
         return Faces(
             self.boxes[pick],
             self.scores[pick],

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.errors import BadArray, ModelMismatch
-from facelign.types.arrays import Float32Array, Selector, checked
+from facelign.errors import ModelMismatch
+from facelign.types.arrays import Float32Array, Selector, checked, picked
 from facelign.types.schemes import FIVE, Scheme
 
 
@@ -38,10 +38,8 @@ class Landmarks:
     def __len__(self) -> int:
         return len(self.points)
 
-    def __getitem__(self, index: Selector) -> Landmarks:
-        if isinstance(index, int | np.integer):
-            raise BadArray("landmarks[i]: take a slice or a mask; faces[i] gives one face.")
-        pick = np.asarray(index) if not isinstance(index, slice) else index
+    def __getitem__(self, index: int | Selector) -> Landmarks:
+        pick = picked("face", index, len(self))
         return Landmarks(
             self.points[pick],
             self.scheme,

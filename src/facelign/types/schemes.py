@@ -1,7 +1,7 @@
 """Landmark schemes as data: names of points, mirror partners, reduction to five points.
 
 Left and right are the subject's own. Indices count from 0. Sources of the numberings are
-beside each record; STANDARDS for the 68 points is the 300-W / dlib mark-up.
+beside each record.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from facelign.errors import BadArray
+
+Groups = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +29,7 @@ class Scheme:
     k: int
     groups: Mapping[str, tuple[int, ...]]
     mirror: tuple[int, ...]
-    to_five: tuple[tuple[int, ...], ...] | None = None
+    to_five: Groups | None = None
     #: outer eye corners (subject's right, left): the usual normalizer of landmark errors
     eye_corners: tuple[int, int] | None = field(default=None)
 
@@ -92,3 +94,14 @@ IBUG_68 = Scheme(
 )
 
 SCHEMES: Mapping[str, Scheme] = MappingProxyType({s.id: s for s in (FIVE, DLIB_5, IBUG_68)})
+
+#: How points become those of a poorer scheme: (from, to) -> for each new point the indices whose
+#: mean it is. "muct" numbers the 76 points of the MUCT face database (Milborrow, Morkel, Nicolls
+#: 2010), which are annotations only.
+REDUCTIONS: Mapping[tuple[str, str], Groups] = MappingProxyType(
+    {
+        **{(s.id, FIVE.id): s.to_five for s in SCHEMES.values() if s.to_five},
+        (IBUG_68.id, DLIB_5.id): ((45,), (42,), (36,), (39,), (33,)),
+        ("muct", FIVE.id): ((31,), (36,), (67,), (48,), (54,)),
+    }
+)

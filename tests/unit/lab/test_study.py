@@ -10,12 +10,14 @@ from sklearn.metrics import roc_auc_score
 
 from facelign import models as models
 from facelign.align.layouts.eyes import Eyes
+from facelign.align.layouts.five_points import FivePoints
+from facelign.align.layouts.square import Square
 from facelign.datasets.records import PeopleFolder, Photo
 from facelign.errors import ConfigError
 from facelign.gallery.cache import VectorCache
 from facelign.geometry.transforms import apply
 from facelign.lab.alignment import figures as study
-from facelign.lab.alignment.run import Arm, Bench, FivePoints, Square, Vectors
+from facelign.lab.alignment.run import Arm, Bench, Vectors
 from facelign.lab.material.trials import Trials
 from facelign.lab.verification.figures import Failures
 from facelign.types.embeddings import Metric, Space

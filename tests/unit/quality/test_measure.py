@@ -147,5 +147,5 @@ def test_rows_are_views_that_cannot_be_changed(portrait):
     found = assess(portrait, one())
     with pytest.raises(ValueError, match="read-only"):
         found.sharpness[0] = 1
-    with pytest.raises(BadArray, match="row"):
-        found[0]
+    with pytest.raises(IndexError, match="face 1 of 1"):
+        found[1]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facelign.errors import BadArray, ModelMismatch, SpaceMismatch
+from facelign.quality.measure import Quality
 from facelign.types.arrays import checked
 from facelign.types.chips import Chips
 from facelign.types.decisions import Decision, Threshold
@@ -15,7 +16,7 @@ from facelign.types.embeddings import Embeddings, Metric, Space, same_space
 from facelign.types.faces import Box, Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, SCHEMES, Scheme
+from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, REDUCTIONS, SCHEMES, Scheme
 
 SPACE = Space("m/l/five", 3, Metric.COSINE, unit=True)
 
@@ -189,8 +190,21 @@ def test_landmarks_are_checked_and_cut() -> None:
     assert part.visibility is not None
     assert part.depth is not None
     assert (part.visibility.shape, part.depth.shape) == ((1, 5), (1, 5))
-    with pytest.raises(BadArray, match="slice"):
-        both[0]
+    assert (both[1].points.shape, both[-2].depth.shape) == ((1, 5, 2), (1, 5))  # type: ignore[union-attr]
+    with pytest.raises(IndexError, match="face 2 of 2"):
+        both[2]
+
+
+def test_reductions_take_points_of_the_richer_scheme() -> None:
+    for (source, target), groups in REDUCTIONS.items():
+        assert len(groups) == SCHEMES[target].k
+        most = 76 if source == "muct" else SCHEMES[source].k
+        assert all(0 <= index < most for group in groups for index in group)
+        if source not in SCHEMES or target not in SCHEMES:
+            continue
+        # a reduction and a mirror may be exchanged
+        mirror, to = SCHEMES[source].mirror, SCHEMES[target].mirror
+        assert [sorted(mirror[i] for i in g) for g in groups] == [sorted(groups[i]) for i in to]
 
 
 # -- image -----------------------------------------------------------------------------------------
@@ -312,6 +326,43 @@ def test_embeddings_are_checked_and_cut() -> None:
     with pytest.raises(BadArray, match="NaN"):
         Embeddings(np.full((1, 3), np.nan), SPACE, np.ones(1))
     assert not four.vectors.flags.writeable
+
+
+def test_one_rule_cuts_every_set() -> None:
+    numbers = np.arange(4, dtype=np.float32)
+    chips = Chips(
+        np.zeros((4, 4, 4, 3), np.uint8), "l", numbers[:, None, None] * np.ones((4, 2, 3))
+    )
+    sets = {
+        "vectors": (Embeddings(np.zeros((4, 3)), SPACE, numbers), lambda s: s.norms),
+        "chips": (chips, lambda s: s.to_chip[:, 0, 0]),
+        "landmarks": (
+            Landmarks(numbers[:, None, None] * np.ones((4, 5, 2)), FIVE),
+            lambda s: s.points[:, 0, 0],
+        ),
+        "quality": (Quality(*([numbers] * 7)), lambda s: s.sharpness),
+    }
+    for name, (whole, told) in sets.items():
+        for index, kept in (
+            (0, [0]),
+            (-1, [3]),
+            (np.int64(2), [2]),
+            (slice(1, 3), [1, 2]),
+            (slice(2, 99), [2, 3]),
+            ([3, 0, 3], [3, 0, 3]),
+            ([], []),
+            (np.array([True, False, False, True]), [0, 3]),
+            (np.zeros(4, bool), []),
+        ):
+            part = whole[index]  # type: ignore[index]
+            assert type(part) is type(whole), name
+            assert told(part).tolist() == kept, (name, index)
+        for index in (4, -5, 99, np.int64(-5), [0, 4], np.ones(3, bool)):
+            with pytest.raises(IndexError):
+                whole[index]  # type: ignore[index]
+        assert [told(part).tolist() for part in whole] == [[0], [1], [2], [3]], "a walk ends"
+    with pytest.raises(IndexError, match="chip 0 of 0"):
+        chips[:0][0]
 
 
 def test_a_decision_has_no_truth_value() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
 from facelign.geometry.letterbox import PlaneMap
+from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import WeightPaths
@@ -175,7 +176,7 @@ class Mmod:
             factor = math.sqrt(most / (h * w))
             size = (max(1, int(w * factor)), max(1, int(h * factor)))
             plane = plane.then(PlaneMap((size[0] / w, size[1] / h)))
-            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+            pixels = resized(pixels, size)
             _log.info("%s: searched at %d x %d px, see max_pixels", source, *size)
         for _ in range(doublings):
             pixels = doubled(pixels)

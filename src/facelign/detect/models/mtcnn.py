@@ -30,6 +30,7 @@ from facelign.detect.pyramid import copy_of
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import nms
 from facelign.geometry.letterbox import PlaneMap
+from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import WeightPaths
@@ -242,12 +243,8 @@ class Mtcnn:
         h, w = picture.shape[:2]
         found = [_NO_WINDOWS]
         for scale in self.scales((w, h)):
-            level = cv2.resize(
-                picture,
-                (math.ceil(w * scale), math.ceil(h * scale)),
-                interpolation=cv2.INTER_AREA,
-            )
-            chances, shifts = self._level(np.asarray(level, np.uint8))
+            level = resized(picture, (math.ceil(w * scale), math.ceil(h * scale)))
+            chances, shifts = self._level(level)
             found.append(_windows(chances, shifts, scale, self.options.thresholds[0]))
         rows = np.concatenate(found)
         rows = rows[_kept(rows, 0.7)]

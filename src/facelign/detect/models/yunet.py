@@ -33,6 +33,7 @@ from facelign.errors import ConfigError
 from facelign.geometry.boxes import iou, nms
 from facelign.geometry.letterbox import PlaneMap
 from facelign.geometry.transforms import apply, compose, invert, scaling
+from facelign.imaging.resize import resized, scaled
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
 from facelign.types.contracts import WeightPaths
@@ -594,11 +595,10 @@ def _crop(
     if right - left < 2 or bottom - top < 2:
         return None
     factor = height / (y2 - y1)
-    size = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
-    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    picture = cv2.resize(pixels[top:bottom, left:right], size, interpolation=kind)
+    size = scaled((right - left, bottom - top), factor)
+    picture = resized(pixels[top:bottom, left:right], size)
     scale = (size[0] / (right - left), size[1] / (bottom - top))
-    return np.asarray(picture, np.uint8), PlaneMap(scale, (-left * scale[0], -top * scale[1]))
+    return picture, PlaneMap(scale, (-left * scale[0], -top * scale[1]))
 
 
 def _mirrored(found: Candidates, width: int) -> Candidates:

@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 
 from facelign.align.chips import CHAIN_VERSION, chips
-from facelign.align.fitting import ARCFACE_FIVE, check_face, each, landmarks_by
 from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
+from facelign.align.layouts.five_points import FivePoints
+from facelign.align.layouts.square import Square
 from facelign.detect.attempts import Attempts
 from facelign.errors import ConfigError, DegenerateLandmarks, FacelignError
 from facelign.gallery.cache import CachedPhoto, VectorCache
-from facelign.geometry.transforms import similarity
 from facelign.imaging.read import read
 from facelign.lab.alignment import degradations
 from facelign.lab.alignment.degradations import Degradation, Reference
@@ -36,7 +36,7 @@ from facelign.recognition.selection import FacePolicy, choose
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.arrays import ByteArray, Float64Array, FloatArray
 from facelign.types.chips import Chips
-from facelign.types.contracts import Embedder, Landmarker, Layout, Sampling
+from facelign.types.contracts import Embedder, Landmarker, Layout
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -101,51 +101,6 @@ class Vectors:
     space: Space
     vectors: Float64Array
     reasons: dict[int, str] = field(default_factory=dict)
-
-
-class Square:
-    """The upright square over the longer side of the box: ``eyes`` without the turn."""
-
-    needs: tuple[str, ...] = ("box",)
-    sampling = Sampling()
-
-    def __init__(self, size: int) -> None:
-        self.id = f"square-{size}"
-        self.size = (size, size)
-
-    def fit(self, faces: Faces) -> Float64Array:
-        """Return (n, 2, 3) float64, photo px -> chip px."""
-
-        def one(index: int) -> Float64Array:
-            box = faces.boxes[index].astype(np.float64)
-            side = max(box[2] - box[0], box[3] - box[1])
-            scale, center = self.size[0] / side, (box[:2] + box[2:]) / 2
-            shift = (self.size[0] - 1) / 2 - scale * center
-            return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
-
-        return each(len(faces), one)
-
-
-class FivePoints:
-    """ArcFace's five points on a chip of any size, for models whose own layout wants others."""
-
-    needs: tuple[str, ...] = ("five", "ibug-68")
-    sampling = Sampling()
-
-    def __init__(self, size: int) -> None:
-        self.id = f"five-{size}"
-        self.size = (size, size)
-        self._template = (ARCFACE_FIVE + 0.5) * (size / 112) - 0.5
-
-    def fit(self, faces: Faces) -> Float64Array:
-        """Return (n, 2, 3) float64, photo px -> chip px; raises DegenerateLandmarks(indices)."""
-        five = landmarks_by(self.needs, faces).as_scheme("five")
-
-        def one(index: int) -> Float64Array:
-            check_face(five.points[index], "five")
-            return similarity(five.points[index], self._template)
-
-        return each(len(faces), one)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,26 +25,18 @@ from facelign.lab.landmarks.figures import IBUG_68, MUCT, Eyes, LandmarkReport, 
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.schemes import FIVE, SCHEMES
+from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES, Groups
 
 #: a detection belongs to an annotated face from this overlap with the box around its points: that
 #: box and a detector's differ by half of either, a neighbor's hardly overlaps at all
 OVERLAP = 0.2
 #: edges of the yaw proxy (nose beside the middle of the eyes, over their distance)
 YAW_EDGES = (0.0, 0.1, 0.2, 0.35, 0.6, np.inf)
-#: what every scheme of annotation becomes in another one: indices whose mean is the point
-_FIVE_OF_MUCT = ((31,), (36,), (67,), (48,), (54,))
-_FIVE_OF_IBUG = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
-#: dlib's five: left eye outer, inner, right eye outer, inner, nose base (STANDARDS 2.2)
-_DLIB5_OF_IBUG = ((45,), (42,), (36,), (39,), (33,))
-
-Groups = tuple[tuple[int, ...], ...]
+#: what annotations of a scheme are compared as: None when they stay as they are
 _MADE: Mapping[tuple[str, str], Groups | None] = MappingProxyType(
     {
         ("ibug-68", "ibug-68"): None,
-        ("ibug-68", "five"): _FIVE_OF_IBUG,
-        ("ibug-68", "dlib-5"): _DLIB5_OF_IBUG,
-        ("muct", "five"): _FIVE_OF_MUCT,
+        **{key: groups for key, groups in REDUCTIONS.items() if key[0] in ("ibug-68", "muct")},
     }
 )
 

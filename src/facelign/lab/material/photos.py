@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 
 from facelign.compare.scores import score_matrix
 from facelign.datasets.records import PairList, Photo
 from facelign.errors import BadArray, FacelignError, Refused
+from facelign.imaging.resize import resized
 from facelign.lab.material.named import Named
 from facelign.lab.verification.figures import Failure, PairScores
 from facelign.quality.measure import assess
@@ -327,12 +327,7 @@ def _whole(recognizer: Recognizer, photo: Source) -> Analysis | None:
 def _stretched(image: Image, layout: Layout) -> Chips:
     """Return the whole picture as a chip; one that has the size already is not touched."""
     wide, high = layout.size
-    tall, broad = image.pixels.shape[:2]
-    shrinks = wide * high < tall * broad
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    pixels = image.pixels
-    if (broad, tall) != (wide, high):
-        pixels = np.asarray(cv2.resize(pixels, (wide, high), interpolation=how), np.uint8)
+    pixels = resized(image.pixels, layout.size)
     x, y = wide / image.size[0], high / image.size[1]
     to_chip = np.array([[[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]]], np.float64)
     return Chips(pixels[None], layout.id, to_chip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 import time
@@ -14,6 +13,7 @@ import httpx
 
 from facelign._version import __version__
 from facelign.errors import DownloadFailed
+from facelign.files.disk import digest
 from facelign.models.weights.progress import Meter, Progress, Told, silent
 
 #: answers after which trying again makes sense (RFC 9110, RFC 6585)
@@ -168,8 +168,7 @@ def _wait(answer: httpx.Response) -> float:
 
 
 def _check(part: Path, wanted: Wanted) -> None:
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = digest(part)
     if found != wanted.sha256:
         part.unlink()
         raise DownloadFailed(

@@ -228,7 +228,8 @@ class Store:
     def keep(self, source: Source, name: str, scratch: Path) -> Path:
         """Move a checked file of ``source`` to its place and stamp it; return that place."""
         place = self.raw_path(source, name)
-        files.settle(scratch, place)
+        with files.replacing(place) as part:
+            scratch.replace(part)
         files.write_stamp(place, _stamp(place), source.sha256)
         return place
 
