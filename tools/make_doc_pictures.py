@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
+import network_drawing
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter, ImageOps
@@ -34,7 +35,7 @@ from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
 from facelign.report import plots, style
 from facelign.report.plot import Plot, Series
-from facelign.report.plots import barcode, chain, gallery_size, hog, network, similarity
+from facelign.report.plots import barcode, chain, gallery_size, hog, similarity
 from facelign.types.image import Image
 from facelign.types.specs import Task
 
@@ -348,8 +349,16 @@ def sizes(_: Recognizer) -> None:
 
 def networks(_: Recognizer) -> None:
     """The two networks of the article, their last layer dropped (A1-25)."""
-    save(network.draw(network.VGG_FACE, title="VGG-Face (2015)"), "network-vgg-face", dpi=60)
-    save(network.draw(network.DEEPFACE, title="DeepFace (2014)"), "network-deepface", dpi=70)
+    save(
+        network_drawing.draw(network_drawing.VGG_FACE, title="VGG-Face (2015)"),
+        "network-vgg-face",
+        dpi=60,
+    )
+    save(
+        network_drawing.draw(network_drawing.DEEPFACE, title="DeepFace (2014)"),
+        "network-deepface",
+        dpi=70,
+    )
 
 
 def examples(_: Recognizer) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +11,7 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.report.plot import Plot
 from facelign.types.arrays import Float64Array, checked
-from facelign.wire.cells import told
+from facelign.wire.cells import csv_text
 
 
 class Mood(StrEnum):
@@ -49,11 +47,7 @@ class Table:
 
     def csv(self) -> str:
         """Return the table as CSV with a header."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        for row in (self.columns, *self.rows):
-            writer.writerow([told(value) for value in row])
-        return out.getvalue()
+        return csv_text((self.columns, *self.rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from facelign.errors import BadArray, ConfigError
 from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, checked
-from facelign.wire.cells import told
+from facelign.wire.cells import csv_text
 
 #: what a figure can be written as
 SUFFIXES = (".png", ".svg", ".csv")
@@ -87,13 +87,8 @@ class Plot:
 
     def csv(self) -> str:
         """Return the numbers as CSV with a header; short columns end in empty cells."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([told(name) for name in self.numbers])
-        columns = [list(column) for column in self.numbers.values()]
-        for row in range(max((len(column) for column in columns), default=0)):
-            writer.writerow([_cell(c[row]) if row < len(c) else "" for c in columns])
-        return out.getvalue()
+        cells = zip_longest(*(map(_cell, column) for column in self.numbers.values()), fillvalue="")
+        return csv_text([self.numbers, *cells])
 
     def save(self, path: str | Path) -> Path:
         """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
@@ -124,4 +119,4 @@ def columns_of(lines: Sequence[Series], x: str, y: str) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(told(value))
+    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(value)

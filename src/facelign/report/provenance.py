@@ -16,16 +16,16 @@ _PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-learn", "
 
 def versions() -> dict[str, str]:
     """Return the versions of whatever the figures depend on."""
-    told = {"facelign": __version__, "Python": platform.python_version()}
+    found = {"facelign": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            told[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return told
+    return found
 
 
-def told(
+def table(
     recognizer: Recognizer | None,
     more: Mapping[str, object],
     models: Iterable[tuple[Task, str]] = (),
@@ -34,10 +34,10 @@ def told(
 
     models: (task, id) of those that were measured where no single recognizer was.
     """
-    table = {name: str(value) for name, value in more.items() if value not in ("", None)}
+    rows = {name: str(value) for name, value in more.items() if value not in ("", None)}
     if recognizer is not None:
         evidence = recognizer.chain.evidence
-        table |= {
+        rows |= {
             "preset": evidence["preset"],
             "detector": evidence["detector"],
             "landmarks": evidence["landmarker"] or "as the detector gives them",
@@ -49,10 +49,10 @@ def told(
     known = catalog.default()
     for task, model in dict.fromkeys(models):
         spec = known.spec(task, model)
-        table |= {f"weights of {spec.id}: {name}": digest for name, digest in _files(spec)}
-    table["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
-    table["machine"] = f"{platform.system()} {platform.machine()}"
-    return table
+        rows |= {f"weights of {spec.id}: {name}": digest for name, digest in _files(spec)}
+    rows["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
+    rows["machine"] = f"{platform.system()} {platform.machine()}"
+    return rows
 
 
 def _files(spec: ModelSpec) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from facelign.report.page import Report, Section, Table, Tile, Wall
-from facelign.report.plot import Plot
+from facelign.report.page import Report
 
 #: an absolute path, POSIX or Windows, up to the last separator
 _FOLDERS = re.compile(r"(?<![\w.~/\u2026])(?:/(?:[^\s/'\"<>]+/)+|[A-Za-z]:\\(?:[^\s\\'\"<>]+\\)*)")
@@ -23,61 +24,24 @@ def without_folders(text: str) -> str:
 
 def published(report: Report) -> Report:
     """Return the report without folders in any of its texts and cells."""
-    return replace(
-        report,
-        title=without_folders(report.title),
-        verdict=without_folders(report.verdict),
-        scope=without_folders(report.scope),
-        headline=[
-            replace(fact, **{name: without_folders(getattr(fact, name)) for name in _FACT})
-            for fact in report.headline
-        ],
-        sections=[_section(section) for section in report.sections],
-        provenance={
-            without_folders(name): without_folders(value)
-            for name, value in report.provenance.items()
-        },
-        caveats=[without_folders(text) for text in report.caveats],
-    )
+    found: Report = _published(report)
+    return found
 
 
-_FACT = ("label", "value", "interval", "note")
+def _published(value: Any) -> Any:
+    """Return a value of a report, with the texts of all its fields changed, however deep.
 
-
-def _section(section: Section) -> Section:
-    return replace(
-        section,
-        title=without_folders(section.title),
-        text=[without_folders(text) for text in section.text],
-        figures=[_figure(plot) for plot in section.figures],
-        tables=[_table(table) for table in section.tables],
-        walls=[_wall(wall) for wall in section.walls],
-    )
-
-
-def _figure(plot: Plot) -> Plot:
-    alt = without_folders(plot.alt)
-    return plot if alt == plot.alt else replace(plot, alt=alt)
-
-
-def _table(table: Table) -> Table:
-    return replace(
-        table,
-        rows=[[_cell(value) for value in row] for row in table.rows],
-        note=without_folders(table.note),
-    )
-
-
-def _cell(value: object) -> object:
-    return without_folders(value) if isinstance(value, str) else value
-
-
-def _wall(wall: Wall) -> Wall:
-    tiles = [
-        Tile(
-            [replace(p, caption=without_folders(p.caption)) for p in tile.photos],
-            without_folders(tile.text),
-        )
-        for tile in wall.tiles
-    ]
-    return replace(wall, tiles=tiles, note=without_folders(wall.note))
+    Whatever a record of ``page`` gains is published too, without a line here. Pictures, arrays and
+    enums are kept as they are, and a record in which nothing changes stays itself.
+    """
+    if type(value) is str:
+        return without_folders(value)
+    if isinstance(value, Mapping):
+        return {_published(name): _published(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_published(each) for each in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        changed = {name: _published(each) for name, each in fields.items()}
+        return value if changed == fields else dataclasses.replace(value, **changed)
+    return value

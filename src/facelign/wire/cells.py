@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 
 #: what begins a formula in Excel, LibreOffice or Google Sheets (OWASP, "CSV Injection")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -10,7 +13,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HARMLESS = re.compile(r"(?:[-+0-9.,%()\s]|\bto\b|[eE](?=[-+]?[0-9])|inf|nan)*")
 
 
-def told(value: object) -> object:
+def guarded(value: object) -> object:
     """Return a cell as it is, or behind an apostrophe where a spreadsheet would compute it.
 
     Names of people and files are the user's, and a file may be called "=cmd|...".
@@ -19,3 +22,11 @@ def told(value: object) -> object:
     if text.startswith(_FORMULA) and not _HARMLESS.fullmatch(text):
         return f"'{text}"
     return value
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as the text of a CSV file, every cell guarded."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    return out.getvalue()

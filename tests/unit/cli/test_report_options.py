@@ -91,7 +91,7 @@ def test_the_digest_names_the_photos_and_not_their_place(tmp_path: Path) -> None
 
 def test_a_report_of_several_models_names_all_their_weights() -> None:
     models = [(Task.DETECT, "yunet"), (Task.EMBED, "sface"), (Task.DETECT, "yunet")]
-    told = provenance.told(None, {"set": "s"}, models)
+    told = provenance.table(None, {"set": "s"}, models)
     named = [name for name in told if name.startswith("weights of ")]
     assert len(named) == 2
     assert all(len(told[name]) == 64 for name in named)

@@ -76,7 +76,7 @@ def test_a_verification_report(embedded: Embedded, tmp_path: Path) -> None:
     )  # fmt: skip
     built = verification_report.build(
         run,
-        provenance.told(None, {"set": "made", "seed": 1}),
+        provenance.table(None, {"set": "made", "seed": 1}),
         verification_report.Options(caveats=["Mind the gap."]),
     )
     titles = [section.title for section in built.sections]

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from facelign.errors import BadArray, ConfigError
 from facelign.report import plots, style
 from facelign.report.plot import Series
-from facelign.report.plots import average_faces, barcode, hog, scatter, similarity
+from facelign.report.plots import average_faces, barcode, gallery_size, hog, scatter, similarity
 
 
 @pytest.fixture(params=plots.names(), scope="module")
@@ -109,6 +109,14 @@ def test_stable_looks_do_not_depend_on_order():
 def test_scatter_needs_a_point_a_name():
     with pytest.raises(BadArray):
         scatter.draw(np.zeros((3, 2)), ["a", "b"])
+
+
+def test_searches_without_an_error_are_drawn_too():
+    sizes = np.array([2.0, 5.0])
+    for target in (None, 0.01):
+        drawn = gallery_size.draw([Series("FPIR", sizes, np.zeros(2))], target=target)
+        assert drawn.png()
+        assert "No search errs." in [text.get_text() for text in drawn.figure.axes[0].texts]
 
 
 def test_barcode_is_the_grid_of_the_article():

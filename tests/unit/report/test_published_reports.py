@@ -8,10 +8,20 @@ import numpy as np
 import pytest
 
 from facelign.report import files, html, plots
-from facelign.report.page import FaceMap, Fact, Report, Section, Table, Tile, Wall
+from facelign.report.page import (
+    FaceMap,
+    Fact,
+    Mood,
+    Photo,
+    Report,
+    Section,
+    Table,
+    Tile,
+    Wall,
+)
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import det, intervals
-from facelign.report.publish import without_folders
+from facelign.report.publish import published, without_folders
 from facelign.wire import cells
 
 PHOTO = "/srv/anna/album/Anna/first.jpg"
@@ -37,6 +47,31 @@ def report() -> Report:
         provenance={"command": f"facelign evaluate verification --images={PHOTO} '{PHOTO}'"},
         caveats=(f"{PHOTO} is not there.",),
     )
+
+
+def test_every_text_of_every_record_is_published():
+    """Maps, columns, labels and the numbers of figures too: whatever a record holds."""
+    told = dict.fromkeys(("title", "verdict", "scope"), PHOTO)
+    points = np.zeros((1, 2))
+    photo = Photo(PHOTO.encode(), PHOTO)
+    figure = plots.example("roc").figure
+    section = Section(
+        PHOTO,
+        (PHOTO,),
+        (Plot("p", figure, PHOTO, {PHOTO: [PHOTO, 1.5], "n": np.arange(2)}),),
+        (Table(PHOTO, (PHOTO,), ((PHOTO,), (7,)), PHOTO),),
+        (Wall(PHOTO, (Tile((photo,), PHOTO),), PHOTO),),
+        (FaceMap(PHOTO, points, [PHOTO], [photo], PHOTO),),
+    )
+    fact = Fact(PHOTO, PHOTO, PHOTO, PHOTO)
+    report = Report(**told, headline=(fact,), sections=(section,), provenance={PHOTO: PHOTO})
+    cut = published(report)
+    assert "/srv" not in repr(cut).replace(repr(photo.data), "")
+    (plot,), (shown,) = cut.sections[0].figures, cut.sections[0].maps
+    assert plot.csv().startswith("\u2026/first.jpg,n")
+    assert shown.photos[0].data == photo.data  # a picture is not text
+    np.testing.assert_array_equal(shown.points, points)
+    assert cut.mood is Mood.PLAIN
 
 
 def test_folders_stay_at_home_in_page_and_numbers(report, tmp_path):
@@ -70,7 +105,7 @@ def test_the_home_of_the_user_is_a_tilde(monkeypatch):
 
 @pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd|'/C calc'!A0", "-2+Sheet1!A1", "\t=1"])
 def test_a_spreadsheet_computes_no_name(text):
-    assert cells.told(text) == f"'{text}"
+    assert cells.guarded(text) == f"'{text}"
     table = Table("t", (text, "n"), ((text, -0.5),))
     rows = list(csv.reader(io.StringIO(table.csv())))
     assert rows == [[f"'{text}", "n"], [f"'{text}", "-0.5"]]
@@ -82,7 +117,7 @@ def test_a_spreadsheet_computes_no_name(text):
     "text", ["-0.5", "+0.0012 to +0.0037", "-1e-05", "-", "-inf", "Anna", "a=b", 3, None, -2.5]
 )
 def test_numbers_and_names_stay_as_they_are(text):
-    assert cells.told(text) == text
+    assert cells.guarded(text) == text
 
 
 def test_whole_numbers_are_grouped_and_columns_of_numbers_stand_right(report):

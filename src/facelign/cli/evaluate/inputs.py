@@ -248,7 +248,7 @@ def provenance(
     from facelign.report import provenance
 
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return provenance.told(recognizer, {**more, "command": command_line(), "date": today}, models)
+    return provenance.table(recognizer, {**more, "command": command_line(), "date": today}, models)
 
 
 def write(

@@ -22,7 +22,10 @@ def draw(lines: Sequence[Series], *, target: float | None = None) -> Plot:
         axes.plot(line.x[seen], line.y[seen], marker=marker, label=line.legend, **look)
     if target is not None:
         axes.axhline(target, color=style.BLACK, linestyle="--", label=f"wanted FPIR {target:g}")
-    axes.set(xscale="log", yscale="log")
+    if any((line.y > 0).any() for line in lines):
+        axes.set(xscale="log", yscale="log")
+    else:  # nothing to take a logarithm of
+        axes.text(0.5, 0.5, "No search errs.", ha="center", transform=axes.transAxes)
     style.label(
         axes,
         "Search errors by gallery size",

@@ -1,4 +1,4 @@
-"""A network as blocks in a row, the layers that are dropped marked (A1-25)."""
+"""A network as blocks in a row, the layers that are dropped marked (A1-25), for the documents."""
 
 from __future__ import annotations
 
@@ -132,8 +132,3 @@ DEEPFACE = (
     Layer("F7", (4096,), Mark.EMBEDDING),
     Layer("F8 softmax", (4030,), Mark.DROPPED),
 )
-
-
-def example() -> Plot:
-    """Return the drawing of DeepFace, whose last layer is dropped."""
-    return draw(DEEPFACE, title="DeepFace (2014)")
