@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from facelign.cli.output import note
+from facelign.wire.options import ChainFlags, NamingFlags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from facelign.cli.options import Face
     from facelign.compare.classifiers import NameClassifier
     from facelign.imaging.listing import PeopleFolders
+    from facelign.recognition.options import IdentifyOptions
+    from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
     from facelign.recognition.results import Enrollment
     from facelign.recognition.selection import FacePolicy
@@ -25,27 +28,23 @@ Record = dict[str, Any]
 
 
 def recognizer(
+    chain: ChainFlags | None = None,
     *,
-    preset: str = "default",
-    detector: str | None = None,
-    model: str | None = None,
-    landmarks: str | None = None,
-    layout: str | None = None,
-    layout_options: Mapping[str, object] | None = None,
-    flip: bool | None = None,
-    preprocess: str = "",
-    downscale: float = 1.0,
-    padded: bool = True,
-    rotate: bool = True,
-    workers: int | None = None,
     cached: bool = False,
     embeds: bool = True,
+    layout_options: Mapping[str, object] | None = None,
+    **flags: Any,
 ) -> Recognizer:
-    """Return the recognizer that the flags describe; its warnings go to standard error."""
-    from facelign.detect.attempts import Attempts
-    from facelign.recognition.chain import ChainOptions
-    from facelign.recognition.recognizer import Recognizer
+    """Return the recognizer that the flags describe; its warnings go to standard error.
 
+    cached: keep vectors of photos, and use those that are there. embeds: False where only faces or
+    chips are wanted. layout_options: of the layout, by name.
+    """
+    from facelign.recognition.options import ChainOptions
+    from facelign.recognition.recognizer import Recognizer
+    from facelign.types.policies import Attempts
+
+    chain = chain or ChainFlags(**flags)
     cache = None
     if cached:
         from facelign.files.home import cache_path
@@ -53,20 +52,20 @@ def recognizer(
 
         cache = VectorCache(cache_path())
     made = Recognizer(
-        preset,
-        detector=detector,
-        model=model,
-        landmarker=landmarks,
-        flip=flip,
-        workers=workers,
+        chain.preset,
+        detector=chain.detector,
+        model=chain.model,
+        landmarker=chain.landmarks,
+        flip=chain.flip,
+        workers=chain.workers,
         cache=cache,
         options=ChainOptions(
-            layout=layout,
+            layout=chain.layout,
             layout_options=layout_options or {},
             embeds=embeds,
-            preprocessing=preprocess,
-            downscale=downscale,
-            attempts=Attempts(padded=padded, turned=rotate),
+            preprocessing=chain.preprocess,
+            downscale=chain.downscale,
+            attempts=Attempts(padded=chain.padded, turned=chain.rotate),
         ),
     )
     for text in made.chain.notes:
@@ -264,6 +263,33 @@ def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshol
         return None
     limit = threshold(recognizer, text)
     return SearchThreshold(limit, 0.0, 0, False, "given on the command line")
+
+
+def naming(
+    flags: NamingFlags, recognizer: Recognizer, gallery: Path, policy: FacePolicy | None = None
+) -> IdentifyOptions:
+    """Return how faces are named by a gallery."""
+    from facelign.recognition.options import IdentifyOptions
+
+    return IdentifyOptions(
+        fpir=flags.fpir,
+        top_k=flags.top_k,
+        mode=flags.templates,
+        min_height=flags.min_height,
+        threshold=search_threshold(recognizer, flags.threshold),
+        calibration=calibration(recognizer, flags.threshold),
+        policy=policy,
+        classifier=classifier(gallery) if flags.classifier else None,
+    )
+
+
+def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> PhotoGallery:
+    """Return a gallery with a recognizer, for reading only where it cannot be written."""
+    from facelign.files.home import may_write
+    from facelign.recognition.photo_gallery import PhotoGallery
+
+    readonly = not create and not may_write(gallery)
+    return PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
 
 
 def classifier(gallery: Path) -> NameClassifier:

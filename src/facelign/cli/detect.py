@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options
+from facelign.cli import building
 from facelign.cli.exits import Exit
+from facelign.cli.flags import Photos, command, without
+from facelign.cli.output import emit, failure, line, progress
+from facelign.cli.pictures import Pictures
+from facelign.errors import ConfigError, InputError
+from facelign.wire import records
+from facelign.wire.options import ChainFlags, OutputFlags
+from facelign.wire.tables import Table
 
 if TYPE_CHECKING:
-    from facelign.cli.building import Photos as Listed
     from facelign.recognition.recognizer import Recognizer
 
 Explain = Annotated[
@@ -19,66 +26,41 @@ Explain = Annotated[
 ]
 
 
+@command
 def detect(
-    photos: options.Photos,
-    json: options.Json = False,
-    draw: options.Draw = None,
-    out: options.Out = None,
+    photos: Photos,
+    output: OutputFlags,
     explain: Explain = False,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    landmarks: options.LandmarksModel = None,
-    preprocess: options.Preprocess = "",
-    downscale: options.Downscale = 1.0,
-    padded: options.Padded = True,
-    rotate: options.Rotate = True,
-    workers: options.Workers = None,
+    *,
+    chain: Annotated[ChainFlags, without("model", "layout", "flip")],
 ) -> int:
     """Find every face: box, score and points, in pixels of the upright photo."""
-    from facelign.cli import building
-    from facelign.cli.output import progress
-    from facelign.cli.pictures import Pictures
-    from facelign.recognition.recognizer import Stage
-    from facelign.wire import records
-    from facelign.wire.tables import Table
-
     found = building.listing(photos)
-    recognizer = building.recognizer(
-        layout="crop",  # no chip is cut here; crop asks a detector for a box only
-        embeds=False,
-        preset=preset,
-        detector=detector,
-        landmarks=landmarks,
-        preprocess=preprocess,
-        downscale=downscale,
-        padded=padded,
-        rotate=rotate,
-        workers=workers,
-    )
+    # no chip is cut here; crop asks a detector for a box only
+    recognizer = building.recognizer(replace(chain, layout="crop"), embeds=False)
     if explain:
-        return _explain(recognizer, found, json)
-    pictures = Pictures(draw, found)
+        return _explain(recognizer, found, output)
+    from facelign.recognition.recognizer import Stage
+
+    pictures = Pictures(output.draw, found)
+    keep = output.draw is not None
     failed = False
-    with Table(out) as table, progress("detecting", len(found.files)) as done:
+    with Table(output.out) as table, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             failed = True
-            _say(record, json)
+            _say(record, output)
             table.add(record)
-        for result in recognizer.stream(
-            found.files, until=Stage.DETECT, keep=draw is not None, done=done
-        ):
+        for result in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
             record = records.photo_record(result)
             failed |= result.error is not None
-            _say(record, json)
+            _say(record, output)
             table.add(record)
             pictures.faces(result, [f"{face.score:.2f}" for face in result.faces])
     return Exit.INPUT if failed else Exit.DONE
 
 
-def _say(record: dict[str, Any], json: bool) -> None:
-    from facelign.cli.output import emit, failure, line
-
-    if json:
+def _say(record: records.Record, output: OutputFlags) -> None:
+    if output.json:
         emit(record)
     elif record["error"]:
         failure(record["image"], record["error"])
@@ -91,11 +73,7 @@ def _say(record: dict[str, Any], json: bool) -> None:
             line(f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}")
 
 
-def _explain(recognizer: Recognizer, photos: Listed, json: bool) -> int:
-    from facelign.cli.output import emit, line
-    from facelign.errors import ConfigError, InputError
-    from facelign.wire import records
-
+def _explain(recognizer: Recognizer, photos: building.Photos, output: OutputFlags) -> int:
     stages = getattr(recognizer.chain.detector, "stages", None)
     if stages is None:
         raise ConfigError(
@@ -109,12 +87,12 @@ def _explain(recognizer: Recognizer, photos: Listed, json: bool) -> int:
         except InputError as error:
             failed.append(records.failure(file, error))
             continue
-        if json:
+        if output.json:
             emit({"image": file, **shown.record()})
         else:
             line(f"{file}:")
             for text in shown.lines():
                 line(f"    {text}")
     for record in failed:
-        _say(record, json)
+        _say(record, output)
     return Exit.INPUT if failed else Exit.DONE

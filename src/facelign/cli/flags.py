@@ -1,0 +1,150 @@
+"""Commands whose parameters are groups of options: the group is typed once, the flags follow.
+
+A parameter that is a frozen dataclass whose fields say a ``Flag`` (see ``wire.options``; a command
+may have a group of its own in its file, whose fields may say typer's Option or Argument too)
+becomes the flags of its fields, in their order, and the command is handed the object::
+
+    @command
+    def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
+        recognizer = building.recognizer(chain)  # chain.detector is what --detector said
+
+    @app.command("similarity")  # in a group of commands
+    @command
+    def similarity(
+        photos: Photos,
+        out: OutFile,  # a parameter of typer stays what it is
+        which: Annotated[FaceFlags, only("face")],
+        chain: Annotated[ChainFlags, without("landmarks", "workers")],
+        naming: Annotated[NamingFlags, only("fpir", help="As in identify.", fpir=0.1)],
+        output: JsonFlag,
+        seed: Seed = SEED,
+    ) -> int: ...
+
+``only`` and ``without`` leave fields out, which then keep their defaults; ``help`` says other
+words, and a name says another default. The order of the help is that of the parameters; where a
+group stands behind a parameter with a default, a ``*`` stands before it. What a field checks
+(``share``, ``height``) is checked before the command begins. Commands import at the top of their
+file; what loads arrays and networks is imported by ``building`` when it is called, so that no
+help waits for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import field as dataclass_field
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from facelign.wire.options import Flag, OutputFlags
+
+Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Which fields of a group a command has, with which words and defaults instead of theirs."""
+
+    names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    help: str | None = None
+    defaults: Mapping[str, object] = dataclass_field(default_factory=dict)
+
+
+def only(*names: str, help: str | None = None, **defaults: object) -> Pick:
+    """Return the choice of some fields of a group."""
+    return Pick(names=names, help=help, defaults=defaults)
+
+
+def without(*names: str, **defaults: object) -> Pick:
+    """Return the choice of all fields of a group but some."""
+    return Pick(left_out=names, defaults=defaults)
+
+
+#: the one flag of results that every command has
+JsonFlag = Annotated[OutputFlags, only("json")]
+
+
+def command(function: Callable[..., object]) -> Callable[..., object]:
+    """Return a command for typer with flags in the place of groups."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, tuple[type, list[str]]] = {}
+    checks: dict[str, Flag] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        group, pick = _group(hints[parameter.name])
+        if group is None:
+            parameters.append(_named(parameter.name, parameter.default, hints[parameter.name]))
+            continue
+        picked = _picked(group, pick)
+        groups[parameter.name] = group, [field.name for field, _ in picked]
+        for field, hint in picked:
+            default = pick.defaults.get(field.name, field.default)
+            parameters.append(_named(field.name, default, _option(hint, pick.help)))
+            flag = _flag(hint)
+            if flag is not None and flag.check is not None:
+                checks[field.name] = flag
+
+    def run(**given: Any) -> object:
+        for name, flag in checks.items():
+            if flag.check is not None and given[name] is not None:
+                flag.check(flag.spelling, given[name])
+        for name, (group, picked) in groups.items():
+            given[name] = group(**{field: given.pop(field) for field in picked})
+        return function(**given)
+
+    run.__name__, run.__qualname__ = function.__name__, function.__qualname__
+    run.__doc__, run.__module__ = function.__doc__, function.__module__
+    run.__annotations__ = {entry.name: entry.annotation for entry in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _group(hint: object) -> tuple[type | None, Pick]:
+    """Return the group that a parameter is, if it is one, and which of its fields."""
+    kind, pick = hint, Pick()
+    if get_origin(hint) is Annotated:
+        kind, *notes = get_args(hint)
+        pick = next((note for note in notes if isinstance(note, Pick)), pick)
+    return (kind if isinstance(kind, type) and is_dataclass(kind) else None), pick
+
+
+def _picked(group: type, pick: Pick) -> list[tuple[Field[Any], Any]]:
+    """Return the fields that a command has of a group; raises TypeError for a wrong name."""
+    hints = get_type_hints(group, include_extras=True)
+    wrong = {*pick.names, *pick.left_out, *pick.defaults} - set(hints)
+    if wrong:
+        raise TypeError(f"{group.__name__} has no field {', '.join(sorted(wrong))}.")
+    return [
+        (field, hints[field.name])
+        for field in fields(group)
+        if field.name not in pick.left_out and (not pick.names or field.name in pick.names)
+    ]
+
+
+def _flag(hint: Any) -> Flag | None:
+    return next((note for note in get_args(hint) if isinstance(note, Flag)), None)
+
+
+def _option(hint: Any, words: str | None) -> Any:
+    """Return the type of a field with typer's Option beside it."""
+    flag = _flag(hint)
+    if flag is None:  # it says typer's own already
+        return hint
+    option = typer.Option(
+        flag.spelling,
+        help=words or flag.help,
+        rich_help_panel=flag.panel,
+        min=flag.low,
+        metavar=flag.metavar,
+        readable=not flag.unread,
+    )
+    return Annotated[get_args(hint)[0], option]
+
+
+def _named(name: str, default: object, hint: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    default = inspect.Parameter.empty if default is MISSING else default
+    return inspect.Parameter(name, kind, default=default, annotation=hint)
