@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from facelign import errors
 from facelign._version import __version__
 
 _PUBLIC = {
@@ -20,7 +21,6 @@ _PUBLIC = {
     "EnrollOptions": "facelign.recognition.options",
     "Enrollment": "facelign.recognition.results",
     "FacePolicy": "facelign.types.policies",
-    "FacelignError": "facelign.errors",
     "Faces": "facelign.types.faces",
     "IdentifyOptions": "facelign.recognition.options",
     "Identification": "facelign.recognition.results",
@@ -30,8 +30,10 @@ _PUBLIC = {
     "Recognizer": "facelign.recognition.recognizer",
     "Space": "facelign.types.embeddings",
     "Threshold": "facelign.types.decisions",
+    "models": "",  # the module itself
     "open_gallery": "facelign.recognition.photo_gallery",
     "read_image": "facelign.imaging.read",
+    **dict.fromkeys(errors.PUBLIC, "facelign.errors"),
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]
@@ -39,7 +41,8 @@ __all__ = ["__version__", *sorted(_PUBLIC)]
 
 def __getattr__(name: str) -> object:
     if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+        place = _PUBLIC[name]
+        return getattr(import_module(place), name) if place else import_module(f"facelign.{name}")
     raise AttributeError(f"module 'facelign' has no attribute {name!r}")
 
 

@@ -172,3 +172,11 @@ class Refused(FacelignError):
 
 class ConfigError(FacelignError):
     """Settings or options that cannot be meant."""
+
+
+#: every error, as ``facelign`` offers them
+PUBLIC = tuple(
+    name
+    for name, value in sorted(globals().items())
+    if isinstance(value, type) and issubclass(value, FacelignError)
+)

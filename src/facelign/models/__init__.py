@@ -1,6 +1,99 @@
-"""Models by task and id: their records, their weights, and the way from one to the other."""
+"""Models by id: what there is, and each one loaded, in one line.
+
+A model's options are keywords; ``engine`` says how its network runs. Nothing is downloaded by
+loading: ``pull`` does that, as ``facelign models pull`` does.
+
+Example:
+    >>> import facelign
+    >>> facelign.models.list("dlib*", task="landmark")
+    ['dlib-5', 'dlib-68']
+    >>> facelign.models.layout("arcface-112", size=224).size
+    (224, 224)
+    >>> detector = facelign.models.detector("yunet", score_threshold=0.7)  # doctest: +SKIP
+    >>> len(detector.detect(facelign.read_image("portrait.jpg")))  # doctest: +SKIP
+    1
+"""
+
+from __future__ import annotations
+
+import builtins
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from facelign.models.catalog import Registry, default
 from facelign.models.load import load
+from facelign.models.weights.store import Store
+from facelign.types.specs import Task
 
-__all__ = ["Registry", "default", "load"]
+if TYPE_CHECKING:
+    from facelign.runtime.onnx import OnnxOptions
+    from facelign.types.contracts import Detector, Embedder, Landmarker, Layout
+
+__all__ = [
+    "Registry",
+    "Store",
+    "default",
+    "detector",
+    "embedder",
+    "landmarker",
+    "layout",
+    "list",
+    "load",
+    "pull",
+]
+
+
+def list(pattern: str = "*", *, task: Task | str | None = None) -> builtins.list[str]:
+    """Return the ids of the models that fit a pattern such as ``"dlib*"``, of all tasks or of one.
+
+    task: "detect", "landmark" or "embed".
+    """
+    wanted = None if task is None else Task(task)
+    ids = dict.fromkeys(spec.id for spec in default().specs(wanted))
+    return [model for model in ids if fnmatchcase(model, pattern)]
+
+
+def detector(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> Detector:
+    """Return a detector: ``detect(image)`` gives the faces of a photo.
+
+    Raises UnknownModel (which names near ids), WeightsMissing (the hint is the command that brings
+    them), ConfigError for an option that it has not, LicenseRefused and ExtraMissing.
+    """
+    return _loaded(Task.DETECT, model, engine, options)  # type: ignore[no-any-return]
+
+
+def landmarker(
+    model: str, /, *, engine: OnnxOptions | None = None, **options: object
+) -> Landmarker:
+    """Return a landmarker: ``locate(image, faces)`` gives the faces their points.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.LANDMARK, model, engine, options)  # type: ignore[no-any-return]
+
+
+def embedder(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> Embedder:
+    """Return an embedder: ``embed(chips)`` gives vectors of its ``space``.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.EMBED, model, engine, options)  # type: ignore[no-any-return]
+
+
+def layout(layout_id: str, /, **options: object) -> Layout:
+    """Return a layout: how faces are cut into chips. Raises UnknownModel and ConfigError."""
+    return default().layout(layout_id, **options)
+
+
+def pull(*models: str) -> None:
+    """Bring the weights of models here, where they are not yet; an id of two tasks means both.
+
+    Raises UnknownModel, LicenseRefused and DownloadFailed.
+    """
+    known = default()
+    Store.from_environment().pull_all([spec for model in models for spec in known.find(model)])
+
+
+def _loaded(task: Task, model: str, engine: OnnxOptions | None, options: dict[str, object]) -> Any:
+    spec = default().spec(task, model)
+    return load(spec, Store.from_environment(), options=options, engine=engine)
