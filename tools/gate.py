@@ -33,12 +33,13 @@ from facelign import models
 from facelign.compare import curves
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
+from facelign.datasets.points import read_annotated
 from facelign.datasets.widerface import read_boxes
 from facelign.detect.attempts import find
 from facelign.imaging.read import read
 from facelign.lab.comparison.run import compare_runs, pair_record, pairs_of
 from facelign.lab.detection import figures as detection
-from facelign.lab.detection.figures import Found, Truth
+from facelign.lab.detection.figures import Detections, Truth
 from facelign.lab.identification.figures import search
 from facelign.lab.landmarks import run as landmark_run
 from facelign.lab.material import photos as walk
@@ -215,7 +216,7 @@ def detection_part(name: str) -> dict[str, Any]:
         faces = find(detector, image).faces
         small = (photo.boxes[:, 3] - photo.boxes[:, 1]) < SMALLEST
         truth = Truth(photo.boxes, photo.ignore | small)
-        one = detection.match([Found(faces.boxes, faces.scores)], [truth])
+        one = detection.match([Detections(faces.boxes, faces.scores)], [truth])
         hits += [(float(np.isfinite(score)), number) for score in one.found]
         false.append((float(one.false_faces()), number))
         done(1)
@@ -233,13 +234,8 @@ def landmarks_part(name: str) -> dict[str, Any]:
     rows: list[tuple[float, int]] = []
     missed: list[tuple[float, int]] = []
     for folder, step in (("faces68", 5), ("faces68_full", 1)):
-        truth = landmark_run.read_annotated(here.LANDMARKS / folder / f"{folder}.csv")
-        part = replace(
-            truth,
-            files=truth.files[::step],
-            points=truth.points[::step],
-            visible=truth.visible[::step],
-        )
+        truth = read_annotated(here.LANDMARKS / folder / f"{folder}.csv")
+        part = truth.rows(range(0, len(truth), step))
         places = {path: len(missed) + at for at, path in enumerate(dict.fromkeys(part.files))}
         run = landmark_run.run(
             part,

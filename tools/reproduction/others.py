@@ -11,6 +11,7 @@ import real_faces as here
 
 from facelign import models
 from facelign.compare import calibrations, thresholds
+from facelign.datasets.points import read_annotated
 from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
@@ -478,7 +479,7 @@ def muct_points(_bench: Bench) -> Told:
     known, store = models.default(), Store.from_environment()
     detector = models.load(known.spec(Task.DETECT, "yunet"), store, engine=OnnxOptions())
     points = models.load(known.spec(Task.LANDMARK, "dlib-68"), store, engine=OnnxOptions())
-    truth = landmark_run.read_annotated(table)
+    truth = read_annotated(table)
     told: Told = {}
     for name, locate in (
         ("YuNet's five points", detector.detect),

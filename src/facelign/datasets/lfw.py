@@ -1,4 +1,4 @@
-"""LFW's lists: pairs.txt, pairsDev*.txt, people.txt, peopleDev*.txt, lfw-names.txt.
+"""LFW's lists: pairs.txt, pairsDev*.txt, and lists of people who are in a training set too.
 
 The form is used far beyond LFW. Fields are separated by tabs (or blanks, where there is no tab):
 ``Name  i  j`` is a pair of one person, ``Name  i  Other  j`` one of two. Photos are found as
@@ -8,7 +8,6 @@ The form is used far beyond LFW. Fields are separated by tabs (or blanks, where 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -17,19 +16,6 @@ from facelign.datasets.shelf import Shelf, shelf_of
 from facelign.errors import ConfigError
 
 _WANTED = "'Name i j' or 'Name i Other j', separated by tabs"
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleList:
-    """People with their numbers of photos. folds: as in the list, one where it has none."""
-
-    name: str
-    folds: tuple[tuple[tuple[str, int], ...], ...]
-
-    @property
-    def people(self) -> tuple[tuple[str, int], ...]:
-        """Every (name, photos) in order."""
-        return tuple(entry for fold in self.folds for entry in fold)
 
 
 def read_pairs(path: str | Path, images: str | Path | Shelf) -> PairList:
@@ -55,32 +41,6 @@ def read_pairs(path: str | Path, images: str | Path | Shelf) -> PairList:
         for i, p in enumerate(pairs)
     )
     return check_present(PairList(source.name, numbered), shelf)
-
-
-def read_people(path: str | Path) -> PeopleList:
-    """Return the people of a list: with folds (people.txt), a count (peopleDev*.txt) or bare."""
-    source = Path(path)
-    rows = _rows(source)
-    wanted = "'Name<TAB>number of photos'"
-    if not rows:
-        raise malformed(source, 1, "the list is empty", wanted)
-    bare = len(rows[0][1]) != 1
-    many = not bare and len(rows) > 1 and len(rows[1][1]) == 1
-    promised = _number(source, rows[0][0], rows[0][1][0], wanted) if many else 1
-    at = 1 if many else 0
-    folds: list[tuple[tuple[str, int], ...]] = []
-    while at < len(rows):
-        line, fields = rows[at]
-        size = len(rows) if bare else _number(source, line, fields[0], wanted)
-        at += not bare
-        fold = rows[at : at + size]
-        if len(fold) != size:
-            raise malformed(source, line, f"{size} people promised, {len(fold)} there", wanted)
-        folds.append(tuple(_person(source, number, cells, wanted) for number, cells in fold))
-        at += size
-    if len(folds) != promised:
-        raise malformed(source, 1, f"{len(folds)} folds there", f"{promised}, as the list says")
-    return PeopleList(source.name, tuple(folds))
 
 
 def protocol(
@@ -173,12 +133,6 @@ def _pair(source: Path, shelf: Shelf, line: int, fields: list[str]) -> Pair:
         person_a=name,
         person_b=other,
     )
-
-
-def _person(source: Path, line: int, fields: list[str], wanted: str) -> tuple[str, int]:
-    if len(fields) != 2:
-        raise malformed(source, line, f"{len(fields)} fields", wanted)
-    return fields[0], _number(source, line, fields[1], wanted)
 
 
 def _number(source: Path, line: int, text: str, wanted: str) -> int:

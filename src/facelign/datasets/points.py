@@ -6,17 +6,19 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
 from facelign.datasets.records import MAX_LIST_BYTES, list_text, malformed
-from facelign.errors import DatasetMalformed, DatasetMissing
-from facelign.types.arrays import BoolArray, Float32Array, Float64Array, checked
+from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
+from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray, checked
 
+#: numberings of annotated points that are known (``types.schemes.REDUCTIONS``)
+ANNOTATIONS = ("ibug-68", "muct")
 #: MUCT writes points that cannot be seen as exactly this
 _UNAVAILABLE = (0.0, 0.0)
 
@@ -27,14 +29,15 @@ class PointTable:
 
     files: n paths. points: (n, k, 2) float64 px, x right, y down. visible: (n, k) bool, false where
     the annotation says that a point is unavailable (its coordinates mean nothing). columns: the
-    other columns of the table, n texts each.
+    other columns of the table, n texts each. scheme: of ``ANNOTATIONS``, "" where nobody said it.
     """
 
     name: str
     files: tuple[Path, ...]
     points: Float64Array
     visible: BoolArray
-    columns: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scheme: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -51,16 +54,22 @@ class PointTable:
         """How many points a face has: count them, files are cut by their publishers."""
         return int(self.points.shape[1])
 
-    def where(self, mask: BoolArray) -> PointTable:
-        """Return the rows of ``mask`` (n,) bool."""
-        rows = np.flatnonzero(mask)
-        return PointTable(
-            self.name,
-            tuple(self.files[i] for i in rows),
-            self.points[rows],
-            self.visible[rows],
-            {name: tuple(cells[i] for i in rows) for name, cells in self.columns.items()},
+    def rows(self, rows: Sequence[int] | IntArray) -> PointTable:
+        """Return the faces of ``rows``, by number."""
+        at = [int(row) for row in rows]
+        return replace(
+            self,
+            files=tuple(self.files[i] for i in at),
+            points=self.points[at],
+            visible=self.visible[at],
+            columns={name: tuple(cells[i] for i in at) for name, cells in self.columns.items()},
         )
+
+    def every(self, count: int) -> PointTable:
+        """Return at most ``count`` faces, evenly spread over the set; 0 for all."""
+        if not 0 < count < len(self):
+            return self
+        return self.rows(np.linspace(0, len(self) - 1, count).astype(int))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +168,67 @@ def read_imglab(path: str | Path, images: str | Path | None = None) -> tuple[Box
         ) from error
 
 
+def read_annotated(
+    data: str | Path, images: str | Path | None = None, scheme: str = ""
+) -> PointTable:
+    """Return the faces of a table (.csv, .csv.gz), a folder of .pts files or an imglab file.
+
+    images: folder of the photos; beside the data, or in its folder ``images`` or ``crops``, when
+    left out. scheme: "ibug-68" or "muct"; told by the number of points and the name when empty.
+    """
+    source = Path(data)
+    muct = scheme == "muct" or (not scheme and "muct" in source.name.lower())
+    if source.is_dir():
+        tables = sorted(source.glob("*.csv"))
+        if len(tables) == 1 and not list(source.glob("*.pts")):
+            return read_annotated(tables[0], images, scheme)
+        table, muct = _of_pts(source, Path(images) if images else source), False
+    elif source.suffix == ".xml":
+        faces = [f for f in read_imglab(source, images) if len(f.points) and not f.ignore]
+        refusal = DatasetMissing(f"{source} holds no faces with points of one kind.")
+        table = _stacked(source.name, [(f.path, f.points) for f in faces], refusal)
+    else:
+        table = read_points_csv(source, images or _photos_beside(source), muct=muct)
+    return replace(table, scheme=_scheme(table.k, scheme, muct))
+
+
+def _of_pts(folder: Path, images: Path) -> PointTable:
+    """Return the faces of the .pts files that have a photo of the same name."""
+    faces = []
+    for path in sorted(folder.glob("*.pts")):
+        places = (images / f"{path.stem}{suffix}" for suffix in (".jpg", ".png", ".jpeg"))
+        photo = next((place for place in places if place.is_file()), None)
+        if photo is not None:
+            faces.append((photo, read_pts(path, first=1)))
+    refusal = DatasetMissing(
+        f"{folder} holds no .pts files with a photo of the same name and one kind of points.",
+        "Give a .csv, a folder of .pts files or an imglab .xml.",
+    )
+    return _stacked(folder.name, faces, refusal)
+
+
+def _stacked(
+    name: str, faces: Sequence[tuple[Path, Float64Array]], refusal: DatasetMissing
+) -> PointTable:
+    """Return faces of which every point is seen; raises ``refusal`` unless all have as many."""
+    if len({len(points) for _, points in faces}) != 1:
+        raise refusal
+    table = np.stack([points for _, points in faces])
+    return PointTable(name, tuple(path for path, _ in faces), table, np.ones(table.shape[:2], bool))
+
+
+def _scheme(k: int, scheme: str, muct: bool) -> str:
+    if scheme not in ("", *ANNOTATIONS):
+        raise ConfigError(f"There is no scheme '{scheme}' of annotation.", "ibug-68 or muct.")
+    if muct and k in (68, 76):
+        return "muct"
+    if k == 68:
+        return "ibug-68"
+    raise ConfigError(
+        f"Annotations of {k} points are not known.", "Known: ibug-68 (68) and muct (76, or its 68)."
+    )
+
+
 def _imglab_face(path: Path, box: ElementTree.Element) -> BoxedPoints:
     left, top, width, height = (float(box.attrib[n]) for n in ("left", "top", "width", "height"))
     parts = sorted(box.iter("part"), key=lambda part: part.attrib["name"])
@@ -195,3 +265,13 @@ def _point_columns(source: Path, header: list[str]) -> tuple[int, list[int]]:
     if not k or sorted(found) != sorted(wanted):
         raise malformed(source, 1, "no whole set of point columns", "x00, y00, x01, y01 ...")
     return k, [found[key] for key in wanted]
+
+
+def _photos_beside(source: Path) -> Path:
+    """Return where the photos of a table lie: beside it, or in a folder of the usual names."""
+    table = read_points_csv(source)
+    first = table.files[0].relative_to(source.parent) if len(table) else Path()
+    for name in ("", "images", "crops", "photos"):
+        if (source.parent / name / first).is_file():
+            return source.parent / name
+    return source.parent

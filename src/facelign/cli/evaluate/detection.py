@@ -146,4 +146,4 @@ def _report(name: str, runs: list[DetectionRun], smallest: float) -> Report:
 
     more = {"set": name, "smallest face, px": f"{smallest:g}", "IoU of a match": "0.5"}
     models = [(Task.DETECT, run.detector) for run in runs]
-    return page.detection_report(name, runs, inputs.provenance(None, more, models))
+    return page.report(name, runs, inputs.provenance(None, more, models))

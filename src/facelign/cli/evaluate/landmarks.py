@@ -14,8 +14,8 @@ from facelign.cli.exits import Exit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from facelign.datasets.points import PointTable
     from facelign.lab.landmarks.figures import Normalizer
-    from facelign.lab.landmarks.run import Annotated as AnnotatedFaces
     from facelign.lab.landmarks.run import LandmarkRun
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
@@ -70,6 +70,7 @@ def landmarks(
         trials.needs("report", "matplotlib")
     from facelign.cli import building
     from facelign.cli.output import emit, note, progress
+    from facelign.datasets.points import read_annotated
     from facelign.errors import ConfigError
     from facelign.lab.landmarks import run as landmark_run
     from facelign.lab.landmarks.figures import Normalizer
@@ -79,7 +80,7 @@ def landmarks(
     except ValueError as error:
         known = ", ".join(Normalizer)
         raise ConfigError(f"There is no normalizer '{normalizer}'.", f"Known: {known}.") from error
-    truth = landmark_run.read_annotated(data, images, scheme).every(limit)
+    truth = read_annotated(data, images, scheme).every(limit)
     runs: list[LandmarkRun] = []
     heads = [
         (model, detector)
@@ -120,7 +121,7 @@ def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | No
 
 
 def _run(
-    truth: AnnotatedFaces,
+    truth: PointTable,
     recognizer: Recognizer,
     model: str,
     detector: str,
@@ -151,7 +152,7 @@ def _record(found: LandmarkRun) -> dict[str, object]:
     }
 
 
-def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
+def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
     from facelign.cli.output import line
 
     name = runs[0].report.normalizer
@@ -183,11 +184,11 @@ def _say(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> None:
         line(f"{found.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
 
 
-def _report(truth: AnnotatedFaces, runs: list[LandmarkRun]) -> Report:
-    from facelign.lab.detection import report as page
+def _report(truth: PointTable, runs: list[LandmarkRun]) -> Report:
+    from facelign.lab.landmarks import report as page
     from facelign.types.specs import Task
 
     models = [(Task.DETECT, run.detector) for run in runs]
     models += [(Task.LANDMARK, run.model) for run in runs if run.model != run.detector]
     more = {"set": truth.name, "normalizer": runs[0].report.normalizer}
-    return page.landmark_report(truth, runs, inputs.provenance(None, more, models))
+    return page.report(truth, runs, inputs.provenance(None, more, models))

@@ -12,7 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from facelign.errors import BadArray
 from facelign.geometry.boxes import iou
-from facelign.types.arrays import BoolArray, Float64Array, IntArray
+from facelign.types.arrays import BoolArray, Float64Array
 
 #: overlap from which a box counts as found (WIDER FACE, PASCAL VOC)
 OVERLAP = 0.5
@@ -29,7 +29,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Detections:
     """What a detector says of one photo: boxes (m, 4) xyxy px, scores (m,)."""
 
     boxes: npt.NDArray[np.floating[Any]]
@@ -60,7 +60,9 @@ class Matched:
         return int((~self.true & (self.scores >= threshold)).sum())
 
 
-def match(found: Sequence[Found], truth: Sequence[Truth], *, overlap: float = OVERLAP) -> Matched:
+def match(
+    found: Sequence[Detections], truth: Sequence[Truth], *, overlap: float = OVERLAP
+) -> Matched:
     """Return what was found, photo by photo.
 
     By falling score each detection takes the face that it overlaps most. A first detection of at
@@ -94,7 +96,7 @@ def match(found: Sequence[Found], truth: Sequence[Truth], *, overlap: float = OV
 
 
 def _photo(
-    said: Found, real: Truth, overlap: float, best: Float64Array
+    said: Detections, real: Truth, overlap: float, best: Float64Array
 ) -> list[tuple[float, bool]]:
     """Return (score, true) of the detections that count; writes the finders' scores to ``best``."""
     counted: list[tuple[float, bool]] = []
@@ -137,22 +139,14 @@ def recall_by_height(
     """Return recall and number of faces by face height, px, for the heights that occur."""
     place = np.searchsorted(edges, matched.heights, side="right") - 1
     hit = (matched.found >= threshold) & np.isfinite(matched.found)
-    told: dict[str, dict[str, float]] = {}
+    bands: dict[str, dict[str, float]] = {}
     for number, low in enumerate(edges):
-        held = place == number
-        if held.any():
+        inside = place == number
+        if inside.any():
             last = number + 1 == len(edges)
             name = f"{low:g} px and more" if last else f"{low:g}-{edges[number + 1]:g} px"
-            told[name] = {"recall": float(hit[held].mean()), "faces": int(held.sum())}
-    return told
-
-
-def false_per_thousand(found: Sequence[Found], threshold: float) -> float:
-    """Return detections per 1,000 photos that show nobody."""
-    if not found:
-        raise BadArray("false faces: wanted photos without people.")
-    count = sum(int((np.asarray(f.scores) >= threshold).sum()) for f in found)
-    return 1000 * count / len(found)
+            bands[name] = {"recall": float(hit[inside].mean()), "faces": int(inside.sum())}
+    return bands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,22 +181,22 @@ class DetectionReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        held = self.matched
+        matched = self.matched
         return {
-            "photos": held.photos,
-            "faces": held.faces,
-            "detections": len(held.scores),
+            "photos": matched.photos,
+            "faces": matched.faces,
+            "detections": len(matched.scores),
             "overlap": self.overlap,
-            "ap": average_precision(held),
+            "ap": average_precision(matched),
             "threshold": self.threshold,
-            "recall": held.recall(self.threshold) if held.faces else None,
-            "false_faces": held.false_faces(self.threshold),
-            "recall_by_height": recall_by_height(held, self.threshold),
+            "recall": matched.recall(self.threshold) if matched.faces else None,
+            "false_faces": matched.false_faces(self.threshold),
+            "recall_by_height": recall_by_height(matched, self.threshold),
         }
 
 
 def evaluate(
-    found: Sequence[Found],
+    found: Sequence[Detections],
     truth: Sequence[Truth],
     *,
     threshold: float = -np.inf,
@@ -223,9 +217,3 @@ def _shorter(boxes: npt.ArrayLike, smallest: float) -> BoolArray:
     table = np.asarray(boxes, np.float64).reshape(-1, 4)
     short: BoolArray = (table[:, 3] - table[:, 1]) < smallest
     return short
-
-
-def missed_faces(matched: Matched) -> IntArray:
-    """Return the numbers of the faces that were missed, the highest first."""
-    missed = np.flatnonzero(~np.isfinite(matched.found))
-    return missed[np.argsort(-matched.heights[missed], kind="stable")]

@@ -1,4 +1,4 @@
-"""Detectors on annotated photos: from files to ``evaluate.detection``, with time and memory."""
+"""Detectors on annotated photos: from files to figures, with time and memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from facelign.datasets.widerface import BoxedPhoto
 from facelign.errors import FacelignError, Refused
 from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
-from facelign.lab.detection import figures as detection
-from facelign.lab.detection.figures import DetectionReport, Found, Truth
+from facelign.lab.detection import figures
+from facelign.lab.detection.figures import DetectionReport, Detections, Truth
 from facelign.types.contracts import Detector
 
 #: faces that overlap another by this much are counted apart (A4-20)
@@ -114,7 +114,7 @@ def run(
     empty: photos that show nobody. smallest: faces under this height, px, are ignored, not missed.
     Raises Refused when no photo can be read, or none that can marks a face that counts.
     """
-    found: list[Found] = []
+    found: list[Detections] = []
     truth: list[Truth] = []
     times: list[float] = []
     unread: dict[str, str] = {}
@@ -135,7 +135,7 @@ def run(
         first = next(iter(unread.values()), "there are none")
         raise Refused(f"None of {len(photos)} photos could be read: {first}", "Check --images.")
     after = _peak_mb()
-    report = detection.evaluate(found, truth, smallest=smallest)
+    report = figures.evaluate(found, truth, smallest=smallest)
     if not report.matched.faces:
         counted = f" of at least {smallest:g} px" if smallest else ""
         raise Refused(
@@ -156,11 +156,11 @@ def run(
     )
 
 
-def _look(detector: Detector, path: Path) -> tuple[Found, float]:
+def _look(detector: Detector, path: Path) -> tuple[Detections, float]:
     image = read(path, at_least=getattr(detector, "wants_px", None))
     start = time.perf_counter()
     faces = detector.detect(image)
-    return Found(faces.boxes, faces.scores), time.perf_counter() - start
+    return Detections(faces.boxes, faces.scores), time.perf_counter() - start
 
 
 def _empty(
@@ -185,12 +185,14 @@ def _meaning(report: DetectionReport) -> dict[str, float]:
     scores = report.matched.scores
     if not len(scores):
         return {}
-    fitted = detection.score_meaning(report.matched)
+    fitted = figures.score_meaning(report.matched)
     at = np.unique(np.round(np.quantile(scores, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]), 3))
     return {f"{s:g}": round(float(fitted.of(s)), 4) for s in at}
 
 
-def _crowded(found: Sequence[Found], truth: Sequence[Truth], smallest: float) -> tuple[float, int]:
+def _crowded(
+    found: Sequence[Detections], truth: Sequence[Truth], smallest: float
+) -> tuple[float, int]:
     """Return recall and number of the faces that overlap another annotated face."""
     hits = faces = 0
     for said, real in zip(found, truth, strict=True):
@@ -201,7 +203,7 @@ def _crowded(found: Sequence[Found], truth: Sequence[Truth], smallest: float) ->
         np.fill_diagonal(among, 0)
         tall = boxes[:, 3] - boxes[:, 1] >= smallest
         close = (among.max(axis=1) >= CROWDED) & ~np.asarray(real.ignore, bool) & tall
-        matched = detection.match([said], [Truth(boxes, ~close)])
+        matched = figures.match([said], [Truth(boxes, ~close)])
         faces += int(close.sum())
         hits += int(np.isfinite(matched.found).sum())
     return (hits / faces if faces else 0.0), faces

@@ -5,9 +5,10 @@ and count; a face that was not found is a failure, never dropped.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,23 +31,35 @@ class Normalizer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
+class EyePoints:
     """Indices of one scheme: outer corners (subject's right, left) and the points of each eye."""
 
     outer: tuple[int, int]
     right: tuple[int, ...]
     left: tuple[int, ...]
 
+    def of(self, normalizer: Normalizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the points whose means are the ends of a distance: right and left."""
+        ocular = normalizer is Normalizer.INTER_OCULAR
+        return ((self.outer[0],), (self.outer[1],)) if ocular else (self.right, self.left)
 
-#: STANDARDS 2.2 and 2.3: 300-W 36-45 and the means of 36..41 and 42..47; MUCT's pupils are points
-IBUG_68 = Eyes((36, 45), tuple(range(36, 42)), tuple(range(42, 48)))
-MUCT = Eyes((27, 32), (31,), (36,))
+
+#: where the eyes are, by scheme of annotation: 300-W divides by the distance of points 36 and 45
+#: (Sagonas et al., 2016), a pupil is the mean of an eye's six points; MUCT's pupils are points
+EYES: Mapping[str, EyePoints] = MappingProxyType(
+    {
+        "ibug-68": EyePoints((36, 45), tuple(range(36, 42)), tuple(range(42, 48))),
+        "muct": EyePoints((27, 32), (31,), (36,)),
+    }
+)
+#: edges of the yaw proxy (nose beside the middle of the eyes, over their distance)
+YAW_EDGES = (0.0, 0.1, 0.2, 0.35, 0.6, np.inf)
 
 
 def scales(
     truth: npt.ArrayLike,
     normalizer: Normalizer,
-    eyes: Eyes | None = None,
+    eyes: EyePoints | None = None,
     visible: BoolArray | None = None,
 ) -> Float64Array:
     """Return (n,) px that errors of each face are divided by.
@@ -64,8 +77,7 @@ def scales(
     else:
         if eyes is None:
             raise BadArray(f"landmarks: {normalizer} needs to know which points are the eyes.")
-        ocular = normalizer is Normalizer.INTER_OCULAR
-        right, left = ((eyes.outer[0],), (eyes.outer[1],)) if ocular else (eyes.right, eyes.left)
+        right, left = eyes.of(normalizer)
         if not seen[:, [*right, *left]].all():
             raise BadArray(f"landmarks: {normalizer} needs eyes that are visible.")
         gap = points[:, list(right)].mean(axis=1) - points[:, list(left)].mean(axis=1)
@@ -158,41 +170,32 @@ class LandmarkReport:
         return plain
 
 
-def evaluate(
-    predicted: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    normalizer: Normalizer,
-    *,
-    eyes: Eyes | None = None,
-    visible: BoolArray | None = None,
-    missed: int = 0,
-    yaw_deg: npt.ArrayLike | None = None,
-    yaw_edges: Sequence[float] = (0, 15, 30, 45, 90),
-) -> LandmarkReport:
-    """Return every landmark figure.
+def yaw_proxy(five: Float64Array) -> Float64Array:
+    """Return (n,) how far the nose tip lies beside the middle of the eyes, over their distance.
 
-    predicted, truth: (n, k, 2) px of the faces that were found; missed: how many were not. yaw_deg:
-    (n,) head turns, told apart by size at ``yaw_edges``.
+    five: (n, 5, 2) px, as scheme "five". 0 when frontal, larger the more a head is turned (either
+    way): an order of poses, no angle.
     """
-    scale = scales(truth, normalizer, eyes, visible)
-    errors = nme(predicted, truth, scale, visible)
-    turns: dict[str, float] = {}
-    if yaw_deg is not None:
-        size = np.abs(np.asarray(yaw_deg, np.float64))
-        if size.shape != errors.shape:
-            raise BadArray("landmarks: wanted one yaw for each face.")
-        for low, high in itertools.pairwise(yaw_edges):
-            held = (size >= low) & (size < high)
-            if held.any():
-                turns[f"{low:g}-{high:g} deg"] = float(errors[held].mean())
-    return LandmarkReport(
-        normalizer,
-        len(errors) + missed,
-        missed,
-        errors,
-        per_point(predicted, truth, scale, visible),
-        turns,
-    )
+    across = five[:, 1] - five[:, 0]
+    length = np.maximum((across**2).sum(axis=1), 1e-9)
+    aside = ((five[:, 2] - five[:, :2].mean(axis=1)) * across).sum(axis=1) / length
+    offset: Float64Array = np.abs(aside)
+    return offset
+
+
+def by_yaw(errors: Float64Array, turns: Float64Array) -> dict[str, float]:
+    """Return the mean of errors (n,) by ``yaw_proxy`` (n,), with the number of faces in the name.
+
+    >>> by_yaw(np.array([0.02, 0.04, 0.06]), np.array([0.0, 0.05, 0.7]))
+    {'0-0.1 (2 faces)': 0.03, '0.6 and more (1 faces)': 0.06}
+    """
+    means: dict[str, float] = {}
+    for low, high in itertools.pairwise(YAW_EDGES):
+        inside = (turns >= low) & (turns < high)
+        if inside.any():
+            name = f"{low:g}-{high:g}" if np.isfinite(high) else f"{low:g} and more"
+            means[f"{name} ({int(inside.sum())} faces)"] = float(errors[inside].mean())
+    return means
 
 
 def _faces(errors: npt.ArrayLike) -> Float64Array:

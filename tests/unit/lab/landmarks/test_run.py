@@ -1,24 +1,24 @@
-"""Landmarkers and detectors from files to figures, on data that is made here and beside us."""
+"""Landmarkers from files to figures, on data that is made here and beside us."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from facelign import models as models
-from facelign.datasets.widerface import BoxedPhoto
-from facelign.errors import ConfigError, DatasetMissing, Refused
+from facelign import models
+from facelign.datasets.points import read_annotated
+from facelign.errors import ConfigError, Refused
 from facelign.imaging.write import write
-from facelign.lab.detection import run as detection_run
 from facelign.lab.landmarks import run as landmark_run
 from facelign.lab.landmarks.figures import Normalizer
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import DLIB_5, FIVE, IBUG_68
+from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, REDUCTIONS
 from facelign.types.specs import Task
 
 
@@ -53,7 +53,7 @@ def located(points: np.ndarray, scheme, image: Image, error: float = 0.0) -> Fac
 
 def test_errors_by_hand_whatever_the_order_of_detections(tmp_path: Path) -> None:
     path, points = annotated(tmp_path)
-    truth = landmark_run.read_annotated(path)
+    truth = read_annotated(path)
     assert (truth.scheme, len(truth)) == ("ibug-68", 6)
     found = landmark_run.run(
         truth,
@@ -70,11 +70,10 @@ def test_errors_by_hand_whatever_the_order_of_detections(tmp_path: Path) -> None
 @pytest.mark.parametrize("scheme", [FIVE, DLIB_5])
 def test_poorer_schemes_are_compared_by_their_own_points(tmp_path: Path, scheme) -> None:
     path, points = annotated(tmp_path)
-    groups = landmark_run._MADE["ibug-68", scheme.id]
-    assert groups is not None
+    groups = REDUCTIONS["ibug-68", scheme.id]
     made = np.stack([points[:, list(g)].mean(axis=1) for g in groups], axis=1)
     found = landmark_run.run(
-        landmark_run.read_annotated(path),
+        read_annotated(path),
         lambda image: located(made[:2], scheme, image, 1.0),
         model="m",
         detector="d",
@@ -91,12 +90,12 @@ def test_a_face_that_is_not_found_stays_a_failure(tmp_path: Path) -> None:
     def one_of_two(image: Image) -> Faces:
         return located(points[:1], IBUG_68, image)
 
-    found = landmark_run.run(landmark_run.read_annotated(path), one_of_two, model="m", detector="d")
+    found = landmark_run.run(read_annotated(path), one_of_two, model="m", detector="d")
     told = found.report.to_dict()
     assert (told["faces"], told["missed"]) == (6, 3)
     assert told["fr_0.08"] == pytest.approx(0.5)
     nothing = landmark_run.run(
-        landmark_run.read_annotated(path),
+        read_annotated(path),
         lambda image: Faces.none("x", image.size),
         model="m",
         detector="d",
@@ -109,7 +108,7 @@ def test_an_unread_photo_is_told_and_its_faces_are_missed(tmp_path: Path) -> Non
     path, points = annotated(tmp_path)
     (tmp_path / "images" / "1.png").write_bytes(b"no picture")
     found = landmark_run.run(
-        landmark_run.read_annotated(path),
+        read_annotated(path),
         lambda image: located(points[:2], IBUG_68, image),
         model="m",
         detector="d",
@@ -120,7 +119,7 @@ def test_an_unread_photo_is_told_and_its_faces_are_missed(tmp_path: Path) -> Non
 
 def test_models_are_compared_in_the_same_points_when_asked(tmp_path: Path) -> None:
     path, points = annotated(tmp_path)
-    truth = landmark_run.read_annotated(path)
+    truth = read_annotated(path)
     for scheme, chosen in (
         ("five", [*range(36, 48), 30, 48, 54]),
         ("dlib-5", [45, 42, 36, 39, 33]),
@@ -161,10 +160,8 @@ def test_points_that_cannot_be_compared(
 
 def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
     path, _ = annotated(tmp_path)
-    truth = landmark_run.read_annotated(path)
-    hidden = landmark_run.Annotated(
-        truth.name, truth.files, truth.points, np.zeros_like(truth.visible), truth.scheme
-    )
+    truth = read_annotated(path)
+    hidden = replace(truth, visible=np.zeros_like(truth.visible))
     with pytest.raises(Refused, match="--normalizer box"):
         landmark_run.run(hidden, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
     for photo in (tmp_path / "images").iterdir():
@@ -173,99 +170,24 @@ def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
         landmark_run.run(truth, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
 
 
-def test_pts_folders_and_strange_ones(tmp_path: Path) -> None:
-    _, points = annotated(tmp_path, 1)
-    text = "\n".join(f"{x + 1} {y + 1}" for x, y in points[0])
-    (tmp_path / "images" / "0.pts").write_text(f"version: 1\nn_points: 68\n{{\n{text}\n}}\n")
-    truth = landmark_run.read_annotated(tmp_path / "images")
-    np.testing.assert_allclose(truth.points[0], points[0])
-    with pytest.raises(DatasetMissing):
-        landmark_run.read_annotated(tmp_path / "nowhere.xml")
-    with pytest.raises(ConfigError):
-        landmark_run.read_annotated(tmp_path / "images", scheme="wflw")
-
-
-class Fixed:
-    """A detector that says what it is told to."""
-
-    def __init__(self, boxes: list[list[float]], scores: list[float]) -> None:
-        self.boxes, self.scores = np.array(boxes, np.float32), np.array(scores, np.float32)
-
-    def detect(self, image: Image) -> Faces:
-        return Faces(self.boxes, self.scores, None, "fixed", image.size)
-
-
-def boxed(path: Path, boxes: list[list[float]], ignore: list[bool]) -> BoxedPhoto:
-    table = np.array(boxes, np.float32)
-    return BoxedPhoto(path, table, np.array(ignore), np.zeros((len(boxes), 6), np.int64))
-
-
-def test_detection_by_hand(tmp_path: Path) -> None:
-    photo = tmp_path / "a.png"
-    write(photo, np.full((200, 200, 3), 90, np.uint8))
-    truth = boxed(
-        photo, [[10, 10, 50, 50], [30, 10, 70, 50], [100, 100, 150, 150]], [False, False, True]
-    )
-    detector = Fixed([[10, 10, 50, 50], [100, 100, 150, 150], [0, 150, 30, 190]], [0.9, 0.8, 0.7])
-    found = detection_run.run("fixed", detector, [truth], empty=[photo, photo])  # type: ignore[arg-type]
-    told = found.to_dict()
-    assert (told["faces"], told["recall"], told["false_faces"]) == (2, 0.5, 1)
-    assert told["ap"] == pytest.approx(0.5)  # the first of two faces, at precision 1
-    assert told["false_per_1000_empty_photos"] == 3000
-    assert found.crowded == (0.5, 2)
-    assert found.meaning == {"0.7": 0.0, "0.72": 0.1, "0.75": 0.25, "0.8": 0.5, "0.85": 0.75,
-                             "0.88": 0.9, "0.9": 1.0}  # fmt: skip
-    with pytest.raises(Refused):
-        detection_run.run("fixed", detector, [boxed(tmp_path / "no.png", [[0, 0, 9, 9]], [False])])  # type: ignore[arg-type]
+def test_a_mean_of_points_is_seen_where_all_its_parts_are() -> None:
+    seen = np.ones((2, 68), bool)
+    seen[0, 40] = False  # one of the six points of the right eye
+    got = landmark_run.reduced(seen, "ibug-68", "five") == 1
+    assert got.tolist() == [[False, True, True, True, True], [True] * 5]
+    assert landmark_run.reduced(seen, "ibug-68", "ibug-68").tolist() == seen.tolist()
+    points = np.random.default_rng(0).uniform(0, 90, (3, 68, 2))
+    five = landmark_run.reduced(points, "ibug-68", "five")
+    marks = Landmarks(points.astype(np.float32), IBUG_68).as_scheme("five")
+    np.testing.assert_allclose(five, marks.points, atol=1e-4)
 
 
 @pytest.mark.weights
 @pytest.mark.shared
-def test_real_photos(pulled, detection: Path, landmarks_data: Path) -> None:
-    from facelign.datasets.widerface import read_boxes
-    from facelign.models import load
-
+def test_real_photos(pulled, landmarks_data: Path) -> None:
     spec = models.default().spec(Task.DETECT, "yunet")
-    store = pulled(spec)
-    detector = load(spec, store)
-    photos = read_boxes(detection / "dlib_faces_bbx_gt.txt", detection)
-    found = detection_run.run("yunet", detector, photos)
-    assert found.to_dict()["ap"] > 0.9
-    truth = landmark_run.read_annotated(landmarks_data / "faces68").every(12)
+    detector = models.load(spec, pulled(spec))
+    truth = read_annotated(landmarks_data / "faces68").every(12)
     points = landmark_run.run(truth, detector.detect, model="yunet", detector="yunet")
     assert points.report.missed <= 1
     assert np.median(points.report.errors) < 0.12
-
-
-def test_false_faces_of_photos_that_show_nobody(tmp_path: Path) -> None:
-    photo, broken = tmp_path / "a.png", tmp_path / "broken.png"
-    write(photo, np.full((200, 200, 3), 90, np.uint8))
-    broken.write_bytes(b"no picture")
-    truth = boxed(photo, [[10, 10, 60, 60]], [False])
-    said = Fixed([[10, 10, 60, 60], [100, 100, 150, 150]], [0.9, 0.7])
-    found = detection_run.run("fixed", said, [truth], empty=[photo, photo, broken])
-    assert found.empty is not None
-    assert (found.empty.photos, found.empty.faces, found.empty.with_faces) == (2, 4, 2)
-    assert found.false_per_thousand == 2000
-    assert str(broken) in found.unread
-    # rule by hand: all of 2 photos, so 0.025 = share ** 2 at the lower end
-    low, high = found.empty.interval
-    assert low == pytest.approx(0.025**0.5)
-    assert high == 1
-    assert found.to_dict()["empty"]["photos_with_false_faces"] == 2
-    none = detection_run.Empty(19, 0, 0)
-    assert none.interval[1] == pytest.approx(1 - 0.025 ** (1 / 19))
-
-
-def test_a_list_without_faces_to_find_is_refused(tmp_path: Path) -> None:
-    photo = tmp_path / "a.png"
-    write(photo, np.full((200, 200, 3), 90, np.uint8))
-    said = Fixed([[10, 10, 60, 60]], [0.9])
-    for truth in (
-        BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.zeros((0, 6), int)),
-        boxed(photo, [[10, 10, 60, 60]], [True]),
-    ):
-        with pytest.raises(Refused, match="--without"):
-            detection_run.run("fixed", said, [truth])
-    with pytest.raises(Refused, match="at least 80 px"):
-        detection_run.run("fixed", said, [boxed(photo, [[10, 10, 60, 60]], [False])], smallest=80)
