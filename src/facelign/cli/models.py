@@ -15,7 +15,7 @@ from facelign.cli.output import emit, line, note
 
 if TYPE_CHECKING:
     from facelign.models import Registry
-    from facelign.models.weights.progress import Told
+    from facelign.models.weights.progress import OnProgress
     from facelign.models.weights.store import Store
     from facelign.types.specs import ModelSpec
 
@@ -213,7 +213,7 @@ def _flat_text(part: object) -> str:
 
 
 @contextmanager
-def arriving() -> Iterator[Told]:
+def arriving() -> Iterator[OnProgress]:
     """Show how downloads go on, on standard error: a bar on a terminal, else a line a step."""
     import sys
 

@@ -102,6 +102,11 @@ def made(folder: Path) -> Path:
     return folder
 
 
+def scratch_in(folder: Path, name: str) -> Path:
+    """Return a new path in ``folder``, which is made if need be."""
+    return made(folder) / f"{secrets.token_hex(6)}-{name}"
+
+
 # A stamp notes the size and time of change that a file had when its digest was last computed.
 # While both are the same, loading costs one stat instead of reading 10 to 100 MB.
 
@@ -144,11 +149,11 @@ def copy_checked(
     source: Readable,
     out: BinaryIO,
     size: int,
-    told: Callable[[int], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
 ) -> str:
     """Copy at most ``size`` bytes and one more, which proves that there are too many.
 
-    Returns the SHA-256 of what was copied. told: called with the bytes copied so far.
+    Returns the SHA-256 of what was copied. on_bytes: called with the bytes copied so far.
     """
     seen = hashlib.sha256()
     done = 0
@@ -156,8 +161,8 @@ def copy_checked(
         out.write(block)
         seen.update(block)
         done += len(block)
-        if told is not None:
-            told(done)
+        if on_bytes is not None:
+            on_bytes(done)
         if done > size:
             break
     return seen.hexdigest()

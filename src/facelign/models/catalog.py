@@ -55,7 +55,7 @@ class Registry:
 
     def add_file(self, path: str | Path) -> ModelSpec:
         """Add the model that a TOML file describes; return its record (see ``specfile``)."""
-        spec = specfile.read(Path(path), self)
+        spec = specfile.read(Path(path), self.spec)
         self._add(Found(spec, str(path)))
         return spec
 

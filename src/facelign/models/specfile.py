@@ -23,17 +23,14 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from facelign.errors import BadArray, ConfigError
 from facelign.files.disk import digest
 from facelign.types.embeddings import Metric
 from facelign.types.specs import License, ModelSpec, Source, Task, WeightFile
-
-if TYPE_CHECKING:
-    from facelign.models.catalog import Registry
 
 #: a record is a page of text, not a download
 MOST_BYTES = 1 << 20
@@ -48,8 +45,11 @@ _UNKNOWN = License(
 )
 
 
-def read(path: Path, registry: Registry) -> ModelSpec:
-    """Return the record in a TOML file; raises ConfigError, which names file and field."""
+def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
+    """Return the record in a TOML file; raises ConfigError, which names file and field.
+
+    known: gives the record of the model that it is ``like``, or raises UnknownModel.
+    """
     table = _table(path)
     allowed = {"id", "like", "task", "weights", "input", "output", "license", "defaults", *_TEXTS}
     unknown = sorted(set(table) - allowed)
@@ -58,7 +58,7 @@ def read(path: Path, registry: Registry) -> ModelSpec:
     model_id, like = _text(path, table, "id"), _text(path, table, "like")
     if not _ID.fullmatch(model_id):
         raise _wrong(path, f"has the id '{model_id}'; lower case letters, digits and '-' make one")
-    base = registry.spec(_task(path, table), like)
+    base = known(_task(path, table), like)
     if base.engine.value != "onnx":
         raise _wrong(path, f"is like '{like}', which is no ONNX model")
     license_ = {} if "license" not in table else _section(path, table, "license")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from facelign.errors import DownloadFailed
-from facelign.models.weights.fetch import Patience, Wanted, fetch
+from facelign.models.weights.fetch import Patience, RemoteFile, fetch
 from facelign.models.weights.progress import Progress
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -100,13 +100,13 @@ def server() -> Iterator[_Server]:
     running.server_close()
 
 
-def _wanted(server: _Server, name: str, size: int = len(DATA)) -> Wanted:
-    return Wanted(f"{server.base}/{name}", SHA, size, "file.onnx", plain_http=True)
+def _wanted(server: _Server, name: str, size: int = len(DATA)) -> RemoteFile:
+    return RemoteFile(f"{server.base}/{name}", SHA, size, "file.onnx", plain_http=True)
 
 
 def test_a_file_arrives_with_progress(server: _Server, tmp_path: Path) -> None:
     steps: list[Progress] = []
-    fetch(_wanted(server, "good"), tmp_path / "p", told=steps.append, patience=QUICK)
+    fetch(_wanted(server, "good"), tmp_path / "p", on_progress=steps.append, patience=QUICK)
     assert (tmp_path / "p").read_bytes() == DATA
     assert steps[-1].done == steps[-1].total == len(DATA)
     assert steps[-1].rate > 0
@@ -180,7 +180,7 @@ def test_a_spoiled_part_is_noticed_and_dropped(server: _Server, tmp_path: Path) 
 def test_busy_servers_are_asked_again(server: _Server, tmp_path: Path) -> None:
     server.failures = 2
     notes: list[Progress] = []
-    fetch(_wanted(server, "busy"), tmp_path / "p", told=notes.append, patience=QUICK)
+    fetch(_wanted(server, "busy"), tmp_path / "p", on_progress=notes.append, patience=QUICK)
     assert sum(step.step == "note" and "503" in step.text for step in notes) == 2
 
 
@@ -192,14 +192,14 @@ def test_patience_ends(server: _Server, tmp_path: Path) -> None:
 
 
 def test_nobody_at_the_address(tmp_path: Path) -> None:
-    wanted = Wanted("http://127.0.0.1:9/x", SHA, len(DATA), "x", plain_http=True)
+    wanted = RemoteFile("http://127.0.0.1:9/x", SHA, len(DATA), "x", plain_http=True)
     with pytest.raises(DownloadFailed) as caught:
         fetch(wanted, tmp_path / "p", patience=QUICK)
     assert "goes on where it stopped" in caught.value.hint
 
 
 def test_plain_http_is_refused_for_sources(server: _Server, tmp_path: Path) -> None:
-    wanted = Wanted(f"{server.base}/good", SHA, len(DATA), "x")
+    wanted = RemoteFile(f"{server.base}/good", SHA, len(DATA), "x")
     with pytest.raises(DownloadFailed, match="https"):
         fetch(wanted, tmp_path / "p", patience=QUICK)
     assert server.seen == []

