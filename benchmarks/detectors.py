@@ -62,7 +62,7 @@ def used_ms(call: Any, image: Image) -> tuple[Any, float]:
 
 
 def opened(path: Path, model: Any) -> Image:
-    return read(path, at_least=getattr(model, "wants_px", None))
+    return read(path, at_least=model.wants_px)
 
 
 def over_boxes(model: Any, photos: Any) -> dict[str, Any]:

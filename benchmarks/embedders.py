@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from facelign import models
-from facelign.align.chips import CHAIN_VERSION, chips, warp
+from facelign.align.chips import chips, warp
 from facelign.align.fitting import ARCFACE_FIVE
 from facelign.align.layouts.arcface_112 import Arcface112
 from facelign.compare import curves
@@ -39,6 +39,7 @@ from facelign.embed.joint import Joint
 from facelign.geometry.transforms import invert, similarity
 from facelign.models import load
 from facelign.models.weights.store import Store
+from facelign.recognition.chain import CHAIN_VERSION
 from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
@@ -181,7 +182,7 @@ def main() -> None:
                 flipped[spec.id] = model
     if {"sface", "dlib-resnet"} <= set(flipped):
         joint = Joint([flipped["sface"], flipped["dlib-resnet"]], (0.45, 0.55))
-        row = {"model": "joint", "flip": True, **accuracy(joint.embed_many(by_layout), people)}
+        row = {"model": "joint", "flip": True, **accuracy(joint.embed(*by_layout.values()), people)}
         rows.append(row)
         print(json.dumps(row))
 

@@ -49,6 +49,7 @@ from facelign.models import catalog  # noqa: E402
 from facelign.models.convert import rewrites  # noqa: E402
 from facelign.models.convert.graph import clean, read, serialize  # noqa: E402
 from facelign.models.weights.store import Store  # noqa: E402
+from facelign.recognition.embedding import cut  # noqa: E402
 from facelign.recognition.photo_gallery import PhotoGallery  # noqa: E402
 from facelign.recognition.presets import PRESETS  # noqa: E402
 from facelign.recognition.recognizer import Recognizer  # noqa: E402
@@ -258,9 +259,9 @@ def stages(recognizer: Recognizer, paths: list[Path]) -> dict[str, float]:
     chain = recognizer.chain
     for path in paths:
         image = timed("read", lambda path=path: recognizer.read(path))
-        found = timed("detect", lambda image=image: chain.detect(image))
-        aligned = timed("align", lambda image=image, found=found: chain.align(image, found))
-        timed("embed", lambda aligned=aligned: chain.embed([aligned]))
+        found = timed("detect", lambda image=image: recognizer.find(image))
+        aligned = timed("align", lambda found=found: cut(found, chain.layouts))
+        timed("embed", lambda aligned=aligned: recognizer.embed(aligned))
         timed("whole", lambda path=path: recognizer.analyze(path))
     each = np.array([times[s] for s in ("read", "detect", "align", "embed")]).sum(axis=0)
     told = {stage: round(statistics.median(values), 2) for stage, values in times.items()}

@@ -212,7 +212,7 @@ def detection_part(name: str) -> dict[str, Any]:
     false: list[tuple[float, int]] = []
     done = here.counter(f"detection, {name}", len(photos))
     for number, photo in enumerate(photos):
-        image = read(photo.path, at_least=getattr(detector, "wants_px", None))
+        image = read(photo.path, at_least=detector.wants_px)
         faces = find(detector, image).faces
         small = (photo.boxes[:, 3] - photo.boxes[:, 1]) < SMALLEST
         truth = Truth(photo.boxes, photo.ignore | small)

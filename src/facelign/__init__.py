@@ -11,7 +11,7 @@ from facelign import errors
 from facelign._version import __version__
 
 _PUBLIC = {
-    "Analysis": "facelign.recognition.results",
+    "Analysis": "facelign.types.analysis",
     "Calibration": "facelign.types.calibrations",
     "CandidateList": "facelign.types.decisions",
     "ChainOptions": "facelign.recognition.options",

@@ -100,9 +100,9 @@ from facelign.recognition.options import IdentifyOptions as IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery as PhotoGallery
 from facelign.recognition.photo_gallery import open_gallery as open_gallery
 from facelign.recognition.recognizer import Recognizer as Recognizer
-from facelign.recognition.results import Analysis as Analysis
 from facelign.recognition.results import Enrollment as Enrollment
 from facelign.recognition.results import Identification as Identification
+from facelign.types.analysis import Analysis as Analysis
 from facelign.types.calibrations import Calibration as Calibration
 from facelign.types.chips import Chips as Chips
 from facelign.types.decisions import CandidateList as CandidateList

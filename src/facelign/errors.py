@@ -36,6 +36,7 @@ FacelignError(message, hint)              every one ends with what to do next
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 
 class FacelignError(Exception):
@@ -48,6 +49,21 @@ class FacelignError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+
+class Remedy(StrEnum):
+    """Hints of what a program says in words of its own, such as the flags of a command line."""
+
+    LARGEST_FACE = "Take the largest face, or crop the photo."
+    OTHER_POINTS = (
+        "Choose a detector with five points (yunet, mtcnn), add a landmarker (dlib-68), or use the "
+        "layout crop."
+    )
+    THRESHOLD = "Give a threshold, or make one by calibration."
+    OTHER_GALLERY = "Name another gallery, or put a back-up in its place."
+    SPACE = "Name one of the spaces."
+    LABELS = "Name the file of the labels."
+    TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."
 
 
 class InputError(FacelignError):

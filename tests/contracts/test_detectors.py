@@ -159,8 +159,9 @@ def test_faces_are_sorted_by_falling_score(model: Any, portrait: Image) -> None:
     assert (np.diff(faces.scores) <= 0).all()
 
 
-def test_what_pipelines_ask_of_it_makes_sense(model: Any) -> None:
-    wants = getattr(model, "wants_px", None)
-    assert wants is None or wants >= 32
-    sure = getattr(model, "sure_score", None)
-    assert sure is None or sure > getattr(model.options, "score_threshold", 0.0)
+def test_its_traits_make_sense(model: Any, found: Faces) -> None:
+    assert model.wants_px is None or model.wants_px >= 32
+    assert model.sure_score is None or model.sure_score > model.score_floor
+    assert (found.scores >= model.score_floor).all()
+    if model.upright_score is not None:
+        assert model.score_floor < model.upright_score

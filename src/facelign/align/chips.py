@@ -1,11 +1,11 @@
 """Faces -> chips: fit, then warp.
 
-How pixels are sampled moves vectors, so it is part of ``CHAIN_VERSION``:
+How pixels are sampled moves vectors: who changes it raises the version of the chain (recognition).
 
 - bilinear (OpenCV, positions to 1/32 px), black outside of the photo;
 - a face that is at least twice as large as its chip is first reduced by area, by the largest whole
   factor that leaves it no smaller than the chip (bilinear sampling alone would skip pixels: noise
-  at four times the size moves dlib's vectors by 0.13, after a reduction by 0.07: MEASURED 4.3).
+  at four times the size moves dlib's vectors by 0.13, after a reduction by 0.07).
   Only the region of the face is reduced, so the size of the photo does not matter;
 - dlib's points on dlib's layout are sampled as dlib does (``align.dlib_chip``);
 - pixels that were decoded at reduced size are used as long as they have the chip's resolution,
@@ -31,10 +31,6 @@ from facelign.types.chips import Chips
 from facelign.types.contracts import Layout, Sampling
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-
-#: Raised whenever code of any stage before the embedder changes what a vector comes out as, so that
-#: cached vectors are computed anew. 1: the first. 2: points from level closer looks (YuNet).
-CHAIN_VERSION = 2
 
 #: side of the chip's square in the photo, px: under this there is nothing to see
 SMALLEST_PX = 4.0

@@ -56,7 +56,7 @@ def align(
     """
     from facelign.cli import building
     from facelign.cli.output import emit, failure, line, note, progress
-    from facelign.jobs.aligning import AlignJob
+    from facelign.recognition.aligning import AlignJob
 
     given = {"size": size, "margin": margin}
     recognizer = building.aligner(

@@ -68,7 +68,7 @@ def recognizer(
             attempts=Attempts(padded=chain.padded, turned=chain.rotate),
         ),
     )
-    for text in made.chain.notes:
+    for text in made.chain.finder.notes:
         note(f"note: {text}")
     return made
 

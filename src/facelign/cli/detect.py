@@ -74,8 +74,10 @@ def _say(record: records.Record, output: OutputFlags) -> None:
 
 
 def _explain(recognizer: Recognizer, photos: building.Photos, output: OutputFlags) -> int:
-    stages = getattr(recognizer.chain.detector, "stages", None)
-    if stages is None:
+    from facelign.types.contracts import StagedDetector  # loads arrays, which --help does without
+
+    detector = recognizer.chain.finder.detector
+    if not isinstance(detector, StagedDetector):
         raise ConfigError(
             f"Detector '{recognizer.chain.preset.detector}' has no stages to explain.",
             "Use --detector mtcnn.",
@@ -83,7 +85,7 @@ def _explain(recognizer: Recognizer, photos: building.Photos, output: OutputFlag
     failed = list(photos.missing)
     for file in photos.files:
         try:
-            shown = stages(recognizer.read(file))
+            shown = detector.stages(recognizer.read(file))
         except InputError as error:
             failed.append(records.failure(file, error))
             continue

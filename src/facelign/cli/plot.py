@@ -266,7 +266,7 @@ def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
     _free(out, [file])
     made = _recognizer("default", detector, None, "crop")
     image = made.read(file).full()
-    faces = made.chain.detect(image).faces
+    faces = made.find(image).faces
     index = choose(faces, FacePolicy.LARGEST, image.source).index
     x1, y1, x2, y2 = faces.boxes[index]
     edge = 0.2 * (y2 - y1)
@@ -364,19 +364,23 @@ def _vectors(
 
 def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any], Any]:
     """Return the steps of the walk and the threshold that belongs to the last one."""
+    from facelign.errors import InputError
     from facelign.files.home import gallery_path
     from facelign.imaging.draw import draw_faces
     from facelign.recognition.selection import FacePolicy, choose
     from facelign.report.plots.chain import Step
 
     image = made.read(file).full()
-    prepared = made.chain.preprocessing.apply(image)
-    aligned = made.chain.align(image)
+    aligned = made.align(image)
+    prepared = aligned.prepared or image
     index = choose(aligned.faces, FacePolicy.LARGEST, file).index
-    place = int((aligned.embedded == index).nonzero()[0][0])
-    vector = made.chain.embed([aligned])[0][place]
+    place = aligned.place_of(index)
+    embedded = made.embed(aligned)
+    vector = embedded.vector_of(index)
+    if place is None or vector is None:
+        raise InputError(f"The face cannot be aligned: {aligned.reason_of(index)}.")
     width, height = image.size
-    how = made.chain.preprocessing.id or "upright, RGB"
+    how = made.chain.finder.preprocessing.id or "upright, RGB"
     chips = aligned.chips[0]
     steps = [
         Step("preprocess", f"{width} x {height} px, {how}", prepared.pixels),
@@ -395,7 +399,7 @@ def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any]
     from facelign.recognition.photo_gallery import PhotoGallery
 
     with PhotoGallery(path, made) as opened:
-        found = opened.identify(file)
+        found = opened.named(embedded)
     answer = next((f.answer for f in found.faces if f.face.index == index), None)
     if answer is None:
         return steps, None

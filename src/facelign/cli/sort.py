@@ -85,7 +85,13 @@ def sort(
             for result in store.identify_many(todo, chosen, done=done):
                 record = records.identify_record(result)
                 failed |= result.error is not None
-                record["folders"] = [] if result.error else sorter.place(result)
+                record["folders"] = (
+                    []
+                    if result.error
+                    else (
+                        sorter.place(result.analysis.photo, [face.person for face in result.faces])
+                    )
+                )
                 table.add(record)
                 if json:
                     emit(record)

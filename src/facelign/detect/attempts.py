@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 
 from facelign.errors import ConfigError
 from facelign.geometry.letterbox import PlaneMap
+from facelign.types.analysis import Analysis
 from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.contracts import Detector
 from facelign.types.faces import Faces
@@ -21,29 +22,10 @@ _QUARTERS: tuple[Quarter, ...] = (90, 180, 270)
 
 #: a face that needs a border fills the photo, so a copy of this long side shows enough of it
 _PADDED_SIDE = 640
-#: and its height is at least this share of the shorter side
-_PADDED_SHARE = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Faces and how they were come by.
-
-    faces: in the plane of the photo that was handed in, whatever was tried. attempts: names of
-    the tries that were made, in order: "padded", "turned-90", "turned-180", "turned-270"; the
-    empty tuple when the plain look found something. found_by: the try that found the faces, or
-    "" for the plain look (and when nothing was found). turned_deg: degrees clockwise by which
-    the photo had to be turned, so that a landmarker for upright faces can turn it too.
-    """
-
-    faces: Faces
-    attempts: tuple[str, ...] = ()
-    found_by: str = ""
-    turned_deg: int = 0
-
-
-def find(detector: Detector, image: Image, options: Attempts | None = None) -> Found:
-    """Return the faces of ``image``; the tries of ``options`` are made only when needed.
+def find(detector: Detector, image: Image, options: Attempts | None = None) -> Analysis:
+    """Return the faces of ``image``, in its plane; the tries of ``options`` are made when needed.
 
     Needed means that the plain look found nothing, or that what it found tells of a photo that
     lies on its side: most faces have their eyes one above the other, or the detector itself says
@@ -52,19 +34,17 @@ def find(detector: Detector, image: Image, options: Attempts | None = None) -> F
     highest score counts, and it must be better than the plain look.
     """
     options = options or Attempts()
-    faces = detector.detect(image)
-    if len(faces):
-        quarters = _suspected(detector, faces) if options.turned else ()
-        return _best_turn(detector, image, options, Found(faces), quarters)
-    tried: tuple[str, ...] = ()
+    plain = Analysis.of(image, detector.detect(image))
+    if len(plain.faces):
+        quarters = _suspected(detector, plain.faces) if options.turned else ()
+        return _best_turn(detector, image, options, plain, quarters)
     if options.padded:
-        tried = ("padded",)
-        seen = _padded(detector, image, options.border)
-        seen = seen[seen.scores >= _floor(detector) + options.margin]
-        if len(seen):
-            return Found(seen, tried, "padded")
-    quarters = _QUARTERS if options.turned else ()
-    return _best_turn(detector, image, options, Found(faces, tried), quarters)
+        plain = replace(plain, attempts=("padded",))
+        framed = _padded(detector, image, options.border)
+        framed = framed[framed.scores >= detector.score_floor + options.margin]
+        if len(framed):
+            return replace(plain, faces=framed, found_by="padded")
+    return _best_turn(detector, image, options, plain, _QUARTERS if options.turned else ())
 
 
 def _suspected(detector: Detector, faces: Faces) -> tuple[Quarter, ...]:
@@ -72,8 +52,8 @@ def _suspected(detector: Detector, faces: Faces) -> tuple[Quarter, ...]:
     lying = _lying(faces)
     if lying:
         return (lying,)
-    upright = getattr(detector, "upright_score", None)
-    if upright is not None and float(faces.scores.max()) < float(upright):
+    upright = detector.upright_score
+    if upright is not None and float(faces.scores.max()) < upright:
         return _QUARTERS
     return ()
 
@@ -97,9 +77,9 @@ def _best_turn(
     detector: Detector,
     image: Image,
     options: Attempts,
-    plain: Found,
+    plain: Analysis,
     quarters: tuple[Quarter, ...],
-) -> Found:
+) -> Analysis:
     """Return the best of the turns ``quarters``, or ``plain`` where none is better."""
     floor = float(plain.faces.scores.max()) if len(plain.faces) else 0.0
     needed = max(_needed(detector, options), floor + 1e-3)
@@ -107,18 +87,19 @@ def _best_turn(
     best: tuple[float, Faces, Quarter] | None = None
     for degrees in quarters:
         tried = (*tried, f"turned-{degrees}")
-        seen = detector.detect(image.turned(degrees))
-        top = float(seen.scores.max()) if len(seen) else 0.0
+        faces = detector.detect(image.turned(degrees))
+        top = float(faces.scores.max()) if len(faces) else 0.0
         if top >= needed and (best is None or top > best[0]):
-            best = (top, seen, degrees)
+            best = (top, faces, degrees)
     if best is None:
         return replace(plain, attempts=tried)
-    _, seen, degrees = best
+    _, faces, degrees = best
     if not len(plain.faces):
         # in a photo that seemed empty only faces that are sure are believed
-        seen = seen[seen.scores >= _needed(detector, options)]
-    back = turned_back(seen, degrees, image.size)
-    return Found(back, tried, f"turned-{degrees}", degrees)
+        faces = faces[faces.scores >= _needed(detector, options)]
+    back = turned_back(faces, degrees, image.size)
+    by = f"turned-{degrees}"
+    return replace(plain, faces=back, attempts=tried, found_by=by, turned_deg=degrees)
 
 
 def turned_back(faces: Faces, degrees: int, size: tuple[int, int]) -> Faces:
@@ -160,13 +141,9 @@ def _turn_points(points: FloatArray, degrees: int, size: tuple[int, int]) -> Flo
     return np.stack(turned, axis=-1)
 
 
-def _floor(detector: Detector) -> float:
-    return float(getattr(getattr(detector, "options", None), "score_threshold", 0.0))
-
-
 def _needed(detector: Detector, options: Attempts) -> float:
-    sure = getattr(detector, "sure_score", None)
-    return _floor(detector) + options.margin if sure is None else float(sure)
+    sure = detector.sure_score
+    return detector.score_floor + options.margin if sure is None else sure
 
 
 def _padded(detector: Detector, image: Image, border: float) -> Faces:

@@ -15,7 +15,7 @@ from facelign.errors import ConfigError, ModelError, ModelMismatch
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.chips import Chips
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Embedder, WeightPaths
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.specs import EmbedderOutput, InputSpec, ModelSpec
 
@@ -44,7 +44,7 @@ class EmbedderOptions:
             )
 
 
-class OnnxEmbedder:
+class OnnxEmbedder(Embedder):
     """An embedder made of one ONNX graph with one input; the first output is the vector.
 
     Raises ModelMismatch at construction for a record that is not that of an embedder.
@@ -63,6 +63,7 @@ class OnnxEmbedder:
         self.spec = spec
         self.options = options
         self.layout = options.layout or output.layout
+        self.layouts = (self.layout,)
         unit = output.unit if options.unit is None else options.unit
         # Vectors that are brought to length 1 are compared by their cosine, whatever the model's
         # own vectors are compared by.
@@ -84,12 +85,18 @@ class OnnxEmbedder:
         """Open the network now; otherwise the first chips wait for it."""
         self._session.open()
 
-    def embed(self, chips: Chips) -> Embeddings:
-        """Return the vectors of n chips, in their order; n = 0 gives the empty set.
+    def embed(self, *chips: Chips) -> Embeddings:
+        """Return the vectors of n chips of one layout, in their order; n = 0 gives the empty set.
 
         ``norms`` are the lengths before vectors are brought to length 1; with ``flip`` those of
         the average. Raises ModelMismatch for chips of another layout, size or kind of points.
         """
+        if len(chips) != 1:
+            layouts = f"{len(chips)} layouts" if chips else "none"
+            raise ModelMismatch(f"'{self.space.id}' wants chips of one layout, got {layouts}.")
+        return self._embed(chips[0])
+
+    def _embed(self, chips: Chips) -> Embeddings:
         self._check(chips)
         if not len(chips):
             return Embeddings.none(self.space)

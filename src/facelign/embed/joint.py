@@ -6,7 +6,7 @@ indexes and calibrations need nothing new (a sum of scores of the parts would ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from facelign.types.embeddings import Embeddings, Metric, Space
 DIGITS = 4
 
 
-class Joint:
+class Joint(Embedder):
     """A fusion of at least two embedders. weights: shares of the cosines, brought to sum 1.
 
     The space spells parts and weights: ``joint(A*0.4500+B*0.5500)``. Raises ConfigError for
@@ -36,30 +36,39 @@ class Joint:
         )
         dim = sum(part.space.dim for part in self.embedders)
         self.space = Space(f"joint({spelled})", dim, Metric.COSINE, unit=True)
-        #: the layout of each part's chips
-        self.layouts = tuple(_layout_of(part) for part in self.embedders)
+        self.layouts = tuple(dict.fromkeys(name for p in self.embedders for name in p.layouts))
 
-    def embed_many(self, chips_by_layout: Mapping[str, Chips]) -> Embeddings:
-        """Return the joint vectors of n faces. chips_by_layout: layout id -> their n chips.
+    @property
+    def parts(self) -> tuple[Space, ...]:
+        """The spaces of the embedders, whose vectors lie end to end in the joint one."""
+        return tuple(part.space for part in self.embedders)
+
+    def prepare(self) -> None:
+        """Open every embedder."""
+        for part in self.embedders:
+            part.prepare()
+
+    def embed(self, *chips: Chips) -> Embeddings:
+        """Return the joint vectors of n faces. chips: their n chips, once a layout.
 
         ``norms`` are those of the first part. Raises ModelMismatch when a layout is not there,
         BadArray when the sets are not of one length.
         """
-        missing = [name for name in self.layouts if name not in chips_by_layout]
+        by_layout = {part.layout: part for part in chips}
+        missing = [name for name in self.layouts if name not in by_layout]
         if missing:
             raise ModelMismatch(
                 f"'{self.space.id}' wants chips of layout '{missing[0]}', got "
-                f"{', '.join(sorted(chips_by_layout)) or 'none'}.",
+                f"{', '.join(sorted(by_layout)) or 'none'}.",
                 "Align the faces with every layout of the fusion.",
             )
-        lengths = {name: len(chips_by_layout[name]) for name in self.layouts}
+        lengths = {name: len(by_layout[name]) for name in self.layouts}
         if len(set(lengths.values())) != 1:
             raise BadArray(f"chips: wanted the same faces in every layout, got {lengths}.")
-        parts = [
-            part.embed(chips_by_layout[name])
-            for part, name in zip(self.embedders, self.layouts, strict=True)
+        vectors = [
+            part.embed(*(by_layout[name] for name in part.layouts)) for part in self.embedders
         ]
-        return self.joined(parts)
+        return self.joined(vectors)
 
     def joined(self, parts: Sequence[Embeddings]) -> Embeddings:
         """Return the joint vectors of the vectors of the parts, which are given in their order."""
@@ -91,11 +100,6 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
             f"The weights {given} leave one embedder without a share.", "Leave that embedder out."
         )
     return tuple(rounded)
-
-
-def _layout_of(embedder: Embedder) -> str:
-    # A space's id begins with model and layout (Space.named); neither holds a slash.
-    return embedder.space.id.split("/")[1]
 
 
 def _unit(vectors: FloatArray) -> Float64Array:

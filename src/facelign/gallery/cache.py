@@ -2,7 +2,7 @@
 
 A key is (digest of the photo's bytes, chain): the chain's id names everything that moves a vector
 (detector and options, landmarks, layout, preprocessing, flip, model, chain version). An entry
-holds every face of the photo; which of them matters is decided by whoever asks.
+is an ``Analysis`` without its pixels; which face matters is decided by whoever asks.
 
 A cache must never fail the work it speeds up: a damaged file is set aside and begun anew, a full
 disk or a busy file means that nothing is kept. ``purge`` and ``clear`` do fail loudly, because
@@ -16,18 +16,18 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt
 from facelign.gallery.stores import connection as sql
-from facelign.types.arrays import IntArray
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
@@ -44,25 +44,6 @@ _DAY_S = 86_400
 #: what is kept of a full cache, so that not every new entry pushes out an old one
 _KEPT_SHARE = 0.9
 _LOG = logging.getLogger(__name__)
-_NOTHING: Mapping[str, object] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CachedPhoto:
-    """Everything that the walk found in one photo.
-
-    faces: every face, boxes and points in the plane of the upright file. embedded: (m,) indices of
-    the faces that have vectors; embeddings: by space id, m vectors each. dropped: (face, reason)
-    of the others. attempts: what was tried beyond the plain look. extra: more about the photo
-    (quality numbers, orientation), as JSON can hold it.
-    """
-
-    faces: Faces
-    embedded: IntArray
-    embeddings: Mapping[str, Embeddings]
-    dropped: tuple[tuple[int, str], ...] = ()
-    attempts: tuple[str, ...] = ()
-    extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +91,13 @@ class VectorCache:
 
     # -- photos ----------------------------------------------------------------------------------
 
-    def get(self, digest: str, chain: str) -> CachedPhoto | None:
+    def get(self, digest: str, chain: str) -> Analysis | None:
         """Return what is known about a photo, or None."""
         return self.get_many([digest], chain).get(digest)
 
-    def get_many(self, digests: Iterable[str], chain: str) -> dict[str, CachedPhoto]:
+    def get_many(self, digests: Iterable[str], chain: str) -> dict[str, Analysis]:
         """Return what is known about photos, by digest; unknown ones are left out."""
-        found: dict[str, CachedPhoto] = {}
+        found: dict[str, Analysis] = {}
         used: list[int] = []
         today = int(time.time()) // _DAY_S
         with self._lock:
@@ -126,7 +107,7 @@ class VectorCache:
                     row = self._row(db, digest, chain)
                     if row is None:
                         continue
-                    found[digest] = _unpacked(row[1], row[2])
+                    found[digest] = _unpacked(digest, row[1], row[2])
                     if row[3] != today:
                         used.append(row[0])
                 if used and db is not None:
@@ -138,11 +119,11 @@ class VectorCache:
                 _LOG.warning("An entry of the vector cache is damaged and is not used: %s", error)
         return found
 
-    def put(self, digest: str, chain: str, photo: CachedPhoto) -> None:
+    def put(self, digest: str, chain: str, photo: Analysis) -> None:
         """Keep what was found in a photo; an entry under the same key is replaced."""
         self.put_many([(digest, photo)], chain)
 
-    def put_many(self, photos: Iterable[tuple[str, CachedPhoto]], chain: str) -> None:
+    def put_many(self, photos: Iterable[tuple[str, Analysis]], chain: str) -> None:
         """Keep what was found in several photos, in one transaction."""
         today = int(time.time()) // _DAY_S
         packed = [(digest, *_packed(photo)) for digest, photo in photos if digest]
@@ -350,12 +331,13 @@ def _tables(db: sqlite3.Connection) -> None:
 # -- entries as JSON and little-endian float32 ---------------------------------------------------
 
 
-def _packed(photo: CachedPhoto) -> tuple[str, bytes]:
+def _packed(photo: Analysis) -> tuple[str, bytes]:
     faces = photo.faces
     arrays = [faces.boxes, faces.scores]
     if faces.landmarks is not None:
         arrays.append(faces.landmarks.points)
-    for embeddings in photo.embeddings.values():
+    embeddings = photo.embeddings
+    if embeddings is not None:
         arrays += [embeddings.vectors, embeddings.norms]
     meta: dict[str, Any] = {
         "faces": len(faces),
@@ -363,16 +345,16 @@ def _packed(photo: CachedPhoto) -> tuple[str, bytes]:
         "size": faces.image_size,
         "scheme": None if faces.landmarks is None else faces.landmarks.scheme.id,
         "embedded": [int(i) for i in photo.embedded],
-        "spaces": [_spelled(e.space) for e in photo.embeddings.values()],
+        "spaces": [] if embeddings is None else [_spelled(embeddings.space)],
         "dropped": photo.dropped,
         "attempts": photo.attempts,
-        "extra": dict(photo.extra),
+        "extra": {},
     }
     data = b"".join(np.ascontiguousarray(array, "<f4").tobytes() for array in arrays)
     return json.dumps(meta, ensure_ascii=False, separators=(",", ":")), data
 
 
-def _unpacked(meta: str, data: bytes) -> CachedPhoto:
+def _unpacked(digest: str, meta: str, data: bytes) -> Analysis:
     record = json.loads(meta)
     numbers = np.frombuffer(data, "<f4")
     place = 0
@@ -391,16 +373,16 @@ def _unpacked(meta: str, data: bytes) -> CachedPhoto:
         scheme = SCHEMES[record["scheme"]]
         landmarks = Landmarks(take(n, scheme.k, 2), scheme)
     faces = Faces(boxes, scores, landmarks, record["detector"], tuple(record["size"]))
-    embeddings = {}
-    for name, dim, metric, unit in record["spaces"]:
+    embeddings = None
+    for name, dim, metric, unit in record["spaces"]:  # one: the chain names its space
         space = Space(name, dim, Metric(metric), unit)
-        embeddings[name] = Embeddings(take(len(embedded), dim), space, take(len(embedded)))
+        embeddings = Embeddings(take(len(embedded), dim), space, take(len(embedded)))
     if place != len(numbers):
         raise ValueError("an entry of another length")
     dropped = tuple((int(face), str(reason)) for face, reason in record["dropped"])
-    return CachedPhoto(
-        faces, embedded, embeddings, dropped, tuple(record["attempts"]), record["extra"]
-    )
+    info = PhotoInfo("", digest, faces.image_size)
+    tried = tuple(record["attempts"])
+    return Analysis(info, faces, embedded, embeddings, dropped, tried, cached=True)
 
 
 def _spelled(space: Space) -> tuple[str, int, str, bool]:

@@ -12,7 +12,7 @@ import binascii
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, runtime_checkable
 from urllib.parse import unquote_to_bytes
@@ -94,8 +94,7 @@ def read(
         return source
     if isinstance(source, np.ndarray):
         return _from_array(source, order)
-    name, data = _bytes_of(source, limits)
-    return _decoded(name, data, at_least, limits)
+    return encoded(source, limits=limits).decoded(at_least)
 
 
 def read_image(source: Source, *, order: Order | None = None, limits: Limits = DEFAULT) -> Image:
@@ -125,19 +124,41 @@ def read_image(source: Source, *, order: Order | None = None, limits: Limits = D
     return read(source, order=order, limits=limits)
 
 
-def _decoded(name: str, data: bytes, at_least: int | None, limits: Limits) -> Image:
-    try:
-        found = decode(inspect(data), limits.pixels, at_least)
-    except Fault as fault:
-        raise fault.error(f"{name} {fault.told}.", fault.hint) from fault.__cause__
-    reload = None
-    if found.scale != 1.0:
-        # the bytes are kept rather than the path: the file may change or go
-        def reload() -> Image:
-            return _decoded(name, data, None, limits)
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """The bytes of a picture, read and not yet decoded.
 
-    known = digest(data)
-    return Image(found.pixels, found.size, found.scale, name, known, found.orientation, 0, reload)
+    name: for people. digest: SHA-256 of the bytes, by which galleries and caches know a photo.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    digest: str
+    limits: Limits = DEFAULT
+
+    def decoded(self, at_least: int | None = None) -> Image:
+        """Return the upright picture; see ``read``."""
+        try:
+            found = decode(inspect(self.data), self.limits.pixels, at_least)
+        except Fault as fault:
+            raise fault.error(f"{self.name} {fault.told}.", fault.hint) from fault.__cause__
+        # the bytes are kept rather than the path: the file may change or go
+        reload = None if found.scale == 1.0 else self.decoded
+        return Image(
+            found.pixels,
+            found.size,
+            found.scale,
+            self.name,
+            self.digest,
+            found.orientation,
+            reload=reload,
+        )
+
+
+def encoded(source: Source, *, limits: Limits = DEFAULT) -> Encoded:
+    """Return the bytes of a source that is neither an array nor an Image; see ``read_image``."""
+    name, data = _bytes_of(source, limits)
+    return Encoded(name, data, digest(data), limits)
 
 
 def _from_array(array: AnyArray, order: Order | None) -> Image:

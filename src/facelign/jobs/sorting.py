@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from facelign.errors import ConfigError
-from facelign.recognition.results import Identification
+from facelign.jobs.journal import Journal
+from facelign.types.analysis import PhotoInfo
 
 UNKNOWN = "unknown"
 NO_FACE = "no-face"
@@ -32,24 +32,13 @@ class Sorter:
     def __init__(self, target: Path, *, link: bool = False) -> None:
         self._target = target
         self._link = link
-        self._finished: dict[str, list[str]] = {}
-        self._journal: IO[str] | None = None
+        self._journal = Journal(target / JOURNAL)
 
     def __enter__(self) -> Sorter:
         if self._target.exists() and not self._target.is_dir():
             raise ConfigError(f"{self._target} is a file.", "Name a folder for the sorted photos.")
         self._target.mkdir(parents=True, exist_ok=True)
-        path = self._target / JOURNAL
-        kept = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        for text in kept.splitlines():
-            try:
-                entry = json.loads(text)
-                self._finished[entry["photo"]] = entry["folders"]
-            except (ValueError, TypeError, KeyError):
-                continue  # the last line of a run that was killed
-        self._journal = path.open("a", encoding="utf-8")
-        if kept and not kept.endswith("\n"):
-            self._journal.write("\n")
+        self._journal.__enter__()
         return self
 
     def __exit__(
@@ -58,26 +47,24 @@ class Sorter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._journal is not None:
-            self._journal.close()
+        self._journal.__exit__(kind, error, trace)
 
     def done(self, photo: str | Path) -> bool:
         """Return whether the photo was sorted before and its file has not changed since."""
-        return _key(photo) in self._finished
+        return not self._journal.claim(photo)
 
-    def place(self, result: Identification) -> list[str]:
-        """Put the photo into its folders and return their names."""
-        photo = Path(result.analysis.photo.source)
-        names = [face.person for face in result.faces if face.person]
-        folders = sorted({folder_of(name) for name in names})
+    def place(self, photo: PhotoInfo, people: Sequence[str | None]) -> list[str]:
+        """Put the photo into its folders and return their names.
+
+        people: the name of every face that was found, None for an unknown one.
+        """
+        file = Path(photo.source)
+        folders = sorted({folder_of(name) for name in people if name})
         if not folders:
-            folders = [UNKNOWN if result.faces else NO_FACE]
+            folders = [UNKNOWN if people else NO_FACE]
         for folder in folders:
-            self._put(photo, self._target / folder, result.analysis.photo.digest)
-        if self._journal is not None:
-            entry = {"photo": _key(photo), "folders": folders}
-            self._journal.write(json.dumps(entry) + "\n")
-            self._journal.flush()
+            self._put(file, self._target / folder, photo.digest)
+        self._journal.write(file, folders)
         return folders
 
     def _put(self, photo: Path, folder: Path, digest: str) -> None:
@@ -112,15 +99,6 @@ def folder_of(person: str) -> str:
     if name == person and name not in (UNKNOWN, NO_FACE):
         return name
     return f"{name}-{hashlib.sha256(person.encode()).hexdigest()[:6]}"
-
-
-def _key(photo: str | Path) -> str:
-    path = Path(photo)
-    try:
-        stat = path.stat()
-    except OSError:
-        return str(path)
-    return f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
 
 
 def _same(a: Path, b: Path) -> bool:

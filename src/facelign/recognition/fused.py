@@ -18,15 +18,15 @@ import numpy as np
 from facelign.compare import fusion
 from facelign.compare.fusion import Scorer
 from facelign.compare.scores import pair_scores
-from facelign.embed.joint import Joint
-from facelign.errors import ConfigError, ModelMismatch, NoFace
+from facelign.errors import ConfigError, ModelMismatch, Remedy
 from facelign.recognition.presets import Part, Preset
-from facelign.recognition.recognizer import Photo, Recognizer
-from facelign.recognition.results import Analysis
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.recognizer import Photo, Recognizer, vector_of
+from facelign.recognition.selection import choose
+from facelign.types.analysis import Analysis
 from facelign.types.arrays import Float64Array, FloatArray
 from facelign.types.decisions import Threshold
-from facelign.types.embeddings import Metric
+from facelign.types.embeddings import Metric, Space
+from facelign.types.policies import FacePolicy
 
 FORMAT = "facelign-ensemble-1"
 
@@ -35,14 +35,14 @@ def preset_of(models: Sequence[str], detector: str, *, flip: bool = False) -> Pr
     """Return the chain whose joint vectors hold all models with equal weights, unit length each."""
     named = tuple(dict.fromkeys(models))
     if len(named) < 2:
-        raise ConfigError("An ensemble needs at least two models.", "--models sface,dlib-resnet")
+        raise ConfigError("An ensemble needs at least two models.", Remedy.TWO_MODELS)
     parts = tuple(Part(model, flip=flip, unit=True) for model in named)
     return Preset("ensemble", "models of an ensemble", detector, parts)
 
 
 def spaces_of(recognizer: Recognizer) -> tuple[str, ...]:
     """Return the space of each model of an ensemble's recognizer."""
-    return tuple(part.space.id for part in _joint(recognizer).embedders)
+    return tuple(space.id for space in _parts(recognizer))
 
 
 def split(recognizer: Recognizer, vectors: FloatArray) -> list[Float64Array]:
@@ -51,19 +51,19 @@ def split(recognizer: Recognizer, vectors: FloatArray) -> list[Float64Array]:
     Rows of zeros (photos without a face) stay zeros.
     """
     found, start = [], 0
-    for part in _joint(recognizer).embedders:
-        piece = np.asarray(vectors[:, start : start + part.space.dim], np.float64)
+    for space in _parts(recognizer):
+        piece = np.asarray(vectors[:, start : start + space.dim], np.float64)
         lengths = np.linalg.norm(piece, axis=1, keepdims=True)
         found.append(np.divide(piece, lengths, out=np.zeros_like(piece), where=lengths > 0))
-        start += part.space.dim
+        start += space.dim
     return found
 
 
-def _joint(recognizer: Recognizer) -> Joint:
-    embedder = recognizer.chain.embedder
-    if not isinstance(embedder, Joint):
+def _parts(recognizer: Recognizer) -> tuple[Space, ...]:
+    parts = recognizer.chain.embedder.parts
+    if len(parts) < 2:
         raise ConfigError("This chain has one model only.", "An ensemble needs several.")
-    return embedder
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ class EnsembleRecord:
         except ConfigError as error:
             raise ConfigError(
                 f"This is no saved ensemble: {error.message}",
-                "Make one with: facelign evaluate ensemble --save FILE",
+                "Make and save one with: facelign evaluate ensemble",
             ) from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ConfigError(
                 f"This is no saved ensemble: {fusion.told(error)}.",
-                "Make one with: facelign evaluate ensemble --save FILE",
+                "Make and save one with: facelign evaluate ensemble",
             ) from error
 
 
@@ -214,15 +214,8 @@ class Ensemble:
 
     @staticmethod
     def _vector(analysis: Analysis, policy: FacePolicy) -> FloatArray:
-        source = analysis.photo.source
-        face = choose(analysis.faces, policy, source).index
-        vector = analysis.vector_of(face)
-        if vector is None:
-            raise NoFace(
-                f"The face in {source} could not be aligned: {analysis.reason_of(face)}.",
-                "Try another photo.",
-            )
-        return vector.vectors
+        face = choose(analysis.faces, policy, analysis.photo.source).index
+        return vector_of(analysis, face).vectors
 
 
 def evidence(score: float, fmr: float, set_name: str, counts: Mapping[str, int]) -> Threshold:

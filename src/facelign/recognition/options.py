@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from facelign.errors import ConfigError
 from facelign.types.policies import SEARCH_FPIR, Attempts, FacePolicy, TemplateMode
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: the preset that is used where none is named
 DEFAULT_PRESET = "default"
+#: why a photo is not enrolled a second time, which is no failure
+ALREADY = "already enrolled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class ChainOptions:
     detector: Mapping[str, object] = field(default_factory=dict)
     layout_options: Mapping[str, object] = field(default_factory=dict)
     embeds: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.05 <= self.downscale <= 32:
+            raise ConfigError(f"downscale {self.downscale} is outside 0.05 to 32.")
 
 
 @dataclass(frozen=True, slots=True)

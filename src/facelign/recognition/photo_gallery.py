@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
-import numpy as np
-
-from facelign.compare import calibrations, thresholds
-from facelign.errors import (
-    DuplicateTemplate,
-    FacelignError,
-    GalleryError,
-    InputError,
-    NoCalibration,
-)
+from facelign.compare import calibrations
+from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
-from facelign.gallery.records import (
-    FaceRecord,
-    Person,
-    PersonScore,
-    PhotoRef,
-    Receipt,
-)
+from facelign.gallery.records import Person, PersonScore, Receipt
+from facelign.recognition.enrolling import enroll
+from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
+from facelign.recognition.options import ALREADY as ALREADY
 from facelign.recognition.options import EnrollOptions as EnrollOptions
 from facelign.recognition.options import IdentifyOptions as IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer
-from facelign.recognition.results import Analysis, Enrollment, Identification, IdentifiedFace
+from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
 from facelign.recognition.selection import choose
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
-from facelign.types.policies import TemplateMode
-
-#: at this false match rate a face that resembles another person is held back at enrollment
-LOOKALIKE_FMR = 1e-4
-ALREADY = "already enrolled"
 
 
 class PhotoGallery:
@@ -55,7 +37,7 @@ class PhotoGallery:
 
     def __init__(
         self,
-        path: str | Path,
+        gallery: Gallery | str | Path,
         recognizer: Recognizer | None = None,
         *,
         create: bool = True,
@@ -63,7 +45,9 @@ class PhotoGallery:
     ) -> None:
         if recognizer is not None:
             recognizer.prepare()  # while the gallery is opened and the first photo looked at
-        self.gallery = Gallery.open(Path(path), create=create, readonly=readonly)
+        if not isinstance(gallery, Gallery):
+            gallery = Gallery.open(Path(gallery), create=create, readonly=readonly)
+        self.gallery = gallery
         self.recognizer = recognizer or Recognizer()
         self._beside: tuple[Calibration | None] | None = None  # not looked for yet
 
@@ -112,94 +96,18 @@ class PhotoGallery:
         """Yield one result a (person, photo), in order, after its commit."""
         options = options or EnrollOptions()
         run = uuid4().hex  # one call is one change: undo takes it back as a whole
-        order: deque[tuple[str, Enrollment | None]] = deque()
+        space = self.recognizer.space.id
 
-        def unknown() -> Iterator[Photo]:
-            # Photos that are enrolled already need no second look; their place is kept.
-            for person, photo in jobs:
-                known = None if options.force else self._known(person, photo)
-                order.append((person, known))
-                if known is None:
-                    yield photo
+        def holds(person: str, digest: str) -> bool:
+            return self.gallery.has_photo(digest, space) == person
 
-        def settled() -> Iterator[Enrollment]:
-            while order and order[0][1] is not None:
-                result = order.popleft()[1]
-                if result is not None:
-                    yield result
-
-        for analysis in self.recognizer.stream(unknown()):
-            for result in settled():
-                yield _told(result, done)
-            person, _ = order.popleft()
-            yield _told(self._enroll(person, analysis, options, run), done)
-        for result in settled():
-            yield _told(result, done)
-
-    def _known(self, person: str, photo: Photo) -> Enrollment | None:
-        if not isinstance(photo, str | Path):
-            return None
-        try:
-            digest = hashlib.sha256(Path(photo).read_bytes()).hexdigest()
-        except OSError:
-            return None  # reading it again says what is wrong
-        holder = self.gallery.has_photo(digest, self.recognizer.space.id)
-        return Enrollment(str(photo), person, False, ALREADY) if holder == person else None
-
-    def _enroll(
-        self, person: str, analysis: Analysis, options: EnrollOptions, run: str
-    ) -> Enrollment:
-        source = analysis.photo.source
-        height: float | None = None
-        try:
-            if analysis.error is not None:
-                raise analysis.error
-            choice = choose(analysis.faces, options.policy, source)
-            face = analysis.faces[choice.index]
-            height = face.box.height
-            vector = analysis.vector_of(choice.index)
-            if vector is None:
-                raise InputError(f"The face cannot be aligned: {analysis.reason_of(choice.index)}.")
-            if height < options.min_height:
-                raise InputError(
-                    f"too small: the face is {height:.0f} px high, and "
-                    f"{options.min_height:.0f} px are needed"
-                )
-        except FacelignError as error:
-            return Enrollment(source, person, False, str(error), True, face_height=height)
-        if not options.force:
-            other = self._lookalike(person, vector)
-            if other is not None:
-                reason = f"looks like {other}"
-                return Enrollment(source, person, False, reason, face_height=height)
-        try:
-            ids = self.gallery.enroll(
-                person,
-                vector,
-                photo=PhotoRef(source, analysis.photo.digest),
-                faces=[FaceRecord.of(face)],
-                consent=options.consent,
-                force=options.force,
-                run=run,
-            )
-        except DuplicateTemplate as error:
-            # The photo came twice in this run, shows a face that is enrolled as another person's,
-            # or was rejected as this person's.
-            same = self.gallery.has_photo(analysis.photo.digest, vector.space.id) == person
-            reason = ALREADY if same else error.message.removeprefix(f"{source} ").rstrip(".")
-            return Enrollment(source, person, False, reason, face_height=height)
-        return Enrollment(source, person, True, "", False, ids, height)
-
-    def _lookalike(self, person: str, vector: Embeddings) -> str | None:
-        """Return another person whom the face matches at FMR 1e-4, or None."""
-        calibration = self.calibration
-        if calibration is None:
-            return None
-        # a record of few people ends at a larger rate: the strictest that it can vouch for
-        rate = max(LOOKALIKE_FMR, thresholds.evidence_ends(calibration))
-        limit = thresholds.threshold(calibration, min(rate, 1.0)).score
-        found = self.gallery.search(vector, k=2)[0]
-        return next((c.person for c in found if c.person != person and c.score >= limit), None)
+        known = None if options.force else holds
+        for person, photo in self.recognizer.carry(jobs, known=known, done=done):
+            if isinstance(photo, PhotoInfo):  # enrolled already: it needs no second look
+                yield Enrollment(photo.source, person, False, ALREADY)
+            else:
+                evidence = None if options.force else self.calibration
+                yield enroll(self.gallery, person, photo, options, calibration=evidence, run=run)
 
     # -- identification --------------------------------------------------------------------------
 
@@ -208,7 +116,7 @@ class PhotoGallery:
 
         Raises InputError for a photo that cannot be used, SpaceMismatch and NoCalibration.
         """
-        return self._name(self.recognizer.analyze(photo), options or IdentifyOptions())
+        return self.named(self.recognizer.analyze(photo), options)
 
     def identify_many(
         self,
@@ -219,101 +127,102 @@ class PhotoGallery:
         done: Callable[[int], None] | None = None,
     ) -> Iterator[Identification]:
         """Yield one Identification a photo, in order; ``error`` says why a photo gave nothing."""
-        options = options or IdentifyOptions()
         for analysis in self.recognizer.stream(photos, keep=keep, done=done):
             if analysis.error is not None:
                 yield Identification(analysis, (), analysis.error)
                 continue
             try:
-                named = self._name(analysis, options)
+                named = self.named(analysis, options)
             except InputError as error:  # no one face where the policy wants one
                 named = Identification(analysis, (), error)
             yield named
 
-    def _name(self, analysis: Analysis, options: IdentifyOptions) -> Identification:
-        people, templates = self._size()
-        limit = options.threshold
-        if limit is None and templates:
-            # A mean is one comparison a person, the best template one a template.
-            compared = templates if options.mode is TemplateMode.BEST else people
-            limit = self._threshold(options, compared)
-        wanted = range(len(analysis.faces))
-        if options.policy is not None and len(analysis.faces):
-            wanted = range(0)
-            index = choose(analysis.faces, options.policy, analysis.photo.source).index
-            wanted = range(index, index + 1)
-        scores: dict[int, Sequence[PersonScore]] = {}
-        said: dict[int, str] = {}
-        rule = options.classifier
+    def named(self, analysis: Analysis, options: IdentifyOptions | None = None) -> Identification:
+        """Return every face of a photo that was analyzed before with its name or the reason."""
+        options, faces = options or IdentifyOptions(), analysis.faces
+        limit, size = self._limit(options)
+        wanted: Sequence[int] = range(len(faces))
+        if options.policy is not None and len(faces):
+            wanted = [choose(faces, options.policy, analysis.photo.source).index]
+        vectors = analysis.embeddings
+        if vectors is None:
+            vectors = Embeddings.none(self.recognizer.space)
+        heights = [faces[int(i)].box.height for i in analysis.embedded]
+        probes = self._probes(vectors, heights, options, analysis.photo.digest, size)
+        at = {int(face): probe for face, probe in zip(analysis.embedded, probes, strict=True)}
+        asked = [at.get(i) or Probe((), faces[i].box.height, analysis.reason_of(i)) for i in wanted]
+        answers = one_name_each([decide(probe, limit, size[1], options) for probe in asked])
+        pairs = zip(wanted, answers, strict=True)
+        return Identification(analysis, tuple(IdentifiedFace(faces[i], a) for i, a in pairs))
+
+    def name(
+        self,
+        embeddings: Embeddings,
+        heights: Sequence[float] | None = None,
+        options: IdentifyOptions | None = None,
+        *,
+        photo_digest: str = "",
+    ) -> list[CandidateList]:
+        """Return the answer for each of n vectors, as a track or a request has them.
+
+        heights: (n,) of the faces, px, or None where nobody measured them: then none is too small.
+        photo_digest: of the photo they come from; people who were rejected for it are left out.
+        Each vector is named by itself; ``naming.one_name_each`` is for faces of one photo.
+        ``options.policy`` chooses among faces of a photo, and is not asked.
+
+        Example:
+            >>> found = gallery.recognizer.embed(tracked)  # doctest: +SKIP
+            >>> [a.person for a in gallery.name(found.embeddings)]  # doctest: +SKIP
+            ['Eileen', None]
+        """
+        options = options or IdentifyOptions()
+        same_space(embeddings.space.id, self.recognizer.space.id, "this recognizer")
+        limit, size = self._limit(options)
+        if heights is not None and len(heights) != len(embeddings):
+            raise BadArray(f"heights: wanted {len(embeddings)}, got {len(heights)}.")
+        probes = self._probes(embeddings, heights, options, photo_digest, size)
+        return [decide(probe, limit, size[1], options) for probe in probes]
+
+    def _probes(
+        self,
+        vectors: Embeddings,
+        heights: Sequence[float] | None,
+        options: IdentifyOptions,
+        digest: str,
+        size: tuple[int, int],
+    ) -> list[Probe]:
+        """Return what the gallery, and the classifier if there is one, say about each vector."""
+        rule, (people, templates) = options.classifier, size
         if rule is not None and rule.revision != self.gallery.revision:
             raise GalleryError(
                 "The gallery has changed since its classifier was fitted.",
                 "Fit it again: facelign people classifier",
             )
-        if analysis.embeddings is not None and len(analysis.embeddings) and templates:
-            found = self.gallery.search(
-                analysis.embeddings,
-                # the classifier may name anybody, whose templates then have to be among the scores
-                k=max(options.top_k, 2) if rule is None else people,
-                mode=options.mode,
-                photo_digest=analysis.photo.digest,
-            )
-            at = [int(i) for i in analysis.embedded]
-            scores = dict(zip(at, found, strict=True))
-            if rule is not None:
-                vectors = analysis.embeddings
-                said = dict(zip(at, rule.names(vectors.vectors, vectors.space.id), strict=True))
-        answers = [
-            self._answer(
-                analysis, index, scores.get(index, ()), said.get(index), limit, options, templates
-            )
-            for index in wanted
+        tall = [None] * len(vectors) if heights is None else [float(px) for px in heights]
+        if not tall or not templates:
+            return [Probe((), height) for height in tall]
+        # the classifier may name anybody, whose templates then have to be among the candidates
+        k = max(options.top_k, 2) if rule is None else people
+        found = self.gallery.search(vectors, k=k, mode=options.mode, photo_digest=digest)
+        names: Sequence[str | None] = [None] * len(tall)
+        if rule is not None:
+            names = rule.names(vectors.vectors, vectors.space.id)
+        return [
+            Probe(ranked(nearest), height, "", name)
+            for nearest, height, name in zip(found, tall, names, strict=True)
         ]
-        faces = [
-            IdentifiedFace(analysis.faces[index], answer)
-            for index, answer in zip(wanted, _one_name_each(answers), strict=True)
-        ]
-        return Identification(analysis, tuple(faces))
 
-    def _answer(
-        self,
-        analysis: Analysis,
-        index: int,
-        scores: Sequence[PersonScore],
-        said: str | None,
-        limit: SearchThreshold | None,
-        options: IdentifyOptions,
-        templates: int,
-    ) -> CandidateList:
-        candidates = tuple(
-            Candidate(rank, s.person, s.template_id, s.score, s.distance)
-            for rank, s in enumerate(scores, start=1)
-            if rank <= options.top_k or s.person == said
-        )
-        margin = scores[0].score - scores[1].score if len(scores) > 1 else None
-        height = analysis.faces[index].box.height
-        dropped = analysis.reason_of(index)
-        person, reason = None, ""
-        chosen = next((s for s in scores if said is None or s.person == said), None)
-        if dropped:
-            reason = f"the face cannot be aligned: {dropped}"
-        elif height < options.min_height:
-            reason = f"too small: {height:.0f} px of {options.min_height:.0f} px needed"
-        elif chosen is None or limit is None:
-            reason = "nobody is enrolled" if not templates else "no candidate"
-        elif chosen.score < limit.threshold.score:
-            reason = "below the threshold"
-        else:
-            person = chosen.person
-        return CandidateList(candidates, person, reason, limit, templates, margin)
+    def _limit(self, options: IdentifyOptions) -> tuple[SearchThreshold | None, tuple[int, int]]:
+        """Return the threshold of a search, and (people, templates) that it is among.
 
-    def _size(self) -> tuple[int, int]:
-        """Return (people, templates) of this space; raises SpaceMismatch when only others exist."""
+        Raises SpaceMismatch when the gallery holds other spaces only, and NoCalibration.
+        """
         space = self.recognizer.space.id
-        people, templates = self.gallery.count(space)
-        if not templates:
+        size = self.gallery.count(space)
+        if not size[1]:
             self.gallery.require_space(space)
-        return people, templates
+        asked = options.threshold is None and options.calibration is None and size[1]
+        return limit_of(options, self.calibration if asked else None, space, size), size
 
     @property
     def calibration(self) -> Calibration | None:
@@ -331,16 +240,6 @@ class PhotoGallery:
             return beside
         return self.recognizer.calibration
 
-    def _threshold(self, options: IdentifyOptions, compared: int) -> SearchThreshold:
-        calibration = options.calibration or self.calibration
-        if calibration is None:
-            raise NoCalibration(
-                f"Space '{self.recognizer.space.id}' is uncalibrated: no threshold has evidence.",
-                "Give one with --threshold, or make one with 'facelign calibrate'.",
-            )
-        same_space(self.recognizer.space.id, calibration.space, f"calibration '{calibration.id}'")
-        return thresholds.search_threshold(calibration, compared, options.fpir)
-
 
 def calibration_path(gallery: Path) -> Path:
     """Return where the calibration of a gallery lies: beside it, its name with an ending."""
@@ -355,27 +254,9 @@ def open_gallery(path: str | Path, recognizer: Recognizer | None = None) -> Phot
     return PhotoGallery(path, recognizer)
 
 
-def _one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:
-    """Return answers in which no person stands twice: the best score keeps the name."""
-    best: dict[str, int] = {}
-    for place in np.argsort([-_top(a) for a in answers], kind="stable"):
-        person = answers[place].person
-        if person is not None:
-            best.setdefault(person, int(place))
-    result = []
-    for place, answer in enumerate(answers):
-        if answer.person is not None and best[answer.person] != place:
-            reason = f"another face of this photo is more like {answer.person}"
-            answer = replace(answer, person=None, reason=reason)
-        result.append(answer)
-    return result
-
-
-def _top(answer: CandidateList) -> float:
-    return answer.candidates[0].score if answer.candidates else float("-inf")
-
-
-def _told(result: Enrollment, done: Callable[[int], None] | None) -> Enrollment:
-    if done:
-        done(1)
-    return result
+def ranked(people: Sequence[PersonScore]) -> list[Candidate]:
+    """Return the people of a search as candidates."""
+    return [
+        Candidate(rank, p.person, p.template_id, p.score, p.distance)
+        for rank, p in enumerate(people, start=1)
+    ]

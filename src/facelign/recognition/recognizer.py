@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from facelign.compare import calibrations, scores, thresholds
-from facelign.detect.attempts import Found
-from facelign.errors import BadArray, FacelignError, NoCalibration, NoFace
+from facelign.errors import BadArray, FacelignError, NoCalibration, NoFace, Remedy
 from facelign.gallery.cache import VectorCache
-from facelign.imaging.read import read
+from facelign.imaging.read import Encoded, encoded
+from facelign.jobs.stream import Ledger, processors, stream
 from facelign.models.weights.store import Store
-from facelign.recognition import caching
-from facelign.recognition.chain import Aligned, Chain, ChainOptions
-from facelign.recognition.options import DEFAULT_PRESET
+from facelign.recognition.chain import Chain
+from facelign.recognition.embedding import cut, embed, whole
+from facelign.recognition.options import DEFAULT_PRESET, ChainOptions
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.presets import preset as preset_of
-from facelign.recognition.results import Analysis, Comparison, PhotoInfo
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.results import Comparison
+from facelign.recognition.selection import choose
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Decision, Threshold
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.image import Image
+from facelign.types.policies import VERIFY_FMR, FacePolicy
 
 Photo = str | Path | bytes | Image | BinaryIO | npt.NDArray[np.uint8]
-
-#: photos that one worker takes at a time: their faces are embedded as one batch
-CHUNK = 4
+T = TypeVar("T")
 
 
 class Stage(IntEnum):
@@ -48,6 +44,19 @@ class Stage(IntEnum):
     DETECT = 1
     ALIGN = 2
     EMBED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How photos are carried.
+
+    until: the last stage that is wanted. keep: keep pixels and chips in the results. whole: look
+    for no face, the whole photo is taken for one chip (sets of chips; photos without a face).
+    """
+
+    until: Stage = Stage.EMBED
+    keep: bool = False
+    whole: bool = False
 
 
 class Recognizer:
@@ -91,7 +100,7 @@ class Recognizer:
             engine or OnnxOptions(),
         )
         self.cache = cache
-        self.workers = workers or len(os.sched_getaffinity(0) if _affinity else range(_cores))
+        self.workers = workers or processors()
         self._calibration = calibration
         self._prepared = False
 
@@ -107,7 +116,7 @@ class Recognizer:
 
     def _open(self) -> None:
         with contextlib.suppress(FacelignError):
-            self.chain.prepare()
+            self.chain.embedder.prepare()
 
     @property
     def space(self) -> Space:
@@ -126,24 +135,32 @@ class Recognizer:
             ) or calibrations.shipped(self.space.id)
         return self._calibration
 
-    # -- one stage at a time ---------------------------------------------------------------------
+    # -- one photo, step by step -----------------------------------------------------------------
 
     def read(self, photo: Photo) -> Image:
         """Return the photo as an upright Image, decoded no larger than the detector needs."""
-        if isinstance(photo, np.ndarray):
-            raise BadArray(
-                "An array does not say whether it is RGB or BGR.",
-                "Wrap it: Image.from_array(array, order='rgb').",
-            )
-        return read(photo, at_least=getattr(self.chain.detector, "wants_px", None))
+        return self._decoded(_opened(photo))
 
-    def detect(self, photo: Photo) -> Found:
-        """Return the faces of a photo and what was tried to find them."""
-        return self.chain.detect(self.read(photo))
+    def find(self, photo: Photo) -> Analysis:
+        """Return the faces of a photo or frame with their points, and what was tried to find them.
 
-    def align(self, photo: Photo) -> Aligned:
+        The pixels are kept, so that ``embed`` can go on from here.
+        """
+        return self.chain.finder.find(self.read(photo))
+
+    detect = find
+
+    def align(self, photo: Photo) -> Analysis:
         """Return a photo up to its chips."""
-        return self.chain.align(self.read(photo))
+        return cut(self.find(photo), self.chain.layouts)
+
+    def embed(self, found: Analysis) -> Analysis:
+        """Return what ``find`` or ``align`` returned, with the vectors of its faces.
+
+        A tracker that wants some of the faces says ``replace(found, faces=found.faces[mask])``.
+        """
+        aligned = found if found.chips else cut(found, self.chain.layouts)
+        return embed(self.chain.embedder, [aligned])[0]
 
     # -- photos ----------------------------------------------------------------------------------
 
@@ -174,75 +191,109 @@ class Recognizer:
         until: the last stage that is wanted. keep: keep pixels and chips in the results. done:
         called with the number of photos done.
         """
-        source = iter(photos)
-        batches = iter(lambda: list(islice(source, CHUNK)), [])
-        for results in self._parallel(batches, until, keep):
-            for result in results:
+        jobs = ((None, photo) for photo in photos)
+        for _, result in self.carry(jobs, Walk(until, keep), done=done):
+            if isinstance(result, Analysis):
                 yield result
-                if done:
-                    done(1)
 
-    def _parallel(
-        self, batches: Iterator[list[Photo]], until: Stage, keep: bool
-    ) -> Iterator[list[Analysis]]:
-        if self.workers == 1:
-            for batch in batches:
-                yield self._several(batch, until, keep)
-            return
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="facelign")
-        waiting: deque[Future[list[Analysis]]] = deque()
-        try:
-            for batch in batches:
-                waiting.append(pool.submit(self._several, batch, until, keep))
-                if len(waiting) > 2 * self.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
+    def carry(
+        self,
+        jobs: Iterable[tuple[T, Photo]],
+        walk: Walk | None = None,
+        *,
+        known: Callable[[T, str], bool] | None = None,
+        ledger: Ledger[tuple[T, Photo]] | None = None,
+        done: Callable[[int], None] | None = None,
+    ) -> Iterator[tuple[T, Analysis | PhotoInfo]]:
+        """Yield, in order, what each photo is for and what was found in it: every job is this one.
 
-    def _one(self, photo: Photo) -> Analysis:
-        result = self._several([photo], Stage.EMBED, keep=True)[0]
-        if result.error is not None:
-            raise result.error
-        return result
+        jobs: (what for, photo), such as a person to enroll or a place in a list. known: asked with
+        the digest of the file, by worker threads; a photo that is known already is not decoded and
+        comes back as its PhotoInfo. ledger: which jobs are this run's (``jobs.stream``).
+        """
+        steps = walk or Walk()
 
-    def _several(self, photos: Sequence[Photo], until: Stage, keep: bool) -> list[Analysis]:
-        """Return the analyses of a few photos, embedded as one batch."""
-        known: dict[int, Analysis] = {}
-        fresh: list[tuple[int, Aligned]] = []
-        for place, photo in enumerate(photos):
+        def several(few: Sequence[tuple[T, Photo]]) -> list[Analysis | PhotoInfo]:
+            return self._several(few, steps, known)
+
+        workers = self.workers
+        for job, result in stream(jobs, several, workers=workers, ledger=ledger, done=done):
+            yield job[0], result
+
+    def whole(self, photo: Photo) -> Analysis:
+        """Return the vector of a photo whose whole area is taken for a chip, without detection."""
+        return self._one(photo, Walk(whole=True))
+
+    def _one(self, photo: Photo, walk: Walk | None = None) -> Analysis:
+        results = self._several([(None, photo)], walk or Walk(keep=True), None)
+        for result in results:
+            if isinstance(result, Analysis) and result.error is None:
+                return result
+            if isinstance(result, Analysis) and result.error is not None:
+                raise result.error
+        raise BadArray("There is no photo.")
+
+    def _several(
+        self,
+        jobs: Sequence[tuple[T, Photo]],
+        walk: Walk,
+        known: Callable[[T, str], bool] | None,
+    ) -> list[Analysis | PhotoInfo]:
+        """Return what was found in a few photos, embedded as one batch."""
+        results: list[Analysis | PhotoInfo] = []
+        fresh: dict[int, Analysis] = {}
+        for purpose, photo in jobs:
             try:
-                cached = self._cached(photo) if until is Stage.EMBED else None
-                if cached is not None:
-                    known[place] = cached
-                else:
-                    fresh.append((place, self._walk(photo, until)))
+                opened = _opened(photo)
+                if known is not None and known(purpose, opened.digest):
+                    results.append(PhotoInfo(_source(opened), opened.digest, (0, 0)))
+                    continue
+                result = self._cached(opened, walk)
+                if result is None:
+                    result = fresh[len(results)] = self._walked(opened, walk)
+                results.append(result)
             except FacelignError as error:
-                known[place] = Analysis.failed(_name(photo), error)
-        vectors: Sequence[Embeddings | None] = [None] * len(fresh)
-        if until is Stage.EMBED:
-            vectors = self.chain.embed([aligned for _, aligned in fresh])
-        for (place, aligned), embeddings in zip(fresh, vectors, strict=True):
-            known[place] = _analysis(aligned, embeddings, keep)
-            if self.cache is not None and until is Stage.EMBED:
-                caching.put(self.cache, self.chain.id, known[place])
-        return [known[place] for place in range(len(photos))]
+                results.append(Analysis.failed(_name(photo), error))
+        vectors = list(fresh.values())
+        if walk.until is Stage.EMBED:
+            vectors = embed(self.chain.embedder, vectors)
+        for place, analysis in zip(fresh, vectors, strict=True):
+            self._keep(analysis, walk)
+            results[place] = analysis if walk.keep else analysis.without_pixels()
+        return results
 
-    def _walk(self, photo: Photo, until: Stage) -> Aligned:
-        image = self.read(photo)
-        found = self.chain.detect(image)
-        if until is Stage.DETECT:
-            nothing = np.zeros(0, np.int64)
-            return Aligned(image, found.faces, found.attempts, nothing, (), ())
-        return self.chain.align(image, found)
+    def _walked(self, opened: Encoded | Image, walk: Walk) -> Analysis:
+        """Return a photo as far as its chips, or as the walk goes."""
+        image, chain = self._decoded(opened), self.chain
+        if walk.whole:
+            prepared = chain.finder.preprocessing.apply(image)
+            return whole(prepared, chain.layouts, chain.points)
+        found = chain.finder.find(image)
+        return found if walk.until is Stage.DETECT else cut(found, chain.layouts)
 
-    def _cached(self, photo: Photo) -> Analysis | None:
-        if self.cache is None or not isinstance(photo, str | Path):
+    def _decoded(self, opened: Encoded | Image) -> Image:
+        if isinstance(opened, Image):
+            return opened
+        return opened.decoded(self.chain.finder.wants_px)
+
+    # -- the cache -------------------------------------------------------------------------------
+
+    def _cached(self, opened: Encoded | Image, walk: Walk) -> Analysis | None:
+        """Return what the cache knows about the bytes of a photo; pixels have no file to spare."""
+        if self.cache is None or walk.until is not Stage.EMBED or isinstance(opened, Image):
             return None
-        return caching.get(self.cache, self.chain.id, Path(photo), self.space)
+        entry = self.cache.get(opened.digest, self._key(walk))
+        if entry is None or entry.embeddings is None or entry.embeddings.space.id != self.space.id:
+            return None
+        return replace(entry, photo=replace(entry.photo, source=opened.name))
+
+    def _keep(self, analysis: Analysis, walk: Walk) -> None:
+        turned = analysis.image is not None and analysis.image.turned_deg
+        if self.cache is not None and walk.until is Stage.EMBED and not turned:
+            self.cache.put(analysis.photo.digest, self._key(walk), analysis)
+
+    def _key(self, walk: Walk) -> str:
+        return f"{self.chain.id}, whole picture" if walk.whole else self.chain.id
 
     # -- comparison ------------------------------------------------------------------------------
 
@@ -273,48 +324,33 @@ class Recognizer:
             limit = thresholds.uncalibrated(float(limit), "given by the caller")
         face_a = choose(first.faces, policy, first.photo.source).index
         face_b = choose(second.faces, policy, second.photo.source).index
-        vectors = []
-        for analysis, face in ((first, face_a), (second, face_b)):
-            vector = analysis.vector_of(face)
-            if vector is None:
-                raise NoFace(
-                    f"The face in {analysis.photo.source} could not be aligned: "
-                    f"{analysis.reason_of(face)}.",
-                    "Try another photo.",
-                )
-            vectors.append(vector)
+        vectors = [vector_of(first, face_a), vector_of(second, face_b)]
         score = float(scores.pair_scores(vectors[0], vectors[1])[0])
         known = calibration or self.calibration
         decision = thresholds.decide(score, limit, self.space, known)
         return Comparison(decision, first, second, face_a, face_b)
 
-    def threshold(self, fmr: float = thresholds.VERIFY_FMR) -> Threshold:
+    def threshold(self, fmr: float = VERIFY_FMR) -> Threshold:
         """Return the calibrated threshold of one comparison; raises NoCalibration."""
         calibration = self.calibration
         if calibration is None:
             raise NoCalibration(
                 f"Space '{self.space.id}' is uncalibrated: no threshold has evidence behind it.",
-                "Give one with --threshold, or make one with 'facelign calibrate'.",
+                Remedy.THRESHOLD,
             )
         return thresholds.threshold(calibration, fmr)
 
 
-def _analysis(aligned: Aligned, embeddings: Embeddings | None, keep: bool) -> Analysis:
-    image = aligned.image
-    return Analysis(
-        PhotoInfo(image.source, image.digest, image.size),
-        aligned.faces,
-        aligned.embedded,
-        embeddings,
-        aligned.dropped,
-        aligned.attempts,
-        image if keep else None,
-        aligned.chips if keep else (),
-    )
-
-
-_affinity = hasattr(os, "sched_getaffinity")
-_cores = os.cpu_count() or 1
+def vector_of(analysis: Analysis, face: int) -> Embeddings:
+    """Return the vector of a face that is to be compared; raises NoFace where it has none."""
+    vector = analysis.vector_of(face)
+    if vector is None:
+        raise NoFace(
+            f"The face in {analysis.photo.source} could not be aligned: "
+            f"{analysis.reason_of(face)}.",
+            "Try another photo.",
+        )
+    return vector
 
 
 def _changed(
@@ -334,6 +370,20 @@ def _changed(
     if landmarker is not None:
         preset = replace(preset, landmarker=landmarker or None)
     return preset
+
+
+def _opened(photo: Photo) -> Encoded | Image:
+    """Return the bytes of a photo with their digest, read once and not decoded; or the Image."""
+    if isinstance(photo, np.ndarray):
+        raise BadArray(
+            "An array does not say whether it is RGB or BGR.",
+            "Wrap it: Image.from_array(array, order='rgb').",
+        )
+    return photo if isinstance(photo, Image) else encoded(photo)
+
+
+def _source(opened: Encoded | Image) -> str:
+    return opened.source if isinstance(opened, Image) else opened.name
 
 
 def _name(photo: Photo) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.errors import NoFace, SeveralFaces
+from facelign.errors import InputError, NoFace, Remedy, SeveralFaces
+from facelign.types.analysis import Analysis
 from facelign.types.faces import Faces
 from facelign.types.policies import FacePolicy as FacePolicy
 
@@ -34,7 +35,7 @@ def choose(faces: Faces, policy: FacePolicy, source: str) -> Choice:
         if len(counting) > 1:
             raise SeveralFaces(
                 f"{len(counting)} faces were found in {source}, and one is needed.",
-                "Use --largest (or --face largest) to take the largest, or crop the photo.",
+                Remedy.LARGEST_FACE,
             )
         index = int(counting[0])
     elif policy is FacePolicy.LARGEST:
@@ -47,3 +48,16 @@ def choose(faces: Faces, policy: FacePolicy, source: str) -> Choice:
     else:
         index = int(np.argmax(faces.scores))
     return Choice(index, n, policy)
+
+
+def face_of(analysis: Analysis, policy: FacePolicy) -> int:
+    """Return the face that ``policy`` means, which has a chip.
+
+    Raises the error of the photo, NoFace, SeveralFaces, and InputError when no chip fits it.
+    """
+    if analysis.error is not None:
+        raise analysis.error
+    index = choose(analysis.faces, policy, analysis.photo.source).index
+    if analysis.place_of(index) is None:
+        raise InputError(f"The face cannot be aligned: {analysis.reason_of(index)}.")
+    return index

@@ -15,26 +15,29 @@ from facelign.types.arrays import ByteArray, Float64Array, Selector, checked, pi
 class Chips:
     """n aligned faces of one layout.
 
-    pixels: (n, h, w, 3) uint8 RGB. to_chip: (n, 2, 3) float64, photo px -> chip px.
-    points_scheme: id of the landmark scheme that placed them, or "box".
+    pixels: (n, h, w, 3) uint8 RGB. to_chip: (n, 2, 3) float64, photo px -> chip px, or None for
+    pictures that came as chips. points_scheme: id of the scheme that placed them, or "box".
     """
 
     pixels: ByteArray
     layout: str
-    to_chip: Float64Array
+    to_chip: Float64Array | None = None
     points_scheme: str = "five"
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "pixels", checked("chips", self.pixels, np.uint8, (None, None, None, 3)))
-        put(self, "to_chip", checked("to_chip", self.to_chip, np.float64, (len(self.pixels), 2, 3)))
+        if self.to_chip is not None:
+            shape = (len(self.pixels), 2, 3)
+            put(self, "to_chip", checked("to_chip", self.to_chip, np.float64, shape))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def __getitem__(self, index: int | Selector) -> Chips:
         pick = picked("chip", index, len(self))
-        return Chips(self.pixels[pick], self.layout, self.to_chip[pick], self.points_scheme)
+        matrices = None if self.to_chip is None else self.to_chip[pick]
+        return Chips(self.pixels[pick], self.layout, matrices, self.points_scheme)
 
     @classmethod
     def joined(cls, parts: Sequence[Chips]) -> Chips:
@@ -45,5 +48,6 @@ class Chips:
         if len(kinds) != 1:
             raise BadArray(f"chips: wanted one layout, got {sorted(k[0] for k in kinds)}.")
         pixels = np.concatenate([p.pixels for p in parts])
-        matrices = np.concatenate([p.to_chip for p in parts])
+        maps = [p.to_chip for p in parts if p.to_chip is not None]
+        matrices = np.concatenate(maps) if len(maps) == len(parts) else None
         return cls(pixels, parts[0].layout, matrices, parts[0].points_scheme)

@@ -1,4 +1,7 @@
-"""What a stage must do to take part. Nothing to inherit; the laws are tests/contracts.
+"""What a stage must do to take part: the ports of the house; the laws are tests/contracts.
+
+An implementation inherits its port, and with it the defaults of the traits that it does not name;
+nothing asks whether an attribute is there.
 
 A model class is constructed by the registry as ``Class(spec, files, options, engine)``:
 ``files`` maps a WeightFile's name to the path that is ready for the engine, ``options`` is the
@@ -7,11 +10,11 @@ model's frozen options dataclass, ``engine`` is ``runtime.onnx.OnnxOptions``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -33,7 +36,50 @@ class Detector(Protocol):
 
     spec: ModelSpec
 
-    def detect(self, image: Image) -> Faces: ...
+    @property
+    def wants_px(self) -> int | None:
+        """The long side that it needs, px: larger photos may be decoded reduced to it."""
+        return None
+
+    @property
+    def score_floor(self) -> float:
+        """The smallest score that it calls a face."""
+        return 0.0
+
+    @property
+    def sure_score(self) -> float | None:
+        """Score above which a face is believed even in a photo that was turned to find it."""
+        return None
+
+    @property
+    def upright_score(self) -> float | None:
+        """Score below which the best face of a photo may be one that is not upright."""
+        return None
+
+    def detect(self, image: Image) -> Faces:
+        """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        ...
+
+
+class Explanation(Protocol):
+    """What a detector saw on its way to an answer."""
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        ...
+
+    def lines(self) -> list[str]:
+        """Return it as lines for people."""
+        ...
+
+
+@runtime_checkable
+class StagedDetector(Protocol):
+    """A detector that can tell what each of its stages found."""
+
+    def stages(self, image: Image) -> Explanation:
+        """Return what every stage found in ``image``."""
+        ...
 
 
 class Landmarker(Protocol):
@@ -42,7 +88,9 @@ class Landmarker(Protocol):
     spec: ModelSpec
     scheme: Scheme
 
-    def locate(self, image: Image, faces: Faces) -> Faces: ...
+    def locate(self, image: Image, faces: Faces) -> Faces:
+        """Return the same faces with points of ``scheme``, in the plane of ``image.size``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +116,7 @@ class Layout(Protocol):
     id: str
     size: tuple[int, int]
     needs: tuple[str, ...]
-    sampling: Sampling
+    sampling: Sampling = Sampling()
 
     def fit(self, faces: Faces) -> Float64Array:
         """Return (n, 2, 3) float64, photo px -> chip px; raises DegenerateLandmarks(indices)."""
@@ -78,12 +126,117 @@ class Layout(Protocol):
 class Embedder(Protocol):
     """Turns chips into vectors. Laws: refuses a foreign layout; batch = singles; order kept;
     unit length exactly when ``space.unit``.
+
+    layouts: ids of the layouts whose chips it reads; a joint of several models may read several.
     """
 
-    spec: ModelSpec
     space: Space
+    layouts: tuple[str, ...]
 
-    def embed(self, chips: Chips) -> Embeddings: ...
+    @property
+    def parts(self) -> tuple[Space, ...]:
+        """The spaces whose vectors lie end to end in its own: itself, unless it is a joint."""
+        return (self.space,)
+
+    def prepare(self) -> None:
+        """Open what the first chips would have to wait for."""
+
+    def embed(self, *chips: Chips) -> Embeddings:
+        """Return the vectors of n faces, in their order; n = 0 gives the empty set.
+
+        chips: the n faces once in every layout of ``layouts``. Raises ModelMismatch for chips of
+        another layout, size or kind of points.
+        """
+        ...
+
+
+class Quality(Protocol):
+    """Measures what explains a refusal. Laws: one finite number a face and name, in the order of
+    the faces; deterministic; input unchanged; measures of points are left out where there are none.
+
+    names: every measure that it can give.
+    """
+
+    names: tuple[str, ...]
+
+    def measure(
+        self, image: Image, faces: Faces, chips: Chips | None = None
+    ) -> Mapping[str, Float32Array]:
+        """Return the numbers (n,) of n faces by name; chips: the same faces aligned."""
+        ...
+
+
+class Liveness(Protocol):
+    """Tells bona fide presentations from attacks. Laws: one score in [0, 1] a face, in their order;
+    deterministic; input unchanged; no face gives no score.
+    """
+
+    id: str
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a presentation is taken for bona fide."""
+        return 0.5
+
+    def judge(self, image: Image, faces: Faces) -> Float32Array:
+        """Return (n,) float32: larger is more likely a person before the camera."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a film or camera. number: counts from 0. time_s: since the first, rising."""
+
+    image: Image
+    number: int
+    time_s: float
+
+
+class FrameSource(Protocol):
+    """Gives frames. Laws: numbers and times rise; after ``close`` there are none; closing twice
+    does no harm.
+    """
+
+    @property
+    def live(self) -> bool:
+        """Whether frames that nobody takes in time are lost, as those of a camera."""
+        return False
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, where the source says so."""
+        return None
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Let the film or camera go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+class Tracker(Protocol):
+    """Follows faces from frame to frame. Laws: the same faces in the same order come back, each
+    with an id of its own in ``track_ids``; a face that stays keeps its id; a new one gets an id
+    that was never used; ``reset`` forgets all tracks.
+    """
+
+    @property
+    def patience_s(self) -> float:
+        """How long a face may be out of sight and keep its id."""
+        return 0.0
+
+    def update(self, faces: Faces, time_s: float) -> Faces:
+        """Return the faces of the next frame with ``track_ids``."""
+        ...
+
+    def reset(self) -> None:
+        """Forget every track, as at the cut of a film."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,8 +14,9 @@ from facelign.cli import cache as cache_commands
 from facelign.cli import people as people_commands
 from facelign.cli.exits import code_of
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
-from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.faces import Faces
 
 
@@ -28,6 +29,10 @@ def home(tmp_path, monkeypatch, make):
         for i in range(6):
             make.put(gallery, ["Ada", "Bob"][i % 2], i, consent="yes")
     return home
+
+
+def analysis(faces, vectors):
+    return Analysis(PhotoInfo("", "", faces.image_size), faces, np.arange(1), vectors)
 
 
 @pytest.fixture
@@ -134,7 +139,7 @@ def test_remove_gives_a_receipt_and_reaches_the_cache(run, home, make):
     vectors = make.vectors(1, 0)
     faces = Faces(np.array([[0, 0, 9, 9]]), np.ones(1), None, "test", (10, 10))
     with VectorCache(home / "cache" / "vectors.db") as cache:
-        cache.put(make.digest(0), "chain", CachedPhoto(faces, np.arange(1), {"s": vectors}))
+        cache.put(make.digest(0), "chain", analysis(faces, vectors))
     code, out = run("people", "remove", "Ada", "--yes", "--json")
     assert code == 0
     receipt = rows(out)[-1]["receipt"]
@@ -177,7 +182,7 @@ def test_cache_info_and_clear(run, home, make):
     assert rows(run("cache", "info", "--json")[1])[0]["entries"] == 0
     faces = Faces(np.array([[0, 0, 9, 9]]), np.ones(1), None, "test", (10, 10))
     with VectorCache(home / "cache" / "vectors.db") as cache:
-        cache.put("d", "chain", CachedPhoto(faces, np.arange(1), {"s": make.vectors(1, 0)}))
+        cache.put("d", "chain", analysis(faces, make.vectors(1, 0)))
     assert "1 photos, 1 entries" in run("cache", "info")[1]
     assert rows(run("cache", "clear", "--json")[1]) == [{"cleared": 1}]
     assert run("cache", "clear")[1] == "0 entries deleted.\n"

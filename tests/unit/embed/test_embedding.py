@@ -176,7 +176,7 @@ def test_the_cosine_of_a_joint_is_the_weighted_sum_of_cosines(
 ) -> None:
     joint = Joint(pair, (3, 1))
     chips = both_layouts(7)
-    found = joint.embed_many(chips)
+    found = joint.embed(*chips.values())
     assert joint.space.id == ("joint(first/arcface-112/five*0.7500+second/dlib-150/five*0.2500)")
     assert (joint.space.dim, joint.space.metric, joint.space.unit) == (12, Metric.COSINE, True)
     assert joint.layouts == ("arcface-112", "dlib-150")
@@ -195,12 +195,12 @@ def test_a_joint_refuses_what_is_not_its_own(pair: tuple[OnnxEmbedder, OnnxEmbed
     joint = Joint(pair, (1, 1))
     chips = both_layouts(2)
     with pytest.raises(ModelMismatch, match="dlib-150"):
-        joint.embed_many({"arcface-112": chips["arcface-112"]})
+        joint.embed(chips["arcface-112"])
     with pytest.raises(BadArray, match="same faces"):
-        joint.embed_many({**chips, "dlib-150": chips["dlib-150"][:1]})
+        joint.embed(chips["arcface-112"], chips["dlib-150"][:1])
     with pytest.raises(ModelMismatch, match="order"):
         joint.joined([pair[1].embed(chips["dlib-150"]), pair[0].embed(chips["arcface-112"])])
-    empty = joint.embed_many(both_layouts(0))
+    empty = joint.embed(*both_layouts(0).values())
     assert empty.vectors.shape == (0, 12)
 
 
@@ -210,7 +210,7 @@ def test_a_joint_can_be_made_of_vectors_that_are_there(
     joint = Joint(pair, (1, 1))
     chips = both_layouts(3)
     parts = [part.embed(chips[part.layout]) for part in pair]
-    assert (joint.joined(parts).vectors == joint.embed_many(chips).vectors).all()
+    assert (joint.joined(parts).vectors == joint.embed(*chips.values()).vectors).all()
 
 
 @settings(deadline=None)

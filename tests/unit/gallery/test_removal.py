@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from facelign.errors import GalleryBusy, UnknownPerson
-from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery, TemplateMode
 from facelign.gallery.stores import connection
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 
@@ -183,7 +184,7 @@ def cached(make, *numbers):
     faces = Faces(
         np.array([[0, 0, 9, 9]] * n, np.float32), np.ones(n, np.float32), None, "test", (10, 10)
     )
-    return CachedPhoto(faces, np.arange(n), {vectors.space.id: vectors})
+    return Analysis(PhotoInfo("", "", (10, 10)), faces, np.arange(n), vectors)
 
 
 def test_cached_vectors_go_too(path, gallery, make):

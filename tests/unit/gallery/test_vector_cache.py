@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from facelign.errors import GalleryCorrupt
-from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.cache import VectorCache
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
@@ -35,20 +36,13 @@ def photo(make, n=3, embedded=(0, 2), scheme=FIVE, seed=1):
     if scheme is not None:
         landmarks = Landmarks(rng.normal(size=(n, scheme.k, 2)).astype(np.float32), scheme)
     faces = Faces(boxes, rng.uniform(size=n).astype(np.float32), landmarks, "yunet", (640, 480))
-    both = {
-        e.space.id: e
-        for e in (
-            make.vectors(len(embedded), seed),
-            make.vectors(len(embedded), seed, make.euclidean),
-        )
-    }
-    return CachedPhoto(
+    return Analysis(
+        PhotoInfo("party.jpg", "", (640, 480)),
         faces,
         np.array(embedded, np.int64),
-        both,
-        ((1, "the points are no face's"),),
+        make.vectors(len(embedded), seed),
+        ((1, "the points are no face's, ünï"),),
         ("padded",),
-        {"sharpness": [1.5, 2.5], "orientation": 6, "note": "ünï"},
     )
 
 
@@ -62,12 +56,12 @@ def same(a, b):
         assert a.faces.landmarks.scheme is b.faces.landmarks.scheme
     assert (a.faces.detector, a.faces.image_size) == (b.faces.detector, b.faces.image_size)
     np.testing.assert_array_equal(a.embedded, b.embedded)
-    assert set(a.embeddings) == set(b.embeddings)
-    for space, embeddings in a.embeddings.items():
-        np.testing.assert_array_equal(embeddings.vectors, b.embeddings[space].vectors)
-        np.testing.assert_array_equal(embeddings.norms, b.embeddings[space].norms)
-        assert embeddings.space == b.embeddings[space].space
-    assert (a.dropped, a.attempts, dict(a.extra)) == (b.dropped, b.attempts, dict(b.extra))
+    np.testing.assert_array_equal(a.embeddings.vectors, b.embeddings.vectors)
+    np.testing.assert_array_equal(a.embeddings.norms, b.embeddings.norms)
+    assert a.embeddings.space == b.embeddings.space
+    assert (a.dropped, a.attempts) == (b.dropped, b.attempts)
+    assert b.cached
+    assert b.photo.size == b.faces.image_size
 
 
 @pytest.mark.parametrize("scheme", [FIVE, IBUG_68, None])
@@ -75,18 +69,20 @@ def test_an_entry_comes_back_bit_for_bit(cache, make, scheme):
     kept = photo(make, scheme=scheme)
     cache.put("a" * 64, CHAIN, kept)
     same(kept, cache.get("a" * 64, CHAIN))
+    assert cache.get("a" * 64, CHAIN).photo.digest == "a" * 64
 
 
 def test_a_photo_without_faces_is_known_too(cache, make):
-    nothing = CachedPhoto(
+    nothing = Analysis(
+        PhotoInfo("", "", (10, 20)),
         Faces.none("yunet", (10, 20)),
         np.zeros(0, np.int64),
-        {make.cosine.id: Embeddings.none(make.cosine)},
+        Embeddings.none(make.cosine),
     )
     cache.put("a" * 64, CHAIN, nothing)
     found = cache.get("a" * 64, CHAIN)
     assert len(found.faces) == 0
-    assert found.embeddings[make.cosine.id].vectors.shape == (0, 128)
+    assert found.embeddings.vectors.shape == (0, 128)
 
 
 def test_keys_are_photo_and_chain(cache, make):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from facelign.jobs.sorting import JOURNAL, Sorter, folder_of
+from facelign.types.analysis import PhotoInfo
 
 
-def seen(photo: Path, *people: str | None, digest: str = "ab" * 32) -> Any:
-    faces = tuple(SimpleNamespace(person=person) for person in people)
-    info = SimpleNamespace(source=str(photo), digest=digest)
-    return SimpleNamespace(faces=faces, analysis=SimpleNamespace(photo=info))
+def seen(
+    photo: Path, *people: str | None, digest: str = "ab" * 32
+) -> tuple[PhotoInfo, tuple[str | None, ...]]:
+    return PhotoInfo(str(photo), digest, (10, 10)), people
 
 
 @pytest.fixture
@@ -66,22 +65,22 @@ def test_two_people_never_share_a_folder() -> None:
 
 def test_a_person_called_unknown_is_not_the_unknown(photo: Path, tmp_path: Path) -> None:
     with Sorter(tmp_path / "out") as sorter:
-        assert sorter.place(seen(photo, "unknown")) == [folder_of("unknown")]
-        assert sorter.place(seen(photo, None)) == ["unknown"]
-        assert sorter.place(seen(photo)) == ["no-face"]
+        assert sorter.place(*seen(photo, "unknown")) == [folder_of("unknown")]
+        assert sorter.place(*seen(photo, None)) == ["unknown"]
+        assert sorter.place(*seen(photo)) == ["no-face"]
 
 
 def test_a_damaged_journal_costs_only_its_lines(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Sorter(out) as sorter:
-        sorter.place(seen(photo, "Ada"))
+        sorter.place(*seen(photo, "Ada"))
     with (out / JOURNAL).open("a", encoding="utf-8") as journal:
         journal.write('[1]\n"text"\n{"photo": 3}\n{"pho')
     other = tmp_path / "other.jpg"
     other.write_bytes(b"2")
     with Sorter(out) as sorter:
         assert sorter.done(photo)
-        sorter.place(seen(other, "Ada"))
+        sorter.place(*seen(other, "Ada"))
     with Sorter(out) as sorter:
         assert sorter.done(other)
     assert json.loads((out / JOURNAL).read_text().splitlines()[0])["folders"] == ["Ada"]
@@ -91,7 +90,7 @@ def test_names_of_photos_may_be_long(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 240 + ".jpg")
     long.write_bytes(b"1")
     with Sorter(tmp_path / "out") as sorter:
-        assert sorter.place(seen(long, "Ada")) == ["Ada"]
+        assert sorter.place(*seen(long, "Ada")) == ["Ada"]
     assert (tmp_path / "out" / "Ada" / long.name).read_bytes() == b"1"
 
 
@@ -103,6 +102,6 @@ def test_photos_of_one_long_name_both_find_a_place(tmp_path: Path, letter: str) 
             photo = tmp_path / number.decode() / name
             photo.parent.mkdir()
             photo.write_bytes(number)
-            sorter.place(seen(photo, "Ann", digest=number.decode() * 64))
+            sorter.place(*seen(photo, "Ann", digest=number.decode() * 64))
     placed = [path.read_bytes() for path in (tmp_path / "out" / "Ann").iterdir()]
     assert sorted(placed) == [b"1", b"2"]

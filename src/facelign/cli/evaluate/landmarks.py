@@ -133,7 +133,7 @@ def _run(
 
     return landmark_run.run(
         truth,
-        lambda image: recognizer.chain.detect(image).faces,
+        lambda image: recognizer.find(image).faces,
         model=detector if model == "none" else model,
         detector=detector,
         normalizer=divisor,

@@ -22,7 +22,7 @@ from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
 from facelign.runtime.onnx import OnnxOptions
 from facelign.runtime.opencv import cascade
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import (
@@ -100,7 +100,7 @@ class HaarOptions:
 _MIDDLE, _SLOPE = 2.2, 0.5
 
 
-class Haar:
+class Haar(Detector):
     """Finds upright frontal faces without points."""
 
     Options = HaarOptions
@@ -119,6 +119,11 @@ class Haar:
     def wants_px(self) -> int:
         """The long side that it needs, px: larger photos may be decoded reduced to it."""
         return self.options.max_side
+
+    @property
+    def score_floor(self) -> float:
+        """The smallest score that it calls a face."""
+        return self.options.score_threshold
 
     @property
     def sure_score(self) -> float:

@@ -21,7 +21,7 @@ from facelign.geometry.boxes import from_xywh
 from facelign.geometry.letterbox import PlaneMap
 from facelign.runtime.dlib import FrontalFaceDetector
 from facelign.runtime.onnx import OnnxOptions
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import DetectorOutput, Engine, InputSpec, License, ModelSpec, Task
@@ -72,7 +72,7 @@ class HogOptions:
             raise ConfigError(f"score_threshold: wanted a number, got {self.score_threshold}.")
 
 
-class Hog:
+class Hog(Detector):
     """Finds upright faces as ``dlib.get_frontal_face_detector()`` does."""
 
     Options = HogOptions
@@ -85,6 +85,11 @@ class Hog:
         # a detector has scratch memory of its own, so every thread gets one
         self._threads = threading.local()
         self._detector()
+
+    @property
+    def score_floor(self) -> float:
+        """The smallest score that it calls a face."""
+        return self.options.score_threshold
 
     @property
     def sure_score(self) -> float:

@@ -22,7 +22,7 @@ from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import (
@@ -123,7 +123,7 @@ CHUNK_NUMBERS = 100_000
 _log = logging.getLogger(__name__)
 
 
-class Mmod:
+class Mmod(Detector):
     """Finds faces as dlib's ``cnn_face_detection_model_v1`` does."""
 
     Options = MmodOptions
@@ -136,6 +136,11 @@ class Mmod:
         self._session = Session(files[spec.weights[0].name], engine)
         self._mean = np.array(spec.input.mean, np.float32)
         self._scale = np.float32(1 / spec.input.std[0])
+
+    @property
+    def score_floor(self) -> float:
+        """The smallest score that it calls a face."""
+        return self.options.score_threshold
 
     @property
     def sure_score(self) -> float:

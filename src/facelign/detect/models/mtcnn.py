@@ -33,7 +33,7 @@ from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE
@@ -164,7 +164,7 @@ class Stages:
         ]
 
 
-class Mtcnn:
+class Mtcnn(Detector):
     """Finds faces with five points in three stages."""
 
     Options = MtcnnOptions

@@ -36,7 +36,7 @@ from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.imaging.resize import resized, scaled
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE
@@ -218,7 +218,7 @@ class _Seen:
         return _Seen(self.candidates[index], self.heights[index])
 
 
-class YuNet:
+class YuNet(Detector):
     """Finds faces with five points; see the module for input, output and limits."""
 
     Options = YuNetOptions
@@ -244,6 +244,11 @@ class YuNet:
     def wants_px(self) -> int:
         """The long side that it needs, px: larger photos may be decoded reduced to it."""
         return min(self.options.max_side, max(self.options.scales))
+
+    @property
+    def score_floor(self) -> float:
+        """The smallest score that it calls a face."""
+        return self.options.score_threshold
 
     @property
     def sure_score(self) -> float:

@@ -17,23 +17,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facelign.align.chips import CHAIN_VERSION, chips
+from facelign.align.chips import chips
 from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.five_points import FivePoints
 from facelign.align.layouts.square import Square
-from facelign.detect.attempts import Attempts
 from facelign.errors import ConfigError, DegenerateLandmarks, FacelignError
-from facelign.gallery.cache import CachedPhoto, VectorCache
+from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
 from facelign.lab.alignment import degradations
 from facelign.lab.alignment.degradations import Degradation, Reference
 from facelign.models import catalog, load
 from facelign.models.weights.store import Store
-from facelign.recognition.chain import Chain, ChainOptions
-from facelign.recognition.presets import Part, Preset
+from facelign.recognition.chain import CHAIN_VERSION
+from facelign.recognition.finding import Finder
 from facelign.recognition.selection import FacePolicy, choose
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.arrays import ByteArray, Float64Array, FloatArray
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, Landmarker, Layout
@@ -142,8 +142,8 @@ class Bench:
         self._workers = workers
         self._cache = cache
         self.layouts = tuple(name for name in LAYOUTS if name in layouts)
-        self.detectors = {name: self._chain(name) for name in dict.fromkeys(detectors)}
-        self._reference = self.detectors.get(REFERENCE) or self._chain(REFERENCE)
+        self.detectors = {name: self._finder(name) for name in dict.fromkeys(detectors)}
+        self._reference = self.detectors.get(REFERENCE) or self._finder(REFERENCE)
         self.models = {name: self._model(name) for name in dict.fromkeys(models)}
         self._landmarkers: dict[str, Landmarker] = {}
         self._references: dict[str, Reference | None] = {}
@@ -221,7 +221,7 @@ class Bench:
             before.append(_squeezed(image, (size, size)))
             spots.append((five + 0.5) * scale - 0.5)
             after.append(cut.pixels[0])
-            matrix = cut.to_chip[0]
+            matrix = layout.fit(face)[0]
             aligned.append(five @ matrix[:, :2].T + matrix[:, 2])
         if not before:
             raise ConfigError("No photo gave a face, so nothing can be averaged.")
@@ -305,9 +305,8 @@ class Bench:
         return found
 
     def _vectors(self, model: str, cuts: Sequence[ByteArray]) -> FloatArray:
-        pixels = np.stack(cuts)
-        same = np.repeat(np.array([[[1.0, 0, 0], [0, 1, 0]]]), len(pixels), axis=0)
-        return self.models[model].embedder.embed(Chips(pixels, LABEL, same, LABEL)).vectors
+        chips_alone = Chips(np.stack(cuts), LABEL, points_scheme=LABEL)
+        return self.models[model].embedder.embed(chips_alone).vectors
 
     def _cut(self, image: Image, face: Faces | str, arm: Arm) -> ByteArray | str:
         model = self.models[arm.model]
@@ -332,7 +331,7 @@ class Bench:
 
     def _face(self, detector: str, image: Image, source: str) -> Faces:
         """Return the most central face as a set of one; raises NoFace."""
-        found = self.detectors[detector].detect(image)
+        found = self.detectors[detector].find(image)
         index = choose(found.faces, FacePolicy.CENTRAL, source).index
         return found.faces[index : index + 1]
 
@@ -345,7 +344,7 @@ class Bench:
 
     def _reference_face(self, image: Image, digest: str) -> Reference | None:
         if digest not in self._references:
-            found = self._reference.detect(image)
+            found = self._reference.find(image)
             reference = None
             if len(found.faces):
                 index = choose(found.faces, FacePolicy.CENTRAL, image.source).index
@@ -364,7 +363,7 @@ class Bench:
         detector = arm.detector
         if chain is not None:
             tries = chain.options.attempts
-            points = chain.preset.landmarker or "-"
+            points = "-" if chain.landmarker is None else chain.landmarker.spec.id
             detector = f"{detector}+{points}(tries={int(tries.padded)}{int(tries.turned)})"
         words = [
             f"{LABEL}{VERSION}.{degradations.VERSION}.v{CHAIN_VERSION}",
@@ -382,12 +381,12 @@ class Bench:
         if entry is None:
             return None
         space = self.models[arm.model].embedder.space
-        held = entry.embeddings.get(space.id)
-        if held is None:
+        vectors = entry.embeddings
+        if vectors is None or vectors.space.id != space.id:
             return None
-        if not len(held):
-            return str(entry.extra.get("reason", "no face"))
-        return np.asarray(held.vectors[0], np.float64)
+        if not len(vectors):
+            return entry.reason_of(0) or "no face"
+        return np.asarray(vectors.vectors[0], np.float64)
 
     def _keep(
         self, digest: str, arm: Arm, vector: Float64Array | str, size: tuple[int, int]
@@ -396,31 +395,37 @@ class Bench:
             return
         space = self.models[arm.model].embedder.space
         if isinstance(vector, str):
-            entry = CachedPhoto(
+            entry = Analysis(
+                PhotoInfo("", digest, size),
                 Faces.none(arm.detector, size),
                 np.zeros(0, np.int64),
-                {space.id: Embeddings.none(space)},
-                extra={"reason": vector},
+                Embeddings.none(space),
+                ((0, vector),),
             )
         else:
             row = vector.astype(np.float32)[None]
             whole = np.array([[-0.5, -0.5, size[0] - 0.5, size[1] - 0.5]], np.float32)
-            entry = CachedPhoto(
+            entry = Analysis(
+                PhotoInfo("", digest, size),
                 Faces(whole, np.ones(1, np.float32), None, arm.detector, size),
                 np.zeros(1, np.int64),
-                {space.id: Embeddings(row, space, np.linalg.norm(row, axis=1))},
+                Embeddings(row, space, np.linalg.norm(row, axis=1)),
             )
         self._cache.put(digest, self._key(arm), entry)
 
     # -- construction ----------------------------------------------------------------------------
 
-    def _chain(self, detector: str) -> Chain:
+    def _finder(self, detector: str) -> Finder:
         """Return the walk up to the faces: a detector, and a landmarker where it has no points."""
         output = self._known.spec(Task.DETECT, detector).output
         scheme = output.scheme if isinstance(output, DetectorOutput) else None
-        preset = Preset(LABEL, "", detector, (Part("sface"),), None if scheme == "five" else POINTS)
-        options = ChainOptions(layout="crop", attempts=Attempts())
-        return Chain(preset, options, self._store, self._engine, self._known)
+        return Finder.load(
+            detector,
+            None if scheme == "five" else POINTS,
+            store=self._store,
+            engine=self._engine,
+            models=self._known,
+        )
 
     def _model(self, name: str) -> _Model:
         spec = self._known.spec(Task.EMBED, name)

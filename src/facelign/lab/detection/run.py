@@ -157,7 +157,7 @@ def run(
 
 
 def _look(detector: Detector, path: Path) -> tuple[Detections, float]:
-    image = read(path, at_least=getattr(detector, "wants_px", None))
+    image = read(path, at_least=detector.wants_px)
     start = time.perf_counter()
     faces = detector.detect(image)
     return Detections(faces.boxes, faces.scores), time.perf_counter() - start

@@ -6,7 +6,6 @@ done stays done when a run is interrupted, and a repeated run only reads.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,29 +15,21 @@ import numpy as np
 
 from facelign.compare.scores import score_matrix
 from facelign.datasets.records import PairList, Photo
-from facelign.errors import BadArray, FacelignError, Refused
-from facelign.imaging.resize import resized
+from facelign.errors import BadArray, FacelignError, InputError, Refused
 from facelign.lab.material.named import Named
 from facelign.lab.verification.figures import Failure, PairScores
 from facelign.quality.measure import assess
-from facelign.recognition import caching
-from facelign.recognition.chain import Aligned
 from facelign.recognition.recognizer import Photo as Source
 from facelign.recognition.recognizer import Recognizer
-from facelign.recognition.results import Analysis, PhotoInfo
 from facelign.recognition.selection import FacePolicy, choose
+from facelign.types.analysis import Analysis
 from facelign.types.arrays import Float32Array, Float64Array, IntArray
-from facelign.types.chips import Chips
-from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
-from facelign.types.image import Image
 
 #: photos whose pairs fit into memory all at once (18 million pairs, 34 bytes each)
 MOST_PHOTOS = 6000
 #: what the reason of a photo begins with whose face was not found and that was used whole
 RAW = "raw photo"
-#: what is added to the chain's name for pictures that are chips already
-WHOLE = "whole picture"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,49 +279,11 @@ def _wholes(
 
 
 def _whole(recognizer: Recognizer, photo: Source) -> Analysis | None:
-    """Return the analysis of a photo whose whole area is taken as the chip, or None.
-
-    Kept in the cache beside analyses with detection, under a chain that says so.
-    """
-    chain, cache = recognizer.chain, recognizer.cache
-    key = f"{chain.id}, {WHOLE}"
-    if cache is not None and isinstance(photo, bytes):
-        digest = hashlib.sha256(photo).hexdigest()
-        known = cache.get(digest, key)
-        if known is not None and recognizer.space.id in known.embeddings:
-            return Analysis(
-                PhotoInfo("bytes", digest, known.faces.image_size),
-                known.faces,
-                known.embedded,
-                known.embeddings[recognizer.space.id],
-                cached=True,
-            )
+    """Return the analysis of a photo whose whole area is taken as the chip, or None."""
     try:
-        image = recognizer.read(photo)
-    except FacelignError:
+        return recognizer.whole(photo)
+    except InputError:
         return None  # the walk before has said what is wrong with it
-    prepared = chain.preprocessing.apply(image)
-    width, height = image.size
-    box = np.array([[-0.5, -0.5, width - 0.5, height - 0.5]], np.float32)
-    faces = Faces(box, np.zeros(1, np.float32), None, RAW, image.size)
-    layouts = {layout.id: layout for layout in chain.layouts}
-    sets = tuple(_stretched(prepared, layout) for layout in layouts.values())
-    first = np.zeros(1, np.int64)
-    aligned = Aligned(image, faces, (), first, (), sets)
-    vectors = chain.embed([aligned])[0]
-    made = Analysis(PhotoInfo(image.source, image.digest, image.size), faces, first, vectors)
-    if cache is not None and isinstance(photo, bytes):
-        caching.put(cache, key, made)
-    return made
-
-
-def _stretched(image: Image, layout: Layout) -> Chips:
-    """Return the whole picture as a chip; one that has the size already is not touched."""
-    wide, high = layout.size
-    pixels = resized(image.pixels, layout.size)
-    x, y = wide / image.size[0], high / image.size[1]
-    to_chip = np.array([[[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]]], np.float64)
-    return Chips(pixels[None], layout.id, to_chip)
 
 
 def _embedded(

@@ -17,7 +17,7 @@ from facelign.geometry.letterbox import PlaneMap
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.arrays import Float32Array, IntArray
-from facelign.types.contracts import WeightPaths
+from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
@@ -101,7 +101,7 @@ class DlibShapeOptions:
     """The shape predictors have no options."""
 
 
-class DlibShape:
+class DlibShape(Landmarker):
     """Places dlib's 5 or 68 points inside the boxes of faces."""
 
     Options = DlibShapeOptions

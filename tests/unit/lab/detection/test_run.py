@@ -12,12 +12,13 @@ from facelign.datasets.widerface import BoxedPhoto, read_boxes
 from facelign.errors import Refused
 from facelign.imaging.write import write
 from facelign.lab.detection import run as detection_run
+from facelign.types.contracts import Detector
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import Task
 
 
-class Fixed:
+class Fixed(Detector):
     """A detector that says what it is told to."""
 
     def __init__(self, boxes: list[list[float]], scores: list[float]) -> None:

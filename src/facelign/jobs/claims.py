@@ -1,0 +1,78 @@
+"""Claims on results, so that several processes share one job and never do an item twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import time
+from pathlib import Path
+
+#: a claim older than this belongs to a process that was killed, s
+STALE_S = 600.0
+# Bytes of a name that file systems take.
+_LONGEST = 255
+
+
+class Claims:
+    """A ledger (``jobs.stream``) of (result, photo): the result stands, or is claimed, or neither.
+
+    An item is claimed by a lock file beside its result.
+    """
+
+    def claim(self, item: tuple[Path, object]) -> bool:
+        """Return whether this process may make the result: nobody else made or claimed it."""
+        result = item[0]
+        result.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_of(result)
+        for _ in range(2):
+            try:
+                with lock.open("x", encoding="utf-8") as file:
+                    file.write(f"{socket.gethostname()} {os.getpid()}")
+            except FileExistsError:
+                if not _abandoned(lock):
+                    return False
+                lock.unlink(missing_ok=True)
+            else:
+                if result.exists():  # made between our look and our claim
+                    lock.unlink(missing_ok=True)
+                    return False
+                return True
+        return False
+
+    def release(self, item: tuple[Path, object]) -> None:
+        """Take the claim back."""
+        lock_of(item[0]).unlink(missing_ok=True)
+
+
+def lock_of(result: Path) -> Path:
+    """Return the claim on a result."""
+    return fitting(result.with_name(f".{result.name}.lock"))
+
+
+def fitting(path: Path) -> Path:
+    """Return the path, its name cut and marked where it is longer than file systems take."""
+    name = os.fsencode(path.name)
+    if len(name) <= _LONGEST:
+        return path
+    mark = f"-{hashlib.sha256(name).hexdigest()[:12]}{path.suffix}"
+    kept = name[: _LONGEST - len(os.fsencode(mark))].decode(errors="ignore")
+    return path.with_name(f"{kept}{mark}")
+
+
+def _abandoned(lock: Path) -> bool:
+    """Return whether the claim's process is gone: dead on this machine, or silent for long."""
+    try:
+        words = lock.read_text(encoding="utf-8").split()
+        silent = time.time() - lock.stat().st_mtime > STALE_S
+    except FileNotFoundError:
+        return False  # its owner has just finished
+    if len(words) != 2 or words[0] != socket.gethostname():
+        return silent
+    try:
+        os.kill(int(words[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError, OSError):
+        return silent
+    return False

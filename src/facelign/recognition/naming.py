@@ -1,0 +1,101 @@
+"""From candidates to a name, or the reason why there is none: pure, without photos and galleries.
+
+A face is named when its best candidate reaches the threshold of the search. A photo, a track and a
+request all end here, and so does what the laboratory measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facelign.compare import thresholds
+from facelign.errors import NoCalibration, Remedy
+from facelign.recognition.options import IdentifyOptions
+from facelign.types.calibrations import Calibration
+from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
+from facelign.types.embeddings import same_space
+from facelign.types.policies import TemplateMode
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is known about one face that wants a name.
+
+    candidates: people by falling score. height: of the face, px of the file, or None where nobody
+    measured it (then it is not too small). unaligned: why it has no vector, or "". suggested: whom
+    a classifier names, or None where none was asked.
+    """
+
+    candidates: Sequence[Candidate] = ()
+    height: float | None = None
+    unaligned: str = ""
+    suggested: str | None = None
+
+
+def limit_of(
+    options: IdentifyOptions,
+    calibration: Calibration | None,
+    space_id: str,
+    size: tuple[int, int],
+) -> SearchThreshold | None:
+    """Return the threshold of a search among ``size`` = (people, templates); None among none.
+
+    Raises NoCalibration, and SpaceMismatch for a calibration of another space.
+    """
+    people, templates = size
+    if options.threshold is not None or not templates:
+        return options.threshold
+    known = options.calibration or calibration
+    if known is None:
+        raise NoCalibration(
+            f"Space '{space_id}' is uncalibrated: no threshold has evidence.", Remedy.THRESHOLD
+        )
+    same_space(space_id, known.space, f"calibration '{known.id}'")
+    # A mean is one comparison a person, the best template one a template.
+    compared = templates if options.mode is TemplateMode.BEST else people
+    return thresholds.search_threshold(known, compared, options.fpir)
+
+
+def decide(
+    probe: Probe, limit: SearchThreshold | None, templates: int, options: IdentifyOptions
+) -> CandidateList:
+    """Return the answer for one face: its candidates, and a name or the reason why there is none.
+
+    templates: how many were searched. A suggested name counts only where it reaches the limit.
+    """
+    found, suggested = probe.candidates, probe.suggested
+    chosen = next((c for c in found if suggested is None or c.person == suggested), None)
+    person, reason = None, ""
+    if probe.unaligned:
+        reason = f"the face cannot be aligned: {probe.unaligned}"
+    elif probe.height is not None and probe.height < options.min_height:
+        reason = f"too small: {probe.height:.0f} px of {options.min_height:.0f} px needed"
+    elif chosen is None or limit is None:
+        reason = "nobody is enrolled" if not templates else "no candidate"
+    elif chosen.score < limit.threshold.score:
+        reason = "below the threshold"
+    else:
+        person = chosen.person
+    listed = tuple(c for c in found if c.rank <= options.top_k or c.person == suggested)
+    margin = found[0].score - found[1].score if len(found) > 1 else None
+    return CandidateList(listed, person, reason, limit, templates, margin)
+
+
+def one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:
+    """Return the answers of one photo so that no person stands twice: the best score keeps it."""
+    scores = [a.candidates[0].score if a.candidates else float("-inf") for a in answers]
+    best: dict[str, int] = {}
+    for place in np.argsort(-np.array(scores), kind="stable"):
+        person = answers[place].person
+        if person is not None:
+            best.setdefault(person, int(place))
+    result = []
+    for place, answer in enumerate(answers):
+        if answer.person is not None and best[answer.person] != place:
+            reason = f"another face of this photo is more like {answer.person}"
+            answer = replace(answer, person=None, reason=reason)
+        result.append(answer)
+    return result
