@@ -23,10 +23,11 @@ machine.one_core()
 # ruff: noqa: E402
 import numpy as np
 
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row, TemplateMode
+from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.traces import files_with
 from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.policies import TemplateMode
 
 DIM = 128
 COSINE = Space("bench/none/five", DIM, Metric.COSINE, unit=True)

@@ -7,9 +7,9 @@ import pytest
 
 from facelign.errors import UnknownPerson
 from facelign.gallery import removal
-from facelign.gallery.records import FaceRecord, PhotoRef
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.templates import FaceRecord, PhotoRef
 
 STORES = {
     "sqlite": lambda folder: SqliteStore(folder / "g.db", create=True, readonly=False, wait_s=1.0)

@@ -125,9 +125,9 @@ class EnrollmentJobs:
 def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
     from facelign.errors import ConfigError
-    from facelign.gallery.records import person_name
     from facelign.imaging.listing import clean_path, people_folders
     from facelign.recognition.results import Enrollment
+    from facelign.types.templates import person_name
 
     photos: list[tuple[str, Photo]] = []
     failures: list[Enrollment] = []

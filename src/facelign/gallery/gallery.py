@@ -12,25 +12,27 @@ from facelign.errors import GalleryError
 from facelign.files.disk import digest
 from facelign.gallery import removal, transfer
 from facelign.gallery.cache import VectorCache
-from facelign.gallery.records import (
+from facelign.gallery.following import Follower
+from facelign.gallery.indexes.exact import ExactIndex
+from facelign.gallery.search import IndexFactory, by_best, by_center
+from facelign.gallery.stores import history
+from facelign.gallery.stores.connection import WAIT_S
+from facelign.gallery.stores.sqlite import SqliteStore, now
+from facelign.types.decisions import Candidate
+from facelign.types.embeddings import Embeddings, Space, same_space
+from facelign.types.policies import TemplateMode
+from facelign.types.templates import (
     Bulk,
     Change,
     FaceRecord,
     Person,
-    PersonScore,
     PhotoRef,
     Receipt,
     Row,
     SpaceCount,
     TemplateInfo,
-    TemplateMode,
     person_name,
 )
-from facelign.gallery.search import SpaceSearch, View, by_best, by_center
-from facelign.gallery.stores import history
-from facelign.gallery.stores.connection import WAIT_S
-from facelign.gallery.stores.sqlite import SqliteStore, now
-from facelign.types.embeddings import Embeddings, Space, same_space
 
 __all__ = [
     "Bulk",
@@ -38,13 +40,11 @@ __all__ = [
     "FaceRecord",
     "Gallery",
     "Person",
-    "PersonScore",
     "PhotoRef",
     "Receipt",
     "Row",
     "SpaceCount",
     "TemplateInfo",
-    "TemplateMode",
 ]
 
 
@@ -60,10 +60,11 @@ class Gallery:
         ['Eileen']
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, index: IndexFactory = ExactIndex) -> None:
         self._store = store
+        self._index = index
         self._lock = threading.RLock()
-        self._searches: dict[str, SpaceSearch] = {}
+        self._searches: dict[str, Follower] = {}
         #: the spaces, as counted at a revision
         self._counted: tuple[int, list[SpaceCount]] = (-1, [])
 
@@ -183,35 +184,41 @@ class Gallery:
         k: int = 5,
         mode: TemplateMode = TemplateMode.BEST,
         photo_digest: str | Sequence[str] = "",
-    ) -> list[list[PersonScore]]:
+    ) -> list[list[Candidate]]:
         """Return the k people most like each probe, best first.
 
         photo_digest: of the photo of the probes (or one for each); people that were rejected for
         it are left out. An empty list for each probe when the space holds no templates.
         """
         digests = [photo_digest] * len(probes) if isinstance(photo_digest, str) else photo_digest
-        found = self._follow(probes.space)
-        if found is None or not len(probes) or k < 1:
+        if not len(probes) or k < 1:
             return [[] for _ in range(len(probes))]
-        search, view = found
-        mode = TemplateMode(mode)
-        if mode is TemplateMode.BEST:
-            return by_best(view, probes, k, digests)
         with self._lock:
-            centers = search.centers_of(view, mode)
+            follower = self._follower(probes.space)
+            if follower is None:
+                return [[] for _ in range(len(probes))]
+            view = follower.follow(self._store)
+            centers = None if mode is TemplateMode.BEST else follower.centers_of(mode)
+        if centers is None:
+            return by_best(view, probes, k, digests)
         return by_center(view, centers, probes, k, digests)
 
-    def _follow(self, space: Space) -> tuple[SpaceSearch, View] | None:
+    @property
+    def exact(self) -> bool:
+        """Whether the searches so far looked at every template: an index may be approximate."""
         with self._lock:
-            search = self._searches.get(space.id)
-            if search is None:
-                held = self._store.space(space.id)
-                if held is None:
-                    return None
-                search = self._searches[space.id] = SpaceSearch(held)
-            if search.space != space:
-                same_space(f"{space.id} ({space.dim})", f"{search.space.id} ({search.space.dim})")
-            return search, search.follow(self._store)
+            return all(follower.index.exact for follower in self._searches.values())
+
+    def _follower(self, space: Space) -> Follower | None:
+        follower = self._searches.get(space.id)
+        if follower is None:
+            kept = next((count.space for count in self.spaces() if count.id == space.id), None)
+            if kept is None:
+                return None
+            follower = self._searches[space.id] = Follower(kept, self._index)
+        if follower.space != space:
+            same_space(f"{space.id} ({space.dim})", f"{follower.space.id} ({follower.space.dim})")
+        return follower
 
     # -- corrections -----------------------------------------------------------------------------
 

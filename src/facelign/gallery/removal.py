@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facelign.gallery.cache import VectorCache
-from facelign.gallery.records import Receipt
 from facelign.gallery.stores import history
 from facelign.gallery.stores.sqlite import SqliteStore, now
 from facelign.gallery.traces import files_with
+from facelign.types.templates import Receipt
 
 NOTE = (
     "Exports, back-ups and snapshots of the disk are outside of this proof and are yours to "

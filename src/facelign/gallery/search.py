@@ -1,237 +1,209 @@
-"""From templates to people: the matrix of a space that follows the store, and its answers."""
+"""From templates to people: who is most like a probe, by the best template or by a center.
+
+``search`` and ``score_table`` answer for arrays of templates; a gallery answers through
+``gallery.following``, which keeps such a view for what a store holds. Both are the same search, so
+what is measured with arrays is what a gallery does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.compare.scores import distance
-from facelign.gallery.indexes.exact import BLOCK, ExactIndex, Rows
-from facelign.gallery.records import PersonScore, TemplateMode
-from facelign.gallery.stores.sqlite import SqliteStore, State
-from facelign.types.arrays import Float32Array, IntArray
-from facelign.types.embeddings import Embeddings, Space
+from facelign.compare.centers import by_group, geometric_medians, means
+from facelign.compare.scores import distance, score_matrix
+from facelign.gallery.indexes.exact import ExactIndex, directions
+from facelign.types.arrays import Float32Array, FloatArray, IntArray
+from facelign.types.contracts import Index
+from facelign.types.decisions import Candidate
+from facelign.types.embeddings import Embeddings, Metric, Space, same_space
+from facelign.types.policies import TemplateMode
 
-#: steps of Weiszfeld's iteration; after 16 the center moves by less than 1e-3 of the spread
-_STEPS = 16
-#: squared distance that counts as none; float32 squares of unit vectors are off by about 1e-7
-_FLOOR = np.float32(1e-6)
-#: templates of several people that are worked on at a time, bytes: they stay in the cache
-_BLOCK_BYTES = 1 << 20
-#: templates read from the rough ranking for each person wanted, at first
+#: makes the index of a space: a class of gallery.indexes
+IndexFactory = Callable[[Space], Index]
+
+#: templates read from the ranking for each person wanted, at first
 _PER_PERSON = 4
 #: and some more: those of people who were rejected for the photo may stand before
 _SLACK = 16
+#: probes whose scores against everybody are held at a time
+_PROBES = 512
 _NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A space at one moment. owners: person id by template id (0 = none). names: by person id,
-    rising; people who come later are added to it.
+    """A space at one moment.
+
+    owners: person id by template id (0 = none). names: by person id, rising; people who come later
+    are added to it. rejections: by photo digest, ids of people whom it does not show.
     """
 
-    rows: Rows
+    index: Index
     owners: IntArray
     names: dict[int, str]
     rejections: Mapping[str, frozenset[int]]
 
+    @classmethod
+    def of(cls, templates: Embeddings, people: Sequence[str], index: IndexFactory) -> View:
+        """Return the view of n templates and the n names of their people."""
+        names, codes = _coded(people)
+        ids = np.arange(1, len(templates) + 1)
+        filled = index(templates.space)
+        filled.add(ids, templates.vectors)
+        owners = np.concatenate([np.zeros(1, np.int64), codes + 1])
+        return cls(filled, owners, dict(enumerate(names, start=1)), {})
 
-@dataclass(slots=True, eq=False)
+    def owners_of(self, ids: IntArray) -> IntArray:
+        """Return person ids (m,) of templates, 0 for those that came later or went."""
+        known = np.where(ids < len(self.owners), ids, 0)
+        owners: IntArray = self.owners[known]
+        return owners
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Centers:
-    """One vector a person. people: (p,) ids. firsts: (p,) their first templates."""
+    """One vector a person. index: over numbers from 0. people: (p,) ids by number. firsts: (p,)
+    their first templates.
+    """
 
-    rows: Rows
+    index: Index
     people: IntArray
     firsts: IntArray
 
 
-@dataclass(slots=True, eq=False)
-class SpaceSearch:
-    """The matrix of one space, which follows the store by its revision."""
+def search(
+    probes: Embeddings,
+    templates: Embeddings,
+    people: Sequence[str],
+    *,
+    k: int = 5,
+    mode: TemplateMode = TemplateMode.BEST,
+    index: IndexFactory = ExactIndex,
+) -> list[list[Candidate]]:
+    """Return the k people most like each probe, best first.
 
-    space: Space
-    index: ExactIndex = field(init=False)
-    state: State = field(default_factory=lambda: State(-1, -1))
-    owners: IntArray = field(default_factory=lambda: np.zeros(1, np.int64))
-    view: View = field(init=False)
-    #: centers by mode, and the rows and owners they were made of
-    centers: dict[TemplateMode, tuple[View, Centers]] = field(default_factory=dict)
+    templates: n vectors in the space of the probes; people: whom each of them shows. A candidate's
+    ``template_id`` is the place of the template, from 1. Raises SpaceMismatch.
+    """
+    same_space(probes.space.id, templates.space.id, "the set of templates")
+    view = View.of(templates, people, index)
+    nothing = [""] * len(probes)
+    if mode is TemplateMode.BEST:
+        return by_best(view, probes, k, nothing)
+    return by_center(view, centers_of(view, mode, index), probes, k, nothing)
 
-    def __post_init__(self) -> None:
-        self.index = ExactIndex(self.space)
-        self.view = View(self.index.rows, self.owners, {}, {})
 
-    def follow(self, store: SqliteStore) -> View:
-        """Return the space as the store holds it now, having read only what changed."""
-        if store.state() == self.state:
-            return self.view
-        with store.reading():
-            state = store.state()
-            names, rejections = self.view.names, self.view.rejections
-            if state.reshaped > self.state.revision:
-                self._reshape(store)
-                self.centers.clear()  # they hold on to vectors that may be removed
-                names, rejections = store.names(), store.rejections()
-            else:
-                self._append(store)
-                names.update(store.names(after=max(names, default=0)))
-            self.view = View(self.index.rows, self.owners, names, rejections)
-            self.state = state
-        return self.view
+def score_table(
+    probes: Embeddings,
+    templates: Embeddings,
+    people: Sequence[str],
+    mode: TemplateMode = TemplateMode.BEST,
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return (scores (m, p) float64, the p names in order): what a search that lists all finds.
 
-    def _append(self, store: SqliteStore) -> None:
-        last = int(self.index.rows.ids[-1]) if len(self.index) else 0
-        for part in store.templates(self.space.id, last):
-            self._add(part.ids, part.persons, part.vectors)
+    As ``search`` with an exact index and ``k`` the number of people, as a table.
+    """
+    same_space(probes.space.id, templates.space.id, "the set of templates")
+    names, codes = _coded(people)
+    order = np.argsort(codes, kind="stable")
+    vectors = templates.vectors[order]
+    if mode is not TemplateMode.BEST:
+        points = compared(templates.vectors, templates.space)
+        vectors = by_group(points.__getitem__, codes, points.shape[1], _CENTER_OF[mode]).centers
+        order, codes = np.arange(len(names)), np.arange(len(names))
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    table = np.empty((len(probes), len(names)))
+    for start in range(0, len(table), _PROBES):
+        rows = slice(start, start + _PROBES)
+        scores = score_matrix(probes.vectors[rows], vectors, probes.space.metric)
+        table[rows] = np.maximum.reduceat(scores, starts, axis=1)
+    return table, names
 
-    def _reshape(self, store: SqliteStore) -> None:
-        """Take out what is gone, read what is new or came back, and look up all owners again."""
-        ids, persons = store.owners(self.space.id)
-        held = self.index.rows.ids
-        self.index.remove(np.setdiff1d(held, ids, assume_unique=True))
-        last = int(held[-1]) if len(held) else 0
-        back = np.setdiff1d(ids[ids <= last], self.index.rows.ids, assume_unique=True)
-        if len(back):  # a rejection was undone: rows keep their order, so the later ones move
-            self._insert(store, back)
-        self.owners = np.zeros(len(self.owners), np.int64)
-        self._own(ids[ids <= last], persons[ids <= last])
-        for part in store.templates(self.space.id, last):
-            self._add(part.ids, part.persons, part.vectors)
 
-    def _insert(self, store: SqliteStore, ids: IntArray) -> None:
-        old = self.index.rows
-        found = store.picked(self.space.id, ids)
-        every = np.concatenate([old.ids, found.ids])
-        order = np.argsort(every)
-        self.index = ExactIndex(self.space)
-        for start in range(0, len(order), BLOCK):
-            part = order[start : start + BLOCK]
-            back = part >= len(old)
-            vectors = np.empty((len(part), self.space.dim), np.float32)
-            vectors[~back] = old.vectors(part[~back])
-            vectors[back] = found.vectors[part[back] - len(old)]
-            self.index.add(every[part], vectors)
-
-    def _add(self, ids: IntArray, persons: IntArray, vectors: Float32Array) -> None:
-        self._own(ids, persons)
-        self.index.add(ids, vectors)
-
-    def _own(self, ids: IntArray, persons: IntArray) -> None:
-        if not len(ids):
-            return
-        if ids[-1] >= len(self.owners):
-            grown = np.zeros(int(ids[-1]) + 1 + len(self.owners) // 8 + 64, np.int64)
-            grown[: len(self.owners)] = self.owners
-            self.owners = grown
-        self.owners[ids] = persons
-
-    def centers_of(self, view: View, mode: TemplateMode) -> Centers:
-        """Return the centers of everybody, made at the first question after a change."""
-        known = self.centers.get(mode)
-        if known is None or known[0] is not view:
-            known = self.centers[mode] = (view, _centers(view, mode))
-        return known[1]
+def compared(vectors: Float32Array, space: Space) -> Float32Array:
+    """Return vectors as a space compares them: their directions in a cosine space."""
+    return directions(vectors) if space.metric is Metric.COSINE else vectors
 
 
 def by_best(
     view: View, probes: Embeddings, k: int, digests: Sequence[str]
-) -> list[list[PersonScore]]:
+) -> list[list[Candidate]]:
     """Return the k people nearest to each probe by their best template.
 
     Templates come in order of their scores, so the first of a person is that person's best: the
     list is read down until k people are together, and made longer when it ends too early.
+    digests: of the photo of each probe; people who were rejected for it are left out.
     """
-    answers: list[list[PersonScore]] = [[] for _ in range(len(probes))]
+    answers: list[list[Candidate]] = [[] for _ in range(len(probes))]
     todo, wanted = list(range(len(probes))), _PER_PERSON * k + _SLACK
     while todo:
-        hits = view.rows.search(probes.vectors[todo], wanted)
+        hits = view.index.search(probes.vectors[todo], wanted)
+        more = wanted < len(view.index)
         short = []
         for place, i in enumerate(todo):
-            barred = view.rejections.get(digests[i], _NOBODY)
-            count = int(hits.counts[place])
-            people = view.owners[hits.ids[place, :count]]
+            ids = hits.ids[place, : int(hits.counts[place])]
+            barred = view.rejections.get(digests[i], _NOBODY) | {0}
+            people = view.owners_of(ids)
             firsts = np.sort(np.unique(people, return_index=True)[1])
-            chosen = [int(j) for j in firsts if int(people[j]) not in barred][:k]
-            if len(chosen) < k and count < len(view.rows):
+            best = [int(j) for j in firsts if int(people[j]) not in barred][:k]
+            if len(best) < k and more:
                 short.append(i)
                 continue
-            answers[i] = [
-                _score(
-                    view,
-                    int(people[j]),
-                    int(hits.ids[place, j]),
-                    float(hits.scores[place, j]),
-                    probes.space,
-                )
-                for j in chosen
-            ]
+            rows = [(int(people[j]), int(ids[j]), float(hits.scores[place, j])) for j in best]
+            answers[i] = _candidates(view, rows)
         todo, wanted = short, 8 * wanted
     return answers
 
 
 def by_center(
     view: View, centers: Centers, probes: Embeddings, k: int, digests: Sequence[str]
-) -> list[list[PersonScore]]:
+) -> list[list[Candidate]]:
     """Return the k people whose center is nearest to each probe."""
     most = max((len(view.rejections.get(d, _NOBODY)) for d in digests), default=0)
-    hits = centers.rows.search(probes.vectors, min(k + most, len(centers.rows)))
+    hits = centers.index.search(probes.vectors, min(k + most, len(centers.index)))
     answers = []
     for i in range(len(probes)):
         barred = view.rejections.get(digests[i], _NOBODY)
-        answer = []
-        for place, score in zip(hits.ids[i], hits.scores[i], strict=True):
-            person = int(centers.people[place])
-            if person not in barred:
-                first = int(centers.firsts[place])
-                answer.append(_score(view, person, first, float(score), probes.space))
-        answers.append(answer[:k])
+        places = hits.ids[i, : int(hits.counts[i])]
+        rows = [
+            (int(centers.people[place]), int(centers.firsts[place]), float(score))
+            for place, score in zip(places, hits.scores[i], strict=False)
+        ]
+        answers.append(_candidates(view, [row for row in rows if row[0] not in barred][:k]))
     return answers
 
 
-def _score(view: View, person: int, template: int, score: float, space: Space) -> PersonScore:
-    return PersonScore(
-        view.names.get(person, ""), template, score, float(distance(score, space.metric))
+_CENTER_OF = {TemplateMode.MEAN: means, TemplateMode.ROBUST: geometric_medians}
+
+
+def centers_of(view: View, mode: TemplateMode, index: IndexFactory) -> Centers:
+    """Return the centers of everybody's templates."""
+    ids = np.flatnonzero(view.owners)
+    space = view.index.space
+    found = by_group(
+        lambda places: view.index.vectors(ids[places]),
+        view.owners[ids],
+        space.dim,
+        _CENTER_OF[mode],
     )
+    centers = index(space)
+    centers.add(np.arange(len(found.groups)), found.centers)
+    return Centers(centers, found.groups, ids[found.firsts])
 
 
-def _centers(view: View, mode: TemplateMode) -> Centers:
-    """Return the center of everybody's templates; people with as many of them go together."""
-    rows = view.rows
-    owners = view.owners[rows.ids]
-    order = np.argsort(owners, kind="stable")
-    people, starts, counts = np.unique(owners[order], return_index=True, return_counts=True)
-    centers = np.empty((len(people), rows.space.dim), np.float32)
-    for count in np.unique(counts):
-        alike = np.flatnonzero(counts == count)
-        step = max(1, _BLOCK_BYTES // (4 * rows.space.dim * int(count)))
-        for first in range(0, len(alike), step):
-            chosen = alike[first : first + step]
-            places = order[(starts[chosen][:, None] + np.arange(count)).ravel()]
-            points = rows.vectors(places).reshape(len(chosen), int(count), -1)
-            middle: Float32Array = points.mean(axis=1)
-            if mode is TemplateMode.ROBUST and count > 2:
-                middle = _geometric_medians(points, middle)
-            centers[chosen] = middle
-    numbers = np.arange(len(people), dtype=np.int64)
-    return Centers(Rows.of(numbers, centers, rows.space), people, rows.ids[order[starts]])
+def _candidates(view: View, rows: Sequence[tuple[int, int, float]]) -> list[Candidate]:
+    """Return candidates for (person, template, score), best first."""
+    metric = view.index.space.metric
+    return [
+        Candidate(rank, view.names[person], template, score, float(distance(score, metric)))
+        for rank, (person, template, score) in enumerate(rows, start=1)
+    ]
 
 
-def _geometric_medians(points: Float32Array, centers: Float32Array) -> Float32Array:
-    """Return, for p people, the point with the least sum of distances to the templates.
-
-    points: (p, n, d); centers: (p, d), where to begin. Weiszfeld's iteration: the mean, weighted
-    by one over the distance to the last center. It has no closed form; a floor on the distances
-    keeps it from stopping at a template (Vardi and Zhang, PNAS 97, 2000, give the exact treatment,
-    which moves the result by less than the floor). Of one or two templates it is the mean.
-    """
-    squares = np.einsum("pnd,pnd->pn", points, points)
-    for _ in range(_STEPS):
-        products = np.matmul(points, centers[:, :, None])[:, :, 0]
-        gaps = squares - 2 * products + np.einsum("pd,pd->p", centers, centers)[:, None]
-        weights = 1 / np.sqrt(np.maximum(gaps, _FLOOR))
-        weights /= weights.sum(axis=1, keepdims=True)
-        centers = np.matmul(weights[:, None, :], points)[:, 0]
-    return centers
+def _coded(people: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
+    """Return the names, sorted, and the number (n,) of each person among them."""
+    names, codes = np.unique(np.array(people, dtype=str), return_inverse=True)
+    return tuple(names.tolist()), codes.astype(np.int64)

@@ -37,10 +37,10 @@ from facelign.errors import (
 )
 from facelign.files.npz import write_private
 from facelign.files.pickles import read_plain
-from facelign.gallery.records import FaceRecord, PhotoRef, Row, person_name
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.embeddings import Metric, Space
+from facelign.types.templates import FaceRecord, PhotoRef, Row, person_name
 
 FORMAT = "facelign-templates-1"
 #: what face_recognition and the articles on it compute (dlib_face_recognition_resnet_model_v1)

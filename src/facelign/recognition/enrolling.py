@@ -7,13 +7,13 @@ from dataclasses import replace
 from facelign.compare import thresholds
 from facelign.errors import DuplicateTemplate, FacelignError, InputError
 from facelign.gallery.gallery import Gallery
-from facelign.gallery.records import FaceRecord, PhotoRef
 from facelign.recognition.options import ALREADY, EnrollOptions
 from facelign.recognition.results import Enrollment
 from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
 from facelign.types.calibrations import Calibration
 from facelign.types.embeddings import Embeddings
+from facelign.types.templates import FaceRecord, PhotoRef
 
 #: at this false match rate a face that resembles another person is held back at enrollment
 LOOKALIKE_FMR = 1e-4

@@ -26,13 +26,14 @@ class Probe:
 
     candidates: people by falling score. height: of the face, px of the file, or None where nobody
     measured it (then it is not too small). unaligned: why it has no vector, or "". suggested: whom
-    a classifier names, or None where none was asked.
+    a classifier names, or None where none was asked. exact: whether nobody can have been missed.
     """
 
     candidates: Sequence[Candidate] = ()
     height: float | None = None
     unaligned: str = ""
     suggested: str | None = None
+    exact: bool = True
 
 
 def limit_of(
@@ -81,7 +82,7 @@ def decide(
         person = chosen.person
     listed = tuple(c for c in found if c.rank <= options.top_k or c.person == suggested)
     margin = found[0].score - found[1].score if len(found) > 1 else None
-    return CandidateList(listed, person, reason, limit, templates, margin)
+    return CandidateList(listed, person, reason, limit, templates, margin, probe.exact)
 
 
 def one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:

@@ -10,7 +10,6 @@ from uuid import uuid4
 from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
-from facelign.gallery.records import Person, PersonScore, Receipt
 from facelign.recognition.enrolling import enroll
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
 from facelign.recognition.options import ALREADY as ALREADY
@@ -21,8 +20,9 @@ from facelign.recognition.results import Enrollment, Identification, IdentifiedF
 from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.calibrations import Calibration
-from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
+from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
+from facelign.types.templates import Person, Receipt
 
 
 class PhotoGallery:
@@ -208,7 +208,7 @@ class PhotoGallery:
         if rule is not None:
             names = rule.names(vectors.vectors, vectors.space.id)
         return [
-            Probe(ranked(nearest), height, "", name)
+            Probe(nearest, height, "", name, self.gallery.exact)
             for nearest, height, name in zip(found, tall, names, strict=True)
         ]
 
@@ -252,11 +252,3 @@ def open_gallery(path: str | Path, recognizer: Recognizer | None = None) -> Phot
     recognizer: its preset decides the space of the vectors; default: ``Recognizer()``.
     """
     return PhotoGallery(path, recognizer)
-
-
-def ranked(people: Sequence[PersonScore]) -> list[Candidate]:
-    """Return the people of a search as candidates."""
-    return [
-        Candidate(rank, p.person, p.template_id, p.score, p.distance)
-        for rank, p in enumerate(people, start=1)
-    ]

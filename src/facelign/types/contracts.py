@@ -256,16 +256,32 @@ class Hits:
 
 class Index(Protocol):
     """A disposable accelerator over (id, vector). Laws: what was added is found first; what was
-    removed is never found; recall against exact search is stated.
+    removed is never found; recall against exact search is stated; a search may run while vectors
+    are added and removed.
+
+    exact: whether every vector is looked at, so that nobody can be missed.
     """
 
     space: Space
     exact: bool
 
     def __len__(self) -> int: ...
-    def add(self, ids: IntArray, vectors: Float32Array) -> None: ...
-    def remove(self, ids: IntArray) -> int: ...
-    def search(self, vectors: Float32Array, k: int) -> Hits: ...
+
+    def add(self, ids: IntArray, vectors: Float32Array) -> None:
+        """Add n vectors (n, d); their ids must rise and be larger than every id before."""
+        ...
+
+    def remove(self, ids: IntArray) -> int:
+        """Take vectors out; returns how many of the ids there were."""
+        ...
+
+    def search(self, vectors: Float32Array, k: int) -> Hits:
+        """Return the k vectors most like each of m probes (m, d), best first."""
+        ...
+
+    def vectors(self, ids: IntArray) -> Float32Array:
+        """Return (m, d): the vectors of ids that are in it, of unit length in a cosine space."""
+        ...
 
 
 class Transactional(Protocol):

@@ -24,9 +24,10 @@ from facelign.errors import (
     SpaceMismatch,
     UnknownPerson,
 )
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row, TemplateMode
+from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row
 from facelign.gallery.stores import connection
 from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.policies import TemplateMode
 
 posix = pytest.mark.skipif(os.name == "nt", reason="file modes of POSIX")
 

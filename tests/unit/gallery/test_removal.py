@@ -11,11 +11,12 @@ import pytest
 
 from facelign.errors import GalleryBusy, UnknownPerson
 from facelign.gallery.cache import VectorCache
-from facelign.gallery.gallery import Gallery, TemplateMode
+from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores import connection
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
+from facelign.types.policies import TemplateMode
 
 
 def filled(gallery, make, people=4, each=6):
@@ -145,8 +146,8 @@ def test_a_running_reader_notices_before_its_next_answer(path, gallery, make):
                 answer = reader.search(probe, mode=mode)[0]
                 assert {f.person for f in answer} == {"p1", "p2", "p3"}
                 assert answer[0].score < 0.5
-            held = reader._searches[probe.space.id].index.rows
-            pieces = np.concatenate([b.T for b in held.blocks])
+            index = reader._searches[probe.space.id].index
+            pieces = np.concatenate([b.T for b in index.rows.blocks])
             assert not (pieces @ probe.vectors[0] > 0.99).any()
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -47,14 +47,6 @@ class Rows:
     blocks: tuple[Float32Array, ...]
     squares: Float32Array | None
     space: Space
-
-    @classmethod
-    def of(cls, ids: IntArray, vectors: Float32Array, space: Space) -> Self:
-        """Return the rows of (n, d) vectors."""
-        index = ExactIndex(space)
-        index.add(ids, vectors)
-        rows = index.rows
-        return cls(rows.ids, rows.blocks, rows.squares, space)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -178,6 +170,11 @@ class ExactIndex:
     def search(self, vectors: Float32Array, k: int) -> Hits:
         """Return the k templates most like each of m probes: see Rows.search."""
         return self._rows.search(vectors, k)
+
+    def vectors(self, ids: IntArray) -> Float32Array:
+        """Return (m, d) float32: the vectors of ids that are in it, as they are compared."""
+        rows = self._rows
+        return rows.vectors(np.searchsorted(rows.ids, ids))
 
     def _view(self, n: int) -> Rows:
         squares = None if self.space.metric is Metric.COSINE else self._squares[:n]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from facelign.errors import GalleryError
-from facelign.gallery.records import Change
+from facelign.types.templates import Change
 
 Named = tuple[int, str]
 #: actions of which ``undo`` takes several back as one, when they belong to one run

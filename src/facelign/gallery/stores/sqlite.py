@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -25,22 +24,24 @@ from facelign.errors import (
     SpaceMismatch,
     UnknownPerson,
 )
-from facelign.gallery.records import (
+from facelign.gallery.stores import connection as sql
+from facelign.gallery.stores import history
+from facelign.gallery.stores.lock import HolderNote, users
+from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migrate, version
+from facelign.types.arrays import IntArray
+from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.templates import (
     Bulk,
     FaceRecord,
     Person,
     PhotoRef,
     Row,
     SpaceCount,
+    State,
     TemplateInfo,
+    TemplateVectors,
     person_name,
 )
-from facelign.gallery.stores import connection as sql
-from facelign.gallery.stores import history
-from facelign.gallery.stores.lock import HolderNote, users
-from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migrate, version
-from facelign.types.arrays import Float32Array, IntArray
-from facelign.types.embeddings import Embeddings, Metric, Space
 
 _LOG = logging.getLogger(__name__)
 #: rows of a bulk enrollment that are written at a time
@@ -54,25 +55,6 @@ _INSERT_VECTOR = "INSERT INTO vectors VALUES (?, ?)"
 def now() -> str:
     """Return the time as ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where a gallery stands. revision: grows with every committed change; reshaped: the last
-    revision that was more than an addition of templates.
-    """
-
-    revision: int
-    reshaped: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Templates:
-    """Templates of one space in use: ids (n,) rising, persons (n,) ids, vectors (n, d)."""
-
-    ids: IntArray
-    persons: IntArray
-    vectors: Float32Array
 
 
 class SqliteStore:
@@ -547,7 +529,7 @@ class SqliteStore:
             pairs = np.array(db.execute(query, (space_id,)).fetchall(), np.int64).reshape(-1, 2)
         return pairs[:, 0].copy(), pairs[:, 1].copy()
 
-    def templates(self, space_id: str, after: int = 0) -> Iterator[Templates]:
+    def templates(self, space_id: str, after: int = 0) -> Iterator[TemplateVectors]:
         """Yield the templates in use with an id over ``after``, a few thousand at a time."""
         query = (
             "SELECT t.id, t.person, v.vector FROM used t JOIN vectors v ON v.template = t.id"
@@ -559,7 +541,7 @@ class SqliteStore:
             while rows := cursor.fetchmany(4096):
                 yield _templates(rows)
 
-    def picked(self, space_id: str, ids: IntArray) -> Templates:
+    def picked(self, space_id: str, ids: IntArray) -> TemplateVectors:
         """Return the templates of the given rising ids."""
         query = (
             "SELECT t.id, t.person, v.vector FROM used t JOIN vectors v ON v.template = t.id"
@@ -622,11 +604,11 @@ def _info(row: tuple[object, ...]) -> TemplateInfo:
     )
 
 
-def _templates(rows: Sequence[tuple[int, int, bytes]]) -> Templates:
+def _templates(rows: Sequence[tuple[int, int, bytes]]) -> TemplateVectors:
     numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
     flat = np.frombuffer(b"".join(row[2] for row in rows), "<f4")
     vectors = flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0)
-    return Templates(numbers[:, 0], numbers[:, 1], vectors)
+    return TemplateVectors(numbers[:, 0], numbers[:, 1], vectors)
 
 
 def _same_face(box: Sequence[float | None], other: Sequence[float] | None) -> bool:

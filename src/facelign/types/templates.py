@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from facelign.errors import ConfigError
-from facelign.types.arrays import Float32Array, checked
+from facelign.types.arrays import Float32Array, IntArray, checked
 from facelign.types.embeddings import Space
 from facelign.types.faces import Face
-from facelign.types.policies import TemplateMode as TemplateMode
 
 #: a name is shown in tables and becomes a folder; longer ones are a mistake
 MAX_NAME = 200
@@ -114,16 +113,22 @@ class SpaceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonScore:
-    """One person of a search. score: larger is more alike; distance: the native number.
-
-    template_id: the best template; for mean and robust the person's first one.
+class State:
+    """Where a gallery stands. revision: grows with every committed change; reshaped: the last
+    revision that was more than an addition of templates.
     """
 
-    person: str
-    template_id: int
-    score: float
-    distance: float
+    revision: int
+    reshaped: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateVectors:
+    """Templates of one space in use: ids (n,) rising, persons (n,) ids, vectors (n, d) float32."""
+
+    ids: IntArray
+    persons: IntArray
+    vectors: Float32Array
 
 
 @dataclass(frozen=True, slots=True)
