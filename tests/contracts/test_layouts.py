@@ -8,13 +8,19 @@ import pytest
 
 from facelign.align.chips import chips
 from facelign.errors import DegenerateLandmarks, FacelignError
-from facelign.geometry.transforms import apply, compose, scale_of, scaling, similarity
+from facelign.geometry.transforms import apply, compose, scaling, similarity
 from facelign.models.catalog import default
 from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, SCHEMES, Scheme
+
+
+def scale_of(matrix: np.ndarray) -> float:
+    """The length factor of a map: the root of its area factor."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
 
 LAYOUTS = default().layouts()
 BY_POINTS = [name for name in LAYOUTS if "box" not in default().layout(name).needs]

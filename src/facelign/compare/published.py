@@ -2,14 +2,17 @@
 
 They are here for comparison and for galleries that come from elsewhere; none says on which data,
 with which error rate. A published number is valid for one model, one scale and one normalization
-only, so it is refused for any other space (SEEDS AX-4).
+only, so it is refused for any other space (AX-4).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
 
 from facelign.compare.scores import Measure, converted, score_of
@@ -38,122 +41,19 @@ class Published:
     strict: bool = False
 
 
-_OPENFACE = ("openface-nn4-small2",)
-_DLIB = ("dlib-resnet", "dlib-resnet-int8")
-_SFACE = ("sface", "sface-int8")
+@cache
+def thresholds() -> Mapping[str, Published]:
+    """Return all of them by id, as ``published.json`` holds them.
 
-# STANDARDS 5.3: deepface's table as of 2026, columns cosine, euclidean, euclidean_l2, angular.
-# Its rows are tuned one by one: changing the scale changes the decision.
-_DEEPFACE: Mapping[str, tuple[tuple[str, ...], tuple[float, float, float, float]]] = {
-    "VGG-Face": ((), (0.68, 1.17, 1.17, 0.39)),
-    "Facenet": ((), (0.40, 10, 0.80, 0.33)),
-    "Facenet512": ((), (0.30, 23.56, 1.04, 0.35)),
-    "ArcFace": ((), (0.68, 4.15, 1.13, 0.39)),
-    "Dlib": (_DLIB, (0.07, 0.6, 0.4, 0.12)),
-    "SFace": (_SFACE, (0.593, 10.734, 1.055, 0.36)),
-    "OpenFace": (_OPENFACE, (0.10, 0.55, 0.55, 0.11)),
-    "DeepFace": ((), (0.23, 64, 0.64, 0.12)),
-    "DeepID": ((), (0.015, 45, 0.17, 0.04)),
-    "GhostFaceNet": ((), (0.65, 35.71, 1.10, 0.38)),
-    "Buffalo_L": ((), (0.55, 0.6, 1.1, 0.45)),
-}
-_COLUMNS = (
-    ("cosine", Measure.COSINE),
-    ("euclidean", Measure.EUCLIDEAN),
-    ("euclidean_l2", Measure.UNIT_EUCLIDEAN),
-    ("angular", Measure.ANGULAR),
-)
-
-
-def _deepface() -> tuple[Published, ...]:
-    return tuple(
-        Published(
-            id=f"deepface-{model.lower()}-{column}",
-            model=model,
-            measure=scale,
-            distance=float(value),
-            unit=scale.by_direction,
-            source=f"deepface's table, {model}, {column}",
-            models=ids,
-        )
-        for model, (ids, row) in _DEEPFACE.items()
-        for (column, scale), value in zip(_COLUMNS, row, strict=True)
+    deepface's table (as of 2026) has four columns, tuned one by one: changing the measure there
+    changes the decision.
+    """
+    rows = json.loads(files(__package__).joinpath("published.json").read_text(encoding="utf-8"))
+    entries = (
+        Published(**{**row, "measure": Measure(row["measure"]), "models": tuple(row["models"])})
+        for row in rows
     )
-
-
-def _article(model: str, value: float) -> Published:
-    return Published(
-        id=f"a1-{model.lower()}",
-        model=model,
-        measure=Measure.EUCLIDEAN,
-        distance=value,
-        unit=False,
-        source=f"the second article (A1), {model}, Euclidean distance of the outputs as they come",
-        models=_OPENFACE if model == "OpenFace" else (),
-    )
-
-
-_ALL = (
-    Published(
-        id="dlib",
-        model="dlib ResNet-29",
-        measure=Measure.EUCLIDEAN,
-        distance=0.6,
-        unit=False,
-        source="dlib's own rule for its ResNet-29, Euclidean distance of the raw vectors",
-        models=_DLIB,
-    ),
-    Published(
-        id="a4-dlib",
-        model="dlib ResNet-29",
-        measure=Measure.EUCLIDEAN,
-        distance=0.5,
-        unit=False,
-        source="the fifth article (A4), Euclidean distance of dlib's raw vectors",
-        models=_DLIB,
-    ),
-    Published(
-        id="a3-openface",
-        model="OpenFace nn4.small2.v1",
-        measure=Measure.SQUARED_UNIT_EUCLIDEAN,
-        distance=0.56,
-        unit=True,
-        source="the fourth article (A3), squared Euclidean distance of unit vectors, best F1 on "
-        "its own 4,950 pairs",
-        models=_OPENFACE,
-        strict=True,
-    ),
-    *(
-        _article(model, value)
-        for model, value in (
-            ("VGG-Face", 0.55),
-            ("OpenFace", 0.55),
-            ("Facenet", 10),
-            ("DeepFace", 64),
-        )
-    ),
-    Published(
-        id="opencv-sface-cosine",
-        model="SFace",
-        measure=Measure.COSINE,
-        distance=1 - 0.363,
-        unit=True,
-        source="OpenCV's zoo, SFace, cosine similarity of at least 0.363",
-        models=_SFACE,
-    ),
-    Published(
-        id="opencv-sface-l2",
-        model="SFace",
-        measure=Measure.UNIT_EUCLIDEAN,
-        distance=1.128,
-        unit=True,
-        source="OpenCV's zoo, SFace, Euclidean distance of unit vectors of at most 1.128",
-        models=_SFACE,
-    ),
-    *_deepface(),
-)
-
-PUBLISHED: Mapping[str, Published] = MappingProxyType({entry.id: entry for entry in _ALL})
+    return MappingProxyType({entry.id: entry for entry in entries})
 
 
 #: other names by which a threshold is known
@@ -166,10 +66,11 @@ def published(name: str, model: str = "") -> Published:
     Raises ConfigError, which lists near names, or else those for ``model`` (empty: all).
     """
     name = _ALIASES.get(name, name)
-    if name in PUBLISHED:
-        return PUBLISHED[name]
-    near = get_close_matches(name, PUBLISHED, n=3)
-    fitting = [entry.id for entry in _ALL if not model or model in entry.models]
+    known = thresholds()
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=3)
+    fitting = [entry.id for entry in known.values() if not model or model in entry.models]
     hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(fitting)}."
     if not near and not fitting:
         hint = f"None is published for {model}: give a score."

@@ -10,11 +10,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from facelign.errors import ConfigError, InputError
 
 
+@runtime_checkable
 class Readable(Protocol):
     """Anything that gives bytes."""
 

@@ -76,10 +76,3 @@ def clip(boxes: FloatArray, size: tuple[int, int]) -> FloatArray:
     low = np.array([-0.5, -0.5, -0.5, -0.5], boxes.dtype)
     high = np.array([w - 0.5, h - 0.5, w - 0.5, h - 0.5], boxes.dtype)
     return np.clip(boxes, low, high)
-
-
-def grown(boxes: FloatArray, factor: float) -> FloatArray:
-    """Return boxes scaled by ``factor`` about their centers."""
-    center = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]) * (factor / 2)
-    return np.concatenate([center - half, center + half], axis=1)

@@ -44,9 +44,3 @@ class PlaneMap:
         (sx, sy), (tx, ty) = self.scale, self.shift
         (ux, uy), (vx, vy) = outer.scale, outer.shift
         return PlaneMap((sx * ux, sy * uy), (tx * ux + vx, ty * uy + vy))
-
-
-def fit_inside(size: tuple[int, int], room: tuple[int, int], *, enlarge: bool = True) -> float:
-    """Return the one factor by which ``size`` fits inside ``room`` (both (width, height))."""
-    factor = min(room[0] / size[0], room[1] / size[1])
-    return factor if enlarge else min(factor, 1.0)

@@ -78,9 +78,3 @@ def affine_of_three(source: FloatArray, target: FloatArray) -> Float64Array:
         raise DegenerateLandmarks("Three points on one line allow no affine map.")
     solved: Float64Array = np.linalg.solve(system, q).T
     return solved
-
-
-def scale_of(matrix: FloatArray) -> float:
-    """Return the length factor of a map: the root of its area factor."""
-    m = np.asarray(matrix, np.float64)
-    return math.sqrt(abs(float(m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0])))

@@ -14,13 +14,13 @@ import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, runtime_checkable
+from typing import BinaryIO, Literal
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from facelign.errors import BadArray, UnreadableImage, UnsupportedImage
-from facelign.files.disk import digest
+from facelign.files.disk import Readable, digest
 from facelign.imaging.containers import MAGIC_BYTES, inspect, kind_of
 from facelign.imaging.decode import decode
 from facelign.imaging.faults import Fault
@@ -66,13 +66,6 @@ class Limits:
 DEFAULT = Limits()
 #: characters; Linux allows 4,096 bytes, Windows 32,767 characters
 LONGEST_PATH = 32_767
-
-
-@runtime_checkable
-class Readable(Protocol):
-    """An open binary file, or what behaves like one."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 Source = str | Path | bytes | Image | AnyArray | BinaryIO

@@ -12,7 +12,7 @@ from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.files.disk import atomic
 from facelign.files.home import home_folder
 from facelign.models import scan, specfile
-from facelign.models.scan import Broken, Found, LayoutFactory
+from facelign.models.scan import Broken, LayoutFactory, Registered
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
 
@@ -22,10 +22,10 @@ class Registry:
 
     def __init__(
         self,
-        models: Iterable[Found | Broken] = (),
+        models: Iterable[Registered | Broken] = (),
         layouts: Iterable[tuple[str, LayoutFactory, str]] = (),
     ) -> None:
-        self._models: dict[tuple[Task, str], Found] = {}
+        self._models: dict[tuple[Task, str], Registered] = {}
         self._layouts: dict[str, tuple[LayoutFactory, str]] = {}
         #: places that should give records and do not
         self.broken: tuple[Broken, ...] = ()
@@ -40,7 +40,7 @@ class Registry:
                 )
             self._layouts[name] = (factory, place)
 
-    def _add(self, entry: Found | Broken) -> None:
+    def _add(self, entry: Registered | Broken) -> None:
         if isinstance(entry, Broken):
             self.broken = (*self.broken, entry)
             return
@@ -56,7 +56,7 @@ class Registry:
     def add_file(self, path: str | Path) -> ModelSpec:
         """Add the model that a TOML file describes; return its record (see ``specfile``)."""
         spec = specfile.read(Path(path), self.spec)
-        self._add(Found(spec, str(path)))
+        self._add(Registered(spec, str(path)))
         return spec
 
     def specs(self, task: Task | None = None) -> list[ModelSpec]:

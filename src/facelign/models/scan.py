@@ -24,7 +24,7 @@ LayoutFactory = Callable[..., Layout]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Registered:
     """A record and the place where it is written."""
 
     spec: ModelSpec
@@ -47,7 +47,7 @@ def modules(package: str) -> Iterator[ModuleType]:
             yield import_module(f"{package}.{entry.name}")
 
 
-def specs_of(module: ModuleType) -> tuple[Found, ...]:
+def specs_of(module: ModuleType) -> tuple[Registered, ...]:
     """Return the records of a module (its ``SPECS``); raises ConfigError when they are none."""
     records = getattr(module, "SPECS", ())
     if not all(isinstance(record, ModelSpec) for record in records):
@@ -55,17 +55,17 @@ def specs_of(module: ModuleType) -> tuple[Found, ...]:
             f"SPECS of {module.__name__} holds something else than ModelSpec.",
             "See facelign.types.specs.",
         )
-    return tuple(Found(record, module.__name__) for record in records)
+    return tuple(Registered(record, module.__name__) for record in records)
 
 
-def own_models() -> Iterator[Found]:
+def own_models() -> Iterator[Registered]:
     """Yield the records of the models that come with facelign."""
     for package in MODEL_PACKAGES:
         for module in modules(package):
             yield from specs_of(module)
 
 
-def announced_models() -> Iterator[Found | Broken]:
+def announced_models() -> Iterator[Registered | Broken]:
     """Yield the records of other packages (entry points of the group ``facelign.models``)."""
     for point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         place = f"{point.value} (entry point '{point.name}')"

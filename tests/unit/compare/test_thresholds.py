@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facelign.compare import calibrations, thresholds
+from facelign.compare import published as publications
 from facelign.compare.calibrations import from_json, load, shipped, shipped_ids, to_json
-from facelign.compare.published import PUBLISHED, published, published_threshold
+from facelign.compare.published import published, published_threshold
 from facelign.compare.scores import Measure
 from facelign.errors import BadArray, ConfigError, NoCalibration, Refused, SpaceMismatch
 from facelign.types.calibrations import Calibration, OperatingPoint
@@ -377,8 +378,8 @@ def test_published_thresholds_of_the_articles() -> None:
     assert published("dlib").distance == 0.6
     assert published("deepface-arcface-cosine").distance == 0.68
     assert published("deepface-vgg-face-euclidean_l2").distance == 1.17
-    assert len(PUBLISHED) == 4 + 1 + 2 + 2 + 44
-    assert all(entry.source and entry.model for entry in PUBLISHED.values())
+    assert len(publications.thresholds()) == 4 + 1 + 2 + 2 + 44
+    assert all(entry.source and entry.model for entry in publications.thresholds().values())
     with pytest.raises(ConfigError, match="no published"):
         published("deepface-arcface-cosin")
 
@@ -410,5 +411,5 @@ def test_scales_are_never_mixed() -> None:
 
 
 def test_measures_of_published_numbers_agree_with_their_family() -> None:
-    for entry in PUBLISHED.values():
+    for entry in publications.thresholds().values():
         assert entry.unit is entry.measure.by_direction or entry.measure is Measure.EUCLIDEAN

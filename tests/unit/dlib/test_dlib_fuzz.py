@@ -24,7 +24,9 @@ def fuzz() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(path.parent))  # it shares a module with its neighbors
+        spec.loader.exec_module(module)
     return module
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelign.geometry.boxes import area, clip, from_xywh, grown, intersection, iou, nms
+from facelign.geometry.boxes import area, clip, from_xywh, intersection, iou, nms
 
 
 @st.composite
@@ -95,12 +95,6 @@ def test_equal_scores_keep_their_order() -> None:
     boxes = np.array([[0.0, 0, 1, 1], [5, 5, 6, 6], [9, 9, 10, 10]])
     assert nms(boxes, np.ones(3), 0.5).tolist() == [0, 1, 2]
     assert nms(boxes[:0], np.ones(0), 0.5).shape == (0,)
-
-
-@given(box_sets())
-def test_growing_is_undone_by_its_inverse(boxes: np.ndarray) -> None:
-    assert np.allclose(grown(grown(boxes, 1.6), 1 / 1.6), boxes)
-    assert np.allclose(area(grown(boxes, 2.0)), 4 * area(boxes))
 
 
 @given(box_sets())

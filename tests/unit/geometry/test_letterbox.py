@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facelign.geometry.letterbox import PlaneMap, fit_inside
+from facelign.geometry.letterbox import PlaneMap
 from facelign.geometry.transforms import apply, scaling
 
 factors = st.floats(0.05, 20)
@@ -52,15 +51,3 @@ def test_boxes_go_back_edge_by_edge() -> None:
         [-0.5, -0.5, 19.5, 19.5]
     ]
     assert plane.boxes_back(np.zeros((0, 4))).shape == (0, 4)
-
-
-@given(
-    st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
-    st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
-)
-def test_the_largest_factor_that_fits(size: tuple[int, int], room: tuple[int, int]) -> None:
-    factor = fit_inside(size, room)
-    sides = [factor * side for side in size]
-    assert all(side <= limit * (1 + 1e-9) for side, limit in zip(sides, room, strict=True))
-    assert any(side == pytest.approx(limit) for side, limit in zip(sides, room, strict=True))
-    assert fit_inside(size, room, enlarge=False) == min(factor, 1.0)

@@ -16,10 +16,15 @@ from facelign.geometry.transforms import (
     apply,
     compose,
     invert,
-    scale_of,
     scaling,
     similarity,
 )
+
+
+def scale_of(matrix: np.ndarray) -> float:
+    """The length factor of a map: the root of its area factor."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
 
 coordinates = st.floats(-1000, 1000, allow_nan=False, width=32)
 

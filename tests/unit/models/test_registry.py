@@ -17,7 +17,7 @@ from facelign.errors import ConfigError, ModelError, UnknownModel, WeightsMissin
 from facelign.models import Registry, load
 from facelign.models.catalog import keep_file
 from facelign.models.load import merged_options
-from facelign.models.scan import Broken, Found
+from facelign.models.scan import Broken, Registered
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.contracts import WeightPaths
@@ -108,7 +108,7 @@ def _record(path: Path, **changes: str) -> Path:
 
 @pytest.fixture
 def known() -> Registry:
-    return Registry([Found(SPEC, "here")])
+    return Registry([Registered(SPEC, "here")])
 
 
 # the catalog
@@ -139,9 +139,11 @@ def test_unknown_ids_list_near_names() -> None:
 
 def test_one_id_twice_names_both_places() -> None:
     with pytest.raises(ConfigError, match=r"here.*there"):
-        Registry([Found(SPEC, "here"), Found(SPEC, "there")])
+        Registry([Registered(SPEC, "here"), Registered(SPEC, "there")])
     detector = replace(SPEC, task=Task.DETECT)
-    assert len(Registry([Found(SPEC, "here"), Found(detector, "there")]).find("tiny")) == 2
+    assert (
+        len(Registry([Registered(SPEC, "here"), Registered(detector, "there")]).find("tiny")) == 2
+    )
 
 
 def test_a_broken_place_is_shown() -> None:

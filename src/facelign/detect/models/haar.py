@@ -22,42 +22,28 @@ from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
 from facelign.runtime.onnx import OnnxOptions
 from facelign.runtime.opencv import cascade
+from facelign.types import specs
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.specs import (
-    DetectorOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="haar",
-        task=Task.DETECT,
+        task=specs.Task.DETECT,
         entry="facelign.detect.models.haar:Haar",
-        engine=Engine.OPENCV,
+        engine=specs.Engine.OPENCV,
         weights=(
-            WeightFile(
+            specs.WeightFile.same(
                 "haarcascade_frontalface_default.xml",
-                (
-                    Source.installed(
-                        "cv2",
-                        "data/haarcascade_frontalface_default.xml",
-                        sha256="0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
-                        size=930_127,
-                    ),
-                ),
+                sha256="0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
+                size=930_127,
+                package=("cv2", "data/haarcascade_frontalface_default.xml"),
             ),
         ),
-        input=InputSpec(size=None, order="gray"),
-        output=DetectorOutput(scheme=None, smallest_px=30),
-        license=License(
+        input=specs.InputSpec(size=None, order="gray"),
+        output=specs.DetectorOutput(scheme=None, smallest_px=30),
+        license=specs.License(
             code="Apache-2.0 (OpenCV)",
             weights="Intel License Agreement for OpenCV (BSD style, in the file)",
             training_data="not stated",
@@ -106,7 +92,7 @@ class Haar(Detector):
     Options = HaarOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: HaarOptions, engine: OnnxOptions
+        self, spec: specs.ModelSpec, files: WeightPaths, options: HaarOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options

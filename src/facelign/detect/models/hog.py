@@ -21,21 +21,21 @@ from facelign.geometry.boxes import from_xywh
 from facelign.geometry.letterbox import PlaneMap
 from facelign.runtime.dlib import FrontalFaceDetector
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types import specs
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.specs import DetectorOutput, Engine, InputSpec, License, ModelSpec, Task
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="hog",
-        task=Task.DETECT,
+        task=specs.Task.DETECT,
         entry="facelign.detect.models.hog:Hog",
-        engine=Engine.DLIB,
+        engine=specs.Engine.DLIB,
         weights=(),
-        input=InputSpec(size=None),
-        output=DetectorOutput(scheme=None, smallest_px=40),
-        license=License(
+        input=specs.InputSpec(size=None),
+        output=specs.DetectorOutput(scheme=None, smallest_px=40),
+        license=specs.License(
             code="Boost Software License 1.0 (dlib)",
             weights="Boost Software License 1.0 (part of dlib)",
             training_data="LFW photos, labeled by the author",
@@ -78,7 +78,7 @@ class Hog(Detector):
     Options = HogOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: HogOptions, engine: OnnxOptions
+        self, spec: specs.ModelSpec, files: WeightPaths, options: HogOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options

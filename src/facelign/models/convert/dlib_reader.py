@@ -23,9 +23,8 @@ LARGEST_FILE = 160_000_000
 WINDOW = 1 << 16
 #: tables of 2**k tokens per jump; the walk in Python then takes one step for 2**LEVELS tokens
 LEVELS = 6
-#: exponents that stand for +inf, -inf and NaN
-SPECIAL_EXPONENTS = (32000, 32001, 32002)
-#: dlib writes std::numeric_limits<double>::digits-bit mantissas: nothing real leaves this range
+#: dlib writes std::numeric_limits<double>::digits-bit mantissas: nothing real leaves
+#: this range (32000 to 32002 stand for infinities and NaN)
 LARGEST_EXPONENT = 1100
 #: bytes of the longest string in a known file is 24; more is no layer name
 LONGEST_NAME = 64
