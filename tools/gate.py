@@ -40,7 +40,7 @@ from facelign.imaging.read import read
 from facelign.lab.comparison.run import compare_runs, pair_record, pairs_of
 from facelign.lab.detection import figures as detection
 from facelign.lab.detection.figures import Detections, Truth
-from facelign.lab.identification.figures import search
+from facelign.lab.identification.searching import galleries, search
 from facelign.lab.landmarks import run as landmark_run
 from facelign.lab.material import photos as walk
 from facelign.lab.material.named import Named, all_scores
@@ -157,15 +157,13 @@ def open_set_part(held: Set) -> dict[str, Any]:
             threshold = curves.threshold_at_fmr(scores, FPIR / size)
             for gallery, probes in drawn(test, size):
                 found = search(gallery, probes)
-                top, best = found.scores.max(axis=1), found.scores.argmax(axis=1)
-                said = top >= threshold
+                names = found.named(threshold)
                 for at, person in enumerate(probes.people):
                     mate = int(found.mate[at])
                     if mate < 0:
-                        strangers.append((float(said[at]), numbers[person]))
+                        strangers.append((float(names[at] >= 0), numbers[person]))
                     else:
-                        right = bool(said[at]) and int(best[at]) == mate
-                        enrolled.append((float(not right), numbers[person]))
+                        enrolled.append((float(names[at] != mate), numbers[person]))
     return outcomes_part(
         [
             _outcomes("FPIR", strangers, larger=False),
@@ -181,16 +179,8 @@ def drawn(test: Named, size: int) -> list[tuple[Named, Named]]:
     LFW's people have one photo only, and a gallery of them would have no probe.
     """
     generator = np.random.default_rng(SEED)
-    codes = test.codes
-    counts = np.bincount(codes)
-    made = []
-    for _ in range(GALLERIES):
-        order = generator.permutation(len(counts))
-        order = order[np.argsort(counts[order] < 2, kind="stable")][:size]
-        mask = np.zeros(len(codes), bool)
-        mask[[int(generator.choice(np.flatnonzero(codes == code))) for code in order]] = True
-        made.append((test.where(mask), test.where(~mask)))
-    return made
+    masks = galleries(test, size, draws=GALLERIES, generator=generator, second_first=True)
+    return [(test.where(mask), test.where(~mask)) for mask in masks]
 
 
 def _outcomes(figure: str, rows: list[tuple[float, int]], *, larger: bool) -> Outcomes:

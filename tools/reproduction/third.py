@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from facelign.lab.identification.figures import Classifier, classify, odd_even, search, share
+from facelign.lab.identification.classifiers import Classifier, classify
+from facelign.lab.identification.searching import odd_even, search
 from facelign.lab.material import projection
 from facelign.lab.material.named import Named
+from facelign.lab.statistics.exact import exact_share
 from facelign.lab.verification import figures as verification
 from facelign.report import plots
 from facelign.types.embeddings import Metric
@@ -263,7 +265,7 @@ def _strangers(gallery: Any, named: Any, limit: float) -> Told:
         found = search(gallery.without([person]), away)
         named_strangers += int((found.scores.max(axis=1) >= limit).sum())
         trials += len(away.people)
-    found_share = share(named_strangers, trials)
+    found_share = exact_share(named_strangers, trials)
     return {"by_threshold": found_share.to_dict(), "photos": trials}
 
 
@@ -344,7 +346,7 @@ def plane(bench: Bench) -> Told:
         people = np.array(named.people)
         right = people[gaps.argmin(axis=1)] == people
         told[chain.told] = {
-            "neighbor_is_same": share(int(right.sum()), len(right)).to_dict(),
+            "neighbor_is_same": exact_share(int(right.sum()), len(right)).to_dict(),
             "outliers": [
                 f"photo {i + 1} of {len(people)} ({people[i]})" for i in np.flatnonzero(~right)
             ],

@@ -15,7 +15,7 @@ from facelign.datasets.records import Photo
 from facelign.lab.calibration import report as calibration_report
 from facelign.lab.calibration import run as calibrated
 from facelign.lab.identification import report as identification_report
-from facelign.lab.identification import run as searched
+from facelign.lab.identification import run as identification_run
 from facelign.lab.material import sources
 from facelign.lab.material.named import Named
 from facelign.lab.material.photos import Embedded
@@ -123,18 +123,18 @@ def test_the_numbers_of_the_report_are_those_of_the_run(embedded: Embedded) -> N
 
 
 def test_an_identification_report(embedded: Embedded) -> None:
-    limits = searched.Limits.constant(0.5, "given")
-    run = searched.measure(
+    limits = identification_run.SearchLimits.constant(0.5, "given")
+    run = identification_run.run(
         embedded.named, limits, name="made", sizes=(3, 6), heights=True, failures=embedded.failures
     )
-    built = identification_report.build(run, {}, identification_report.Options(embedded))
+    built = identification_report.report(run, {}, identification_report.PageOptions(embedded))
     titles = {section.title for section in built.sections}
     assert {"Size of the gallery", "Height of the face", "Failures", "Faces in the plane"} <= titles
     page = html.render(built)
     assert not LOADS.search(page)
     assert _pictures(page) > 10
     bare = html.render(
-        identification_report.build(run, {}, identification_report.Options()), photos=False
+        identification_report.report(run, {}, identification_report.PageOptions()), photos=False
     )
     assert not _pictures(bare)
 

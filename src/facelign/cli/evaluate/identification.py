@@ -13,7 +13,7 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from facelign.lab.identification.run import Limits, Searched
+    from facelign.lab.identification.run import IdentificationRun, SearchLimits
     from facelign.lab.material.named import Named
     from facelign.lab.material.photos import Embedded
     from facelign.recognition.recognizer import Recognizer
@@ -81,8 +81,8 @@ def identification(
     from facelign.cli import building
     from facelign.cli.output import emit
     from facelign.errors import ConfigError
-    from facelign.lab.identification import run as searched
-    from facelign.lab.identification.figures import Templates as TemplateKind
+    from facelign.lab.identification import run as identification_run
+    from facelign.lab.identification.searching import Templates as TemplateKind
     from facelign.lab.material import sources
 
     if (images is None) == (not embeddings):
@@ -115,7 +115,7 @@ def identification(
         named = sources.named_of_saved(inputs.saved(files), name, inputs.metric(metric))
     if media is not None:
         named = _averaged(named, embedded, media)
-    found = searched.measure(
+    found = identification_run.run(
         named,
         limits,
         name=name,
@@ -139,17 +139,17 @@ def identification(
     return Exit.INPUT if found.failures else Exit.DONE
 
 
-def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> Limits:
+def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> SearchLimits:
     from facelign.cli import building
     from facelign.errors import ConfigError, NoCalibration
-    from facelign.lab.identification.run import Limits
+    from facelign.lab.identification.run import SearchLimits
 
     if recognizer is not None:
         calibration = building.calibration(recognizer, text)
         if text is None:
             calibration = recognizer.calibration
         if calibration is not None:
-            return Limits.calibrated(calibration, fpir)
+            return SearchLimits.calibrated(calibration, fpir)
         if text is None:
             raise NoCalibration(
                 f"Space '{recognizer.space.id}' is uncalibrated.",
@@ -162,13 +162,13 @@ def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> Lim
     fixed = inputs.fixed_threshold(recognizer, text)
     if fixed is None:
         raise ConfigError(f"--threshold {text} is no threshold.", "Give a score.")
-    return Limits.constant(fixed.score, fixed.source)
+    return SearchLimits.constant(fixed.score, fixed.source)
 
 
 def _averaged(named: Named, embedded: Embedded | None, media: Path) -> Named:
     from facelign.datasets.pairs_csv import read_media_csv
-    from facelign.lab.identification.figures import media_averaged
     from facelign.lab.identification.run import media_of
+    from facelign.lab.identification.searching import media_averaged
 
     if embedded is None:
         photos = list(named.photos)
@@ -184,7 +184,7 @@ def _row(entry: tuple[int, Any]) -> int:
 
 
 def _write(
-    found: Searched,
+    found: IdentificationRun,
     recognizer: Recognizer | None,
     caveats: list[str],
     embedded: Embedded | None,
@@ -201,12 +201,12 @@ def _write(
         "threshold": found.limits.source,
         "seed": found.seed,
     }
-    chosen = reports.Options(embedded, caveats, available())
-    built = reports.build(found, inputs.provenance(recognizer, more), chosen)
+    chosen = reports.PageOptions(embedded, caveats, available())
+    built = reports.report(found, inputs.provenance(recognizer, more), chosen)
     inputs.write(built, page, figures, csv, photos=embedded is not None)
 
 
-def _say(found: Searched, caveats: list[str]) -> None:
+def _say(found: IdentificationRun, caveats: list[str]) -> None:
     from facelign.cli.output import line, note
 
     result = found.result
@@ -233,15 +233,15 @@ def _say(found: Searched, caveats: list[str]) -> None:
         line(f"    {mode:8} {told}")
     line(
         "  classifiers: right names, with the threshold, difference; "
-        "strangers named, with the threshold"
+        "strangers named with the threshold"
     )
     for one in result.classifiers:
         lost = one.checked.value - one.right.value
-        strangers = (one.named_strangers, one.named_strangers_checked)
-        told = "  ".join("-" if v is None else f"{100 * v.value:6.2f} %" for v in strangers)
+        strangers = one.named_strangers_checked
+        named = "-" if strangers is None else f"{100 * strangers.value:6.2f} %"
         line(
             f"    {one.classifier:14} {100 * one.right.value:6.2f} %  "
-            f"{100 * one.checked.value:6.2f} %  {100 * lost:+6.2f}   {told}"
+            f"{100 * one.checked.value:6.2f} %  {100 * lost:+6.2f}   {named}"
         )
     for at, fixed in zip(found.sizes, found.sizes_fixed, strict=True):
         line(

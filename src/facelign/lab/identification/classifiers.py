@@ -1,16 +1,21 @@
-"""Fitting of classifiers that name people from enrolled vectors (SEEDS A3-14, A3-22, A3-24)."""
+"""Classifiers that name people from enrolled vectors: fitted, and measured (A3-14, A3-15)."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from sklearn.svm import LinearSVC
 
 from facelign.compare.classifiers import NameClassifier, Rule, scaled
-from facelign.errors import Refused
+from facelign.errors import BadArray, Refused
+from facelign.lab.identification.searching import search
 from facelign.lab.material.named import Named
-from facelign.lab.statistics.resampling import SEED
+from facelign.lab.statistics.exact import exact_share
+from facelign.lab.statistics.resampling import SEED, Interval
 from facelign.types.arrays import Float32Array, IntArray
 
 
@@ -60,3 +65,73 @@ def _hyperplanes(
     if people == 2:  # scikit-learn keeps one hyperplane for two classes
         weights, offsets = np.vstack([-weights, weights]), np.append(-offsets, offsets)
     return weights.astype(np.float32), offsets.astype(np.float32)
+
+
+class Classifier(StrEnum):
+    """How a name is chosen from enrolled photos."""
+
+    NEAREST = "nearest"
+    KNN_3 = "3 nearest"
+    KNN_5 = "5 nearest"
+    MEAN = "nearest mean"
+    SVM = "linear SVM"
+
+
+#: rule and neighbors of each classifier
+_RULES = {
+    Classifier.NEAREST: (Rule.KNN, 1),
+    Classifier.KNN_3: (Rule.KNN, 3),
+    Classifier.KNN_5: (Rule.KNN, 5),
+    Classifier.MEAN: (Rule.MEAN, 1),
+    Classifier.SVM: (Rule.SVM, 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A classifier's answers, plain and checked against the threshold (A3-15).
+
+    right: share of searches of enrolled people with the right name. checked: the same when a name
+    counts only if some photo of that person reaches the threshold. named_strangers_checked: share
+    of strangers whose name reaches it; None without strangers. Without the check everybody gets a
+    name, strangers too: that is how such a rule is built, and no figure.
+    """
+
+    classifier: Classifier
+    right: Interval
+    checked: Interval
+    named_strangers_checked: Interval | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        strangers = self.named_strangers_checked
+        return {
+            "classifier": str(self.classifier),
+            "right": self.right.to_dict(),
+            "checked": self.checked.to_dict(),
+            "lost_by_check": self.right.value - self.checked.value,
+            "named_strangers_checked": strangers.to_dict() if strangers else None,
+        }
+
+
+def classify(
+    gallery: Named, probes: Named, threshold: float, classifier: Classifier, *, seed: int = SEED
+) -> Classified:
+    """Return how often a classifier names probes rightly, without and with the threshold."""
+    searches = search(gallery, probes)
+    rule, k = _RULES[classifier]
+    if rule is Rule.SVM and len(set(gallery.people)) < 2:
+        rule = Rule.KNN  # of one person every rule has the same answer
+    answers = fit(gallery, rule, k=k, seed=seed).answers(probes.vectors)
+    known = searches.mate >= 0
+    if not known.any():
+        raise BadArray("classify: no probe shows an enrolled person.")
+    names = searches.named(threshold, suggested=answers)
+    right, checked = answers == searches.mate, names == searches.mate
+    strangers, enrolled = int((~known).sum()), int(known.sum())
+    return Classified(
+        classifier,
+        exact_share(int(right[known].sum()), enrolled),
+        exact_share(int(checked[known].sum()), enrolled),
+        exact_share(int((names[~known] >= 0).sum()), strangers) if strangers else None,
+    )

@@ -1,171 +1,39 @@
-"""Identification: closed set (who of these?) and open set (anybody of these at all?)."""
+"""Identification: closed set (who of these?) and open set (anybody of these at all?).
+
+Names are given by the product's own search and rule (``searching``): what is told of strangers is
+told of what ``identify`` answers, its smallest face included.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from facelign.compare.classifiers import Rule
-from facelign.compare.scores import measure, score_matrix
+from facelign.compare.scores import score_matrix
 from facelign.errors import BadArray, Refused
-from facelign.lab.identification import classifiers
+from facelign.lab.identification.classifiers import Classified, Classifier, classify
+from facelign.lab.identification.searching import (
+    Searches,
+    Templates,
+    odd_even,
+    search,
+)
 from facelign.lab.material.named import Named
+from facelign.lab.statistics.exact import exact_share
 from facelign.lab.statistics.resampling import SEED, Interval
-from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
+from facelign.recognition.options import IdentifyOptions
+from facelign.types.arrays import Float64Array
 
 #: groups of people that are strangers in turn
 _GROUPS = 5
 #: ranks that a cumulative match curve is told for
 RANKS = 20
 
-
-class Templates(StrEnum):
-    """What a person's photos become in a gallery."""
-
-    EACH = "each"
-    MEAN = "mean"
-    ROBUST = "robust"
-
-
 #: gives the threshold of a search among that many templates
 ThresholdOf = Callable[[int], float]
-
-
-def share(hits: int, trials: int) -> Interval:
-    """Return a share with its exact 95 % interval (Clopper-Pearson); raises BadArray for none."""
-    if trials < 1:
-        raise BadArray("share: wanted at least one trial.")
-    bounds = stats.binomtest(hits, trials).proportion_ci(0.95, method="exact")
-    return Interval(hits / trials, float(bounds.low), float(bounds.high))
-
-
-def odd_even(named: Named) -> tuple[BoolArray, BoolArray]:
-    """Return (enrolled, probes) masks (n,): every second photo of a person (SEEDS A3-14).
-
-    The second, fourth and so on are enrolled, the others are probes; people with a single photo
-    are in neither.
-    """
-    place = np.zeros(len(named.people), np.int64)
-    seen: dict[str, int] = {}
-    for i, person in enumerate(named.people):
-        place[i] = seen.get(person, 0)
-        seen[person] = place[i] + 1
-    several = np.array([seen[person] > 1 for person in named.people], bool)
-    return several & (place % 2 == 1), several & (place % 2 == 0)
-
-
-def as_templates(named: Named, mode: Templates) -> Named:
-    """Return the gallery that ``mode`` makes of enrolled photos.
-
-    MEAN: one vector a person, the mean of the directions (of the vectors as they are, for a
-    distance of raw vectors). ROBUST: their geometric median instead, which a minority of wrong
-    photos hardly moves.
-    """
-    if mode is Templates.EACH:
-        return named
-    rows = np.asarray(named.vectors, np.float64)
-    if measure(named.space.metric).by_direction or named.space.unit:
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    codes = named.codes
-    center = _median if mode is Templates.ROBUST else _mean
-    vectors = np.stack([center(rows[codes == code]) for code in range(int(codes.max()) + 1)])
-    if named.space.unit:
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    people = tuple(np.unique(np.array(named.people, dtype=str)).tolist())
-    return Named(named.space, vectors, people)
-
-
-def _mean(rows: FloatArray) -> FloatArray:
-    center: FloatArray = rows.mean(axis=0)
-    return center
-
-
-def _median(rows: FloatArray) -> FloatArray:
-    """Return the geometric median by Weiszfeld's iteration."""
-    center = _mean(rows)
-    for _ in range(50):
-        gaps = np.maximum(np.linalg.norm(rows - center, axis=1), 1e-9)
-        moved = (rows / gaps[:, None]).sum(axis=0) / (1 / gaps).sum()
-        done = np.linalg.norm(moved - center) < 1e-9
-        center = moved
-        if done:
-            break
-    return center
-
-
-def media_averaged(named: Named, templates: Sequence[str], media: Sequence[str]) -> Named:
-    """Return one vector a template, as IJB asks: photos of one medium first, then media.
-
-    templates, media: n labels each. People of a template must agree; names of the result are those
-    of its people, photos are the templates.
-    """
-    if len(templates) != len(named.people) or len(media) != len(named.people):
-        raise BadArray("templates: wanted a template and a medium for each vector.")
-    rows = np.asarray(named.vectors, np.float64)
-    if measure(named.space.metric).by_direction or named.space.unit:
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    order: dict[str, dict[str, list[int]]] = {}
-    for i, (template, medium) in enumerate(zip(templates, media, strict=True)):
-        order.setdefault(template, {}).setdefault(medium, []).append(i)
-    vectors, people = [], []
-    for template, by_medium in order.items():
-        names = {named.people[i] for group in by_medium.values() for i in group}
-        if len(names) != 1:
-            raise BadArray(f"template {template}: holds photos of {len(names)} people.")
-        vectors.append(_mean(np.stack([_mean(rows[group]) for group in by_medium.values()])))
-        people.append(names.pop())
-    table = np.stack(vectors)
-    if named.space.unit:
-        table /= np.linalg.norm(table, axis=1, keepdims=True)
-    return Named(named.space, table, tuple(people), photos=tuple(order))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Searches:
-    """Scores of searches by person.
-
-    scores: (n, p) float64, each probe against the best template of each person. mate: (n,) int64
-    column of the probe's own person, or -1 for strangers. people: p names. templates: how many
-    were searched.
-    """
-
-    scores: Float64Array
-    mate: IntArray
-    people: tuple[str, ...]
-    templates: int
-
-    def where(self, mask: BoolArray) -> Searches:
-        """Return the searches of ``mask`` (n,) bool."""
-        return replace(self, scores=self.scores[mask], mate=self.mate[mask])
-
-    @property
-    def ranks(self) -> IntArray:
-        """(m,) rank of the mate, from 1, of the mated searches; ties count against it."""
-        mated = self.mate >= 0
-        scores, mate = self.scores[mated], self.mate[mated]
-        own = scores[np.arange(len(mate)), mate]
-        ranks: IntArray = (scores >= own[:, None]).sum(axis=1).astype(np.int64)
-        return ranks
-
-
-def search(gallery: Named, probes: Named) -> Searches:
-    """Return the searches of every probe; probes whose person is not enrolled are strangers."""
-    people = tuple(np.unique(np.array(gallery.people, dtype=str)).tolist())
-    columns = {person: i for i, person in enumerate(people)}
-    order = np.argsort(gallery.codes, kind="stable")
-    starts = np.flatnonzero(np.diff(gallery.codes[order], prepend=-1))
-    best = np.empty((len(probes.people), len(people)))
-    for start in range(0, len(best), 512):
-        rows = slice(start, start + 512)
-        scores = score_matrix(probes.vectors[rows], gallery.vectors[order], gallery.space.metric)
-        best[rows] = np.maximum.reduceat(scores, starts, axis=1)
-    mate = np.array([columns.get(person, -1) for person in probes.people], np.int64)
-    return Searches(best, mate, people, len(gallery.people))
 
 
 def cmc(searches: Searches, ranks: int = RANKS) -> Float64Array:
@@ -178,54 +46,85 @@ def cmc(searches: Searches, ranks: int = RANKS) -> Float64Array:
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:
-    """What a threshold does in searches.
+    """What a threshold does in searches, as counts; rates have exact intervals.
 
-    fpir: share of searches of strangers that end with a name. fnir: share of searches of enrolled
-    people that do not return them at or above the threshold within ``rank``. misnamed: share of
-    those that end with another person's name. None where there are no such searches.
+    threshold: of the searches, templates: how many were searched; means where several galleries
+    were pooled. strangers: searches of people who are not enrolled, strangers_named: those that
+    end with a name. enrolled: searches of enrolled people, missed: those that do not return them
+    first and named, misnamed: those that end with another person's name.
     """
 
     threshold: float
     templates: int
-    rank: int
-    fpir: Interval | None
-    fnir: Interval | None
-    misnamed: Interval | None
+    strangers: int
+    strangers_named: int
+    enrolled: int
+    enrolled_missed: int
+    enrolled_misnamed: int
+
+    @classmethod
+    def pooled(cls, parts: Sequence[OpenSet]) -> OpenSet:
+        """Return the searches of several galleries together."""
+        return cls(
+            float(np.mean([part.threshold for part in parts])),
+            round(float(np.mean([part.templates for part in parts]))),
+            sum(part.strangers for part in parts),
+            sum(part.strangers_named for part in parts),
+            sum(part.enrolled for part in parts),
+            sum(part.enrolled_missed for part in parts),
+            sum(part.enrolled_misnamed for part in parts),
+        )
+
+    @property
+    def fpir(self) -> Interval | None:
+        """Share of searches of strangers that end with a name; None without strangers."""
+        return exact_share(self.strangers_named, self.strangers) if self.strangers else None
+
+    @property
+    def fnir(self) -> Interval | None:
+        """Share of searches of enrolled people that miss them; None without such searches."""
+        return exact_share(self.enrolled_missed, self.enrolled) if self.enrolled else None
+
+    @property
+    def misnamed(self) -> Interval | None:
+        """Share of searches of enrolled people with another's name; None without such."""
+        return exact_share(self.enrolled_misnamed, self.enrolled) if self.enrolled else None
+
+    @property
+    def rates(self) -> dict[str, Interval | None]:
+        """The three rates by their names in JSON."""
+        return {"fpir": self.fpir, "fnir": self.fnir, "misnamed": self.misnamed}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "threshold": self.threshold,
             "templates": self.templates,
-            "rank": self.rank,
-            **{
-                name: found.to_dict() if found else None
-                for name, found in (
-                    ("fpir", self.fpir),
-                    ("fnir", self.fnir),
-                    ("misnamed", self.misnamed),
-                )
-            },
+            "rank": 1,
+            **{name: rate.to_dict() if rate else None for name, rate in self.rates.items()},
         }
 
 
-def open_set(searches: Searches, threshold: float, *, rank: int = 1) -> OpenSet:
-    """Return FPIR, FNIR and wrong names at a threshold (match if ``score >= threshold``)."""
-    stranger = searches.mate < 0
-    top = searches.scores.max(axis=1)
-    mated = searches.where(~stranger)
-    own = mated.scores[np.arange(len(mated.mate)), mated.mate]
-    hit = (mated.ranks <= rank) & (own >= threshold)
-    best = mated.scores.argmax(axis=1)
-    wrong = (mated.scores.max(axis=1, initial=-np.inf) >= threshold) & (best != mated.mate)
-    strangers, enrolled = int(stranger.sum()), len(mated.mate)
+def open_set(
+    searches: Searches, threshold: float, options: IdentifyOptions | None = None
+) -> OpenSet:
+    """Return what the rule of ``identify`` does at a threshold.
+
+    A mate who is not alone at the top is missed, whomever the rule then names. options: as
+    ``Searches.named``.
+    """
+    names = searches.named(threshold, options)
+    mated = searches.mate >= 0
+    hit = (names == searches.mate)[mated] & (searches.ranks == 1)
+    wrong = (names >= 0) & (names != searches.mate)
     return OpenSet(
         threshold,
         searches.templates,
-        rank,
-        share(int((top[stranger] >= threshold).sum()), strangers) if strangers else None,
-        share(int((~hit).sum()), enrolled) if enrolled else None,
-        share(int(wrong.sum()), enrolled) if enrolled else None,
+        int((~mated).sum()),
+        int(wrong[~mated].sum()),
+        int(mated.sum()),
+        int((~hit).sum()),
+        int(wrong[mated].sum()),
     )
 
 
@@ -238,7 +137,7 @@ class OpenSetCurve:
     fnir: Float64Array
 
 
-def open_set_curve(searches: Searches, *, rank: int = 1) -> OpenSetCurve:
+def open_set_curve(searches: Searches) -> OpenSetCurve:
     """Return the DET of searches; raises BadArray without strangers or without enrolled people."""
     stranger = searches.mate < 0
     mated = searches.where(~stranger)
@@ -246,92 +145,14 @@ def open_set_curve(searches: Searches, *, rank: int = 1) -> OpenSetCurve:
         raise BadArray("open set: wanted searches of strangers and of enrolled people.")
     top = np.sort(searches.scores[stranger].max(axis=1))
     own = mated.scores[np.arange(len(mated.mate)), mated.mate]
-    # a mate beyond the rank is missed at every threshold
-    reached = np.sort(np.where(mated.ranks <= rank, own, -np.inf))
+    # a mate who is not the first is missed at every threshold
+    reached = np.sort(np.where(mated.ranks == 1, own, -np.inf))
     finite = reached[np.isfinite(reached)]
     values = np.union1d(top, finite)
     thresholds = np.append(values, np.nextafter(values[-1], np.inf))
     fpir = 1 - np.searchsorted(top, thresholds, side="left") / len(top)
     fnir = np.searchsorted(reached, thresholds, side="left") / len(reached)
     return OpenSetCurve(thresholds, fpir, fnir)
-
-
-class Classifier(StrEnum):
-    """How a name is chosen from enrolled photos."""
-
-    NEAREST = "nearest"
-    KNN_3 = "3 nearest"
-    KNN_5 = "5 nearest"
-    MEAN = "nearest mean"
-    SVM = "linear SVM"
-
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """A classifier's answers, plain and checked against the threshold (SEEDS A3-15).
-
-    right: share of searches of enrolled people with the right name. checked: the same when a name
-    counts only if some photo of that person reaches the threshold. named_strangers and
-    named_strangers_checked: share of strangers who get a name; None without strangers.
-    """
-
-    classifier: Classifier
-    right: Interval
-    checked: Interval
-    named_strangers: Interval | None
-    named_strangers_checked: Interval | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        strangers = (self.named_strangers, self.named_strangers_checked)
-        return {
-            "classifier": str(self.classifier),
-            "right": self.right.to_dict(),
-            "checked": self.checked.to_dict(),
-            "lost_by_check": self.right.value - self.checked.value,
-            "named_strangers": strangers[0].to_dict() if strangers[0] else None,
-            "named_strangers_checked": strangers[1].to_dict() if strangers[1] else None,
-        }
-
-
-def classify(
-    gallery: Named, probes: Named, threshold: float, classifier: Classifier, *, seed: int = SEED
-) -> Classified:
-    """Return how often a classifier names probes rightly, without and with the threshold."""
-    searches = search(gallery, probes)
-    said = _answers(gallery, probes, classifier, seed)
-    known = searches.mate >= 0
-    if not known.any():
-        raise BadArray("classify: no probe shows an enrolled person.")
-    backed = searches.scores[np.arange(len(said)), said] >= threshold
-    right = said == searches.mate
-    strangers = int((~known).sum())
-    enrolled = int(known.sum())
-    return Classified(
-        classifier,
-        share(int(right[known].sum()), enrolled),
-        share(int((right & backed)[known].sum()), enrolled),
-        share(strangers, strangers) if strangers else None,
-        share(int(backed[~known].sum()), strangers) if strangers else None,
-    )
-
-
-#: rule and neighbors of each classifier
-_RULES = {
-    Classifier.NEAREST: (Rule.KNN, 1),
-    Classifier.KNN_3: (Rule.KNN, 3),
-    Classifier.KNN_5: (Rule.KNN, 5),
-    Classifier.MEAN: (Rule.MEAN, 1),
-    Classifier.SVM: (Rule.SVM, 1),
-}
-
-
-def _answers(gallery: Named, probes: Named, classifier: Classifier, seed: int) -> IntArray:
-    """Return (n,) columns of the people that the classifier names."""
-    rule, k = _RULES[classifier]
-    if rule is Rule.SVM and len(set(gallery.people)) < 2:
-        rule = Rule.KNN  # of one person every rule has the same answer
-    return classifiers.fit(gallery, rule, k=k, seed=seed).answers(probes.vectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +166,7 @@ class Suspect:
 
 def suspects(named: Named, threshold: float) -> tuple[Suspect, ...]:
     """Return photos whose best score with the other photos of their person misses the threshold."""
-    found = []
+    doubtful: list[Suspect] = []
     codes = named.codes
     for code in range(int(codes.max()) + 1):
         rows = np.flatnonzero(codes == code)
@@ -354,16 +175,16 @@ def suspects(named: Named, threshold: float) -> tuple[Suspect, ...]:
         scores = score_matrix(named.vectors[rows], named.vectors[rows], named.space.metric)
         np.fill_diagonal(scores, -np.inf)
         best = scores.max(axis=1)
-        found += [
+        doubtful += [
             Suspect(int(i), named.people[i], float(b))
             for i, b in zip(rows, best, strict=True)
             if b < threshold
         ]
-    return tuple(found)
+    return tuple(doubtful)
 
 
 @dataclass(frozen=True, slots=True)
-class Identification:
+class ClosedAndOpen:
     """The record of an identification run; ``to_dict`` gives plain data.
 
     The closed set enrolls every second photo and searches the others. In the open set people are
@@ -398,8 +219,8 @@ class Identification:
             "intervals": {"rank1": self.rank1.to_dict()},
             "cmc": list(self.cmc),
             "open_set": self.open.to_dict(),
-            "classifiers": [found.to_dict() for found in self.classifiers],
-            "modes": {name: dict(found) for name, found in self.modes.items()},
+            "classifiers": [each.to_dict() for each in self.classifiers],
+            "modes": {name: dict(rates) for name, rates in self.modes.items()},
             "notes": list(self.notes),
         }
 
@@ -411,7 +232,7 @@ def evaluate(
     mode: Templates = Templates.EACH,
     classifiers: Sequence[Classifier] = tuple(Classifier),
     seed: int = SEED,
-) -> Identification:
+) -> ClosedAndOpen:
     """Return every figure of identification among ``named`` people.
 
     threshold_of: the threshold of a search among that many templates (that of the product, from a
@@ -424,35 +245,38 @@ def evaluate(
         raise Refused(
             f"{len(people)} people have two photos or more, and two are needed.", "Add photos."
         )
-    closed = search(as_templates(gallery, mode), probes)
     parts = _open_parts(named, gallery, probes, people)
-    modes: dict[str, dict[str, float]] = {}
-    for each in Templates:
-        one = search(as_templates(gallery, each), probes)
-        found = _pooled(parts, each, threshold_of)
-        rates = {"fpir": found.fpir, "fnir": found.fnir}
-        modes[str(each)] = {"rank1": float((one.ranks == 1).mean())} | {
-            name: rate.value for name, rate in rates.items() if rate is not None
+    closed = {each: search(gallery, probes, each) for each in Templates}
+    opened = {each: _opened(parts, each, threshold_of) for each in Templates}
+    modes = {
+        str(each): {"rank1": float((closed[each].ranks == 1).mean())}
+        | {
+            name: rate.value
+            for name, rate in opened[each].rates.items()
+            if rate is not None and name != "misnamed"
         }
-    ranks = closed.ranks
+        for each in Templates
+    }
+    ranks = closed[mode].ranks
     single = len(set(named.people)) - len(people)
     notes = ["Classifiers: right names over the closed set; strangers are the first group."]
     if single:
-        said = "1 person with one photo is a stranger" if single == 1 else (
-            f"{single} people with one photo are strangers"
-        )  # fmt: skip
-        notes.append(f"{said} only.")
-    return Identification(
+        who = f"{single} people with one photo are strangers"
+        notes.append(
+            "1 person with one photo is a stranger only." if single == 1 else f"{who} only."
+        )
+    return ClosedAndOpen(
         gallery_subjects=len(people),
-        templates=closed.templates,
+        templates=closed[mode].templates,
         probes=len(ranks),
         strangers=len(named.people),
-        rank1=share(int((ranks == 1).sum()), len(ranks)),
-        cmc=tuple(cmc(closed, min(RANKS, len(people))).tolist()),
-        threshold=threshold_of(closed.templates),
-        open=_pooled(parts, mode, threshold_of),
+        rank1=exact_share(int((ranks == 1).sum()), len(ranks)),
+        cmc=tuple(cmc(closed[mode], min(RANKS, len(people))).tolist()),
+        threshold=threshold_of(closed[mode].templates),
+        open=opened[mode],
         classifiers=tuple(
-            _classified((gallery, probes), parts[0], threshold_of, one, seed) for one in classifiers
+            _classified((gallery, probes), parts[0], threshold_of, each, seed)
+            for each in classifiers
         ),
         modes=modes,
         notes=tuple(notes),
@@ -466,7 +290,7 @@ def _classified(
     classifier: Classifier,
     seed: int,
 ) -> Classified:
-    """Return right names over the whole closed set (SEEDS A3-14), strangers from the open one.
+    """Return right names over the whole closed set (A3-14), strangers from the open one.
 
     A name is checked against every enrolled photo of that person, whatever templates are searched
     elsewhere, so the threshold is that of as many photos.
@@ -475,11 +299,7 @@ def _classified(
         classify(gallery, probes, threshold_of(len(gallery.people)), classifier, seed=seed)
         for gallery, probes in (closed, opened)
     )
-    return replace(
-        known,
-        named_strangers=strange.named_strangers,
-        named_strangers_checked=strange.named_strangers_checked,
-    )
+    return replace(known, named_strangers_checked=strange.named_strangers_checked)
 
 
 def _open_parts(
@@ -497,112 +317,21 @@ def _open_parts(
             out |= single
         known = probes.without(list(out))
         away = named.where(np.array([person in out for person in named.people]))
+        heights = None
+        if known.heights is not None and away.heights is not None:
+            heights = np.concatenate([known.heights, away.heights])
         vectors = np.concatenate([known.vectors, away.vectors])
-        both = Named(named.space, vectors, known.people + away.people)
+        both = Named(named.space, vectors, known.people + away.people, heights)
         parts.append((gallery.without(list(out)), both))
     return parts
 
 
-def _pooled(
-    parts: Sequence[tuple[Named, Named]], mode: Templates, threshold_of: ThresholdOf
+def _opened(
+    parts: Sequence[tuple[Named, Named]], templates: Templates, threshold_of: ThresholdOf
 ) -> OpenSet:
-    """Return the rates over all groups together, each with the threshold of its gallery's size."""
-    counts = np.zeros(5, np.int64)  # strangers, named; enrolled, missed, misnamed
-    thresholds, sizes = [], []
+    """Return all groups together, each searched with the threshold of its gallery's size."""
+    results = []
     for gallery, probes in parts:
-        searches = search(as_templates(gallery, mode), probes)
-        found = open_set(searches, threshold_of(searches.templates))
-        strangers = int((searches.mate < 0).sum())
-        enrolled = len(searches.mate) - strangers
-        rates = [r.value if r else 0.0 for r in (found.fpir, found.fnir, found.misnamed)]
-        counts += np.array(
-            [
-                strangers,
-                round(rates[0] * strangers),
-                enrolled,
-                round(rates[1] * enrolled),
-                round(rates[2] * enrolled),
-            ]
-        )
-        thresholds.append(found.threshold)
-        sizes.append(searches.templates)
-    strangers, named_, enrolled, missed, misnamed = (int(n) for n in counts)
-    return OpenSet(
-        float(np.mean(thresholds)),
-        round(float(np.mean(sizes))),
-        1,
-        share(named_, strangers) if strangers else None,
-        share(missed, enrolled) if enrolled else None,
-        share(misnamed, enrolled) if enrolled else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AtSize:
-    """Open-set rates for galleries of one size: means over draws, with the spread of draws.
-
-    people: enrolled, one photo each. fpir, fnir, misnamed: mean, smallest and largest over draws.
-    """
-
-    people: int
-    threshold: float
-    fpir: Interval
-    fnir: Interval
-    misnamed: Interval
-    strangers: int
-    draws: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "people": self.people,
-            "threshold": self.threshold,
-            "fpir": self.fpir.to_dict(),
-            "fnir": self.fnir.to_dict(),
-            "misnamed": self.misnamed.to_dict(),
-            "strangers": self.strangers,
-            "draws": self.draws,
-        }
-
-
-def by_gallery_size(
-    named: Named,
-    threshold_of: ThresholdOf,
-    sizes: Sequence[int],
-    *,
-    draws: int = 5,
-    seed: int = SEED,
-) -> tuple[AtSize, ...]:
-    """Return open-set rates for galleries of several sizes, as MEASURED 10 does.
-
-    Each draw enrolls one photo of each of ``size`` people; their other photos are searched, and
-    all photos of everybody else are strangers'. Raises Refused where a size leaves no strangers or
-    nobody enrolled has a second photo.
-    """
-    generator = np.random.default_rng(seed)
-    codes = named.codes
-    people = int(codes.max()) + 1
-    found = []
-    for size in sizes:
-        if not 0 < size < people:
-            raise Refused(
-                f"A gallery of {size} people leaves no strangers among {people}.",
-                "Ask for smaller galleries, or give more people.",
-            )
-        rows = []
-        for _ in range(draws):
-            inside = generator.permutation(people)[:size]
-            first = np.array([generator.choice(np.flatnonzero(codes == code)) for code in inside])
-            enrolled = np.zeros(len(codes), bool)
-            enrolled[first] = True
-            searches = search(named.where(enrolled), named.where(~enrolled))
-            rows.append(open_set(searches, threshold_of(size)))
-        strangers = int((~np.isin(codes, inside)).sum())
-        rates = {}
-        for name in ("fpir", "fnir", "misnamed"):
-            seen = [getattr(row, name).value for row in rows if getattr(row, name) is not None]
-            if not seen:
-                raise Refused("No enrolled person has a second photo.", "Add photos.")
-            rates[name] = Interval(float(np.mean(seen)), min(seen), max(seen))
-        found.append(AtSize(size, threshold_of(size), **rates, strangers=strangers, draws=draws))
-    return tuple(found)
+        searches = search(gallery, probes, templates)
+        results.append(open_set(searches, threshold_of(searches.templates)))
+    return OpenSet.pooled(results)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.lab.identification.figures import AtSize
-from facelign.lab.identification.run import Searched
+from facelign.lab.identification.galleries import AtSize
+from facelign.lab.identification.run import IdentificationRun
 from facelign.lab.material.photos import Embedded
 from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
@@ -20,7 +20,7 @@ from facelign.report.plots import cmc, det, gallery_size, intervals
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PageOptions:
     """What goes into a report. embedded: the photos, where pictures of them are wanted."""
 
     embedded: Embedded | None = None
@@ -28,7 +28,9 @@ class Options:
     methods: Sequence[Method] = (Method.TSNE,)
 
 
-def build(searched: Searched, provenance: Mapping[str, str], options: Options) -> Report:
+def report(
+    searched: IdentificationRun, provenance: Mapping[str, str], options: PageOptions
+) -> Report:
     """Return the report of a run."""
     thumbnails = Thumbnails(options.embedded) if options.embedded is not None else None
     sections = [
@@ -56,7 +58,7 @@ def build(searched: Searched, provenance: Mapping[str, str], options: Options) -
     )
 
 
-def _verdict(searched: Searched) -> str:
+def _verdict(searched: IdentificationRun) -> str:
     result = searched.result
     said = (
         f"{percent(result.rank1.value)} of {result.probes:,} photos of enrolled people find their "
@@ -70,7 +72,7 @@ def _verdict(searched: Searched) -> str:
     return said
 
 
-def _headline(searched: Searched) -> list[Fact]:
+def _headline(searched: IdentificationRun) -> list[Fact]:
     result, found = searched.result, searched.result.open
     facts = [Fact("Rank 1", percent(result.rank1.value), _exact(result.rank1), "closed set")]
     target = "" if searched.limits.fpir is None else f"asked for: {searched.limits.fpir:g}"
@@ -88,7 +90,7 @@ def _exact(found: Interval) -> str:
     return bounds(found).replace(", over people", ", exact")
 
 
-def _closed(searched: Searched) -> Section:
+def _closed(searched: IdentificationRun) -> Section:
     result = searched.result
     ranks = np.arange(1, len(result.cmc) + 1, dtype=np.float64)
     line = Series(f"templates: {searched.mode}", ranks, np.array(result.cmc))
@@ -114,7 +116,7 @@ def _closed(searched: Searched) -> Section:
     return Section("Closed set: who of these is it?", [said], [cmc.draw([line])], [table])
 
 
-def _open(searched: Searched) -> Section:
+def _open(searched: IdentificationRun) -> Section:
     result = searched.result
     found = result.open
     said = [
@@ -140,7 +142,7 @@ def _open(searched: Searched) -> Section:
     return Section("Open set: is it anybody of these at all?", said, figures)
 
 
-def _sizes(searched: Searched) -> Section | None:
+def _sizes(searched: IdentificationRun) -> Section | None:
     if not searched.sizes:
         return None
 
@@ -195,7 +197,7 @@ def _spread(found: Interval) -> str:
     return f"{percent(found.value)} ({100 * found.low:.2f} to {100 * found.high:.2f})"
 
 
-def _heights(searched: Searched) -> Section | None:
+def _heights(searched: IdentificationRun) -> Section | None:
     if not searched.heights:
         return None
     rows = [
@@ -233,13 +235,12 @@ def _heights(searched: Searched) -> Section | None:
     return Section("Height of the face", figures=figures, tables=[table])
 
 
-def _classifiers(searched: Searched) -> Section:
+def _classifiers(searched: IdentificationRun) -> Section:
     rows = [
         (
             str(found.classifier),
             percent(found.right.value),
             percent(found.checked.value),
-            percent(found.named_strangers.value) if found.named_strangers else "",
             percent(found.named_strangers_checked.value) if found.named_strangers_checked else "",
         )
         for found in searched.result.classifiers
@@ -250,7 +251,6 @@ def _classifiers(searched: Searched) -> Section:
             "classifier",
             "right",
             "right and above the threshold",
-            "strangers named",
             "strangers named above the threshold",
         ),
         rows,
@@ -260,7 +260,7 @@ def _classifiers(searched: Searched) -> Section:
 
 
 def _suspects(
-    searched: Searched, thumbnails: Thumbnails | None, embedded: Embedded | None
+    searched: IdentificationRun, thumbnails: Thumbnails | None, embedded: Embedded | None
 ) -> Section | None:
     if not searched.suspects:
         return None
@@ -280,7 +280,9 @@ def _suspects(
     return Section("Likely mislabels", tables=[table], walls=walls)
 
 
-def _maps(searched: Searched, thumbnails: Thumbnails | None, options: Options) -> Section | None:
+def _maps(
+    searched: IdentificationRun, thumbnails: Thumbnails | None, options: PageOptions
+) -> Section | None:
     if len(searched.named.people) < 5:
         return None
     photos_of = _places(options.embedded)
@@ -312,7 +314,7 @@ def _places(embedded: Embedded | None) -> dict[int, int]:
     return {int(row): place for place, row in enumerate(embedded.rows) if row >= 0}
 
 
-def _failures(searched: Searched, photos: bool) -> Section | None:
+def _failures(searched: IdentificationRun, photos: bool) -> Section | None:
     if not searched.failures:
         return None
     rows = [(failure.photo, failure.reason) for failure in searched.failures]
