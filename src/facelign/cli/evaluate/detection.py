@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options, trials
+from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import emit, line, note, progress
+from facelign.errors import DatasetMissing
 
 if TYPE_CHECKING:
     from facelign.lab.detection.run import DetectionRun
@@ -32,6 +35,7 @@ Threshold = Annotated[
 ]
 
 
+@command
 def detection(
     truth: TruthFile,
     images: Images = None,
@@ -39,18 +43,13 @@ def detection(
     detectors: Detectors = "yunet",
     smallest: Smallest = 0.0,
     score_threshold: Threshold = None,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    json: options.Json = False,
+    *,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
 ) -> int:
     """Measure detectors: AP, recall by face height, false faces, meaning of scores, ms and MB."""
-    trials.needs("evaluate", "sklearn scipy")
-    if report or figures or csv:
-        trials.needs("report", "matplotlib")
-    from facelign import models as models
-    from facelign.cli.output import emit, note, progress
+    pages.check()
+    from facelign import models
     from facelign.datasets.widerface import read_boxes
     from facelign.lab.detection import run as detection_run
     from facelign.models.weights.store import Store
@@ -61,31 +60,29 @@ def detection(
     empty = _empty(without)
     known, store = models.default(), Store.from_environment()
     names = trials.named("--detectors", detectors)
-    chosen = {} if score_threshold is None else {"score_threshold": score_threshold}
+    settings = {} if score_threshold is None else {"score_threshold": score_threshold}
     runs: list[DetectionRun] = []
     with progress("detecting", (len(photos) + len(empty)) * len(names)) as done:
         for name in names:
             spec = known.spec(Task.DETECT, name)
-            detector = models.load(spec, store, options=chosen, engine=OnnxOptions())
+            detector = models.load(spec, store, options=settings, engine=OnnxOptions())
             size = sum(path.stat().st_size for path in store.ready(spec).values()) / 1e6
-            runs.append(
-                detection_run.run(
-                    name,
-                    detector,
-                    photos,
-                    empty=empty,
-                    smallest=smallest,
-                    megabytes=size,
-                    done=done,
-                )
+            run = detection_run.run(
+                name,
+                detector,
+                photos,
+                empty=empty,
+                smallest=smallest,
+                megabytes=size,
+                done=done,
             )
+            runs.append(run)
     for photo, reason in runs[0].unread.items():
         note(f"{photo}: {reason}")
-    if report or figures or csv:
-        built = _report(truth.name, runs, smallest)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
-    if json:
-        emit({"set": truth.name, "runs": [found.to_dict() for found in runs]})
+    if pages.wanted:
+        pages.write(_report(truth.name, runs, smallest))
+    if output.json:
+        emit({"set": truth.name, "runs": [run.to_dict() for run in runs]})
     else:
         _say(truth.name, runs, smallest)
     return Exit.INPUT if runs[0].unread else Exit.DONE
@@ -95,19 +92,14 @@ def _empty(folder: Path | None) -> list[Path]:
     """Return the photos that show nobody; raises DatasetMissing for a folder without any."""
     if folder is None:
         return []
-    from facelign.cli import building
-    from facelign.errors import DatasetMissing
-
     listed = building.listing([str(folder)])
     if listed.missing or not listed.files:
-        said = listed.missing[0]["error"] if listed.missing else f"{folder} holds no photo."
-        raise DatasetMissing(f"--without: {said}", "Give a folder of photos that show nobody.")
+        why = listed.missing[0]["error"] if listed.missing else f"{folder} holds no photo."
+        raise DatasetMissing(f"--without: {why}", "Give a folder of photos that show nobody.")
     return [Path(file) for file in listed.files]
 
 
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
-    from facelign.cli.output import line
-
     first = runs[0].report.matched
     counted = f", of at least {smallest:g} px" if smallest else ""
     line(f"{name}: {first.photos} photos, {first.faces} faces{counted}")
@@ -115,29 +107,29 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
         f"{'detector':10} {'AP':>6} {'recall':>7} {'false':>6} {'overlapping':>12} "
         f"{'false/1000 empty':>17} {'ms':>6} {'MB':>6} {'peak MB':>8}"
     )
-    for found in runs:
-        told = found.report.to_dict()
-        recall = "-" if told["recall"] is None else f"{told['recall']:.3f}"
-        crowded = f"{found.crowded[0]:.3f} of {found.crowded[1]}" if found.crowded[1] else "-"
-        empty = "-" if found.false_per_thousand is None else f"{found.false_per_thousand:.0f}"
-        peak = "-" if found.peak_mb is None else f"{found.peak_mb:.0f}"
+    for run in runs:
+        plain = run.report.to_dict()
+        recall = "-" if plain["recall"] is None else f"{plain['recall']:.3f}"
+        crowded = f"{run.crowded[0]:.3f} of {run.crowded[1]}" if run.crowded[1] else "-"
+        empty = "-" if run.false_per_thousand is None else f"{run.false_per_thousand:.0f}"
+        peak = "-" if run.peak_mb is None else f"{run.peak_mb:.0f}"
         line(
-            f"{found.detector:10} {told['ap']:6.3f} {recall:>7} {told['false_faces']:>6} "
-            f"{crowded:>12} {empty:>17} {found.ms:6.0f} {found.megabytes:6.1f} {peak:>8}"
+            f"{run.detector:10} {plain['ap']:6.3f} {recall:>7} {plain['false_faces']:>6} "
+            f"{crowded:>12} {empty:>17} {run.ms:6.0f} {run.megabytes:6.1f} {peak:>8}"
         )
-    for found in runs:
-        if found.empty:
-            low, high = found.empty.interval
+    for run in runs:
+        if run.empty:
+            low, high = run.empty.interval
             line(
-                f"{found.detector}, false faces in {found.empty.with_faces} of "
-                f"{found.empty.photos} photos that show nobody "
+                f"{run.detector}, false faces in {run.empty.with_faces} of "
+                f"{run.empty.photos} photos that show nobody "
                 f"({100 * low:.1f} to {100 * high:.1f} % of such photos, 95 %)"
             )
-        heights = found.report.to_dict()["recall_by_height"]
+        heights = run.report.to_dict()["recall_by_height"]
         by_height = [f"{k}: {v['recall']:.2f} of {v['faces']}" for k, v in heights.items()]
-        line(f"{found.detector}, recall by height: {', '.join(by_height)}")
-        meaning = ", ".join(f"{k}: {v:.2f}" for k, v in found.meaning.items())
-        line(f"{found.detector}, share of true faces by score: {meaning}")
+        line(f"{run.detector}, recall by height: {', '.join(by_height)}")
+        meaning = ", ".join(f"{k}: {v:.2f}" for k, v in run.meaning.items())
+        line(f"{run.detector}, share of true faces by score: {meaning}")
 
 
 def _report(name: str, runs: list[DetectionRun], smallest: float) -> Report:

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facelign.cli import options
+from facelign.cli import building
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note
+from facelign.errors import ConfigError, NoCalibration
+from facelign.types.policies import SEARCH_FPIR, FacePolicy
+from facelign.wire.options import ChainFlags, FaceFlags, share
 
 if TYPE_CHECKING:
     from facelign.lab.identification.run import IdentificationRun, SearchLimits
     from facelign.lab.material.named import Named
     from facelign.lab.material.photos import Embedded
     from facelign.recognition.recognizer import Recognizer
+    from facelign.report.page import Report
 
 
 class Mode(StrEnum):
@@ -43,71 +49,44 @@ Media = Annotated[
 ]
 
 
+@command
 def identification(
     images: inputs.Images = None,
     embeddings: inputs.Embeddings = None,
     metric: inputs.MetricName = "cosine",
-    json: options.Json = False,
-    fpir: Fpir = 0.01,
+    *,
+    output: JsonFlag,
+    fpir: Fpir = SEARCH_FPIR,
     threshold: inputs.FixedThreshold = None,
     templates: Templates = Mode.EACH,
     sizes: Sizes = "10,100,300",
     media: Media = None,
     by_height: inputs.ByHeight = False,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
+    pages: inputs.PageFlags,
     seed: inputs.Seed = 20211,
     no_cache: inputs.NoCache = False,
-    face: options.FaceChoice = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    landmarks: options.LandmarksModel = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-    flip: options.Flip = None,
-    preprocess: options.Preprocess = "",
-    downscale: options.Downscale = 1.0,
-    padded: options.Padded = True,
-    rotate: options.Rotate = True,
-    workers: options.Workers = None,
+    which: Annotated[FaceFlags, only("face")],
+    chain: ChainFlags,
 ) -> int:
     """Measure how often people are named rightly and strangers get a name.
 
     Closed set, open set, template modes, classifiers checked against the threshold, sizes of the
     gallery. Exit 3 when some photos failed.
     """
-    from facelign.cli import building
-    from facelign.cli.output import emit
-    from facelign.errors import ConfigError
     from facelign.lab.identification import run as identification_run
-    from facelign.lab.identification.searching import Templates as TemplateKind
+    from facelign.lab.identification import searching
     from facelign.lab.material import sources
 
     if (images is None) == (not embeddings):
         raise ConfigError("One of --images and --embeddings is wanted.", "Say --images DIR.")
-    made: Recognizer | None = None
-    embedded: Embedded | None = None
+    recognizer: Recognizer | None = None
     if images is not None:
-        made = inputs.recognizer(
-            no_cache=no_cache,
-            preset=preset,
-            detector=detector,
-            landmarks=landmarks,
-            model=model,
-            layout=layout,
-            flip=flip,
-            preprocess=preprocess,
-            downscale=downscale,
-            padded=padded,
-            rotate=rotate,
-            workers=workers,
-        )
-    building.share("--fpir", fpir)
-    limits = _limits(made, threshold, fpir)
-    if made is not None and images is not None:
-        embedded = inputs.folder(made, images, building.policy(face, False, "central"))
+        recognizer = building.recognizer(chain, cached=not no_cache)
+    share("--fpir", fpir)
+    limits = _limits(recognizer, threshold, fpir)
+    embedded: Embedded | None = None
+    if recognizer is not None and images is not None:
+        embedded = inputs.folder(recognizer, images, which.policy(FacePolicy.CENTRAL))
         named, name = embedded.named, sources.set_name(images)
     else:
         files = embeddings or []
@@ -115,33 +94,32 @@ def identification(
         named = sources.named_of_saved(inputs.saved(files), name, inputs.metric(metric))
     if media is not None:
         named = _averaged(named, embedded, media)
-    found = identification_run.run(
+    run = identification_run.run(
         named,
         limits,
         name=name,
-        mode=TemplateKind(templates.value),
+        mode=searching.Templates(templates.value),
         failures=embedded.failures if embedded else (),
         sizes=inputs.counts("--sizes", sizes),
         heights=by_height,
         seed=seed,
     )
-    from_file = made is not None and building.calibration(made, threshold)
+    from_file = building.calibration(recognizer, threshold) if recognizer is not None else None
     caveats = []
-    if threshold is None or from_file:
-        caveats = inputs.same_set(made, name, from_file or None)
-    if report or figures or csv:
-        shown = embedded if media is None and not no_photos else None
-        _write(found, made, caveats, shown, report, figures, csv)
-    if json:
-        emit({**found.to_dict(), "caveats": caveats, "preset": preset if made else None})
+    if threshold is None or from_file is not None:
+        caveats = inputs.same_set(recognizer, name, from_file)
+    if pages.wanted:
+        shown = embedded if media is None and not pages.no_photos else None
+        pages.write(_report(run, recognizer, caveats, shown))
+    if output.json:
+        preset = chain.preset if recognizer is not None else None
+        emit({**run.to_dict(), "caveats": caveats, "preset": preset})
     else:
-        _say(found, caveats)
-    return Exit.INPUT if found.failures else Exit.DONE
+        _say(run, caveats)
+    return Exit.INPUT if run.failures else Exit.DONE
 
 
 def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> SearchLimits:
-    from facelign.cli import building
-    from facelign.errors import ConfigError, NoCalibration
     from facelign.lab.identification.run import SearchLimits
 
     if recognizer is not None:
@@ -183,34 +161,28 @@ def _row(entry: tuple[int, Any]) -> int:
     return entry[0]
 
 
-def _write(
-    found: IdentificationRun,
+def _report(
+    run: IdentificationRun,
     recognizer: Recognizer | None,
     caveats: list[str],
     embedded: Embedded | None,
-    page: Path | None,
-    figures: Path | None,
-    csv: Path | None,
-) -> None:
-    from facelign.lab.identification import report as reports
+) -> Report:
+    from facelign.lab.identification import report as page
     from facelign.lab.material.projection import available
 
     more = {
-        "set": found.name,
-        "digest of the set": found.named.digest,
-        "threshold": found.limits.source,
-        "seed": found.seed,
+        "set": run.name,
+        "digest of the set": run.named.digest,
+        "threshold": run.limits.source,
+        "seed": run.seed,
     }
-    chosen = reports.PageOptions(embedded, caveats, available())
-    built = reports.report(found, inputs.provenance(recognizer, more), chosen)
-    inputs.write(built, page, figures, csv, photos=embedded is not None)
+    options = page.PageOptions(embedded, caveats, available())
+    return page.report(run, inputs.provenance(recognizer, more), options)
 
 
-def _say(found: IdentificationRun, caveats: list[str]) -> None:
-    from facelign.cli.output import line, note
-
-    result = found.result
-    line(f"{found.name}: {found.named.space.id}; threshold: {found.limits.source}")
+def _say(run: IdentificationRun, caveats: list[str]) -> None:
+    result = run.result
+    line(f"{run.name}: {run.named.space.id}; threshold: {run.limits.source}")
     line(
         f"  closed set: {result.gallery_subjects:,} people, {result.templates:,} templates, "
         f"{result.probes:,} probes: rank 1 {_rate(result.rank1)}"
@@ -229,8 +201,8 @@ def _say(found: IdentificationRun, caveats: list[str]) -> None:
             line(f"    {name:24} {_rate(rate)}")
     line("  template modes")
     for mode, figures in result.modes.items():
-        told = ", ".join(f"{name} {100 * value:.2f} %" for name, value in figures.items())
-        line(f"    {mode:8} {told}")
+        words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in figures.items())
+        line(f"    {mode:8} {words}")
     line(
         "  classifiers: right names, with the threshold, difference; "
         "strangers named with the threshold"
@@ -243,7 +215,7 @@ def _say(found: IdentificationRun, caveats: list[str]) -> None:
             f"    {one.classifier:14} {100 * one.right.value:6.2f} %  "
             f"{100 * one.checked.value:6.2f} %  {100 * lost:+6.2f}   {named}"
         )
-    for at, fixed in zip(found.sizes, found.sizes_fixed, strict=True):
+    for at, fixed in zip(run.sizes, run.sizes_fixed, strict=True):
         line(
             f"  gallery of {at.people:>4} people at {at.threshold:.4f}: "
             f"FPIR {100 * at.fpir.value:.2f} % "
@@ -251,20 +223,20 @@ def _say(found: IdentificationRun, caveats: list[str]) -> None:
             f"FNIR {100 * at.fnir.value:.2f} %; at the threshold of one comparison "
             f"FPIR {100 * fixed.fpir.value:.2f} %"
         )
-    for band in found.heights:
-        told = ", ".join(
+    for band in run.heights:
+        words = ", ".join(
             f"{name} {_rate(rate)}"
             for name, rate in (("FPIR", band.fpir), ("FNIR", band.fnir))
             if rate is not None
         )
-        line(f"  faces of {band.band}: {told}")
-    for suspect in found.suspects[:10]:
+        line(f"  faces of {band.band}: {words}")
+    for suspect in run.suspects[:10]:
         note(f"note: likely mislabel among {suspect.person} (best score {suspect.best_score:.3f})")
-    for failure in found.failures[:10]:
+    for failure in run.failures[:10]:
         note(f"    {failure.photo}: {failure.reason}")
-    for text in (*result.notes, *found.notes, *caveats):
+    for text in (*result.notes, *run.notes, *caveats):
         note(f"note: {text}")
 
 
-def _rate(found: Any) -> str:
-    return f"{100 * found.value:.2f} % ({100 * found.low:.2f} to {100 * found.high:.2f})"
+def _rate(rate: Any) -> str:
+    return f"{100 * rate.value:.2f} % ({100 * rate.low:.2f} to {100 * rate.high:.2f})"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from facelign.cli import trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +51,33 @@ Figures = Annotated[
     Path | None, typer.Option("--figures", help="Folder for the figures, as PNG and SVG.")
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Folder for the numbers, as CSV.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFlags:
+    """What a run writes besides the terminal: a page, its figures, its numbers."""
+
+    report: ReportFile = None
+    no_photos: NoPhotos = False
+    figures: Figures = None
+    csv: Csv = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.report or self.figures or self.csv)
+
+    def check(self) -> None:
+        """Raise ExtraMissing before any work where an extra that the run needs is missing."""
+        trials.needs("evaluate", "sklearn scipy")
+        if self.wanted:
+            trials.needs("report", "matplotlib")
+
+    def write(self, built: Report) -> None:
+        """Write what is wanted of a report."""
+        write(built, self.report, self.figures, self.csv, photos=not self.no_photos)
+
+
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Look at every photo again and keep no vectors.")
 ]

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options, trials
+from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import emit, line, note, progress
+from facelign.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facelign.datasets.points import PointTable
-    from facelign.lab.landmarks.figures import Normalizer
     from facelign.lab.landmarks.run import LandmarkRun
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
+    from facelign.types.faces import Faces
+    from facelign.types.image import Image
 
 Data = Annotated[
     Path,
@@ -46,6 +50,7 @@ Points = Annotated[
 Limit = Annotated[int, typer.Option("--limit", min=0, help="At most this many faces; 0 for all.")]
 
 
+@command
 def landmarks(
     data: Data,
     images: Images = None,
@@ -55,23 +60,16 @@ def landmarks(
     normalizer: NormalizerName = "inter-ocular",
     points: Points = "",
     limit: Limit = 0,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    json: options.Json = False,
+    *,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
 ) -> int:
     """Measure points against annotated ones: NME, CED, AUC and failure rate.
 
     A face that the detector does not find stays a failure. Several models are told side by side.
     """
-    trials.needs("evaluate", "sklearn scipy")
-    if report or figures or csv:
-        trials.needs("report", "matplotlib")
-    from facelign.cli import building
-    from facelign.cli.output import emit, note, progress
+    pages.check()
     from facelign.datasets.points import read_annotated
-    from facelign.errors import ConfigError
     from facelign.lab.landmarks import run as landmark_run
     from facelign.lab.landmarks.figures import Normalizer
 
@@ -92,24 +90,36 @@ def landmarks(
     with progress("landmarks", len(truth) * len(heads)) as done:
         for model, detector in heads:
             marks = None if model == "none" else model
-            recognizer = building.recognizer(detector=detector, landmarks=marks, layout="crop")
-            runs.append(_run(truth, recognizer, model, detector, divisor, points, done))
-    for found in runs:
-        for photo, reason in list(found.unread.items())[:3]:
+            walk = building.recognizer(detector=detector, landmarks=marks, layout="crop")
+            run = landmark_run.run(
+                truth,
+                _faces_by(walk),
+                model=marks or detector,
+                detector=detector,
+                normalizer=divisor,
+                scheme=points,
+                done=done,
+            )
+            runs.append(run)
+    for run in runs:
+        for photo, reason in list(run.unread.items())[:3]:
             note(f"{photo}: {reason}")
-    if report or figures or csv:
-        built = _report(truth, runs)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
-    if json:
-        emit({"set": truth.name, "faces": len(truth), "runs": [_record(found) for found in runs]})
+    if pages.wanted:
+        pages.write(_report(truth, runs))
+    if output.json:
+        emit({"set": truth.name, "faces": len(truth), "runs": [_record(run) for run in runs]})
     else:
         _say(truth, runs)
-    return Exit.INPUT if any(found.unread for found in runs) else Exit.DONE
+    return Exit.INPUT if any(run.unread for run in runs) else Exit.DONE
+
+
+def _faces_by(walk: Recognizer) -> Callable[[Image], Faces]:
+    return lambda image: walk.find(image).faces
 
 
 def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | None, str, str, str]:
-    """Return what ``landmark_run.comparable`` asks for."""
-    from facelign import models as models
+    """Return what ``landmarks.run.comparable`` asks for."""
+    from facelign import models
     from facelign.types.specs import DetectorOutput, LandmarkerOutput, Task
 
     known = models.default()
@@ -120,68 +130,44 @@ def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | No
     return scheme, truth, wanted, detector if model == "none" else model
 
 
-def _run(
-    truth: PointTable,
-    recognizer: Recognizer,
-    model: str,
-    detector: str,
-    divisor: Normalizer,
-    points: str,
-    done: Callable[[int], None],
-) -> LandmarkRun:
-    from facelign.lab.landmarks import run as landmark_run
-
-    return landmark_run.run(
-        truth,
-        lambda image: recognizer.find(image).faces,
-        model=detector if model == "none" else model,
-        detector=detector,
-        normalizer=divisor,
-        scheme=points,
-        done=done,
-    )
-
-
-def _record(found: LandmarkRun) -> dict[str, object]:
+def _record(run: LandmarkRun) -> dict[str, object]:
     return {
-        "model": found.model,
-        "detector": found.detector,
-        "compared_as": found.compared,
-        **found.report.to_dict(),
-        "unread": dict(found.unread),
+        "model": run.model,
+        "detector": run.detector,
+        "compared_as": run.compared,
+        **run.report.to_dict(),
+        "unread": dict(run.unread),
     }
 
 
 def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
-    from facelign.cli.output import line
-
     name = runs[0].report.normalizer
     line(f"{truth.name}: {len(truth)} faces; errors divided by the {name} distance")
     line(
         f"{'model':12} {'detector':9} {'points':8} {'NME':>7} {'median':>7} {'AUC@0.08':>9} "
         f"{'AUC@0.10':>9} {'FR@0.08':>8} {'FR@0.10':>8} {'missed':>7}"
     )
-    for found in runs:
-        told = found.report.to_dict()
-        means = [f"{told[k]:.4f}" if k in told else "-" for k in ("nme", "nme_median")]
+    for run in runs:
+        plain = run.report.to_dict()
+        means = [f"{plain[k]:.4f}" if k in plain else "-" for k in ("nme", "nme_median")]
         line(
-            f"{found.model:12} {found.detector:9} {found.compared:8} {means[0]:>7} {means[1]:>7} "
-            f"{told['auc_0.08']:9.3f} {told['auc_0.10']:9.3f} {told['fr_0.08']:8.3f} "
-            f"{told['fr_0.10']:8.3f} {found.report.missed:>7}"
+            f"{run.model:12} {run.detector:9} {run.compared:8} {means[0]:>7} {means[1]:>7} "
+            f"{plain['auc_0.08']:9.3f} {plain['auc_0.10']:9.3f} {plain['fr_0.08']:8.3f} "
+            f"{plain['fr_0.10']:8.3f} {run.report.missed:>7}"
         )
     hidden = len(truth) - runs[0].report.faces
     if hidden:
         line(f"{hidden} faces hide the points that {name} needs and are left out")
-    if len({found.compared for found in runs}) > 1:
+    if len({run.compared for run in runs}) > 1:
         line(
             "Means over other points are other figures and do not tell which model is better: "
             "--points five (or dlib-5) compares all in the same."
         )
-    for found in runs:
-        if not found.report.by_yaw:
+    for run in runs:
+        if not run.report.by_yaw:
             continue
-        turns = ", ".join(f"{k}: {v:.4f}" for k, v in found.report.by_yaw.items())
-        line(f"{found.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
+        turns = ", ".join(f"{k}: {v:.4f}" for k, v in run.report.by_yaw.items())
+        line(f"{run.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
 
 
 def _report(truth: PointTable, runs: list[LandmarkRun]) -> Report:
