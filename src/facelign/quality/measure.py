@@ -6,6 +6,7 @@ where they are computed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from facelign.geometry.boxes import clip
 from facelign.imaging.resize import resized
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, checked, picked
 from facelign.types.chips import Chips
+from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
@@ -30,13 +32,13 @@ DARK, BRIGHT = 8, 247
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quality:
+class FaceQuality:
     """One number a face, (n,) float32 each.
 
     height_px: height of the box in the file. inside: share of the box that lies in the photo.
     sharpness: see ``sharpness``; about 0.1 blurred, 0.3 and more sharp. brightness: mean luma,
     0..1. contrast: standard deviation of luma, 0..1. dark, bright: shares of pixels at the ends.
-    inter_eye_px: between the eyes' centers; roll_deg: in the picture, as in HOUSE (positive leans
+    inter_eye_px: between the eyes' centers; roll_deg: in the picture (positive leans
     to the subject's right shoulder); yaw_offset: see ``yaw_offset``. These three are None for a
     detector without landmarks.
     """
@@ -62,13 +64,13 @@ class Quality:
     def __len__(self) -> int:
         return len(self.height_px)
 
-    def __getitem__(self, index: int | Selector) -> Quality:
+    def __getitem__(self, index: int | Selector) -> FaceQuality:
         pick = picked("face", index, len(self))
         part: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
             part[item.name] = None if value is None else value[pick]
-        return Quality(**part)
+        return FaceQuality(**part)
 
     def row(self, index: int) -> dict[str, float]:
         """Return the numbers of one face by name, without those that are not known."""
@@ -76,7 +78,21 @@ class Quality:
         return {name: float(value[index]) for name, value in values if value is not None}
 
 
-def assess(image: Image, faces: Faces, chips: Chips | None = None) -> Quality:
+class PlainQuality(Quality):
+    """The measures of this module as a part that can be exchanged for a learned one."""
+
+    names = tuple(item.name for item in fields(FaceQuality))
+
+    def measure(
+        self, image: Image, faces: Faces, chips: Chips | None = None
+    ) -> Mapping[str, Float32Array]:
+        """Return the numbers (n,) of n faces by name; those of points only where there are some."""
+        numbers = assess(image, faces, chips)
+        every = {name: getattr(numbers, name) for name in self.names}
+        return {name: values for name, values in every.items() if values is not None}
+
+
+def assess(image: Image, faces: Faces, chips: Chips | None = None) -> FaceQuality:
     """Return the numbers of every face.
 
     chips: the same faces aligned, of any layout; without them the boxes are cut out of the photo.
@@ -90,7 +106,7 @@ def assess(image: Image, faces: Faces, chips: Chips | None = None) -> Quality:
         pixels = _cut(image, faces.boxes[i]) if chips is None else chips.pixels[i]
         light[:, i] = _light(_middle(pixels))
     eyes = None if faces.landmarks is None else _eyes(faces.landmarks)
-    return Quality(
+    return FaceQuality(
         faces.heights,
         _inside(faces),
         light[0],
@@ -172,7 +188,7 @@ def yaw_offset(landmarks: Landmarks) -> Float32Array:
     """Return how far the nose lies beside the middle of the eyes, over their distance.
 
     Along the line of the eyes, so roll does not matter. 0 when frontal; positive when the subject
-    looks to the own left (nose moves right in the picture), as yaw in HOUSE. It is tan(yaw) times
+    looks to the own left (nose moves right in the picture). It is tan(yaw) times
     how far the nose stands out before the eyes over the eyes' distance, which differs from face
     to face: an order of poses, no angle.
     """

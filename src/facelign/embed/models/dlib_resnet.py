@@ -4,7 +4,7 @@ Paper: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (a R
 layers and half the filters); trained by Davis King with a metric loss. Input: dlib-150 chips, RGB,
 (x - mean) / 256 inside the graph, which reads bytes. The graph is made from dlib's own file and
 agrees with dlib to 4e-7 (benchmarks/dlib_parity.py). Published decision: same person when the raw
-distance is at most 0.6. Flip averaging is worth 0.2 to 0.3 points on LFW (MEASURED 9).
+distance is at most 0.6. Flip averaging is worth 0.2 to 0.3 points on LFW.
 There is no int8 variant: what it loses depends on the processor. Without VNNI (AVX2) 8-bit weights
 saturate and vectors move by up to 0.38; 7-bit ones move by 0.06 for a gain of 1.5 times.
 """

@@ -3,7 +3,7 @@
 Paper: Chen, Liu, Gao, Han, "MobileFaceNets", CCBR 2018. Origin: foamliu/MobileFaceNet.
 Input: 112x112 chips of layout arcface-112, RGB scaled to 0..1, minus ImageNet's mean over its
 spread. Output: 128 numbers, compared by cosine; the raw length falls with the size of the face
-(18.0 at 100 px, 13.0 at 16 px: MEASURED 4.2). Known limits: trained on refined MS-Celeb-1M, a data
+(18.0 at 100 px, 13.0 at 16 px). Known limits: trained on refined MS-Celeb-1M, a data
 set that was withdrawn.
 """
 

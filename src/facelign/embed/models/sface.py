@@ -4,7 +4,7 @@ Paper: Zhong, Deng, Hu, Zhao, Li, Wen, "SFace: Sigmoid-Constrained Hypersphere L
 Recognition", IEEE TIP 30, 2021. Origin: OpenCV's model zoo, block-quantized file of 2021dec.
 Input: 112x112 chips of layout arcface-112, RGB 0..255 (mean and scale are inside the graph; fed
 with BGR it loses a little, which is easily overlooked). Output: 128 numbers, compared by cosine.
-Known limits: faces under 40 px (MEASURED 4.2); who was in the training data is not stated.
+Known limits: faces under 40 px; who was in the training data is not stated.
 """
 
 from __future__ import annotations

@@ -1,0 +1,69 @@
+"""The laws of liveness models; see types.contracts.Liveness. New ones go into ``MODELS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from facelign.types.arrays import Float32Array
+from facelign.types.contracts import Liveness
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+
+class Colorful(Liveness):
+    """Takes gray faces for prints: a toy, one file, no weights."""
+
+    id = "colorful"
+
+    def judge(self, image: Image, faces: Faces) -> Float32Array:
+        spread = np.zeros(len(faces), np.float32)
+        for i, box in enumerate(faces.boxes.round().astype(int)):
+            x1, y1, x2, y2 = np.maximum(box, 0)
+            part = image.pixels[y1:y2, x1:x2].astype(np.float32)
+            spread[i] = part.std(axis=2).mean() / 64 if part.size else 0.0
+        return np.clip(spread, 0, 1)
+
+
+MODELS: tuple[Callable[[], Liveness], ...] = (Colorful,)
+FACES = Faces(
+    np.array([[178, 62, 268, 176], [10, 10, 60, 70]], np.float32),
+    np.ones(2, np.float32),
+    None,
+    "by hand",
+    (512, 512),
+)
+
+
+@pytest.fixture(params=MODELS, ids=lambda made: made.__name__)
+def model(request: pytest.FixtureRequest) -> Liveness:
+    made: Liveness = request.param()
+    return made
+
+
+def test_one_score_a_face_between_0_and_1(model: Liveness, portrait: Image) -> None:
+    scores = model.judge(portrait, FACES)
+    assert scores.shape == (2,)
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert model.judge(portrait, FACES[:0]).shape == (0,)
+    np.testing.assert_array_equal(model.judge(portrait, FACES[[1, 0]]), scores[::-1])
+
+
+def test_it_is_deterministic_and_leaves_its_input_alone(model: Liveness, portrait: Image) -> None:
+    before = portrait.pixels.copy()
+    np.testing.assert_array_equal(model.judge(portrait, FACES), model.judge(portrait, FACES))
+    np.testing.assert_array_equal(portrait.pixels, before)
+
+
+def test_a_person_looks_more_alive_than_a_gray_print(model: Liveness, portrait: Image) -> None:
+    gray = portrait.pixels.mean(axis=2).astype(np.uint8)
+    printed = Image.from_array(gray, "gray")
+    assert model.judge(portrait, FACES)[0] > model.judge(printed, FACES)[0]
+
+
+def test_it_says_from_where_on_it_believes(model: Liveness) -> None:
+    assert model.id
+    assert 0 < model.threshold < 1

@@ -1,0 +1,57 @@
+"""Claims on results: one process at a time, and none for ever."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from facelign.jobs.claims import STALE_S, Claims, fitting, lock_of
+
+
+def test_a_claim_keeps_others_out_until_it_is_let_go(tmp_path: Path) -> None:
+    job = (tmp_path / "deep" / "a.png", "a.jpg")
+    assert Claims().claim(job)
+    assert not Claims().claim(job)
+    Claims().release(job)
+    assert Claims().claim(job)
+
+
+def test_a_result_that_stands_is_not_made_again(tmp_path: Path) -> None:
+    job = (tmp_path / "a.png", "a.jpg")
+    job[0].write_bytes(b"1")
+    assert not Claims().claim(job)
+    assert not lock_of(job[0]).exists()
+
+
+def test_the_claim_of_a_process_that_is_gone_counts_for_nothing(tmp_path: Path) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **_TEXT)
+    job = (tmp_path / "a.png", "a.jpg")
+    lock_of(job[0]).write_text(f"{socket.gethostname()} {gone.stdout.strip()}")
+    assert Claims().claim(job)
+
+
+@pytest.mark.parametrize("words", ["elsewhere 1", "", "one two three"])
+def test_the_claim_of_another_machine_counts_until_it_is_silent(tmp_path: Path, words: str) -> None:
+    job = (tmp_path / "a.png", "a.jpg")
+    lock = lock_of(job[0])
+    lock.write_text(words)
+    assert not Claims().claim(job)
+    long_ago = time.time() - STALE_S - 60
+    os.utime(lock, (long_ago, long_ago))
+    assert Claims().claim(job)
+
+
+def test_names_stay_as_they_are_where_they_fit(tmp_path: Path) -> None:
+    assert fitting(tmp_path / "a.png") == tmp_path / "a.png"
+    long = fitting(tmp_path / ("x" * 300 + ".png"))
+    assert len(long.name) <= 255
+    assert long.suffix == ".png"
+
+
+_TEXT = {"capture_output": True, "text": True, "check": True}

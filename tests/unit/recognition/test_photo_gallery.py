@@ -1,0 +1,128 @@
+"""A gallery that speaks photos, and names vectors that come from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facelign.errors import BadArray, GalleryError, NoFace, SpaceMismatch
+from facelign.imaging.write import write
+from facelign.recognition.options import IdentifyOptions
+from facelign.recognition.photo_gallery import PhotoGallery, open_gallery
+from facelign.recognition.recognizer import Recognizer
+from facelign.types.decisions import SearchThreshold, Threshold
+from facelign.types.image import Image
+from facelign.types.policies import FacePolicy
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, recognizer: Recognizer, photo: Path) -> Iterator[PhotoGallery]:
+    with open_gallery(tmp_path / "people.db", recognizer) as opened:
+        opened.enroll("Eileen", [photo])
+        yield opened
+
+
+@pytest.fixture
+def twice(portrait: Image) -> Image:
+    """The portrait, and beside it a copy with a little noise."""
+    noise = np.random.default_rng(0).integers(0, 40, portrait.pixels.shape)
+    noisy = np.clip(portrait.pixels.astype(int) + noise, 0, 255).astype(np.uint8)
+    return Image.from_array(np.concatenate([noisy, portrait.pixels], axis=1), "rgb", "twice")
+
+
+def test_in_one_photo_a_person_is_named_once(gallery: PhotoGallery, twice: Image) -> None:
+    result = gallery.identify(twice)
+    assert len(result.faces) == 2
+    assert sorted(str(face.person) for face in result.faces) == ["Eileen", "None"]
+    (other,) = [face for face in result.faces if face.person is None]
+    assert other.answer.reason == "another face of this photo is more like Eileen"
+    assert all(face.answer.candidates[0].person == "Eileen" for face in result.faces)
+    assert gallery.named(result.analysis).faces[0].answer == result.faces[0].answer
+
+
+def test_vectors_are_named_as_the_faces_of_a_photo_are(
+    gallery: PhotoGallery, portrait: Image
+) -> None:
+    result = gallery.identify(portrait)
+    vectors = result.analysis.embeddings
+    assert vectors is not None
+    heights = [float(h) for h in result.analysis.faces.heights]
+    (answer,) = gallery.name(vectors, heights)
+    assert answer == result.faces[0].answer
+    assert answer.person == "Eileen"
+    (small,) = gallery.name(vectors, [29.0])
+    assert (small.person, small.reason) == (None, "too small: 29 px of 30 px needed")
+    (unmeasured,) = gallery.name(vectors)
+    assert unmeasured.person == "Eileen"
+    strict = SearchThreshold(Threshold(1.5, None, "by hand"), 0.0, 1, False)
+    (nobody,) = gallery.name(vectors, options=IdentifyOptions(threshold=strict))
+    assert nobody.reason == "below the threshold"
+    with pytest.raises(BadArray, match="heights"):
+        gallery.name(vectors, [1.0, 2.0])
+    other = replace(vectors, space=replace(vectors.space, id="other/arcface-112/five"))
+    with pytest.raises(SpaceMismatch):
+        gallery.name(other)
+
+
+def test_several_vectors_of_one_person_are_each_named(
+    gallery: PhotoGallery, portrait: Image
+) -> None:
+    vectors = gallery.recognizer.analyze(portrait).embeddings
+    assert vectors is not None
+    track = vectors[[0, 0, 0]]
+    assert [answer.person for answer in gallery.name(track)] == ["Eileen"] * 3
+    assert gallery.name(vectors[:0]) == []
+
+
+def test_a_rejected_photo_is_not_named_so_again(gallery: PhotoGallery, photo: Path) -> None:
+    digest = gallery.recognizer.find(photo).photo.digest
+    gallery.gallery.reject("Eileen", digest=digest)
+    (face,) = gallery.identify(photo).faces
+    assert face.person is None
+
+
+def test_an_empty_gallery_says_so(tmp_path: Path, recognizer: Recognizer, photo: Path) -> None:
+    with PhotoGallery(tmp_path / "empty.db", recognizer) as gallery:
+        (face,) = gallery.identify(photo).faces
+        assert (face.person, face.answer.reason) == (None, "nobody is enrolled")
+
+
+def test_only_the_face_that_is_asked_for(
+    gallery: PhotoGallery, twice: Image, tmp_path: Path
+) -> None:
+    result = gallery.identify(twice, IdentifyOptions(policy=FacePolicy.LARGEST))
+    assert len(result.faces) == 1
+    blank = tmp_path / "blank.png"
+    write(blank, np.full((64, 64, 3), 90, np.uint8))
+    gone = tmp_path / "gone.jpg"
+    some = list(gallery.identify_many([blank, gone], IdentifyOptions(policy=FacePolicy.ONLY)))
+    assert some[0].faces == ()
+    assert some[1].error is not None
+    assert not isinstance(some[1].error, NoFace)
+
+
+def test_people_and_removal(gallery: PhotoGallery) -> None:
+    assert [person.name for person in gallery.people()] == ["Eileen"]
+    assert gallery.remove("Eileen").verified
+    assert gallery.people() == []
+
+
+def test_a_classifier_of_another_gallery_is_refused(gallery: PhotoGallery, portrait: Image) -> None:
+    class Old:
+        revision = -1
+
+        def names(self, vectors: Any, space: str) -> list[str]:
+            raise AssertionError("never asked")
+
+    vectors = gallery.recognizer.analyze(portrait).embeddings
+    assert vectors is not None
+    options = IdentifyOptions(classifier=Old())  # type: ignore[arg-type]
+    with pytest.raises(GalleryError, match="has changed"):
+        gallery.name(vectors, options=options)
