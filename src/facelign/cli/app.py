@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated
@@ -16,25 +15,68 @@ from facelign.cli import output
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
-#: commands in the order of --help: name -> where in facelign.cli; a group is a Typer
-COMMANDS: Mapping[str, str] = MappingProxyType(
+#: commands in the order of --help: name -> (where in facelign.cli, title). A group is an ``app``.
+#: The title is as the module says it, told again so that the list of commands loads none of them
+#: (a test holds both together).
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "detect": "detect:detect",
-        "align": "align:align",
-        "embed": "embed:embed",
-        "verify": "verify:verify",
-        "enroll": "enroll:enroll",
-        "identify": "identify:identify",
-        "sort": "sort:sort",
-        "evaluate": "evaluate:app",
-        "calibrate": "calibrate:calibrate",
-        "study": "study:app",
-        "plot": "plot:app",
-        "people": "people:app",
-        "models": "models:app",
-        "cache": "cache:app",
-        "doctor": "doctor:doctor",
-        "demo": "demo:demo",
+        "detect": (
+            "detect:detect",
+            "Find every face: box, score and points, in pixels of the upright photo.",
+        ),
+        "align": (
+            "align:align",
+            "Write one aligned face a photo (the largest, unless --face says otherwise).",
+        ),
+        "embed": (
+            "embed:embed",
+            "Turn every face into a vector. Vectors are biometric data: keep them as such.",
+        ),
+        "verify": (
+            "verify:verify",
+            "Compare two photos: exit 0 for the same person, 1 for different people.",
+        ),
+        "enroll": (
+            "enroll:enroll",
+            "Enroll a folder of folders (one a person), or photos of one person with --name.",
+        ),
+        "identify": (
+            "identify:identify",
+            "Name every face of every photo, or say Unknown; exit 1 when nobody is known.",
+        ),
+        "sort": (
+            "sort:sort",
+            "Copy (or link) photos into a folder per person; unknown and no-face have folders too.",
+        ),
+        "evaluate": (
+            "evaluate:app",
+            "Measure error rates, with intervals, on photos whose truth is known.",
+        ),
+        "calibrate": (
+            "calibrate:calibrate",
+            "Make a threshold from photos of people you know, with interval, counts and held-out "
+            "check.",
+        ),
+        "study": ("study:app", "Experiments that answer one question."),
+        "plot": (
+            "plot:app",
+            "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, "
+            "HOG.",
+        ),
+        "people": (
+            "people:app",
+            "List, correct, remove, export and import the people of a gallery.",
+        ),
+        "models": ("models:app", "Models and their weights."),
+        "cache": ("cache:app", "Look at or clear the cache of vectors."),
+        "doctor": (
+            "doctor:doctor",
+            "Print versions, processor, providers, cache and models here, and run a self-test.",
+        ),
+        "demo": (
+            "demo:demo",
+            "Enroll and identify people, and write a page that shows every stage.",
+        ),
     }
 )
 
@@ -64,6 +106,8 @@ def root(
 ) -> None:
     """From photo to name: detect, align, embed, verify, enroll and identify faces."""
     if debug:
+        import logging  # a start without it is 3 percent shorter
+
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 
 
@@ -84,23 +128,30 @@ def build(names: Sequence[str] = tuple(COMMANDS), *, titles: bool = False) -> ty
     )
     app.callback()(root)
     for name in names:
-        module, _, attribute = COMMANDS[name].partition(":")
+        place, title = COMMANDS[name]
+        module, _, attribute = place.partition(":")
+        if titles and attribute == "app":
+            app.add_typer(typer.Typer(help=title), name=name)
+            continue
+        if titles:
+            app.command(name, help=title)(_never_called)
+            continue
         command = getattr(import_module(f"facelign.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
-            app.add_typer(typer.Typer(help=command.info.help) if titles else command, name=name)
+            app.add_typer(command, name=name)
         else:
-            app.command(name)(_titled(command) if titles else command)
+            app.command(name)(command)
     return app
 
 
-def _titled(command: Callable[..., object]) -> Callable[[], None]:
-    """Return a stand-in for a command that has its title and no parameters."""
+def _never_called() -> None:
+    """Stand in for a command of which only the title is wanted."""
 
-    def shown() -> None:
-        """Never called."""
 
-    shown.__doc__ = command.__doc__
-    return shown
+def _log_failure() -> None:
+    import logging
+
+    logging.getLogger(__name__).exception("failed")
 
 
 def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
@@ -132,7 +183,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         return Exit.USAGE
     except FacelignError as error:
         if debug:
-            logging.getLogger(__name__).exception("failed")
+            _log_failure()
         say(error)
         return code_of(error)
     except BrokenPipeError:
@@ -142,7 +193,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
     except OSError as error:
         # A full disk, a folder without rights: a state of the machine, no bug.
         if debug:
-            logging.getLogger(__name__).exception("failed")
+            _log_failure()
         place = error.filename2 or error.filename
         output.note(f"facelign: {f'{place}: ' if place else ''}{error.strerror or error}.")
         output.note("  What was done until then is kept: mend it, then run the command again.")

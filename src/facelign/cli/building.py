@@ -1,30 +1,47 @@
-"""From flags to a recognizer, and from words to photos: what most commands start with."""
+"""From flags to what does the work: the door of the commands to the library.
+
+Commands import this at the top of their file and this imports the library when it is called, so
+that a command's help, which needs none of it, does not wait for arrays and networks to load.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facelign.cli.output import note
-from facelign.wire.options import ChainFlags, NamingFlags
+from facelign.errors import ConfigError
+from facelign.files.home import cache_path, may_write
+from facelign.recognition.options import (
+    ChainOptions,
+    EnrollOptions,
+    IdentifyOptions,
+)
+from facelign.types.policies import VERIFY_FMR, Attempts, FacePolicy
+from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, NamingFlags
+from facelign.wire.options import height as height
+from facelign.wire.options import share as share
+from facelign.wire.records import Record, failure
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from facelign.cli.options import Face
     from facelign.compare.classifiers import NameClassifier
+    from facelign.gallery.cache import VectorCache
+    from facelign.gallery.gallery import Gallery
     from facelign.imaging.listing import PeopleFolders
-    from facelign.recognition.options import IdentifyOptions
+    from facelign.jobs.sorting import Sorter
+    from facelign.recognition.aligning import AlignJob
+    from facelign.recognition.fused import Ensemble
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
-    from facelign.recognition.results import Enrollment
-    from facelign.recognition.selection import FacePolicy
+    from facelign.recognition.results import Analysis, Enrollment
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
 
-Record = dict[str, Any]
+# -- recognizers and galleries -------------------------------------------------------------------
 
 
 def recognizer(
@@ -40,17 +57,9 @@ def recognizer(
     cached: keep vectors of photos, and use those that are there. embeds: False where only faces or
     chips are wanted. layout_options: of the layout, by name.
     """
-    from facelign.recognition.options import ChainOptions
     from facelign.recognition.recognizer import Recognizer
-    from facelign.types.policies import Attempts
 
     chain = chain or ChainFlags(**flags)
-    cache = None
-    if cached:
-        from facelign.files.home import cache_path
-        from facelign.gallery.cache import VectorCache
-
-        cache = VectorCache(cache_path())
     made = Recognizer(
         chain.preset,
         detector=chain.detector,
@@ -58,7 +67,7 @@ def recognizer(
         landmarker=chain.landmarks,
         flip=chain.flip,
         workers=chain.workers,
-        cache=cache,
+        cache=cache() if cached else None,
         options=ChainOptions(
             layout=chain.layout,
             layout_options=layout_options or {},
@@ -73,8 +82,190 @@ def recognizer(
     return made
 
 
+def finder(chain: ChainFlags) -> Recognizer:
+    """Return a recognizer that only looks for faces."""
+    # no chip is cut; crop asks a detector for a box only
+    return recognizer(replace(chain, layout="crop"), embeds=False)
+
+
+def faces(
+    recognizer: Recognizer, photos: Listed, *, keep: bool, done: Callable[[int], None]
+) -> Iterator[Analysis]:
+    """Yield the faces of every photo, in order."""
+    from facelign.recognition.recognizer import Stage
+
+    return recognizer.stream(photos.files, until=Stage.DETECT, keep=keep, done=done)
+
+
+def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Recognizer:
+    """Return a recognizer that cuts chips of a layout; a landmarker is added where it wants one.
+
+    openface-96 wants three of the 68 points, which no detector gives.
+    """
+    from facelign import models
+    from facelign.types.schemes import IBUG_68
+
+    needs = models.default().layout(layout, **options).needs
+    if chain.landmarks is None and needs == (IBUG_68.id,):
+        chain = replace(chain, landmarks="dlib-68")
+    return recognizer(replace(chain, layout=layout), layout_options=options, embeds=False)
+
+
+def align_job(
+    recognizer: Recognizer, photos: Listed, target: Path, policy: FacePolicy, *, random_order: bool
+) -> AlignJob:
+    """Return the job that aligns the photos into a picture or a tree."""
+    from facelign.recognition.aligning import AlignJob
+
+    files, root = photos.files, photos.root
+    return AlignJob(recognizer, files, root, target, policy=policy, random_order=random_order)
+
+
+def ensemble(file: Path) -> Ensemble:
+    """Return the fitted ensemble of a file."""
+    from facelign.recognition.fused import Ensemble
+
+    return Ensemble.load(file)
+
+
+def cache() -> VectorCache:
+    """Return the cache of vectors, which ``people remove`` purges."""
+    from facelign.gallery.cache import VectorCache
+
+    return VectorCache(cache_path())
+
+
+def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> PhotoGallery:
+    """Return a gallery with a recognizer, for reading only where it cannot be written."""
+    from facelign.recognition.photo_gallery import PhotoGallery
+
+    readonly = not create and not may_write(gallery)
+    return PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
+
+
+def templates(gallery: Path, *, create: bool = False, readonly: bool = False) -> Gallery:
+    """Return a gallery that no photo is asked of."""
+    from facelign.gallery.gallery import Gallery
+
+    return Gallery.open(gallery, create=create, readonly=readonly)
+
+
+def sorter(target: Path, *, link: bool) -> AbstractContextManager[Sorter]:
+    """Return what puts photos into the folders of ``target``."""
+    from facelign.jobs.sorting import Sorter
+
+    return Sorter(target, link=link)
+
+
+# -- options of the library ----------------------------------------------------------------------
+
+
+def enrolling(flags: EnrollFlags, which: FaceFlags) -> EnrollOptions:
+    """Return how photos are enrolled."""
+    return EnrollOptions(
+        policy=which.policy(EnrollOptions().policy),
+        min_height=flags.min_height,
+        consent=flags.consent,
+        force=flags.force,
+    )
+
+
+def naming(
+    flags: NamingFlags, recognizer: Recognizer, gallery: Path, policy: FacePolicy | None = None
+) -> IdentifyOptions:
+    """Return how faces are named by a gallery."""
+    chosen = rule(recognizer, flags.threshold)
+    return IdentifyOptions(
+        fpir=flags.fpir,
+        top_k=flags.top_k,
+        mode=flags.templates,
+        min_height=flags.min_height,
+        threshold=chosen.search,
+        calibration=chosen.record,
+        policy=policy,
+        classifier=classifier(gallery) if flags.classifier else None,
+    )
+
+
+def classifier(gallery: Path) -> NameClassifier:
+    """Return the classifier beside a gallery; raises ConfigError when none was fitted."""
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.gallery.removal import classifier_path
+
+    path = classifier_path(gallery)
+    if not path.is_file():
+        raise ConfigError(
+            f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
+        )
+    return NameClassifier.load(path)
+
+
 @dataclass(frozen=True, slots=True)
-class Photos:
+class ThresholdRule:
+    """What --threshold means: one score, the record of a file, or what is calibrated."""
+
+    recognizer: Recognizer
+    score: Threshold | None = None
+    record: Calibration | None = None
+
+    def threshold(self, fmr: float | None = None) -> Threshold:
+        """Return the threshold of one comparison.
+
+        fmr: at which a calibration decides (default: 1e-3, or what the file was made for).
+        """
+        from facelign.compare import thresholds
+
+        if self.score is not None:
+            return self.score
+        if self.record is not None:
+            return thresholds.threshold(self.record, self.record.target if fmr is None else fmr)
+        return self.recognizer.threshold(VERIFY_FMR if fmr is None else fmr)
+
+    def distance(self, limit: Threshold) -> float:
+        """Return a threshold as a distance of the recognizer's space."""
+        from facelign.compare import scores
+
+        return scores.distance(limit.score, self.recognizer.space.metric)
+
+    @property
+    def search(self) -> SearchThreshold | None:
+        """The threshold of a search, or None where it follows the size of the gallery."""
+        from facelign.types.decisions import SearchThreshold
+
+        if self.score is None:
+            return None
+        return SearchThreshold(self.score, 0.0, 0, False, "given on the command line")
+
+
+def rule(recognizer: Recognizer, text: str | None) -> ThresholdRule:
+    """Return what a --threshold says: nothing, a score, a published one's name, or a file.
+
+    Raises SpaceMismatch for a record of another space.
+    """
+    from facelign.compare import calibrations, published, thresholds
+    from facelign.types.embeddings import same_space
+
+    if text is None:
+        return ThresholdRule(recognizer)
+    if text.endswith(".json"):
+        record = calibrations.load(path_of(text))
+        same_space(recognizer.space.id, record.space, f"calibration '{text}'")
+        return ThresholdRule(recognizer, record=record)
+    try:
+        score = float(text)
+    except ValueError:
+        named = published.published_threshold(text, recognizer.space)
+        return ThresholdRule(recognizer, named)
+    if not math.isfinite(score):
+        raise ConfigError(f"--threshold {text} is no score.", "Give a number.")
+    return ThresholdRule(recognizer, thresholds.uncalibrated(score, "given on the command line"))
+
+
+# -- photos --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
     """What the words of a command line mean: files, and failure records of the other words.
 
     root: the one folder that was named, whose tree a result may mirror, or None.
@@ -85,33 +276,32 @@ class Photos:
     root: Path | None
 
 
-def listing(paths: Sequence[str]) -> Photos:
+def listing(paths: Sequence[str]) -> Listed:
     """Return the photos that the words mean; notes (such as stripped marks) go to stderr."""
     from facelign.imaging.listing import photos
 
     found = photos(paths)
-    for text in found.notes:
-        note(f"note: {text}")
-    if found.skipped:
-        note(f"note: {len(found.skipped)} files that are no pictures were skipped")
+    _notes(found.notes, len(found.skipped))
     root = found.folders[0] if len(paths) == 1 and found.folders else None
-    missing = [failed(word, reason) for word, reason in found.missing]
-    return Photos([str(file) for file in found.files], missing, root)
+    missing = [failure(word, reason) for word, reason in found.missing]
+    return Listed([str(file) for file in found.files], missing, root)
 
 
-def failed(image: str, reason: str) -> Record:
-    """Return the record of a photo that could not be used."""
-    return {"image": image, "width": None, "height": None, "faces": [], "error": reason}
+def _notes(notes: Sequence[str], skipped: int) -> None:
+    for text in notes:
+        note(f"note: {text}")
+    if skipped:
+        note(f"note: {skipped} files that are no pictures were skipped")
 
 
-def policy(face: Face | None, largest: bool, default: str) -> FacePolicy:
-    """Return the policy that --face or --largest names, or the default of the command."""
-    from facelign.errors import ConfigError
-    from facelign.recognition.selection import FacePolicy
+def path_of(text: str) -> str:
+    """Return the path that a word means, pasted direction marks stripped."""
+    from facelign.imaging.listing import clean_path
 
-    if largest and face is not None and face.value != FacePolicy.LARGEST:
-        raise ConfigError(f"--largest and --face {face} contradict each other.", "Use one.")
-    return FacePolicy.LARGEST if largest else FacePolicy(face or default)
+    path, mark = clean_path(text)
+    if mark:
+        note(f"note: {mark}")
+    return str(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +314,7 @@ class EnrollmentJobs:
 
 def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
     """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
-    from facelign.errors import ConfigError
-    from facelign.imaging.listing import clean_path, people_folders
+    from facelign.imaging.listing import people_folders
     from facelign.recognition.results import Enrollment
     from facelign.types.templates import person_name
 
@@ -139,10 +328,7 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
         photos += [(person, file) for file in found.files]
         failures += [Enrollment(f["image"], person, False, f["error"], True) for f in found.missing]
         return EnrollmentJobs(photos, failures)
-    for text in paths:
-        root, mark = clean_path(text)
-        if mark:
-            note(f"note: {mark}")
+    for root in map(Path, map(path_of, paths)):
         if not root.is_dir():
             raise ConfigError(
                 f"{root} is no folder of people.",
@@ -160,16 +346,13 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
         for file in people.loose:
             reason = "it lies in no person's folder; use --name"
             failures.append(Enrollment(str(file), "", False, reason, True))
-        _tell(people)
+        _left_out(people)
     return EnrollmentJobs(photos, failures)
 
 
-def _tell(people: PeopleFolders) -> None:
+def _left_out(people: PeopleFolders) -> None:
     """Say what a folder of people holds that is not enrolled."""
-    for text in people.notes:
-        note(f"note: {text}")
-    if people.skipped:
-        note(f"note: {len(people.skipped)} files that are no pictures were skipped")
+    _notes(people.notes, len(people.skipped))
     for person in people.empty:
         note(f"note: the folder of {person} holds no photo")
 
@@ -184,137 +367,29 @@ def _several_inside(folder: Path, files: Sequence[Path]) -> None:
         )
 
 
-def one(text: str) -> str:
-    """Return the path that a word means, pasted direction marks stripped."""
-    from facelign.imaging.listing import clean_path
+# -- for commands that say their flags one by one ------------------------------------------------
 
-    path, mark = clean_path(text)
-    if mark:
-        note(f"note: {mark}")
-    return str(path)
+
+def policy(face: FacePolicy | None, largest: bool, default: str) -> FacePolicy:
+    """Return the policy that --face or --largest names, or the default of the command."""
+    return FaceFlags(face, largest).policy(FacePolicy(default))
 
 
 def threshold(recognizer: Recognizer, text: str | None, fmr: float | None = None) -> Threshold:
-    """Return the threshold that --threshold means: calibrated, a score, a name or a file.
-
-    fmr: at which a calibration decides (default: 1e-3, or what the file was made for).
-    """
-    from facelign.compare import published, thresholds
-    from facelign.errors import ConfigError
-
-    if fmr is not None:
-        share("--fmr", fmr)
-    if text is None:
-        return recognizer.threshold(thresholds.VERIFY_FMR if fmr is None else fmr)
-    found = calibration(recognizer, text)
-    if found is not None:
-        return thresholds.threshold(found, found.target if fmr is None else fmr)
-    try:
-        score = float(text)
-    except ValueError:
-        return published.published_threshold(text, recognizer.space)
-    if not math.isfinite(score):
-        raise ConfigError(f"--threshold {text} is no score.", "Give a number.")
-    return thresholds.uncalibrated(score, "given on the command line")
-
-
-def share(option: str, value: float) -> float:
-    """Return the value of an option that is a share: above 0, at most 1."""
-    from facelign.errors import ConfigError
-
-    if not 0 < value <= 1:
-        raise ConfigError(f"{option} {value:g} is no share.", "Give one above 0 and up to 1.")
-    return value
-
-
-def height(option: str, value: float) -> float:
-    """Return the value of an option that is a height of faces, px."""
-    from facelign.errors import ConfigError
-
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(f"{option} {value:g} is no height.", "Give pixels, 0 or more.")
-    return value
+    """Return the threshold of one comparison that --threshold means."""
+    return rule(recognizer, text).threshold(fmr)
 
 
 def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:
-    """Return the calibration whose file --threshold names, or None where it names something else.
-
-    Raises SpaceMismatch for a record of another space.
-    """
-    from facelign.compare import calibrations
-    from facelign.types.embeddings import same_space
-
-    if text is None or not text.endswith(".json"):
-        return None
-    found = calibrations.load(one(text))
-    same_space(recognizer.space.id, found.space, f"calibration '{text}'")
-    return found
+    """Return the record of the file that --threshold names, if it names one."""
+    return rule(recognizer, text).record if (text or "").endswith(".json") else None
 
 
-def search_threshold(recognizer: Recognizer, text: str | None) -> SearchThreshold | None:
-    """Return the threshold that identify is told to use, or None for a calibrated rule.
-
-    A calibration file is such a rule too: its threshold follows the size of the gallery (see
-    ``calibration``).
-    """
-    from facelign.types.decisions import SearchThreshold
-
-    if text is None or text.endswith(".json"):
-        return None
-    limit = threshold(recognizer, text)
-    return SearchThreshold(limit, 0.0, 0, False, "given on the command line")
+def failed(image: str, reason: str) -> Record:
+    """Return the record of a photo that could not be used."""
+    return failure(image, reason)
 
 
-def naming(
-    flags: NamingFlags, recognizer: Recognizer, gallery: Path, policy: FacePolicy | None = None
-) -> IdentifyOptions:
-    """Return how faces are named by a gallery."""
-    from facelign.recognition.options import IdentifyOptions
-
-    return IdentifyOptions(
-        fpir=flags.fpir,
-        top_k=flags.top_k,
-        mode=flags.templates,
-        min_height=flags.min_height,
-        threshold=search_threshold(recognizer, flags.threshold),
-        calibration=calibration(recognizer, flags.threshold),
-        policy=policy,
-        classifier=classifier(gallery) if flags.classifier else None,
-    )
-
-
-def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> PhotoGallery:
-    """Return a gallery with a recognizer, for reading only where it cannot be written."""
-    from facelign.files.home import may_write
-    from facelign.recognition.photo_gallery import PhotoGallery
-
-    readonly = not create and not may_write(gallery)
-    return PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
-
-
-def classifier(gallery: Path) -> NameClassifier:
-    """Return the classifier beside a gallery; raises ConfigError when none was fitted."""
-    from facelign.compare.classifiers import NameClassifier
-    from facelign.errors import ConfigError
-    from facelign.gallery.removal import classifier_path
-
-    path = classifier_path(gallery)
-    if not path.is_file():
-        raise ConfigError(
-            f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
-        )
-    return NameClassifier.load(path)
-
-
-def aligner(*, layout: str, layout_options: Mapping[str, object], **flags: Any) -> Recognizer:
-    """Return a recognizer that cuts chips of ``layout``; a landmarker is added where it wants one.
-
-    openface-96 wants three of the 68 points, which no detector gives.
-    """
-    from facelign import models as models
-    from facelign.types.schemes import IBUG_68
-
-    needs = models.default().layout(layout, **layout_options).needs
-    if flags.get("landmarks") is None and needs == (IBUG_68.id,):
-        flags["landmarks"] = "dlib-68"
-    return recognizer(layout=layout, layout_options=layout_options, embeds=False, **flags)
+def one(text: str) -> str:
+    """Return the path that a word means, pasted direction marks stripped."""
+    return path_of(text)

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options
+from facelign.cli import building
+from facelign.cli.demo_page import FaceStory, Page, PhotoStory, html
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.models import arriving, registry_and_store
+from facelign.cli.output import answer, note
+from facelign.cli.pictures import annotated, names
+from facelign.errors import DatasetMissing, ExtraMissing
+from facelign.files import disk
+from facelign.recognition.options import EnrollOptions
+from facelign.types.policies import FacePolicy
+from facelign.wire import records
+from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
-    from facelign.cli.demo_page import FaceStory, PhotoStory
-    from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Recognizer
     from facelign.recognition.results import Analysis, Enrollment, Identification
     from facelign.types.arrays import ByteArray
@@ -35,69 +44,56 @@ class Job:
     source: str
 
 
+@command
 def demo(
     photos: PhotosFolder = None,
     out: Target = Path("facelign-demo"),
-    json: options.Json = False,
-    preset: options.PresetName = "default",
+    *,
+    output: JsonFlag,
+    chain: Annotated[ChainFlags, only("preset")],
 ) -> int:
     """Enroll and identify people, and write a page that shows every stage.
 
     Without --photos it uses a portrait that an installed package carries.
     """
-    from facelign.cli import building
-    from facelign.cli.demo_page import Page, html
-    from facelign.cli.output import emit, line, note
-    from facelign.recognition.photo_gallery import EnrollOptions, PhotoGallery
-    from facelign.recognition.selection import FacePolicy
-    from facelign.wire import records
-
-    _fetch(preset)
+    _fetch(chain.preset)
     out.mkdir(parents=True, exist_ok=True)
     job = _own(photos) if photos is not None else _portrait(out / "photos")
-    recognizer = building.recognizer(preset=preset)
+    recognizer = building.recognizer(chain)
     # A name of its own: what an earlier demo left is removed, and never a gallery of the user's.
     path = out / "facelign-demo.db"
     for suffix in ("", "-wal", "-shm", ".lock"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    options_ = EnrollOptions(policy=FacePolicy.LARGEST)
-    with PhotoGallery(path, recognizer) as gallery:
+    options = EnrollOptions(policy=FacePolicy.LARGEST)
+    with building.opened(path, recognizer, create=True) as gallery:
         note(f"enrolling {len(job.enroll)} photos, identifying {len(job.probes)}")
         enrolled = [
-            (photo, gallery.enroll(person, photo, options_)[0]) for person, photo in job.enroll
+            (photo, gallery.enroll(person, photo, options)[0]) for person, photo in job.enroll
         ]
         found = [(gallery.identify(photo), word) for photo, word in job.probes]
-        page = Page(
-            summary=_summary(job, found),
-            facts=_facts(recognizer, found),
-            enrolled=tuple(_enrolled(recognizer, gallery, *e, out, path) for e in enrolled),
-            probes=tuple(_identified(recognizer, *f, out, path, i) for i, f in enumerate(found)),
-            commands=("facelign demo" + (f" --photos {_word(photos)}" if photos else ""),),
-        )
-    (out / "index.html").write_text(html(page), encoding="utf-8")
+    page = Page(
+        summary=_summary(job, found),
+        facts=_facts(recognizer, found),
+        enrolled=tuple(_enrolled(recognizer.analyze(e[0]), *e, path) for e in enrolled),
+        probes=tuple(_identified(*f, path, i) for i, f in enumerate(found)),
+        commands=("facelign demo" + (f" --photos {_word(photos)}" if photos else ""),),
+    )
+    index = out / "index.html"
+    disk.write(index, html(page).encode())
     for result, _ in found:
-        names = [face.person or "Unknown" for face in result.faces] or ["no face"]
-        if json:
-            emit(records.identify_record(result))
-        else:
-            line(f"{result.analysis.photo.source}: {', '.join(names)}")
-    if json:
-        emit({"page": str(out / "index.html")})
-    else:
-        line(f"page: {out / 'index.html'}")
+        people = [face.person or "Unknown" for face in result.faces] or ["no face"]
+        text = f"{result.analysis.photo.source}: {', '.join(people)}"
+        answer(records.identify_record(result), text, json=output.json)
+    answer({"page": str(index)}, f"page: {index}", json=output.json)
     return Exit.DONE
 
 
 def _fetch(preset: str) -> None:
     """Bring the weights of the preset here, saying so: the one command that may do it unasked."""
-    from facelign import models as models
-    from facelign.cli.models import arriving
-    from facelign.cli.output import note
-    from facelign.models.weights.store import Store
     from facelign.recognition.presets import preset as preset_of
 
-    store, catalog = Store.from_environment(), models.default()
-    specs = [catalog.spec(task, model) for task, model in preset_of(preset).models]
+    registry, store = registry_and_store()
+    specs = [registry.spec(task, model) for task, model in preset_of(preset).models]
     missing = [spec for spec in specs if not store.present(spec)]
     if missing:
         size = sum(file.sources[0].size for spec in missing for file in spec.weights)
@@ -115,7 +111,6 @@ def _portrait(folder: Path) -> Job:
     from PIL import Image as Pillow
     from PIL import ImageEnhance, ImageOps
 
-    from facelign.errors import ExtraMissing
     from facelign.imaging.write import write
 
     try:
@@ -156,7 +151,6 @@ def _portrait(folder: Path) -> Job:
 
 def _own(folder: Path) -> Job:
     """Return the user's people, the last photo of everybody who has two held out as a probe."""
-    from facelign.errors import DatasetMissing
     from facelign.imaging.listing import people_folders
 
     if not folder.is_dir():
@@ -210,75 +204,60 @@ def _facts(
     return tuple(facts)
 
 
-def _enrolled(
-    recognizer: Recognizer,
-    gallery: PhotoGallery,
-    photo: Path,
-    result: Enrollment,
-    out: Path,
-    path: Path,
-) -> PhotoStory:
-    from facelign.cli.demo_page import PhotoStory
-
-    analysis = recognizer.analyze(photo)
+def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path) -> PhotoStory:
     detail = result.reason or "kept: vector, box, points, detector score, height, digest, time"
-    faces = [
-        _face(analysis, place, (), result.person, result.enrolled, detail)
+    faces = tuple(
+        _face(analysis, place, answer=result.person, known=result.enrolled, detail=detail)
         for place in range(len(analysis.embedded))
-    ]
+    )
     command = f"facelign enroll {_word(photo)} --name {_word(result.person)} --largest"
-    labels = [""] * len(analysis.faces)
-    picture = _picture(analysis, labels, out / f"enrolled-{photo.stem}.jpg")
+    picture = gallery.with_name(f"enrolled-{photo.stem}.jpg")
     return PhotoStory(
         f"{result.person}: {photo.name}",
         "reference photo",
-        picture,
-        tuple(faces),
-        (f"{command} --gallery {_word(path)}",),
+        _picture(analysis, [""] * len(analysis.faces), picture),
+        faces,
+        (f"{command} --gallery {_word(gallery)}",),
     )
 
 
-def _identified(
-    recognizer: Recognizer, result: Identification, word: str, out: Path, path: Path, number: int
-) -> PhotoStory:
-    from facelign.cli.demo_page import PhotoStory
-    from facelign.cli.pictures import names
-
+def _identified(result: Identification, word: str, gallery: Path, number: int) -> PhotoStory:
     analysis = result.analysis
     photo = Path(analysis.photo.source)
-    stories = []
+    faces = []
     answers = {face.face.index: face.answer for face in result.faces}
     for place, index in enumerate(analysis.embedded):
         answer = answers[int(index)]
         margin = "" if answer.margin is None else f", {answer.margin:.3f} ahead of the next person"
         threshold = answer.threshold
         limit = "" if threshold is None else f"threshold {threshold.threshold.score:.3f}"
-        stories.append(
-            _face(
-                analysis,
-                place,
-                tuple((c.person, c.score, c.distance) for c in answer.candidates),
-                answer.person or f"Unknown: {answer.reason}",
-                answer.person is not None,
-                f"{limit}{margin if answer.person else ''}",
-            )
+        story = _face(
+            analysis,
+            place,
+            answer=answer.person or f"Unknown: {answer.reason}",
+            known=answer.person is not None,
+            detail=f"{limit}{margin if answer.person else ''}",
+            candidates=tuple((c.person, c.score, c.distance) for c in answer.candidates),
         )
+        faces.append(story)
     tries = f"; found by: {', '.join(analysis.attempts)}" if analysis.attempts else ""
-    picture = _picture(analysis, names(result), out / f"probe-{number:02d}-{photo.stem}.jpg")
-    note = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
-    command = f"facelign identify {_word(photo)} --gallery {_word(path)} --draw named.jpg"
-    return PhotoStory(photo.name, note, picture, tuple(stories), (command,))
+    text = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
+    picture = gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg")
+    command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
+    return PhotoStory(
+        photo.name, text, _picture(analysis, names(result), picture), tuple(faces), (command,)
+    )
 
 
 def _face(
     analysis: Analysis,
     place: int,
-    candidates: tuple[tuple[str, float, float], ...],
+    *,
     answer: str,
     known: bool,
     detail: str,
+    candidates: tuple[tuple[str, float, float], ...] = (),
 ) -> FaceStory:
-    from facelign.cli.demo_page import FaceStory
     from facelign.imaging.write import data_url
 
     assert analysis.embeddings is not None  # noqa: S101 - the demo embeds every photo
@@ -305,7 +284,6 @@ def _bars(vector: object) -> ByteArray:
 
 def _picture(analysis: Analysis, labels: list[str], path: Path) -> str:
     """Write the annotated photo to a file and return a small copy as a data URL."""
-    from facelign.cli.pictures import annotated
     from facelign.imaging.resize import resized, scaled
     from facelign.imaging.write import data_url, write
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facelign.cli import building
-from facelign.cli.exits import Exit
 from facelign.cli.flags import Photos, command, without
-from facelign.cli.output import emit, failure, line, progress
+from facelign.cli.output import emit, line, progress
 from facelign.cli.pictures import Pictures
+from facelign.cli.results import Results
 from facelign.errors import ConfigError, InputError
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, OutputFlags
-from facelign.wire.tables import Table
 
 if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
@@ -36,45 +35,31 @@ def detect(
 ) -> int:
     """Find every face: box, score and points, in pixels of the upright photo."""
     found = building.listing(photos)
-    # no chip is cut here; crop asks a detector for a box only
-    recognizer = building.recognizer(replace(chain, layout="crop"), embeds=False)
+    recognizer = building.finder(chain)
     if explain:
         return _explain(recognizer, found, output)
-    from facelign.recognition.recognizer import Stage
-
     pictures = Pictures(output.draw, found)
-    keep = output.draw is not None
-    failed = False
-    with Table(output.out) as table, progress("detecting", len(found.files)) as done:
+    with Results(output) as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
-            failed = True
-            _say(record, output)
-            table.add(record)
-        for result in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
-            record = records.photo_record(result)
-            failed |= result.error is not None
-            _say(record, output)
-            table.add(record)
-            pictures.faces(result, [f"{face.score:.2f}" for face in result.faces])
-    return Exit.INPUT if failed else Exit.DONE
+            results.add(record)
+        for analysis in building.faces(recognizer, found, keep=output.draw is not None, done=done):
+            record = records.photo_record(analysis)
+            results.add(record, _lines(record))
+            pictures.faces(analysis, [f"{face.score:.2f}" for face in analysis.faces])
+    return results.code
 
 
-def _say(record: records.Record, output: OutputFlags) -> None:
-    if output.json:
-        emit(record)
-    elif record["error"]:
-        failure(record["image"], record["error"])
-    else:
-        faces = record["faces"]
-        tries = f" ({', '.join(record['attempts'])})" if record.get("attempts") else ""
-        line(f"{record['image']}: {len(faces)} face{'s' * (len(faces) != 1)}{tries}")
-        for face in faces:
-            x1, y1, x2, y2 = face["box"]
-            line(f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}")
+def _lines(record: records.Record) -> Iterator[str]:
+    faces = record["faces"]
+    tries = f" ({', '.join(record['attempts'])})" if record.get("attempts") else ""
+    yield f"{record['image']}: {len(faces)} face{'s' * (len(faces) != 1)}{tries}"
+    for face in faces:
+        x1, y1, x2, y2 = face["box"]
+        yield f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}"
 
 
-def _explain(recognizer: Recognizer, photos: building.Photos, output: OutputFlags) -> int:
-    from facelign.types.contracts import StagedDetector  # loads arrays, which --help does without
+def _explain(recognizer: Recognizer, photos: building.Listed, output: OutputFlags) -> int:
+    from facelign.types.contracts import StagedDetector
 
     detector = recognizer.chain.finder.detector
     if not isinstance(detector, StagedDetector):
@@ -85,16 +70,17 @@ def _explain(recognizer: Recognizer, photos: building.Photos, output: OutputFlag
     failed = list(photos.missing)
     for file in photos.files:
         try:
-            shown = detector.stages(recognizer.read(file))
+            explained = detector.stages(recognizer.read(file))
         except InputError as error:
             failed.append(records.failure(file, error))
             continue
         if output.json:
-            emit({"image": file, **shown.record()})
+            emit({"image": file, **explained.record()})
         else:
             line(f"{file}:")
-            for text in shown.lines():
+            for text in explained.lines():
                 line(f"    {text}")
-    for record in failed:
-        _say(record, output)
-    return Exit.INPUT if failed else Exit.DONE
+    with Results(OutputFlags(json=output.json)) as results:
+        for record in failed:
+            results.add(record)
+    return results.code

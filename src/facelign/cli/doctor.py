@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from facelign._version import __version__
 from facelign.cli.exits import Exit
-from facelign.cli.options import Json
-from facelign.cli.output import emit, line
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import answer
+from facelign.errors import FacelignError
+from facelign.files.home import cache_path, home_folder
+from facelign.recognition.options import DEFAULT_PRESET
+from facelign.wire.records import Record
 
 if TYPE_CHECKING:
     from facelign.models import Registry
     from facelign.models.weights.store import Store
     from facelign.types.image import Image
 
-Record = dict[str, Any]
+T = TypeVar("T")
 
 _PACKAGES = (
     ("numpy", "numpy"),
@@ -36,17 +46,19 @@ _FEATURES = (
 )
 
 
+@command
 def doctor(
     preset: Annotated[
         str, typer.Option("--preset", help="The preset that the self-test runs.")
-    ] = "default",
-    json: Json = False,
+    ] = DEFAULT_PRESET,
+    *,
+    output: JsonFlag,
 ) -> int:
     """Print versions, processor, providers, cache and models here, and run a self-test.
 
     Exit 4 when the self-test cannot be run or fails.
     """
-    from facelign import models as models
+    from facelign import models
     from facelign.models.weights.store import Store
 
     known, store = models.default(), Store.from_environment()
@@ -59,21 +71,12 @@ def doctor(
         "broken": [{"place": b.place, "reason": b.reason} for b in known.broken],
         "self_test": self_test(known, store, preset),
     }
-    if json:
-        emit(report)
-    else:
-        for text in _told(report):
-            line(text)
+    answer(report, *_lines(report), json=output.json)
     return Exit.DONE if report["self_test"]["ok"] else Exit.MODEL
 
 
 def versions() -> dict[str, str]:
     """Return the versions of facelign, Python, the system, and of what facelign stands on."""
-    import platform
-    from importlib import metadata
-
-    from facelign._version import __version__
-
     found = {
         "facelign": __version__,
         "python": platform.python_version(),
@@ -89,15 +92,10 @@ def versions() -> dict[str, str]:
 
 def processor() -> Record:
     """Return name, cores and instruction sets of the processor, as far as the system tells."""
-    import os
-    import platform
-    from pathlib import Path
-
     name, flags = platform.processor() or platform.machine(), set()
     try:
-        for text in (
-            Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        ):
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        for text in info.splitlines():
             key, _, value = text.partition(":")
             if key.strip() == "model name":
                 name = value.strip()
@@ -138,12 +136,9 @@ def _engine() -> Record:
 
 
 def _settings(store: Store) -> Record:
-    from facelign.files.home import cache_path
-    from facelign.files.home import home_folder as home
-
     size = sum(p.stat().st_size for p in store.folder.rglob("*") if p.is_file())
     return {
-        "home": str(home()),
+        "home": str(home_folder()),
         "cache": str(store.folder),
         "cache_bytes": size,
         "vector_cache": str(cache_path()),
@@ -179,8 +174,6 @@ def self_test(known: Registry, store: Store, preset: str) -> Record:
 
     Every stage runs twice; the second, warm time is told, the first one as ``first_ms``.
     """
-    from facelign.errors import FacelignError
-
     image, subject = _portrait()
     report: Record = {"preset": preset, "subject": subject, "ok": False, "stages": {}}
     try:
@@ -223,7 +216,7 @@ def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_fa
     chosen = find_preset(preset)
     stages: dict[str, Mapping[str, float]] = {}
 
-    def timed(name: str, call: Any) -> Any:
+    def timed(name: str, call: Callable[[], T]) -> T:
         began = time.perf_counter()
         call()
         middle = time.perf_counter()
@@ -235,58 +228,55 @@ def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_fa
         return result
 
     detector = load(known.spec(Task.DETECT, chosen.detector), store)
-    faces = timed(f"detect {chosen.detector}", lambda: detector.detect(image))
+    faces = timed(f"detect {chosen.detector}", partial(detector.detect, image))
     report: Record = {"faces": len(faces), "stages": stages, "ok": not expect_face}
     if chosen.landmarker and len(faces):
         landmarker = load(known.spec(Task.LANDMARK, chosen.landmarker), store)
-        found = faces
-        faces = timed(f"locate {chosen.landmarker}", lambda: landmarker.locate(image, found))
+        faces = timed(f"locate {chosen.landmarker}", partial(landmarker.locate, image, faces))
     for part in chosen.parts:
         spec = known.spec(Task.EMBED, part.model)
         if not isinstance(spec.output, EmbedderOutput) or not len(faces):
             continue
         embedder = load(spec, store)
         layout = known.layout(spec.output.layout)
-        aligned, _, _ = timed(
-            f"align {layout.id}", lambda layout=layout: chips(image, faces, layout)
-        )
-        vectors = timed(f"embed {part.model}", lambda e=embedder, c=aligned: e.embed(c))
+        aligned, _, _ = timed(f"align {layout.id}", partial(chips, image, faces, layout))
+        vectors = timed(f"embed {part.model}", partial(embedder.embed, aligned))
         report["ok"] = bool(len(vectors))
     return report
 
 
-def _told(report: Record) -> list[str]:
-    lines = [f"{name}: {version}" for name, version in report["versions"].items()]
+def _lines(report: Record) -> Iterator[str]:
     cpu, engine, settings = report["processor"], report["engine"], report["settings"]
-    lines += [
-        f"processor: {cpu['name']}, {cpu['usable_cores']} of {cpu['cores']} cores usable",
-        f"features: {' '.join(cpu['features']) or 'unknown'}",
-        f"providers: {', '.join(engine['providers'])} (used: {', '.join(engine['used'])})",
-        f"threads a network: {engine['threads']}, spinning {'on' if engine['spinning'] else 'off'}",
-        f"home: {settings['home']}",
-        f"weights: {settings['cache']} ({settings['cache_bytes'] / 1e6:.1f} MB)",
-        f"vector cache: {settings['vector_cache']} ({settings['vector_cache_bytes'] / 1e6:.1f} MB)",
-        f"mirror: {settings['mirror'] or 'none'}",
-        f"license guard: {settings['license_guard'] or 'none'}",
-    ]
+    for name, version in report["versions"].items():
+        yield f"{name}: {version}"
+    yield f"processor: {cpu['name']}, {cpu['usable_cores']} of {cpu['cores']} cores usable"
+    yield f"features: {' '.join(cpu['features']) or 'unknown'}"
+    yield f"providers: {', '.join(engine['providers'])} (used: {', '.join(engine['used'])})"
+    spinning = "on" if engine["spinning"] else "off"
+    yield f"threads a network: {engine['threads']}, spinning {spinning}"
+    yield f"home: {settings['home']}"
+    yield f"weights: {settings['cache']} ({settings['cache_bytes'] / 1e6:.1f} MB)"
+    size = settings["vector_cache_bytes"] / 1e6
+    yield f"vector cache: {settings['vector_cache']} ({size:.1f} MB)"
+    yield f"mirror: {settings['mirror'] or 'none'}"
+    yield f"license guard: {settings['license_guard'] or 'none'}"
     if not report["models"]:
-        lines.append("models here: none (facelign models pull default)")
+        yield "models here: none (facelign models pull default)"
     for model in report["models"]:
-        lines.append(f"model {model['task']} {model['id']} (commercial: {model['commercial']})")
-        lines += [
-            f"  {f['file']}  {f['sha256']}  {'good' if f['good'] else 'BAD: ' + f['reason']}"
-            for f in model["files"]
-        ]
-    lines += [f"broken: {b['place']}: {b['reason']}" for b in report["broken"]]
-    test = report["self_test"]
-    lines.append(
-        f"self-test ({test['preset']}, {test['subject']}): {'ok' if test['ok'] else 'FAILED'}"
-        + (f", {test['faces']} face{'s' * (test['faces'] != 1)}" if "faces" in test else "")
-    )
-    lines += [
-        f"  {name}: {stage['ms']} ms (first time {stage['first_ms']} ms)"
-        for name, stage in test["stages"].items()
-    ]
+        yield f"model {model['task']} {model['id']} (commercial: {model['commercial']})"
+        for file in model["files"]:
+            state = "good" if file["good"] else f"BAD: {file['reason']}"
+            yield f"  {file['file']}  {file['sha256']}  {state}"
+    for broken in report["broken"]:
+        yield f"broken: {broken['place']}: {broken['reason']}"
+    yield from _lines_of_test(report["self_test"])
+
+
+def _lines_of_test(test: Record) -> Iterator[str]:
+    state = "ok" if test["ok"] else "FAILED"
+    count = f", {test['faces']} face{'s' * (test['faces'] != 1)}" if "faces" in test else ""
+    yield f"self-test ({test['preset']}, {test['subject']}): {state}{count}"
+    for name, stage in test["stages"].items():
+        yield f"  {name}: {stage['ms']} ms (first time {stage['first_ms']} ms)"
     if "problem" in test:
-        lines.append(f"  {test['problem']} {test['hint']}")
-    return lines
+        yield f"  {test['problem']} {test['hint']}"

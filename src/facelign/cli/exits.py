@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from facelign import errors
+from facelign.cli.hints import flagged
 from facelign.cli.output import note
 
 
@@ -43,4 +44,4 @@ def say(error: errors.FacelignError) -> None:
     """Write one sentence, and what to do, to standard error; the hint is never wrapped."""
     note(f"facelign: {error.message}")
     if error.hint:
-        note(f"  {error.hint}")
+        note(f"  {flagged(error.hint)}")

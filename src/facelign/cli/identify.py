@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from facelign.cli import building
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Photos, command
-from facelign.cli.output import emit, failure, line, progress
+from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures, names
+from facelign.cli.results import Results
 from facelign.files.home import gallery_path
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags, NamingFlags, OutputFlags
-from facelign.wire.tables import Table
 
 if TYPE_CHECKING:
     from facelign.recognition.results import Identification
@@ -37,47 +38,34 @@ def identify(
     options = building.naming(naming, recognizer, path, policy)
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
-    failed = known = False
+    known = False
     with (
-        Table(output.out) as table,
+        Results(output) as results,
         building.opened(path, recognizer) as gallery,
         progress("identifying", len(found.files)) as done,
     ):
         for record in found.missing:
-            failed = True
-            _say(record, None, output)
-            table.add(record)
-        for result in gallery.identify_many(found.files, options, keep=keep, done=done):
-            record = records.identify_record(result)
-            failed |= result.error is not None
-            known |= any(face.person for face in result.faces)
-            _say(record, result, output)
-            table.add(record)
-            pictures.faces(result.analysis, names(result))
-    if failed:
-        return Exit.INPUT
-    return Exit.DONE if known else Exit.NO
+            results.add(record)
+        for answer in gallery.identify_many(found.files, options, keep=keep, done=done):
+            known |= any(face.person for face in answer.faces)
+            results.add(records.identify_record(answer), _lines(answer))
+            pictures.faces(answer.analysis, names(answer))
+    return Exit.NO if results.code is Exit.DONE and not known else results.code
 
 
-def _say(record: records.Record, result: Identification | None, output: OutputFlags) -> None:
-    if output.json:
-        emit(record)
-    elif record["error"] or result is None:
-        failure(record["image"], record["error"])
-    elif not result.faces:
-        line(f"{record['image']}: no face")
-    else:
-        line(f"{record['image']}:")
-        for face in result.faces:
-            candidates = face.answer.candidates
-            # a classifier may choose another one than the first
-            best = next((c for c in candidates if c.person == face.person), None)
-            best = best or (candidates[0] if candidates else None)
-            nearest = f", nearest {best.person} {best.score:.3f}" if best else ""
-            if face.person and best:
-                margin = face.answer.margin
-                ahead = margin is not None and best.rank == 1
-                lead = f", {margin:.3f} ahead of the next" if ahead else ""
-                line(f"    {face.person} (score {best.score:.3f}{lead})")
-            else:
-                line(f"    Unknown ({face.answer.reason}{nearest})")
+def _lines(found: Identification) -> Iterator[str]:
+    source = found.analysis.photo.source
+    yield f"{source}:" if found.faces else f"{source}: no face"
+    for face in found.faces:
+        candidates = face.answer.candidates
+        # a classifier may choose another one than the first
+        best = next((c for c in candidates if c.person == face.person), None)
+        best = best or (candidates[0] if candidates else None)
+        nearest = f", nearest {best.person} {best.score:.3f}" if best else ""
+        if face.person and best:
+            margin = face.answer.margin
+            ahead = margin is not None and best.rank == 1
+            lead = f", {margin:.3f} ahead of the next" if ahead else ""
+            yield f"    {face.person} (score {best.score:.3f}{lead})"
+        else:
+            yield f"    Unknown ({face.answer.reason}{nearest})"

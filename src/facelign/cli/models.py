@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli.options import Json
-from facelign.cli.output import emit, line, note
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import answer, emit, line, note
+from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.wire.records import Record, plain
 
 if TYPE_CHECKING:
     from facelign.models import Registry
-    from facelign.models.weights.progress import OnProgress
+    from facelign.models.weights.progress import OnProgress, Progress
     from facelign.models.weights.store import Store
     from facelign.types.specs import ModelSpec
 
@@ -33,19 +38,19 @@ Ids = Annotated[list[str], typer.Argument(help="Model ids or presets.", show_def
 Id = Annotated[str, typer.Argument(help="Model id.", show_default=False)]
 
 
-def _here() -> tuple[Registry, Store]:
-    from facelign import models as models
+def registry_and_store() -> tuple[Registry, Store]:
+    """Return every model that is known and where weights lie; places that are broken are said."""
+    from facelign import models
     from facelign.models.weights.store import Store
 
-    found = models.default()
-    for broken in found.broken:
+    registry = models.default()
+    for broken in registry.broken:
         note(f"warning: {broken.place} gives no models: {broken.reason}")
-    return found, Store.from_environment()
+    return registry, Store.from_environment()
 
 
 def wanted(registry: Registry, names: Sequence[str]) -> list[ModelSpec]:
     """Return the records that model ids and presets name, each once, in order."""
-    from facelign.errors import UnknownModel
     from facelign.recognition.presets import PRESETS
 
     found: dict[tuple[str, str], ModelSpec] = {}
@@ -65,7 +70,6 @@ def wanted(registry: Registry, names: Sequence[str]) -> list[ModelSpec]:
 
 def _one(registry: Registry, name: str) -> list[ModelSpec]:
     """Return the records of one model id; a preset is told by its models."""
-    from facelign.errors import UnknownModel
     from facelign.recognition.presets import PRESETS
 
     if name in PRESETS:
@@ -85,12 +89,10 @@ def _present(spec: ModelSpec, store: Store) -> bool:
 
 
 def _extra_is_here(spec: ModelSpec) -> bool:
-    from importlib.util import find_spec
-
-    return not spec.extra or find_spec(spec.extra) is not None
+    return not spec.extra or importlib.util.find_spec(spec.extra) is not None
 
 
-def _record(spec: ModelSpec, store: Store) -> dict[str, Any]:
+def _record(spec: ModelSpec, store: Store) -> Record:
     return {
         "id": spec.id,
         "task": spec.task.value,
@@ -99,17 +101,12 @@ def _record(spec: ModelSpec, store: Store) -> dict[str, Any]:
         "size": _size(spec),
         "variant": spec.variant,
         "extra": spec.extra,
-        "license": {
-            "code": spec.license.code,
-            "weights": spec.license.weights,
-            "training_data": spec.license.training_data,
-            "commercial": spec.license.commercial,
-            "note": spec.license.note,
-        },
+        "license": plain(spec.license),
     }
 
 
 @app.command("list")
+@command
 def list_models(
     license_: Annotated[
         Guard | None,
@@ -118,13 +115,14 @@ def list_models(
             help="commercial: leave out what may not be sold; strict: unclear ones too.",
         ),
     ] = None,
-    json: Json = False,
+    *,
+    output: JsonFlag,
 ) -> None:
     """List the models: task, license, whether the weights are here."""
-    registry, store = _here()
+    registry, store = registry_and_store()
     hidden = {None: (), Guard.COMMERCIAL: ("no",), Guard.STRICT: ("no", "unclear")}[license_]
     specs = [spec for spec in registry.specs() if spec.license.commercial not in hidden]
-    if json:
+    if output.json:
         for spec in specs:
             emit(_record(spec, store))
         return
@@ -140,21 +138,16 @@ def list_models(
 
 
 @app.command()
-def show(model: Id, json: Json = False) -> None:
+@command
+def show(model: Id, output: JsonFlag) -> None:
     """Show everything that is known about a model."""
-    registry, store = _here()
+    registry, store = registry_and_store()
     for spec in _one(registry, model):
         record = _full(spec, store, registry.place(spec))
-        if json:
-            emit(record)
-        else:
-            for text in _lines(record):
-                line(text)
+        answer(record, *_lines(record), json=output.json)
 
 
-def _full(spec: ModelSpec, store: Store, place: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _full(spec: ModelSpec, store: Store, place: str) -> Record:
     record = _record(spec, store)
     record |= {
         "entry": spec.entry,
@@ -215,167 +208,140 @@ def _flat_text(part: object) -> str:
 @contextmanager
 def arriving() -> Iterator[OnProgress]:
     """Show how downloads go on, on standard error: a bar on a terminal, else a line a step."""
-    import sys
-
-    from facelign.models.weights.progress import Progress as Step
-
     if not sys.stderr.isatty():
-
-        def told(step: Step) -> None:
-            if step.step == "note":
-                note(f"{step.file}: {step.text}")
-            elif step.step == "convert":
-                note(f"{step.file}: converting")
-
-        yield told
+        yield lambda step: _say_step(step, note)
         return
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
         console=Console(stderr=True),
     )
-    tasks: dict[str, Any] = {}
+    tasks: dict[str, bars.TaskID] = {}
 
-    def shown(step: Step) -> None:
-        if step.step == "note":
-            bar.console.print(f"{step.file}: {step.text}", style="dim", markup=False)
-        elif step.step == "convert":
-            bar.console.print(f"{step.file}: converting", style="dim", markup=False)
-        elif step.step == "fetch":
-            if step.file not in tasks:
-                tasks[step.file] = bar.add_task(step.file, total=step.total or None)
-            bar.update(tasks[step.file], completed=step.done)
+    def show_step(step: Progress) -> None:
+        if step.step != "fetch":
+            _say_step(step, lambda text: bar.console.print(text, style="dim", markup=False))
+            return
+        if step.file not in tasks:
+            tasks[step.file] = bar.add_task(step.file, total=step.total or None)
+        bar.update(tasks[step.file], completed=step.done)
 
     with bar:
-        yield shown
+        yield show_step
+
+
+def _say_step(step: Progress, say: Callable[[str], None]) -> None:
+    if step.step == "note":
+        say(f"{step.file}: {step.text}")
+    elif step.step == "convert":
+        say(f"{step.file}: converting")
 
 
 @app.command()
-def pull(names: Ids, json: Json = False) -> None:
+@command
+def pull(names: Ids, output: JsonFlag) -> None:
     """Bring the weights of models or presets here, checked and converted."""
-    registry, store = _here()
+    registry, store = registry_and_store()
     specs = wanted(registry, names)
     before = {spec.id for spec in specs if store.present(spec)}
     with arriving() as told:
         store.pull_all(specs, told)
     for spec in specs:
         paths = [str(path) for path in store.ready(spec).values()]
-        if json:
-            emit({"id": spec.id, "task": spec.task.value, "paths": paths})
-        else:
-            line(f"{spec.id}: {'was here' if spec.id in before else 'ready'}")
+        record = {"id": spec.id, "task": spec.task.value, "paths": paths}
+        state = "was here" if spec.id in before else "ready"
+        answer(record, f"{spec.id}: {state}", json=output.json)
         if not _extra_is_here(spec):
             note(f"{spec.id} needs more than weights: pip install 'facelign[{spec.extra}]'")
 
 
 @app.command()
-def verify(json: Json = False) -> None:
+@command
+def verify(output: JsonFlag) -> None:
     """Compare the SHA-256 of every file that is here with the promised one."""
-    from facelign.errors import WeightsCorrupt
-
-    registry, store = _here()
-    found = store.verify(registry.specs())
-    for entry in found:
-        if json:
-            emit(
-                {
-                    "model": entry.model,
-                    "file": entry.name,
-                    "path": str(entry.path),
-                    "sha256": entry.sha256,
-                    "good": entry.good,
-                    "reason": entry.reason,
-                }
-            )
-        else:
-            line(f"{'good' if entry.good else 'BAD '}  {entry.model}  {entry.name}  {entry.sha256}")
-    bad = [entry for entry in found if not entry.good]
+    registry, store = registry_and_store()
+    files = store.verify(registry.specs())
+    for entry in files:
+        record = {
+            "model": entry.model,
+            "file": entry.name,
+            "path": str(entry.path),
+            "sha256": entry.sha256,
+            "good": entry.good,
+            "reason": entry.reason,
+        }
+        state = "good" if entry.good else "BAD "
+        text = f"{state}  {entry.model}  {entry.name}  {entry.sha256}"
+        answer(record, text, json=output.json)
+    bad = [entry for entry in files if not entry.good]
     if bad:
         names = " ".join(dict.fromkeys(entry.model for entry in bad))
         raise WeightsCorrupt(
             "Damaged: " + "; ".join(f"{entry.path} ({entry.reason})" for entry in bad) + ".",
             f"Run: facelign models pull {names}",
         )
-    if not found:
+    if not files:
         note("No weights are here yet.")
 
 
 @app.command()
-def path(model: Id, json: Json = False) -> None:
+@command
+def path(model: Id, output: JsonFlag) -> None:
     """Print where the files of a model lie, ready for its engine."""
-    registry, store = _here()
+    registry, store = registry_and_store()
     for spec in _one(registry, model):
         for name, place in store.ready(spec).items():
-            if json:
-                emit({"id": spec.id, "file": name, "path": str(place)})
-            else:
-                line(str(place))
+            record = {"id": spec.id, "file": name, "path": str(place)}
+            answer(record, str(place), json=output.json)
 
 
 @app.command("bundle")
+@command
 def make_bundle(
     out: Annotated[Path, typer.Argument(help="The tar file to write.", show_default=False)],
     names: Annotated[
         list[str] | None, typer.Argument(help="Model ids or presets (default: all that is here).")
     ] = None,
-    json: Json = False,
+    *,
+    output: JsonFlag,
 ) -> None:
     """Put weights into one tar file, to carry them to a machine without a network."""
-    from facelign.errors import WeightsMissing
     from facelign.models.weights.bundle import bundle
 
-    registry, store = _here()
-    specs = wanted(registry, names) if names else [s for s in registry.specs() if _kept(s, store)]
+    registry, store = registry_and_store()
+    here = [spec for spec in registry.specs() if spec.weights and store.present(spec)]
+    specs = wanted(registry, names) if names else here
     if not specs:
         raise WeightsMissing("No weights are here yet.", "Run: facelign models pull default")
     for entry in bundle(store, specs, out):
-        if json:
-            emit(
-                {
-                    "model": entry.model,
-                    "file": entry.name,
-                    "size": entry.size,
-                    "sha256": entry.sha256,
-                }
-            )
-        else:
-            line(f"{entry.model}  {entry.name}  {entry.size} bytes")
-
-
-def _kept(spec: ModelSpec, store: Store) -> bool:
-    return bool(spec.weights) and store.present(spec)
+        record = {"model": entry.model, "file": entry.name, "size": entry.size}
+        text = f"{entry.model}  {entry.name}  {entry.size} bytes"
+        answer(record | {"sha256": entry.sha256}, text, json=output.json)
 
 
 @app.command("unbundle")
+@command
 def open_bundle(
     file: Annotated[Path, typer.Argument(help="A tar file made by bundle.", show_default=False)],
-    json: Json = False,
+    output: JsonFlag,
 ) -> None:
     """Take the weights out of a bundle; everything is checked, nothing else is written."""
     from facelign.models.weights.bundle import unbundle
 
-    registry, store = _here()
+    registry, store = registry_and_store()
     for entry in unbundle(store, registry.specs(), file):
-        if json:
-            emit({"model": entry.model, "file": entry.name, "size": entry.size})
-        else:
-            line(f"{entry.model}  {entry.name}  {entry.size} bytes")
+        record = {"model": entry.model, "file": entry.name, "size": entry.size}
+        answer(record, f"{entry.model}  {entry.name}  {entry.size} bytes", json=output.json)
 
 
 @app.command()
+@command
 def add(
     file: Annotated[
         Path,
@@ -384,10 +350,10 @@ def add(
             show_default=False,
         ),
     ],
-    json: Json = False,
+    output: JsonFlag,
 ) -> None:
     """Add your own model by its record, or a weight file that you have already."""
-    registry, store = _here()
+    registry, store = registry_and_store()
     if file.suffix.lower() == ".toml":
         from facelign.models.catalog import keep_file
 
@@ -397,7 +363,4 @@ def add(
 
         names = [entry.model for entry in take_file(store, registry.specs(), file)]
     for name in names:
-        if json:
-            emit({"id": name})
-        else:
-            line(f"{name}: added")
+        answer({"id": name}, f"{name}: added", json=output.json)

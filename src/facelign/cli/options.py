@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from facelign.types.policies import FacePolicy
+
+Face = FacePolicy
 
 PHOTOS_HELP = "Photos, folders or globs."
 
@@ -95,17 +98,8 @@ GalleryFile = Annotated[
 ]
 
 
-class Face(StrEnum):
-    """Which face of a photo is meant."""
-
-    ONLY = "only"
-    LARGEST = "largest"
-    CENTRAL = "central"
-    BEST = "best"
-
-
 FaceChoice = Annotated[
-    Face | None,
+    FacePolicy | None,
     typer.Option(
         "--face",
         metavar="WHICH",

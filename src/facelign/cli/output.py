@@ -109,3 +109,12 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
             bar.update(task, advance=done, rate=f"{speed:.1f}/s" if speed else "")
 
         yield advance
+
+
+def answer(record: Mapping[str, Any], *lines: str, json: bool) -> None:
+    """Write a result: the record as JSON, or else its lines for people."""
+    if json:
+        emit(record)
+    else:
+        for text in lines:
+            line(text)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options
+from facelign.cli import building, trials
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import answer, emit, line, note, visible
+from facelign.errors import ConfigError, GalleryError
+from facelign.files.home import gallery_path
+from facelign.types.policies import ClassifierRule
+from facelign.wire.options import GalleryFlags
+from facelign.wire.records import Record, plain, template_record
 
 if TYPE_CHECKING:
     from facelign.gallery.gallery import Gallery, Receipt, TemplateInfo
@@ -28,22 +36,15 @@ Space = Annotated[
 
 
 @app.command("list")
-def list_people(gallery: options.GalleryFile = None, json: options.Json = False) -> int:
+@command
+def list_people(where: GalleryFlags, output: JsonFlag) -> int:
     """List everybody who is enrolled, with the number of their templates."""
-    from facelign.cli.output import emit, line
-
-    with _open(gallery, readonly=True) as opened:
-        people = opened.people()
-    if json:
+    with _open(where, readonly=True) as gallery:
+        people = gallery.people()
+    if output.json:
         for person in people:
-            emit(
-                {
-                    "person": person.name,
-                    "templates": person.templates,
-                    "spaces": list(person.spaces),
-                    "created": person.created,
-                }
-            )
+            record = plain(person)
+            emit({"person": record.pop("name")} | {k: v for k, v in record.items() if k != "id"})
         return Exit.DONE
     rows = [(p.name, str(p.templates), "\n".join(p.spaces), _day(p.created)) for p in people]
     _table(("Person", "Templates", "Space", "Since"), rows, numbers=(1,))
@@ -53,15 +54,14 @@ def list_people(gallery: options.GalleryFile = None, json: options.Json = False)
 
 
 @app.command("show")
-def show(name: Name, gallery: options.GalleryFile = None, json: options.Json = False) -> int:
+@command
+def show(name: Name, where: GalleryFlags, output: JsonFlag) -> int:
     """Show everything that is kept of a person, except the vectors themselves."""
-    from facelign.cli.output import emit
-
-    with _open(gallery, readonly=True) as opened:
-        templates = opened.templates(name)
-    if json:
+    with _open(where, readonly=True) as gallery:
+        templates = gallery.templates(name)
+    if output.json:
         for template in templates:
-            emit(_template_record(template))
+            emit(template_record(template))
         return Exit.DONE
     rows = [
         (
@@ -81,35 +81,39 @@ def show(name: Name, gallery: options.GalleryFile = None, json: options.Json = F
 
 
 @app.command("rename")
+@command
 def rename(
     old: Annotated[str, typer.Argument(help="The name now.", show_default=False)],
     new: Annotated[str, typer.Argument(help="The name from now on.", show_default=False)],
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Give a person another name."""
-    with _open(gallery) as opened:
-        opened.rename(old, new)
-    _say({"renamed": {"from": old, "to": new}}, f"{old} is now {new}.", json)
+    with _open(where) as gallery:
+        gallery.rename(old, new)
+    record = {"renamed": {"from": old, "to": new}}
+    answer(record, f"{old} is now {new}.", json=output.json)
     return Exit.DONE
 
 
 @app.command("merge")
+@command
 def merge(
     a: Annotated[str, typer.Argument(help="This person goes into the other.", show_default=False)],
     b: Annotated[str, typer.Argument(help="This person stays.", show_default=False)],
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Make two people one: B stays, and A's templates become B's."""
-    with _open(gallery) as opened:
-        count = opened.merge(a, b)
+    with _open(where) as gallery:
+        count = gallery.merge(a, b)
     record = {"merged": {"from": a, "into": b, "templates": count}}
-    _say(record, f"{a} went into {b}, with {_count(count)}.", json)
+    answer(record, f"{a} went into {b}, with {_count(count)}.", json=output.json)
     return Exit.DONE
 
 
 @app.command("split")
+@command
 def split(
     name: Name,
     to: Annotated[str, typer.Option("--to", help="The name of the new person.")],
@@ -121,100 +125,93 @@ def split(
         list[int] | None,
         typer.Option("--templates", help="A template that goes, by number (may be repeated)."),
     ] = None,
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Make a new person of some templates of another one."""
-    from facelign.errors import ConfigError, GalleryError
-
     if not photos and not templates:
         raise ConfigError(
             "split needs to know which templates go.", "Say --photos PHOTO or --templates NUMBER."
         )
-    with _open(gallery) as opened:
-        held = opened.templates(name)
-        chosen = list(templates or ())
+    with _open(where) as gallery:
+        theirs = gallery.templates(name)
+        going = list(templates or ())
         for photo in photos or ():
-            found = [t.id for t in held if _is_photo(t, photo)]
-            if not found:
+            of_photo = [t.id for t in theirs if _is_photo(t, photo)]
+            if not of_photo:
                 raise GalleryError(
                     f"{name} has no template of {photo}.", f"See: facelign people show '{name}'"
                 )
-            chosen += found
-        opened.split(name, chosen, to)
-    count = len(set(chosen))
+            going += of_photo
+        gallery.split(name, going, to)
+    count = len(set(going))
     record = {"split": {"from": name, "to": to, "templates": count}}
-    _say(record, f"{_count(count)} of {name} became {to}.", json)
+    answer(record, f"{_count(count)} of {name} became {to}.", json=output.json)
     return Exit.DONE
 
 
 @app.command("reject")
+@command
 def reject(
     name: Name,
     photo: Annotated[
         str,
         typer.Argument(help="A photo that does not show the person.", show_default=False),
     ],
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Say that a photo does not show a person: it is never proposed as them again."""
-    from facelign.errors import GalleryError
-
-    with _open(gallery) as opened:
-        found = {
+    with _open(where) as gallery:
+        rejected = {
             t.photo.digest: t.photo.reference
-            for t in opened.templates(name)
+            for t in gallery.templates(name)
             if _is_photo(t, photo) and t.photo.digest
         }
-        digest = _digest(photo)
-        if digest is not None:
-            found = {digest: photo}
-        if not found:
+        own = _digest(photo)
+        if own is not None:
+            rejected = {own: photo}
+        if not rejected:
             raise GalleryError(
                 f"{photo} is neither a file nor an enrolled photo of {name}.",
                 f"See: facelign people show '{name}'",
             )
-        aside = sum(opened.reject(name, digest=d, reference=r) for d, r in found.items())
+        aside = sum(gallery.reject(name, digest=d, reference=r) for d, r in rejected.items())
     text = f"{photo} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
-    _say({"rejected": {"person": name, "photo": photo, "templates": aside}}, text, json)
+    record = {"rejected": {"person": name, "photo": photo, "templates": aside}}
+    answer(record, text, json=output.json)
     return Exit.DONE
 
 
-class RuleName(StrEnum):
-    """Rules of a classifier."""
-
-    KNN = "knn"
-    MEAN = "mean"
-    SVM = "svm"
-
-
 @app.command("classifier")
+@command
 def fit_classifier(
     rule: Annotated[
-        RuleName,
+        ClassifierRule,
         typer.Option("--rule", help="k nearest vote, nearest mean, or linear SVM."),
-    ] = RuleName.KNN,
+    ] = ClassifierRule.KNN,
     k: Annotated[int, typer.Option("--k", min=1, help="Neighbors that vote, for knn.")] = 3,
     space: Space = None,
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Fit a classifier on the templates, for 'identify --classifier'; it lies beside the gallery.
 
     Fit it again when the gallery changes. Removing a person deletes it: it holds their vectors.
     """
-    from facelign.cli.output import emit, line
-    from facelign.compare.classifiers import Rule
     from facelign.gallery.removal import classifier_path
     from facelign.lab.identification import classifiers
     from facelign.lab.material import sources
 
-    with _open(gallery, readonly=True) as opened:
-        path = classifier_path(opened.path)
-        revision = opened.revision
-        named = sources.of_gallery(opened, space)
-        fitted = classifiers.fit(named, Rule(rule.value), k=k, revision=revision)
+    if rule is ClassifierRule.SVM:
+        trials.needs("evaluate", "sklearn")
+    with _open(where, readonly=True) as gallery:
+        path = classifier_path(gallery.path)
+        revision = gallery.revision
+        named = sources.of_gallery(gallery, space)
+        fitted = classifiers.fit(named, rule, k=k, revision=revision)
         fitted.save(path)
     record = {
         "file": str(path),
@@ -223,47 +220,37 @@ def fit_classifier(
         "templates": len(named.people),
         "space": fitted.space,
     }
-    if json:
-        emit({"classifier": record})
-    else:
-        line(f"{path}: {rule.value} of {len(fitted.people)} people, {_count(len(named.people))}.")
-        line("Use it: facelign identify PHOTO --classifier. It holds personal data.")
+    answer(
+        {"classifier": record},
+        f"{path}: {rule.value} of {len(fitted.people)} people, {_count(len(named.people))}.",
+        "Use it: facelign identify PHOTO --classifier. It holds personal data.",
+        json=output.json,
+    )
     return Exit.DONE
 
 
 @app.command("remove")
-def remove(
-    name: Name,
-    yes: Yes = False,
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
-) -> int:
+@command
+def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFlag) -> int:
     """Remove a person from every byte of gallery and cache; print the proof. No undo."""
-    from facelign.cli.output import note
-    from facelign.files.home import cache_path
-    from facelign.gallery.cache import VectorCache
-
-    with _open(gallery) as opened:
-        count = len(opened.templates(name))
+    with _open(where) as gallery:
+        count = len(gallery.templates(name))
         if not yes and not _confirmed(name, count):
             note("Nothing was removed.")
             return Exit.NO
-        with VectorCache(cache_path()) as cache:
-            receipt = opened.remove(name, cache=cache)
-    _say({"receipt": _receipt_record(receipt)}, _receipt_text(receipt), json)
+        with building.cache() as cache:
+            receipt = gallery.remove(name, cache=cache)
+    answer({"receipt": plain(receipt)}, *_proof(receipt), json=output.json)
     return Exit.DONE if receipt.verified else Exit.GALLERY
 
 
 @app.command("history")
-def history(gallery: options.GalleryFile = None, json: options.Json = False) -> int:
+@command
+def history(where: GalleryFlags, output: JsonFlag) -> int:
     """Show every change, oldest first. Vectors and removed people are not in it."""
-    from dataclasses import asdict
-
-    from facelign.cli.output import emit, line
-
-    with _open(gallery, readonly=True) as opened:
-        changes = opened.history()
-    if json:
+    with _open(where, readonly=True) as gallery:
+        changes = gallery.history()
+    if output.json:
         for change in changes:
             emit(asdict(change))
         return Exit.DONE
@@ -283,44 +270,45 @@ def history(gallery: options.GalleryFile = None, json: options.Json = False) -> 
 
 
 @app.command("undo")
-def undo(gallery: options.GalleryFile = None, json: options.Json = False) -> int:
+@command
+def undo(where: GalleryFlags, output: JsonFlag) -> int:
     """Take the last change back; a removal cannot be."""
-    from facelign.cli.output import emit, line
-
-    with _open(gallery) as opened:
-        undone = opened.undo()
-    if json:
-        emit({"undone": [{"number": c.number, "action": c.action, "text": c.text} for c in undone]})
-    else:
-        for change in undone:
-            line(f"Undone: {change.action}, {change.text}")
+    with _open(where) as gallery:
+        undone = gallery.undo()
+    record = [{"number": c.number, "action": c.action, "text": c.text} for c in undone]
+    lines = (f"Undone: {change.action}, {change.text}" for change in undone)
+    answer({"undone": record}, *lines, json=output.json)
     return Exit.DONE
 
 
 @app.command("export")
+@command
 def export(
     file: Annotated[Path, typer.Argument(help="FILE.npz to write.", show_default=False)],
     space: Space = None,
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Write the templates of a space to an .npz of plain arrays. It holds personal data."""
-    with _open(gallery, readonly=True) as opened:
-        count = opened.export(file, space)
+    with _open(where, readonly=True) as gallery:
+        count = gallery.export(file, space)
     text = f"{_count(count)} written to {file}. They are personal data: keep the file safe."
-    _say({"exported": {"file": str(file), "templates": count}}, text, json)
+    answer({"exported": {"file": str(file), "templates": count}}, text, json=output.json)
     return Exit.DONE
 
 
 @app.command("import")
+@command
 def import_people(
     file: Annotated[Path, typer.Argument(help=".npz, .npy, .pickle or .json.", show_default=False)],
     labels: Annotated[
         Path | None,
         typer.Option("--labels", help="Names for an .npy: .pickle, .json or .txt."),
     ] = None,
-    gallery: options.GalleryFile = None,
-    json: options.Json = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
 ) -> int:
     """Enroll templates of an export, of face_recognition, or of an .npy with labels.
 
@@ -329,9 +317,9 @@ def import_people(
     from facelign.gallery import transfer
 
     batch = transfer.read(file, labels)
-    with _open(gallery, create=True) as opened:
-        done = opened.import_batch(batch)
-    record: dict[str, Any] = {
+    with _open(where, create=True) as gallery:
+        done = gallery.import_batch(batch)
+    record: Record = {
         "file": str(file),
         "enrolled": done.enrolled,
         "skipped": len(done.skipped),
@@ -340,34 +328,19 @@ def import_people(
     text = f"{_count(done.enrolled)} enrolled in space {batch.space.id}"
     if done.skipped:
         text += f"; {len(done.skipped)} skipped ({done.skipped[0][1]}, ...)"
-    _say({"imported": record}, text + ".", json)
+    answer({"imported": record}, text + ".", json=output.json)
     return Exit.DONE
 
 
-# -- words and records ---------------------------------------------------------------------------
+# -- what the commands share ---------------------------------------------------------------------
 
 
-def _open(path: Path | None, *, create: bool = False, readonly: bool = False) -> Gallery:
-    from facelign.files.home import gallery_path
-    from facelign.gallery.gallery import Gallery
-
-    return Gallery.open(gallery_path(path), create=create, readonly=readonly)
-
-
-def _say(record: dict[str, Any], text: str | Sequence[str], json: bool) -> None:
-    from facelign.cli.output import emit, line
-
-    if json:
-        emit(record)
-    else:
-        for one in (text,) if isinstance(text, str) else text:
-            line(one)
+def _open(where: GalleryFlags, *, create: bool = False, readonly: bool = False) -> Gallery:
+    return building.templates(gallery_path(where.gallery), create=create, readonly=readonly)
 
 
 def _confirmed(name: str, templates: int) -> bool:
     """Ask on the terminal; without one, refuse: nobody is there to answer."""
-    from facelign.errors import ConfigError
-
     if not _terminal():
         raise ConfigError(
             f"Removing {name} cannot be undone, and there is no terminal to ask on.",
@@ -378,8 +351,6 @@ def _confirmed(name: str, templates: int) -> bool:
 
 
 def _terminal() -> bool:
-    import sys
-
     return sys.stdin.isatty()
 
 
@@ -388,59 +359,30 @@ def _is_photo(template: TemplateInfo, photo: str) -> bool:
     reference = template.photo.reference
     if photo in (reference, Path(reference).name):
         return True
-    digest = _digest(photo)
-    return digest is not None and digest == template.photo.digest
+    own = _digest(photo)
+    return own is not None and own == template.photo.digest
 
 
 def _digest(photo: str) -> str | None:
-    from facelign.gallery.gallery import digest_of
+    from facelign.files.disk import digest
 
     try:
-        return digest_of(photo)
+        return digest(Path(photo))
     except OSError:
         return None
 
 
-def _receipt_record(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "person": receipt.person,
-        "templates": receipt.templates,
-        "photos": receipt.photos,
-        "cached": receipt.cached,
-        "verified": receipt.verified,
-        "files": [str(file) for file in receipt.files],
-        "found": [str(file) for file in receipt.found],
-        "time": receipt.time,
-        "note": receipt.note,
-    }
-
-
-def _receipt_text(receipt: Receipt) -> list[str]:
+def _proof(receipt: Receipt) -> Iterator[str]:
+    """Yield what became of a person's vectors."""
     cached = f", {receipt.cached} cached" if receipt.cached else ""
-    lines = [f"Removed {receipt.person}: {_count(receipt.templates)}{cached}."]
+    yield f"Removed {receipt.person}: {_count(receipt.templates)}{cached}."
     if receipt.verified:
-        lines.append("No 32 bytes of a removed vector are left in the files that were searched:")
+        yield "No 32 bytes of a removed vector are left in the files that were searched:"
     else:
-        lines.append("NOT VERIFIED. Pieces of removed vectors are still in these files:")
-    lines += [f"  {file}" for file in (receipt.files if receipt.verified else receipt.found)]
-    return [*lines, receipt.note]
-
-
-def _template_record(template: TemplateInfo) -> dict[str, Any]:
-    face = template.face
-    return {
-        "template": template.id,
-        "person": template.person,
-        "photo": template.photo.reference,
-        "digest": template.photo.digest,
-        "space": template.space,
-        "box": None if face.box is None else [round(v, 2) for v in face.box],
-        "score": face.score,
-        "height": face.height,
-        "created": template.created,
-        "consent": template.consent,
-        "rejected": template.rejected,
-    }
+        yield "NOT VERIFIED. Pieces of removed vectors are still in these files:"
+    for file in receipt.files if receipt.verified else receipt.found:
+        yield f"  {file}"
+    yield receipt.note
 
 
 def _count(templates: int) -> str:
@@ -455,10 +397,6 @@ def _table(
     heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], numbers: tuple[int, ...] = ()
 ) -> None:
     """Print a table on a terminal, and lines with tabs into a pipe."""
-    import sys
-
-    from facelign.cli.output import line, visible
-
     if not rows:
         return
     if not sys.stdout.isatty():
@@ -473,6 +411,6 @@ def _table(
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place in numbers else "left", overflow="fold")
     for row in rows:
-        shown = ("\n".join(map(visible, cell.split("\n"))) for cell in row)
-        table.add_row(*(cell.replace("[", r"\[") for cell in shown))
+        cells = ("\n".join(map(visible, cell.split("\n"))) for cell in row)
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
     Console().print(table)

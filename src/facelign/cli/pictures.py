@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from facelign.errors import ConfigError
 
 if TYPE_CHECKING:
-    from facelign.cli.building import Photos
+    from facelign.cli.building import Listed
     from facelign.recognition.results import Analysis, Comparison, Identification
     from facelign.types.arrays import ByteArray
     from facelign.types.image import Image
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class Pictures:
@@ -23,10 +23,10 @@ class Pictures:
     In a folder the names mirror the tree that was named; photos of one name get numbers.
     """
 
-    def __init__(self, target: Path | None, photos: Photos) -> None:
+    def __init__(self, target: Path | None, photos: Listed) -> None:
         self._target = target
         self._root = photos.root
-        self._single = target is not None and target.suffix.lower() in _SUFFIXES
+        self._single = target is not None and target.suffix.lower() in SUFFIXES
         self._taken: set[Path] = set()
         if self._single and len(photos.files) > 1:
             raise ConfigError(

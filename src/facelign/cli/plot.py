@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import building, options, pictures, trials
+from facelign.cli import building, pictures, trials
 from facelign.cli.exits import Exit
+from facelign.cli.flags import Photos, command, only
+from facelign.cli.output import line, note, progress
+from facelign.errors import ConfigError, DatasetMalformed, FacelignError, InputError, Refused
+from facelign.files.home import gallery_path
+from facelign.types.policies import FacePolicy
+from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags
 
 if TYPE_CHECKING:
-    from facelign.cli.building import Photos as Listed
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.plot import Plot
-    from facelign.types.arrays import ByteArray
-    from facelign.types.image import Image
+    from facelign.report.plots.chain import Step
+    from facelign.types.arrays import ByteArray, FloatArray
+    from facelign.types.contracts import Detector
+    from facelign.types.decisions import Threshold
 
 app = typer.Typer(
     help="Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG.",
@@ -31,54 +39,44 @@ Run = Annotated[
 ]
 Kind = Annotated[str, typer.Option("--kind", help="histograms, roc, det, f1_accuracy or rates.")]
 Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
-Columns = Annotated[int, typer.Option("--tile", min=80, help="Side of one picture, px.")]
+Tile = Annotated[int, typer.Option("--tile", min=80, help="Side of one picture, px.")]
+Models = Annotated[ChainFlags, only("preset", "detector", "model", "layout")]
 
 
 @app.command("barcodes")
-def barcodes(
-    a: Photo,
-    b: Photo,
-    out: OutFile,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-) -> int:
+@command
+def barcodes(a: Photo, b: Photo, out: OutFile, chain: Models) -> int:
     """Two photos, their embeddings as barcodes, and the distance slot by slot."""
     trials.needs("report", "matplotlib")
-    from facelign.recognition.selection import FacePolicy
     from facelign.report.plots import barcode
 
-    first, second = building.one(a), building.one(b)
+    first, second = building.path_of(a), building.path_of(b)
     _free(out, [first, second])
-    made = _recognizer(preset, detector, model, layout)
-    found = made.compare(first, second, threshold=_limit(made), policy=FacePolicy.LARGEST)
+    recognizer = building.recognizer(chain)
+    limit = _limit(recognizer)
+    found = recognizer.compare(first, second, threshold=limit, policy=FacePolicy.LARGEST)
+    sides = ((found.a, found.face_a), (found.b, found.face_b))
     vectors = [
-        side.vector_of(face).vectors[0]  # type: ignore[union-attr]
-        for side, face in ((found.a, found.face_a), (found.b, found.face_b))
+        side.vector_of(face).vectors[0]  # type: ignore[union-attr] # compare has seen both
+        for side, face in sides
     ]
-    said = "same person" if found.decision.is_match else "different people"
-    if found.decision.threshold.calibration is None:
-        said = ""  # without a calibrated threshold there is no verdict
-    pictures = [side.image.full().pixels if side.image else None for side in (found.a, found.b)]
+    verdict = "same person" if found.decision.is_match else "different people"
+    if limit.calibration is None:
+        verdict = ""  # without a calibrated threshold there is none
+    photos = [side.image.full().pixels if side.image else None for side, _ in sides]
     plot = barcode.draw(
-        (pictures[0], pictures[1]),
+        (photos[0], photos[1]),
         (vectors[0], vectors[1]),
         names=(Path(first).name, Path(second).name),
-        verdict=said,
+        verdict=verdict,
     )
     return _save(plot, out)
 
 
 @app.command("similarity")
+@command
 def similarity(
-    photos: options.Photos,
-    out: OutFile,
-    face: options.FaceChoice = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
+    photos: Photos, out: OutFile, which: Annotated[FaceFlags, only("face")], chain: Models
 ) -> int:
     """Every photo against every photo, as a matrix of scores; people by their folders."""
     trials.needs("report", "matplotlib")
@@ -87,35 +85,33 @@ def similarity(
 
     found = building.listing(photos)
     _free(out, found.files)
-    made = _recognizer(preset, detector, model, layout)
-    vectors, people, failed = _vectors(made, found, face)
-    space = made.space
-    limit = _limit(made)
+    recognizer = building.recognizer(chain)
+    vectors, people, failed = _vectors(recognizer, found, which)
+    metric = recognizer.space.metric
+    limit = _limit(recognizer)
     shown = limit.score if limit.calibration is not None else None
-    table = score_matrix(vectors, vectors, space.metric)
-    axis = "cosine" if space.metric == "cosine" else f"minus {space.metric} distance"
+    axis = "cosine" if metric == "cosine" else f"minus {metric} distance"
+    table = score_matrix(vectors, vectors, metric)
     _save(figure.draw(table, people, axis=axis, threshold=shown), out)
     return Exit.INPUT if failed else Exit.DONE
 
 
 @app.command("tsne")
+@command
 def tsne(
-    photos: options.Photos,
+    photos: Photos,
     out: OutFile,
     method: Method = "t-SNE",
     seed: trials.Seed = trials.SEED,
-    face: options.FaceChoice = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
+    *,
+    which: Annotated[FaceFlags, only("face")],
+    chain: Models,
 ) -> int:
     """Photos in two dimensions, a color and a mark a person; those far from their own named."""
     trials.needs("report", "matplotlib")
     trials.needs("evaluate", "sklearn")
     import numpy as np
 
-    from facelign.errors import ConfigError
     from facelign.lab.material.named import Named
     from facelign.lab.material.projection import Method as Way
     from facelign.lab.material.projection import project
@@ -127,22 +123,16 @@ def tsne(
         raise ConfigError(f"There is no method '{method}'.", "t-SNE or UMAP.") from error
     found = building.listing(photos)
     _free(out, found.files)
-    made = _recognizer(preset, detector, model, layout)
-    vectors, people, failed = _vectors(made, found, face)
-    named = Named(made.space, vectors, tuple(people))
-    flat = project(named, np.arange(len(people)), method=way, seed=seed)
-    plot = scatter.draw(
-        flat.points,
-        people,
-        outliers=outliers(flat.points, people),
-        method=str(way),
-        seed=seed,
-    )
-    _save(plot, out)
+    recognizer = building.recognizer(chain)
+    vectors, people, failed = _vectors(recognizer, found, which)
+    named = Named(recognizer.space, vectors, tuple(people))
+    points = project(named, np.arange(len(people)), method=way, seed=seed).points
+    far = outliers(points, people)
+    _save(scatter.draw(points, people, outliers=far, method=str(way), seed=seed), out)
     return Exit.INPUT if failed else Exit.DONE
 
 
-def outliers(points: Any, people: list[str], most: int = 12) -> list[int]:
+def outliers(points: FloatArray, people: list[str], most: int = 12) -> list[int]:
     """Return the faces whose nearest neighbor in the plane is of another person, farthest first.
 
     People with one face have no own neighbor and are left out.
@@ -164,7 +154,6 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     """Histograms, ROC, DET, F1 or error rates of a saved run."""
     trials.needs("report", "matplotlib")
     from facelign.cli.evaluate.compare import read_run
-    from facelign.errors import ConfigError, DatasetMalformed
     from facelign.lab.comparison.run import saved_pairs
     from facelign.lab.verification import curves as drawing
 
@@ -183,69 +172,63 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
 
 
 @app.command("chain")
+@command
 def chain(
     photo: Photo,
     out: OutFile,
-    gallery: options.GalleryFile = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-    preprocess: options.Preprocess = "",
+    where: GalleryFlags,
+    chain: Annotated[ChainFlags, only("preset", "detector", "model", "layout", "preprocess")],
 ) -> int:
     """The walk of one photo in one picture: preprocess, detect, align, embed, and who it is."""
     trials.needs("report", "matplotlib")
     from facelign.report.plots import chain as figure
 
-    file = building.one(photo)
+    file = building.path_of(photo)
     _free(out, [file])
-    made = _recognizer(preset, detector, model, layout, preprocess)
-    steps, limit = _steps(made, file, gallery)
+    steps, limit = _steps(building.recognizer(chain), file, gallery_path(where.gallery))
     return _save(figure.draw(steps, threshold=limit), out)
 
 
 @app.command("detectors")
+@command
 def detectors(
-    photos: options.Photos,
+    photos: Photos,
     out: OutFile,
     names: Detectors = "yunet,haar,mtcnn",
-    tile: Columns = 360,
+    tile: Tile = 360,
 ) -> int:
     """Detectors side by side on the same photos: boxes, faces found, time."""
-    from facelign.cli.output import line, note
-    from facelign.errors import ConfigError, InputError
+    from facelign import models
     from facelign.imaging.draw import contact_sheet
     from facelign.imaging.write import write
 
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+    if out.suffix.lower() not in pictures.SUFFIXES:
         raise ConfigError(f"{out}: a sheet of photos is written as .png or .jpg.")
     found = building.listing(photos)
     pictures.spare([out], found.files, option="--out")
-    chosen = trials.words(names)
-    for failure in found.missing:
-        note(f"{failure['image']}: {failure['error']}")
+    loaded = {name: models.detector(name) for name in trials.words(names)}
+    for record in found.missing:
+        note(f"{record['image']}: {record['error']}")
     tiles: list[ByteArray] = []
     captions: list[str] = []
-    totals = {name: [0.0, 0.0] for name in chosen}
+    totals = {name: [0.0, 0.0] for name in loaded}
     failed = len(found.missing)
-    loaded = {name: _detector(name) for name in chosen}
     for file in found.files:
         try:
-            row = [_seen(loaded[name], file) for name in chosen]
+            row = [_look(detector, file) for detector in loaded.values()]
         except InputError as error:
             note(f"{file}: {error.message}")
             failed += 1
             continue
-        for name, (picture, count, ms) in zip(chosen, row, strict=True):
+        for name, (picture, count, ms) in zip(loaded, row, strict=True):
             tiles.append(picture)
             captions.append(f"{name}: {count} face{'s' * (count != 1)}, {ms:.0f} ms")
             totals[name][0] += count
             totals[name][1] += ms
     if not tiles:
         raise ConfigError("There is no photo to show.", "Give photos, folders or globs.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write(out, contact_sheet(tiles, captions, columns=len(chosen), tile=tile))
-    shown = len(tiles) // len(chosen)
+    write(out, contact_sheet(tiles, captions, columns=len(loaded), tile=tile))
+    shown = len(tiles) // len(loaded)
     for name, (faces, spent) in totals.items():
         line(f"{name}: {faces:.0f} faces in {shown} photos, {spent / shown:.0f} ms a photo")
     line(f"-> {out}")
@@ -253,20 +236,21 @@ def detectors(
 
 
 @app.command("hog")
-def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
+@command
+def hog(photo: Photo, out: OutFile, chain: Annotated[ChainFlags, only("detector")]) -> int:
     """HOG of the largest face: size and direction of the gradient, cell by cell."""
     trials.needs("report", "matplotlib")
     import numpy as np
 
     from facelign.imaging.draw import fitted
-    from facelign.recognition.selection import FacePolicy, choose
+    from facelign.recognition.selection import choose
     from facelign.report.plots import hog as figure
 
-    file = building.one(photo)
+    file = building.path_of(photo)
     _free(out, [file])
-    made = _recognizer("default", detector, None, "crop")
-    image = made.read(file).full()
-    faces = made.find(image).faces
+    recognizer = building.finder(chain)
+    image = recognizer.read(file).full()
+    faces = recognizer.find(image).faces
     index = choose(faces, FacePolicy.LARGEST, image.source).index
     x1, y1, x2, y2 = faces.boxes[index]
     edge = 0.2 * (y2 - y1)
@@ -281,7 +265,6 @@ def hog(photo: Photo, out: OutFile, detector: options.Detector = None) -> int:
 
 def _free(out: Path, photos: list[str]) -> None:
     """Refuse, before any work, a file that cannot be a figure or that is one of the photos."""
-    from facelign.errors import ConfigError
     from facelign.report.plot import SUFFIXES
 
     if out.suffix.lower() not in SUFFIXES:
@@ -292,66 +275,48 @@ def _free(out: Path, photos: list[str]) -> None:
 
 
 def _save(plot: Plot, out: Path) -> int:
-    from facelign.cli.output import line
-
     plot.save(out)
     line(plot.alt)
     line(f"-> {out}")
     return Exit.DONE
 
 
-def _recognizer(
-    preset: str,
-    detector: str | None,
-    model: str | None,
-    layout: str | None,
-    preprocess: str = "",
-) -> Recognizer:
-    return building.recognizer(
-        preset=preset, detector=detector, model=model, layout=layout, preprocess=preprocess
-    )
-
-
-def _limit(made: Recognizer) -> Any:
+def _limit(recognizer: Recognizer) -> Threshold:
     """Return the calibrated threshold, or one that decides nothing where there is none."""
     from facelign.compare.thresholds import uncalibrated
     from facelign.errors import NoCalibration
 
     try:
-        return made.threshold()
+        return recognizer.threshold()
     except NoCalibration:
         return uncalibrated(0.0, "none: this space is uncalibrated")
 
 
 def _vectors(
-    made: Recognizer, found: Listed, face: options.Face | None
-) -> tuple[Any, list[str], int]:
+    recognizer: Recognizer, photos: building.Listed, which: FaceFlags
+) -> tuple[FloatArray, list[str], int]:
     """Return vectors (n, d) of one face a photo, the person of each by folder, and failures."""
     import numpy as np
 
-    from facelign.cli.output import note, progress
-    from facelign.errors import FacelignError, Refused
     from facelign.recognition.selection import choose
 
-    policy = building.policy(face, False, "largest")
+    policy = which.policy(FacePolicy.LARGEST)
     vectors, people = [], []
-    failed = len(found.missing)
-    for failure in found.missing:
-        note(f"{failure['image']}: {failure['error']}")
-    with progress("embedding", len(found.files)) as done:
-        for analysis in made.stream(found.files, done=done):
+    failed = len(photos.missing)
+    for record in photos.missing:
+        note(f"{record['image']}: {record['error']}")
+    with progress("embedding", len(photos.files)) as done:
+        for analysis in recognizer.stream(photos.files, done=done):
             source = analysis.photo.source
             try:
                 if analysis.error is not None:
                     raise analysis.error
                 index = choose(analysis.faces, policy, source).index
+                vector = analysis.vector_of(index)
+                if vector is None:
+                    raise InputError(analysis.reason_of(index))
             except FacelignError as error:
                 note(f"{source}: {error.message}")
-                failed += 1
-                continue
-            vector = analysis.vector_of(index)
-            if vector is None:
-                note(f"{source}: {analysis.reason_of(index)}")
                 failed += 1
                 continue
             vectors.append(vector.vectors[0])
@@ -362,45 +327,37 @@ def _vectors(
     return np.stack([vectors[k] for k in order]), [people[k] for k in order], failed
 
 
-def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any], Any]:
-    """Return the steps of the walk and the threshold that belongs to the last one."""
-    from facelign.errors import InputError
-    from facelign.files.home import gallery_path
+def _steps(recognizer: Recognizer, file: str, gallery: Path) -> tuple[list[Step], float | None]:
+    """Return the steps of one walk, and the threshold of the last one where there is a gallery."""
     from facelign.imaging.draw import draw_faces
-    from facelign.recognition.selection import FacePolicy, choose
+    from facelign.recognition.selection import choose
     from facelign.report.plots.chain import Step
 
-    image = made.read(file).full()
-    aligned = made.align(image)
-    prepared = aligned.prepared or image
-    index = choose(aligned.faces, FacePolicy.LARGEST, file).index
-    place = aligned.place_of(index)
-    embedded = made.embed(aligned)
-    vector = embedded.vector_of(index)
-    if place is None or vector is None:
-        raise InputError(f"The face cannot be aligned: {aligned.reason_of(index)}.")
-    width, height = image.size
-    how = made.chain.finder.preprocessing.id or "upright, RGB"
-    chips = aligned.chips[0]
+    walked = recognizer.embed(recognizer.find(file))
+    index = choose(walked.faces, FacePolicy.LARGEST, file).index
+    place, vector = walked.place_of(index), walked.vector_of(index)
+    if place is None or vector is None or walked.prepared is None:
+        raise InputError(f"The face cannot be aligned: {walked.reason_of(index)}.")
+    pixels = walked.prepared.full().pixels
+    width, height = walked.photo.size
+    chips = walked.chips[0]
+    count = len(walked.faces)
+    how = recognizer.chain.finder.preprocessing.id or "upright, RGB"
     steps = [
-        Step("preprocess", f"{width} x {height} px, {how}", prepared.pixels),
+        Step("preprocess", f"{width} x {height} px, {how}", pixels),
         Step(
             "detect",
-            f"{len(aligned.faces)} face{'s' * (len(aligned.faces) != 1)}, "
-            f"{made.chain.preset.detector}",
-            draw_faces(prepared.pixels, aligned.faces),
+            f"{count} face{'s' * (count != 1)}, {recognizer.chain.preset.detector}",
+            draw_faces(pixels, walked.faces),
         ),
         Step("align", f"{chips.layout} by {chips.points_scheme}", chips.pixels[place]),
         Step("embed", f"{vector.vectors.shape[1]} numbers", vector=vector.vectors[0]),
     ]
-    path = gallery_path(gallery)
-    if not path.is_file():
+    if not gallery.is_file():
         return steps, None
-    from facelign.recognition.photo_gallery import PhotoGallery
-
-    with PhotoGallery(path, made) as opened:
-        found = opened.named(embedded)
-    answer = next((f.answer for f in found.faces if f.face.index == index), None)
+    with building.opened(gallery, recognizer) as people:
+        named = people.named(walked)
+    answer = next((face.answer for face in named.faces if face.face.index == index), None)
     if answer is None:
         return steps, None
     bars = tuple((c.person, max(float(c.score), 0.0)) for c in answer.candidates[:4])
@@ -408,24 +365,12 @@ def _steps(made: Recognizer, file: str, gallery: Path | None) -> tuple[list[Any]
     return steps, answer.threshold.threshold.score if answer.threshold else None
 
 
-def _detector(name: str) -> Any:
-    from facelign import models as models
-    from facelign.models.weights.store import Store
-    from facelign.runtime.onnx import OnnxOptions
-    from facelign.types.specs import Task
-
-    spec = models.default().spec(Task.DETECT, name)
-    return models.load(spec, Store.from_environment(), engine=OnnxOptions())
-
-
-def _seen(detector: Any, file: str) -> tuple[ByteArray, int, float]:
+def _look(detector: Detector, file: str) -> tuple[ByteArray, int, float]:
     """Return the photo with what a detector found, how many faces, and ms."""
-    import time
-
     from facelign.imaging.draw import draw_faces
     from facelign.imaging.read import read
 
-    image: Image = read(file).full()
+    image = read(file).full()
     start = time.perf_counter()
     faces = detector.detect(image)
     spent = 1000 * (time.perf_counter() - start)

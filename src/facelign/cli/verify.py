@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from facelign.cli import options
+from facelign.cli import building
 from facelign.cli.exits import Exit
-
-if TYPE_CHECKING:
-    from facelign.recognition.selection import FacePolicy
+from facelign.cli.flags import command, only, without
+from facelign.cli.output import answer
+from facelign.cli.pictures import pair, spare
+from facelign.types.policies import FacePolicy
+from facelign.wire import records
+from facelign.wire.options import ChainFlags, FaceFlags, OutputFlags, share
 
 A = Annotated[str, typer.Argument(help="A photo.", show_default=False)]
 B = Annotated[str, typer.Argument(help="Another photo.", show_default=False)]
@@ -38,108 +42,71 @@ Fusion = Annotated[
 ]
 
 
+@command
 def verify(
     a: A,
     b: B,
-    json: options.Json = False,
-    draw: options.Draw = None,
+    output: Annotated[OutputFlags, only("json", "draw")],
     threshold: ThresholdText = None,
     fmr: Fmr = None,
     fusion: Fusion = None,
-    face: options.FaceChoice = None,
-    largest: options.Largest = False,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    landmarks: options.LandmarksModel = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-    flip: options.Flip = None,
-    preprocess: options.Preprocess = "",
-    downscale: options.Downscale = 1.0,
-    padded: options.Padded = True,
-    rotate: options.Rotate = True,
+    *,
+    which: FaceFlags,
+    chain: Annotated[ChainFlags, without("workers")],
 ) -> int:
     """Compare two photos: exit 0 for the same person, 1 for different people."""
-    from facelign.cli import building
-    from facelign.cli.output import emit, line
-    from facelign.cli.pictures import pair, spare
-    from facelign.compare import scores
-    from facelign.wire import records
-
+    policy = which.policy(FacePolicy.LARGEST)
     if fusion is not None:
-        return _fused(fusion, a, b, building.policy(face, largest, "largest"), json)
-    recognizer = building.recognizer(
-        preset=preset,
-        detector=detector,
-        landmarks=landmarks,
-        model=model,
-        layout=layout,
-        flip=flip,
-        preprocess=preprocess,
-        downscale=downscale,
-        padded=padded,
-        rotate=rotate,
-    )
-    limit = building.threshold(recognizer, threshold, fmr)
-    photo_a, photo_b = (building.one(text) for text in (a, b))
-    if draw is not None:
-        spare([draw], (photo_a, photo_b))
-    policy = building.policy(face, largest, "largest")
-    result = recognizer.compare(
-        photo_a,
-        photo_b,
-        threshold=limit,
-        policy=policy,
-        calibration=building.calibration(recognizer, threshold),
-    )
-    distance = scores.distance(limit.score, recognizer.space.metric)
-    record = records.verify_record(result, distance)
-    if draw is not None:
-        pair(draw, result)
-    if json:
-        emit(record)
-    else:
-        line(_sentence(record))
-        line(f"    threshold {record['threshold']['score']:.3f}: {limit.source}")
-        for name in ("a", "b"):
-            chosen = record[f"face_{name}"]
-            if chosen["faces"] > 1:
-                line(
-                    f"    {record[name]}: face {chosen['face'] + 1} of {chosen['faces']} "
-                    f"was compared ({policy})"
-                )
+        return _fused(fusion, a, b, policy, output)
+    recognizer = building.recognizer(chain)
+    if fmr is not None:
+        share("--fmr", fmr)
+    rule = building.rule(recognizer, threshold)
+    limit = rule.threshold(fmr)
+    photos = [building.path_of(text) for text in (a, b)]
+    if output.draw is not None:
+        spare([output.draw], photos)
+    result = recognizer.compare(*photos, threshold=limit, policy=policy, calibration=rule.record)
+    record = records.verify_record(result, rule.distance(limit))
+    if output.draw is not None:
+        pair(output.draw, result)
+    answer(record, *_lines(record, policy), json=output.json)
     return Exit.DONE if result.decision.is_match else Exit.NO
 
 
-def _sentence(record: dict[str, object]) -> str:
-    answer = "same person" if record["same"] else "different people"
+def _lines(record: records.Record, policy: FacePolicy) -> Iterator[str]:
+    same = "same person" if record["same"] else "different people"
     distance = f"{record['metric']} distance {record['distance']:.3f}"
-    return f"{answer}: score {record['score']:.3f} ({distance})"
+    yield f"{same}: score {record['score']:.3f} ({distance})"
+    limit = record["threshold"]
+    yield f"    threshold {limit['score']:.3f}: {limit['source']}"
+    for name in ("a", "b"):
+        face = record[f"face_{name}"]
+        if face["faces"] > 1:
+            number = f"face {face['face'] + 1} of {face['faces']}"
+            yield f"    {record[name]}: {number} was compared ({policy})"
 
 
-def _fused(file: Path, a: str, b: str, policy: FacePolicy, json: bool) -> int:
+def _fused(file: Path, a: str, b: str, policy: FacePolicy, output: OutputFlags) -> int:
     """Compare two photos by a fitted ensemble, which brings its models and its threshold."""
-    from facelign.cli import building
-    from facelign.cli.output import emit, line
-    from facelign.recognition.fused import Ensemble
-
-    photo_a, photo_b = (building.one(text) for text in (a, b))
-    found = Ensemble.load(file).verify(photo_a, photo_b, policy=policy)
-    limit = found.threshold
-    if json:
-        record = {
-            "a": photo_a,
-            "b": photo_b,
-            "same": found.is_match,
-            "score": found.score,
-            "rule": found.rule,
-            "scores": dict(found.scores),
-            "threshold": {"score": limit.score, "fmr": limit.fmr, "source": limit.source},
-        }
-        emit(record)
-    else:
-        answer = "same person" if found.is_match else "different people"
-        parts = ", ".join(f"{name} {value:.3f}" for name, value in found.scores.items())
-        line(f"{answer}: {found.rule} {found.score:.3f} ({parts})")
-        line(f"    threshold {limit.score:.3f}: {limit.source}")
-    return Exit.DONE if found.is_match else Exit.NO
+    photo_a, photo_b = building.path_of(a), building.path_of(b)
+    decision = building.ensemble(file).verify(photo_a, photo_b, policy=policy)
+    limit = decision.threshold
+    record = {
+        "a": photo_a,
+        "b": photo_b,
+        "same": decision.is_match,
+        "score": decision.score,
+        "rule": decision.rule,
+        "scores": dict(decision.scores),
+        "threshold": {"score": limit.score, "fmr": limit.fmr, "source": limit.source},
+    }
+    same = "same person" if decision.is_match else "different people"
+    parts = ", ".join(f"{name} {value:.3f}" for name, value in decision.scores.items())
+    answer(
+        record,
+        f"{same}: {decision.rule} {decision.score:.3f} ({parts})",
+        f"    threshold {limit.score:.3f}: {limit.source}",
+        json=output.json,
+    )
+    return Exit.DONE if decision.is_match else Exit.NO

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismat
 from facelign.files.npz import read_arrays, write_private
 from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
 from facelign.types.embeddings import Metric
+from facelign.types.policies import ClassifierRule
 
 #: what the first field of a saved classifier says
 FORMAT = "facelign-classifier-1"
@@ -25,12 +25,8 @@ FORMAT = "facelign-classifier-1"
 _ROWS = 1024
 
 
-class Rule(StrEnum):
-    """How a name is chosen."""
-
-    KNN = "knn"
-    MEAN = "mean"
-    SVM = "svm"
+#: how a name is chosen
+Rule = ClassifierRule
 
 
 @dataclass(frozen=True, slots=True, eq=False)

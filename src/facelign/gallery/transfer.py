@@ -34,6 +34,7 @@ from facelign.errors import (
     FacelignError,
     GalleryError,
     InputError,
+    Remedy,
 )
 from facelign.files.npz import write_private
 from facelign.files.pickles import read_plain
@@ -134,7 +135,7 @@ def _chosen(store: SqliteStore, space_id: str | None) -> Space:
         held = ", ".join(f"'{s.id}'" for s in spaces)
         raise GalleryError(
             f"{store.path.name} holds templates of several spaces: {held}.",
-            "Name one of them with --space.",
+            Remedy.SPACE,
         )
     for held_space in spaces:
         if space_id in (None, held_space.id):
@@ -210,7 +211,7 @@ def _read(path: Path, labels: Path | None) -> Batch:
         if labels is None:
             raise DatasetMalformed(
                 f"{path.name} holds vectors without names.",
-                "Name the file of the labels with --labels.",
+                Remedy.LABELS,
             )
         with path.open("rb") as file:
             vectors = _array(file, path.stat().st_size, path.name)

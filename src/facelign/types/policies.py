@@ -43,6 +43,14 @@ class TemplateMode(StrEnum):
     ROBUST = "robust"
 
 
+class ClassifierRule(StrEnum):
+    """How a classifier over enrolled vectors chooses a name."""
+
+    KNN = "knn"
+    MEAN = "mean"
+    SVM = "svm"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempts:
     """What is tried after a look that found nothing.

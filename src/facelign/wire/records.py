@@ -1,11 +1,16 @@
-"""Results as the plain records that --json prints and --out writes."""
+"""Results as plain records, one shape each: what a command line prints, a service answers, and a
+report reads. ``wire.values`` reads them back.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facelign.errors import FacelignError
     from facelign.recognition.results import (
         Analysis,
         Comparison,
@@ -14,7 +19,8 @@ if TYPE_CHECKING:
         IdentifiedFace,
     )
     from facelign.types.decisions import SearchThreshold, Threshold
-    from facelign.types.faces import Face, Faces
+    from facelign.types.faces import Face
+    from facelign.types.templates import TemplateInfo
 
 Record = dict[str, Any]
 
@@ -24,9 +30,20 @@ def number(value: float, digits: int = 6) -> float:
     return round(float(value), digits)
 
 
-def failure(source: str, error: FacelignError) -> Record:
+def plain(value: object) -> Any:
+    """Return a frozen record and what it holds as what JSON knows; paths become text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return str(value) if isinstance(value, Path | StrEnum) else value
+
+
+def failure(source: str, reason: object) -> Record:
     """Return the record of a photo that could not be used."""
-    return {"image": source, "width": None, "height": None, "faces": [], "error": str(error)}
+    return {"image": source, "width": None, "height": None, "faces": [], "error": str(reason)}
 
 
 def face_record(face: Face) -> Record:
@@ -54,16 +71,6 @@ def photo_record(analysis: Analysis) -> Record:
     return record
 
 
-def found_record(source: str, size: tuple[int, int], faces: Faces, attempts: Any) -> Record:
-    """Return what detect prints for one photo that was only looked at."""
-    record: Record = {"image": source, "width": size[0], "height": size[1]}
-    record["faces"] = [face_record(face) for face in faces]
-    record["error"] = None
-    if attempts:
-        record["attempts"] = list(attempts)
-    return record
-
-
 def embed_record(analysis: Analysis, space: str) -> Record:
     """Return what embed prints for one photo."""
     record = photo_record(analysis)
@@ -76,6 +83,24 @@ def embed_record(analysis: Analysis, space: str) -> Record:
             face["embedding"] = [float(v) for v in vector.vectors[0]]
             face["norm"] = number(vector.norms[0])
     return record
+
+
+def template_record(template: TemplateInfo) -> Record:
+    """Return everything that is kept with a template, except its vector."""
+    face = template.face
+    return {
+        "template": template.id,
+        "person": template.person,
+        "photo": template.photo.reference,
+        "digest": template.photo.digest,
+        "space": template.space,
+        "box": None if face.box is None else [round(v, 2) for v in face.box],
+        "score": face.score,
+        "height": face.height,
+        "created": template.created,
+        "consent": template.consent,
+        "rejected": template.rejected,
+    }
 
 
 def threshold_record(threshold: Threshold, distance: float) -> Record:
@@ -170,7 +195,7 @@ def _named(found: IdentifiedFace) -> Record:
 def identify_record(result: Identification) -> Record:
     """Return what identify prints for one photo."""
     record = photo_record(result.analysis)
-    if result.error is not None:  # the photo was read, and --face found not what it wants
+    if result.error is not None:  # the photo was read, and shows not the one face that is wanted
         record["error"] = str(result.error)
     record["faces"] = [_named(face) for face in result.faces]
     first = next((f.answer for f in result.faces if f.answer.threshold is not None), None)

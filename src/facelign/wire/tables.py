@@ -4,68 +4,106 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from types import MappingProxyType, TracebackType
+from typing import IO, Any, Protocol
 
 from facelign.errors import ConfigError
+from facelign.files import disk
+from facelign.wire.cells import guarded
+from facelign.wire.records import Record
 
-Record = dict[str, Any]
-_COLUMNS = (
-    "image",
-    "face",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "height",
-    "person",
-    "score",
-    "distance",
-    "reason",
-    "enrolled",
-    "error",
-    "embedding",
+#: of a CSV, in order
+COLUMNS = (
+    *("image", "face", "x1", "y1", "x2", "y2", "height"),
+    *("person", "score", "distance", "reason", "enrolled", "error", "embedding"),
 )
 
 
-class Table:
-    """Writes records to a .csv or .jsonl file; what failed goes to failures.csv beside it.
+class Writer(Protocol):
+    """Writes records of one format into an open place, in the order in which they come."""
 
-    The file appears under its name when the run ends, also when it ends early (with what was
-    done until then): whole lines only.
+    def add(self, record: Record) -> None:
+        """Write one record."""
+
+    def close(self) -> None:
+        """Write what is still held; the disk may be full."""
+
+
+class Csv:
+    """One row a face (of a photo without one, a row all the same); no cell is a formula."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _text(path)
+        self._rows = csv.writer(self._file)
+        self._rows.writerow(COLUMNS)
+
+    def add(self, record: Record) -> None:
+        """Write the faces of one record."""
+        self._rows.writerows(map(guarded, row) for row in rows(record))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class JsonLines:
+    """One record a line, as --json prints it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _text(path)
+
+    def add(self, record: Record) -> None:
+        """Write one record."""
+        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class WriterKind(Protocol):
+    """Opens a file of a format."""
+
+    def __call__(self, path: Path, /) -> Writer:
+        """Return the writer of a new file."""
+
+
+#: every format of a table, by the suffix of its file
+FORMATS: Mapping[str, WriterKind] = MappingProxyType({".csv": Csv, ".jsonl": JsonLines})
+
+
+class Table:
+    """Writes records to a file; what failed goes to failures.csv beside it.
+
+    path: its suffix says the format; None where no table is wanted. The file appears under its
+    name when the run ends, also when it ends early (with what was done until then): whole lines
+    only.
     """
 
     def __init__(self, path: Path | None) -> None:
-        if path is not None and path.suffix not in (".csv", ".jsonl"):
-            raise ConfigError(f"--out {path.name}: the name must end in .csv or .jsonl.")
+        if path is not None and path.suffix not in FORMATS:
+            kinds = " or ".join(FORMATS)
+            raise ConfigError(f"--out {path.name}: the name must end in {kinds}.")
         self._path = path
-        self._file: IO[str] | None = None
+        self._writer: Writer | None = None
+        self._place = ExitStack()
         self._failures: list[tuple[str, str]] = []
 
     def __enter__(self) -> Table:
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _opened(self._part)
-            if self._path.suffix == ".csv":
-                csv.writer(self._file).writerow(_COLUMNS)
+            scratch = self._place.enter_context(disk.replacing(self._path, sync=False))
+            self._writer = FORMATS[self._path.suffix](scratch)
         return self
 
-    @property
-    def _part(self) -> Path:
-        assert self._path is not None  # noqa: S101 - only called with a path
-        return self._path.with_name(self._path.name + ".part")
-
     def add(self, record: Record) -> None:
-        """Write one record."""
-        if record.get("error") or (record.get("enrolled") is False and record.get("failed")):
+        """Write one record; one that says an error, or that it ``failed``, is a failure."""
+        if record.get("error") or record.get("failed"):
             self._failures.append((record["image"], record.get("error") or record["reason"]))
-        if self._file is None:
-            return
-        if self._path is not None and self._path.suffix == ".jsonl":
-            self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-        else:
-            csv.writer(self._file).writerows(_rows(record))
+        if self._writer is not None:
+            self._writer.add(record)
 
     def __exit__(
         self,
@@ -73,40 +111,37 @@ class Table:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is None or self._path is None:
+        if self._writer is None or self._path is None:
             return
-        try:
-            self._file.close()  # what is still held goes to the disk, which may be full
-            self._part.replace(self._path)
-        except OSError:
-            self._part.unlink(missing_ok=True)
-            raise
+        with self._place:  # what was done until an error is kept; a full disk keeps nothing
+            self._writer.close()
         beside = self._path.with_name("failures.csv")
-        if self._failures:
-            with _opened(beside) as file:
-                csv.writer(file).writerows([("image", "reason"), *self._failures])
-        else:
+        if not self._failures:
             beside.unlink(missing_ok=True)
+            return
+        with disk.replacing(beside, sync=False) as scratch, _text(scratch) as file:
+            csv.writer(file).writerows(
+                map(guarded, row) for row in (("image", "reason"), *self._failures)
+            )
 
 
-def _opened(path: Path) -> IO[str]:
+def _text(path: Path) -> IO[str]:
     # Bytes that are no text in a file's name are spelled out, as JSON does it.
     return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
-def _rows(record: Record) -> list[list[Any]]:
-    if "faces" not in record:  # enroll: one row a file
-        faces: list[Record] = [record]
-    else:
-        faces = record["faces"] or [{}]
-    rows = []
+def rows(record: Record) -> Iterable[list[Any]]:
+    """Yield the cells of a record's faces, a column each of ``COLUMNS``."""
+    # enroll tells of one face: a row a file
+    faces: list[Record] = record["faces"] or [{}] if "faces" in record else [record]
     for index, face in enumerate(faces):
-        box = face.get("box") or ("", "", "", "")
-        cells = {"image": record["image"], "face": index if face else ""}
-        cells |= dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
-        cells |= {k: face.get(k, "") for k in ("height", "person", "score", "distance", "reason")}
-        cells["embedding"] = json.dumps(face["embedding"]) if face.get("embedding") else ""
-        cells["enrolled"] = record.get("enrolled", "")
-        cells["error"] = record.get("error") or ""
-        rows.append(["" if cells[name] is None else cells[name] for name in _COLUMNS])
-    return rows
+        cells = dict(face)
+        cells |= zip(("x1", "y1", "x2", "y2"), face.get("box") or (), strict=False)
+        cells |= {
+            "image": record["image"],
+            "face": index if face else "",
+            "enrolled": record.get("enrolled", ""),
+            "error": record.get("error") or "",
+            "embedding": json.dumps(face["embedding"]) if face.get("embedding") else "",
+        }
+        yield ["" if cells.get(name) is None else cells[name] for name in COLUMNS]

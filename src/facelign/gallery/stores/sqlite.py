@@ -20,6 +20,7 @@ from facelign.errors import (
     GalleryBusy,
     GalleryCorrupt,
     GalleryError,
+    Remedy,
     SchemaTooNew,
     SpaceMismatch,
     UnknownPerson,
@@ -110,7 +111,7 @@ class SqliteStore:
             what = "no gallery" if kind is None else "a database of another program"
             raise GalleryCorrupt(
                 f"{self.path} is {what}; it was not touched.",
-                "Name another file with --gallery, or put a back-up in its place.",
+                Remedy.OTHER_GALLERY,
             )
 
     def _check_version(self) -> None:

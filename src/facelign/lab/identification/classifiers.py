@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sklearn.svm import LinearSVC
 
 from facelign.compare.classifiers import NameClassifier, Rule, scaled
 from facelign.errors import BadArray, Refused
@@ -52,6 +51,8 @@ def _hyperplanes(
     rows: Float32Array, codes: IntArray, people: int, seed: int
 ) -> tuple[Float32Array, Float32Array]:
     """Return (p, d) weights and (p,) offsets, one hyperplane a person."""
+    from sklearn.svm import LinearSVC  # the one rule that wants scikit-learn
+
     if people < 2:
         raise Refused(
             "A support vector machine tells at least two people apart, and there is one.",
