@@ -36,7 +36,12 @@ from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
 from facelign.imaging.write import write
-from facelign.lab.calibration.figures import calibrate, intervals_of_fmr
+from facelign.lab.calibration.figures import (
+    CalibrationRequest,
+    Evidence,
+    calibrate,
+    intervals_of_fmr,
+)
 from facelign.lab.identification.figures import open_set
 from facelign.lab.identification.searching import Searches, galleries, search
 from facelign.lab.material import photos as walk
@@ -112,7 +117,9 @@ def measured(whole: walk.Embedded, reduced: dict[int, walk.Embedded]) -> dict:
     others, small_pairs = [], []
     for own, other in (halves, halves[::-1]):
         named = only(whole.named, own)
-        calibration = calibrate(named, record_id="half", chain={}, set_name="half", date="-")
+        wanted = CalibrationRequest("half", "half", "-")
+        evidence = Evidence.of_people(named, wanted.draws, wanted.seed)
+        calibration = calibrate(evidence, named, wanted)
         tested = only(whole.named, other)
         others.append(on_others(calibration, tested))
         one = search_threshold(calibration, 1, FPIR).threshold.score

@@ -31,13 +31,14 @@ import real_faces as here
 import facelign
 from facelign import models
 from facelign.compare import curves
+from facelign.compare.pairs import PairScores
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
 from facelign.datasets.points import read_annotated
 from facelign.datasets.widerface import read_boxes
 from facelign.detect.attempts import find
 from facelign.imaging.read import read
-from facelign.lab.comparison.run import compare_runs, pair_record, pairs_of
+from facelign.lab.comparison.saved_runs import compare_runs, pair_record
 from facelign.lab.detection import figures as detection
 from facelign.lab.detection.figures import Detections, Truth
 from facelign.lab.identification.searching import galleries, search
@@ -47,7 +48,6 @@ from facelign.lab.material.named import Named, all_scores
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics import resampling
 from facelign.lab.statistics.resampling import SEED, Interval
-from facelign.lab.verification.figures import PairScores
 from facelign.lab.verification.figures import evaluate as verify
 from facelign.models.weights.store import Store
 from facelign.recognition.recognizer import Recognizer
@@ -115,7 +115,7 @@ def embedded(preset: str, trials: Trials) -> Set:
     recognizer = Recognizer(preset, cache=None)
     done = here.counter(f"{trials.name}, {preset}", len(trials.photos))
     found = walk.embed(recognizer, trials.photos, done=done)
-    return Set(trials, found, pairs_of(trials, found))
+    return Set(trials, found, trials.scored(found))
 
 
 def verification_part(held: Set) -> dict[str, Any]:
@@ -339,7 +339,7 @@ def parts() -> dict[str, Part]:
 def trials_of(name: str) -> Trials:
     """Return the comparisons of a set: the folds of lfw_dev, all pairs of lfw_100."""
     if name == "lfw_dev":
-        return Trials.listed(read_pairs(here.LFW_DEV / "pairs.txt", here.LFW_DEV / "images"))
+        return Trials.of_list(read_pairs(here.LFW_DEV / "pairs.txt", here.LFW_DEV / "images"))
     return Trials.all_pairs(read_folder(here.LFW_100))
 
 

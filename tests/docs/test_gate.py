@@ -103,7 +103,8 @@ def test_pairs_are_compared_pair_by_pair(gate, monkeypatch):
     scores = np.where(same, 0.7, 0.0) + generator.normal(0, 0.1, len(a))
 
     def part(values):
-        from facelign.lab.verification.figures import PairScores, evaluate
+        from facelign.compare.pairs import PairScores
+        from facelign.lab.verification.figures import evaluate
 
         pairs = PairScores(
             values, same, codes[a], codes[b], np.zeros(len(a), np.int64), np.zeros(len(a), bool)

@@ -11,16 +11,16 @@ import numpy as np
 import real_faces as here
 
 from facelign.compare import curves
+from facelign.compare.pairs import PairScores
 from facelign.datasets.folder import read_folder
 from facelign.datasets.lfw import read_pairs
 from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
-from facelign.lab.comparison.run import pairs_of
 from facelign.lab.material import photos as walk
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics import resampling
+from facelign.lab.statistics.folds import cross_validated
 from facelign.lab.statistics.resampling import Interval
-from facelign.lab.verification.figures import PairScores, cross_validated
 from facelign.recognition.recognizer import Recognizer
 from facelign.recognition.selection import FacePolicy
 from facelign.types.specs import Task
@@ -102,7 +102,7 @@ class Bench:
             raise Unavailable(f"The photos of {name} are not beside the checkout.")
         if name not in self._trials:
             self._trials[name] = (
-                Trials.listed(read_pairs(here.LFW_DEV / "pairs.txt", here.LFW_DEV / "images"))
+                Trials.of_list(read_pairs(here.LFW_DEV / "pairs.txt", here.LFW_DEV / "images"))
                 if name == "lfw_dev"
                 else Trials.all_pairs(read_folder(here.LFW_100))
             )
@@ -120,7 +120,7 @@ class Bench:
 
     def pairs(self, chain: Chain, name: str = "lfw_100") -> PairScores:
         """Return the scored pairs of a set."""
-        return pairs_of(self.trials(name), self.embedded(chain, name))
+        return self.trials(name).scored(self.embedded(chain, name))
 
     def squares(self, chain: Chain) -> PairScores:
         """Return lfw_100's pairs with minus the squared distance of unit vectors as the score."""
@@ -179,16 +179,15 @@ def over_people(pairs: PairScores, said: np.ndarray) -> Interval:
     if said.all():
         return Interval(1.0, 1 - 3 / len(pairs), 1.0)
 
-    def share(weights: np.ndarray) -> float:
-        total = float(weights.sum())
-        return float((weights * said).sum() / total) if total else float("nan")
-
-    return resampling.interval(share, pairs.a, pairs.b, draws=DRAWS)
+    found = resampling.share(pairs, said, draws=DRAWS)
+    if found is None:
+        raise Unavailable("There are no pairs with scores.")
+    return found
 
 
 def judged_on_others(pairs: PairScores) -> Mapping[str, float]:
     """Return F1 and accuracy with the threshold of best F1 chosen on other people."""
-    found = cross_validated(pairs.where(~pairs.failed), "f1", curves.best_by_f1)
+    found = cross_validated(pairs.where(~pairs.failed), curves.best_by_f1)
     return {"f1": found.f1, "accuracy": found.accuracy, "se": found.standard_error}
 
 

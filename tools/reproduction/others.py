@@ -11,6 +11,7 @@ import real_faces as here
 
 from facelign import models
 from facelign.compare import calibrations, thresholds
+from facelign.compare.pairs import Failures
 from facelign.datasets.points import read_annotated
 from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
@@ -21,8 +22,7 @@ from facelign.lab.ensemble import run as ensemble
 from facelign.lab.landmarks import run as landmark_run
 from facelign.lab.statistics.paired import System, differences
 from facelign.lab.verification import figures as verification
-from facelign.lab.verification.figures import Failures
-from facelign.lab.verification.run import at_threshold
+from facelign.lab.verification.figures import at_threshold
 from facelign.models.weights.store import Store
 from facelign.recognition.fused import preset_of
 from facelign.recognition.recognizer import Recognizer

@@ -2,186 +2,155 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from facelign.cli import options
+from facelign.cli import building
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note, progress
+from facelign.cli.trials import read_list
+from facelign.errors import ConfigError
+from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
+from facelign.wire.options import ChainFlags, FaceFlags, Flag, share
 
 if TYPE_CHECKING:
-    from facelign.lab.calibration.run import Calibrated
-    from facelign.lab.material.named import Named
-    from facelign.lab.material.sources import Material
-    from facelign.lab.verification.figures import Failure
+    from facelign.lab.calibration.figures import CalibrationRequest
+    from facelign.lab.calibration.run import CalibrationRun
+    from facelign.lab.material.photos import Failure
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
 
-PairsFile = Annotated[
-    Path | None,
-    typer.Option("--pairs", help="Only these pairs (default: all pairs of --images)."),
-]
-GalleryFile = Annotated[
-    Path | None,
-    typer.Option("--gallery", help="Calibrate on the templates of a gallery instead of photos."),
-]
-Space = Annotated[
-    str | None, typer.Option("--space", help="Which space, when the gallery holds several.")
-]
-Without = Annotated[
-    Path | None,
-    typer.Option(
-        "--without",
-        help="Folder of people who are left out, such as those that will be reported on.",
-    ),
-]
-Fmr = Annotated[
-    float | None,
-    typer.Option("--fmr", help="The false match rate that is wanted (default: 0.001)."),
-]
-Fpir = Annotated[
-    float | None,
-    typer.Option(
-        "--fpir",
-        help="Share of strangers that may be named; said with --fmr, the stricter of both holds.",
-    ),
-]
-GallerySize = Annotated[
-    int | None,
-    typer.Option(
-        "--gallery-size",
-        min=1,
-        help="Templates searched, for --fpir (default: those of the gallery, or the photos).",
-    ),
-]
-OutFile = Annotated[
-    Path | None,
-    typer.Option("--out", help="The record; for --gallery by default beside the gallery."),
-]
-SetName = Annotated[
-    str | None, typer.Option("--set", help="Name of the set (default: that of the folder).")
-]
+
+@dataclass(frozen=True, slots=True)
+class CalibrateFlags:
+    """What is to be calibrated on, and what for."""
+
+    images: Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")] = (
+        None
+    )
+    pairs: Annotated[
+        Path | None, Flag("--pairs", "Only these pairs (default: all pairs of --images).")
+    ] = None
+    without: Annotated[
+        Path | None,
+        Flag(
+            "--without",
+            "Folder of people who are left out, such as those that will be reported on.",
+        ),
+    ] = None
+    gallery: Annotated[
+        Path | None,
+        Flag("--gallery", "Calibrate on the templates of a gallery instead of photos."),
+    ] = None
+    space: Annotated[
+        str | None, Flag("--space", "Which space, when the gallery holds several.")
+    ] = None
+    fmr: Annotated[
+        float | None,
+        Flag("--fmr", "The false match rate that is wanted (default: 0.001).", check=share),
+    ] = None
+    fpir: Annotated[
+        float | None,
+        Flag(
+            "--fpir",
+            "Share of strangers that may be named; said with --fmr, the stricter of both holds.",
+            check=share,
+        ),
+    ] = None
+    gallery_size: Annotated[
+        int | None,
+        Flag(
+            "--gallery-size",
+            "Templates searched, for --fpir (default: those of the gallery, or the photos).",
+            low=1,
+        ),
+    ] = None
+    out: Annotated[
+        Path | None, Flag("--out", "The record; for --gallery by default beside the gallery.")
+    ] = None
+    set_name: Annotated[
+        str | None, Flag("--set", "Name of the set (default: that of the folder).")
+    ] = None
+
+    def request(
+        self, record: RecordNames, templates: int, failed: int, drawing: inputs.DrawFlags
+    ) -> CalibrationRequest:
+        """Return what is wanted of a record. templates: searched, unless a size was given."""
+        from facelign.lab.calibration.figures import CalibrationRequest
+        from facelign.lab.material.trials import set_name
+
+        notes = dict(record.notes)
+        target = self.fmr or VERIFY_FMR
+        if self.without is not None:
+            notes["without"] = set_name(self.without)
+        if self.fpir is not None:
+            size = self.gallery_size or max(templates, 1)
+            notes |= {"fpir": self.fpir, "templates": size}
+            target = min(self.fpir / size, self.fmr or 1.0)
+        notes["failed_photos"] = failed
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        return CalibrationRequest(
+            record.id, record.set, today, record.chain, target, drawing.draws, drawing.seed, notes
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is to be calibrated on, and how."""
+class RecordNames:
+    """What a record says of where it comes from."""
 
-    images: Path | None
-    pairs: Path | None
-    without: Path | None
-    gallery: Path | None
-    space: str | None
-    set_name: str | None
-    fmr: float | None
-    fpir: float | None
-    size: int | None
-    draws: int
-    seed: int
-
-    def spread(self, templates: int) -> dict[str, Any]:
-        """Return target, draws and seed. templates: searched, unless a size was given."""
-        return {"target": self._target(templates), "draws": self.draws, "seed": self.seed}
-
-    def left_out(self) -> dict[str, Any]:
-        """Return the set whose people are not in the record, if such were left out."""
-        from facelign.lab.material.sources import set_name
-
-        return {} if self.without is None else {"without": set_name(self.without)}
-
-    def search(self, templates: int) -> dict[str, Any]:
-        """Return what the record says about the search that it is meant for, if about any."""
-        if self.fpir is None:
-            return {}
-        return {"fpir": self.fpir, "templates": self.size or max(templates, 1)}
-
-    def _target(self, templates: int) -> float:
-        if self.fpir is None:
-            return 1e-3 if self.fmr is None else self.fmr
-        return min(self.fpir / (self.size or max(templates, 1)), self.fmr or 1.0)
+    id: str
+    set: str
+    chain: Mapping[str, str]
+    notes: Mapping[str, Any]
 
 
+@command
 def calibrate(
-    images: inputs.Images = None,
-    pairs: PairsFile = None,
-    without: Without = None,
-    gallery: GalleryFile = None,
-    space: Space = None,
-    fmr: Fmr = None,
-    fpir: Fpir = None,
-    gallery_size: GallerySize = None,
-    out: OutFile = None,
-    set_name: SetName = None,
-    json: options.Json = False,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    draws: inputs.Draws = 1000,
-    seed: inputs.Seed = 20211,
-    no_cache: inputs.NoCache = False,
-    face: options.FaceChoice = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    landmarks: options.LandmarksModel = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-    flip: options.Flip = None,
-    preprocess: options.Preprocess = "",
-    downscale: options.Downscale = 1.0,
-    padded: options.Padded = True,
-    rotate: options.Rotate = True,
-    workers: options.Workers = None,
+    asked: CalibrateFlags,
+    output: JsonFlag,
+    reporting: inputs.PageFlags,
+    drawing: inputs.DrawFlags,
+    caching: inputs.CacheFlags,
+    which: Annotated[FaceFlags, only("face")],
+    chain: ChainFlags,
 ) -> int:
     """Make a threshold from photos of people you know, with interval, counts and held-out check.
 
     Refuses (exit 1, no file) what the data cannot support, and says how many people are missing.
     """
-    asked = _Asked(
-        images, pairs, without, gallery, space, set_name, fmr, fpir, gallery_size, draws, seed
-    )
     _check(asked)
-    target = _out(asked, out)
-    made: Recognizer | None = None
+    target = _out(asked)
+    recognizer: Recognizer | None = None
     lost: tuple[Failure, ...] = ()
-    if images is not None:
-        made = inputs.recognizer(
-            no_cache=no_cache,
-            preset=preset,
-            detector=detector,
-            landmarks=landmarks,
-            model=model,
-            layout=layout,
-            flip=flip,
-            preprocess=preprocess,
-            downscale=downscale,
-            padded=padded,
-            rotate=rotate,
-            workers=workers,
-        )
-        found, lost = _of_photos(asked, made, face)
+    if asked.images is not None:
+        recognizer = building.recognizer(chain, cached=not caching.no_cache)
+        policy = which.policy(FacePolicy.CENTRAL)
+        measured, lost = _of_photos(asked, asked.images, recognizer, policy, drawing)
     else:
-        found = _of_gallery(asked)
-    _finish(found, made, target, lost, json)
-    if report or figures or csv:
-        built = _report(found, made, target)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
+        measured = _of_gallery(asked, drawing)
+    _write(measured.record, target)
+    if output.json:
+        emit(_record(measured, target))
+    else:
+        _say(measured, target)
+    for failure in lost[:10]:
+        note(f"    {failure.photo}: {failure.reason}")
+    if len(lost) > 10:
+        note(f"    and {len(lost) - 10:,} more photos without a face")
+    if reporting.wanted:
+        reporting.write(_report(measured, recognizer, target))
     return Exit.INPUT if lost else Exit.DONE
 
 
-def _check(asked: _Asked) -> None:
+def _check(asked: CalibrateFlags) -> None:
     """Raise ConfigError for what cannot be meant."""
-    from facelign.cli import building
-    from facelign.errors import ConfigError
-
-    for option, value in (("--fmr", asked.fmr), ("--fpir", asked.fpir)):
-        if value is not None:
-            building.share(option, value)
-    if asked.size is not None and asked.fpir is None:
+    if asked.gallery_size is not None and asked.fpir is None:
         raise ConfigError("--gallery-size belongs to --fpir.", "Say --fpir 0.01 too.")
     if (asked.images is None) == (asked.gallery is None):
         raise ConfigError("One of --images and --gallery is wanted.", "Say --images DIR.")
@@ -197,71 +166,60 @@ def _check(asked: _Asked) -> None:
         raise ConfigError("--set is empty.", "Give the name of the set, or leave --set out.")
 
 
-def _out(asked: _Asked, out: Path | None) -> Path:
+def _out(asked: CalibrateFlags) -> Path:
     """Return where the record goes; raises ConfigError where it has no name."""
-    from facelign.errors import ConfigError
     from facelign.recognition.photo_gallery import calibration_path
 
-    if out is None and asked.gallery is not None:
+    if asked.out is None and asked.gallery is not None:
         return calibration_path(asked.gallery)
-    if out is None or out.suffix != ".json":
+    if asked.out is None or asked.out.suffix != ".json":
         raise ConfigError("The record needs a name.", "Say --out FILE.json.")
-    return out
+    return asked.out
 
 
 def _of_photos(
-    asked: _Asked, recognizer: Recognizer, face: options.Face | None
-) -> tuple[Calibrated, tuple[Failure, ...]]:
-    from facelign.cli import building
-    from facelign.cli.output import progress
-    from facelign.datasets.lfw import read_pairs
-    from facelign.datasets.pairs_csv import read_pairs_csv
-    from facelign.lab.calibration import run as calibrated
-    from facelign.lab.material import sources
+    asked: CalibrateFlags,
+    images: Path,
+    recognizer: Recognizer,
+    policy: FacePolicy,
+    drawing: inputs.DrawFlags,
+) -> tuple[CalibrationRun, tuple[Failure, ...]]:
+    from facelign.lab.calibration.run import record_id, run
+    from facelign.lab.material.photos import embed
+    from facelign.lab.material.trials import Trials, set_name
 
-    images = asked.images or Path()
-    policy = building.policy(face, False, "central")
-    name = asked.set_name or sources.set_name(images)
-    chain = recognizer.chain
-    record_id = calibrated.record_id(chain.preset, name, chain.evidence["preprocessing"])
-
-    def about(failures: tuple[Failure, ...], templates: int) -> Any:
-        more = {"face": str(policy)} | asked.left_out() | asked.search(templates)
-        return _about(record_id, chain.evidence, name, more, failures)
-
+    trials = None
     if asked.pairs is None:
         embedded = inputs.folder(recognizer, images, policy, without=asked.without)
-        failures, templates = embedded.failures, len(embedded.named.people)
-        return (
-            calibrated.of_people(
-                embedded.named, about(failures, templates), **asked.spread(templates)
-            ),
-            failures,
-        )
-    reader = read_pairs_csv if asked.pairs.suffix.lower() == ".csv" else read_pairs
-    listed = reader(asked.pairs, images)
-    with progress("embedding", len(listed.photos)) as done:
-        material: Material = sources.of_list(recognizer, listed, policy, done=done, name=name)
-    failures, templates = material.embedded.failures, len(material.named.people)
-    found = calibrated.of_pairs(
-        material.pairs,
-        material.named,
-        about(failures, templates),
-        digest=material.digest,
-        **asked.spread(templates),
+    else:
+        pairs = read_list(asked.pairs, images)
+        trials = Trials.of_list(pairs, people=pairs.people)
+        with progress("embedding", len(trials.photos)) as done:
+            embedded = embed(recognizer, trials.photos, policy, done=done)
+    walk = recognizer.chain
+    name = asked.set_name or set_name(images)
+    named = embedded.named
+    about = RecordNames(
+        record_id(walk.preset, name, walk.evidence["preprocessing"]),
+        name,
+        walk.evidence,
+        {"face": str(policy)},
     )
-    return found, failures
+    request = asked.request(about, len(named.people), len(embedded.failures), drawing)
+    if trials is None:
+        return run(named, request), embedded.failures
+    scored, digest = trials.scored(embedded), trials.digest_of(embedded)
+    return run(named, request, pairs=scored, digest=digest), embedded.failures
 
 
-def _of_gallery(asked: _Asked) -> Calibrated:
-    from facelign.cli.output import note
+def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> CalibrationRun:
     from facelign.gallery.gallery import Gallery
-    from facelign.lab.calibration import run as calibrated
-    from facelign.lab.material import sources
+    from facelign.lab.calibration.run import run
+    from facelign.lab.material.sources import of_gallery
 
     path = asked.gallery or Path()
     with Gallery.open(path, create=False, readonly=True) as opened:
-        named: Named = sources.of_gallery(opened, asked.space)
+        named = of_gallery(opened, asked.space)
     if asked.without is not None:
         people = inputs.people_in(asked.without)
         count = len(set(named.people) & set(people))
@@ -271,63 +229,34 @@ def _of_gallery(asked: _Asked) -> Calibrated:
     name = asked.set_name or path.stem
     model, layout, points = (*named.space.id.split("/"), "", "")[:3]
     chain = {"source": "templates of a gallery", "model": model, "layout": layout, "points": points}
-    more = {"gallery": path.name, "gallery_templates": templates}
-    more |= asked.left_out() | asked.search(templates)
-    about = _about(f"gallery-{name}", chain, name, more, ())
-    return calibrated.of_people(named, about, **asked.spread(templates))
+    notes = {"gallery": path.name, "gallery_templates": templates}
+    about = RecordNames(f"gallery-{name}", name, chain, notes)
+    return run(named, asked.request(about, templates, 0, drawing))
 
 
-def _about(
-    record_id: str, chain: Any, name: str, more: dict[str, Any], failures: tuple[Failure, ...]
-) -> Any:
-    import datetime
-
-    from facelign.lab.calibration.run import Subject
-
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Subject(record_id, chain, name, today, {**more, "failed_photos": len(failures)})
-
-
-def _finish(
-    found: Calibrated,
-    recognizer: Recognizer | None,
-    target: Path,
-    failures: tuple[Failure, ...],
-    json: bool,
-) -> None:
-    """Write the record and the report, and say what they hold."""
-    from facelign.cli.output import emit, note
+def _write(record: Calibration, target: Path) -> None:
     from facelign.compare.calibrations import to_json
     from facelign.files import disk
 
-    record = found.record
-    target.parent.mkdir(parents=True, exist_ok=True)
-    disk.write(target, to_json(record).encode())
-    if json:
-        emit(_record(found, target))
-    else:
-        _say(found, target)
-    for failure in failures[:10]:
-        note(f"    {failure.photo}: {failure.reason}")
-    if len(failures) > 10:
-        note(f"    and {len(failures) - 10:,} more photos without a face")
+    with disk.atomic(target) as file:
+        file.write(to_json(record).encode())
 
 
-def _report(found: Calibrated, recognizer: Recognizer | None, target: Path) -> Report:
-    from facelign.lab.calibration import report as reports
+def _report(measured: CalibrationRun, recognizer: Recognizer | None, target: Path) -> Report:
+    from facelign.lab.calibration.report import report
 
-    record = found.record
+    record = measured.record
     more = {
         "set": record.set,
         "digest of the set": record.digest,
         "record": target.name,
         "draws, seed": f"{record.notes['draws']}, {record.notes['seed']}",
     }
-    return reports.build(found, inputs.provenance(recognizer, more))
+    return report(measured, inputs.provenance(recognizer, more))
 
 
-def _record(found: Calibrated, target: Path) -> dict[str, Any]:
-    record = found.record
+def _record(measured: CalibrationRun, target: Path) -> dict[str, Any]:
+    record = measured.record
     point = next(p for p in record.points if abs(p.fmr / record.target - 1) < 1e-9)
     return {
         "out": str(target),
@@ -346,14 +275,12 @@ def _record(found: Calibrated, target: Path) -> dict[str, Any]:
         "date": record.date,
         "fpir": record.notes.get("fpir"),
         "templates": record.notes.get("templates"),
-        "held_out": found.held_out.to_dict(),
+        "held_out": measured.held_out.to_dict(),
     }
 
 
-def _say(found: Calibrated, target: Path) -> None:
-    from facelign.cli.output import line, note
-
-    record = found.record
+def _say(measured: CalibrationRun, target: Path) -> None:
+    record = measured.record
     line(
         f"{record.set}: {record.subjects:,} people, {record.photos:,} photos, "
         f"{record.mated:,} mated and {record.non_mated:,} non-mated comparisons; {record.space}"
@@ -365,20 +292,20 @@ def _say(found: Calibrated, target: Path) -> None:
             f"({point.interval[0]:.2g} to {point.interval[1]:.2g})  TAR {100 * point.tar:.2f} %"
             f"{mark}"
         )
-    for check in found.held_out.checks:
-        said = "inside" if check.inside else "overlapping" if check.compatible else "OUTSIDE"
+    for check in measured.held_out.checks:
+        where = "inside" if check.inside else "overlapping" if check.compatible else "OUTSIDE"
         line(
             f"  held out: {check.threshold:.4f} from one half of the people; on the other "
             f"{check.subjects:,} FMR {check.observed.value:.2g} "
-            f"({check.observed.low:.2g} to {check.observed.high:.2g}), {said} of "
+            f"({check.observed.low:.2g} to {check.observed.high:.2g}), {where} of "
             f"{check.stated[0]:.2g} to {check.stated[1]:.2g}; FNMR {100 * check.fnmr:.2f} %"
         )
-    for one in found.held_out.maps:
+    for one in measured.held_out.maps:
         line(
             f"  probabilities, {one.method}: calibration error {one.ece:.4f} "
             f"({one.reliability.kind}, even odds, people not seen), Cllr {one.cllr:.4f} bits"
         )
-    for text in (*found.held_out.notes, *_reach(record)):
+    for text in (*measured.held_out.notes, *_reach(record)):
         note(f"note: {text}")
     line(f"Written to {target}")
 
@@ -394,7 +321,7 @@ def _reach(record: Calibration) -> list[str]:
     templates = record.notes.get("gallery_templates")
     if templates is None:
         return []
-    fpir = record.notes.get("fpir", thresholds.SEARCH_FPIR)
+    fpir = record.notes.get("fpir", SEARCH_FPIR)
     limit = thresholds.search_threshold(record, templates, fpir)
     if not limit.limited:
         return []

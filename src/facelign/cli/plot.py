@@ -14,6 +14,7 @@ from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import line, note, progress
 from facelign.errors import ConfigError, DatasetMalformed, FacelignError, InputError, Refused
 from facelign.files.home import gallery_path
+from facelign.lab.defaults import SEED
 from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags
 
@@ -102,7 +103,7 @@ def tsne(
     photos: Photos,
     out: OutFile,
     method: Method = "t-SNE",
-    seed: trials.Seed = trials.SEED,
+    seed: trials.Seed = SEED,
     *,
     which: Annotated[FaceFlags, only("face")],
     chain: Models,
@@ -154,7 +155,7 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     """Histograms, ROC, DET, F1 or error rates of a saved run."""
     trials.needs("report", "matplotlib")
     from facelign.cli.evaluate.compare import read_run
-    from facelign.lab.comparison.run import saved_pairs
+    from facelign.lab.comparison.saved_runs import saved_pairs
     from facelign.lab.verification import curves as drawing
 
     record = read_run(run)

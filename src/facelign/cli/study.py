@@ -9,6 +9,7 @@ import typer
 from facelign.cli import options, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.lab.defaults import PAIRED_DRAWS, SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +59,8 @@ def alignment(
     models: Models = "sface",
     cross: Cross = False,
     fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
-    draws: trials.Draws = trials.DRAWS,
-    seed: trials.Seed = trials.SEED,
+    draws: trials.Draws = PAIRED_DRAWS,
+    seed: trials.Seed = SEED,
     report: inputs.ReportFile = None,
     no_photos: inputs.NoPhotos = False,
     figures: inputs.Figures = None,
@@ -169,6 +170,7 @@ def _pathways(found: Study, bench: Bench) -> list[Plot]:
 
 def _say(found: Study) -> None:
     from facelign.cli.output import line
+    from facelign.lab.statistics.rates import tar_label
 
     line(found.verdict)
     line("")
@@ -193,7 +195,7 @@ def _say(found: Study) -> None:
                 f"{step.model}, {step.detector}: {step.name} {tar.value:+.3f} "
                 f"({tar.low:+.3f} to {tar.high:+.3f})"
             )
-    line(f"TAR at FMR {found.rate}; a face that is not found counts as an error. The trained part")
+    line(f"{tar_label(found.rate)}; a face that is not found counts as an error. The trained part")
     line("(train on unaligned, test on aligned, and the reverse) comes with the training issue.")
 
 

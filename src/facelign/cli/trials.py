@@ -10,6 +10,8 @@ import typer
 from facelign.cli.output import note
 
 if TYPE_CHECKING:
+    from facelign.datasets.records import PairList
+    from facelign.datasets.shelf import Shelf
     from facelign.gallery.cache import VectorCache
     from facelign.lab.material.trials import Trials
 
@@ -28,7 +30,6 @@ Draws = Annotated[
     int, typer.Option("--draws", min=50, help="Draws of people for the 95 % intervals.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
-DRAWS, SEED = 500, 20_211
 
 
 def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
@@ -36,11 +37,8 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
     from dataclasses import replace
 
     from facelign.datasets.folder import read_folder
-    from facelign.datasets.lfw import read_pairs
-    from facelign.datasets.pairs_csv import read_pairs_csv
     from facelign.errors import ConfigError
-    from facelign.lab.material.sources import set_name
-    from facelign.lab.material.trials import Trials
+    from facelign.lab.material.trials import Trials, set_name
 
     if (pairs is None) == (not every):
         raise ConfigError("Which pairs?", "Give --pairs FILE or --all-pairs, one of the two.")
@@ -48,15 +46,27 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
         folder = read_folder(images)
         if folder.skipped:
             note(f"note: {len(folder.skipped)} files of {images} are no photos of a person")
-        return Trials.all_pairs(folder)
-    read = read_pairs_csv if pairs.suffix.lower() == ".csv" else read_pairs
-    listed = read(pairs, images)
+        trials = Trials.all_pairs(folder)
+        return replace(trials, name=f"all pairs of {trials.name}").of_both_kinds()
+    listed = read_list(pairs, images)
     if listed.missing:
         note(
             f"note: {len(listed.missing)} photos of {pairs.name} are not there and count as "
             f"failures, such as {listed.missing[0].name}"
         )
-    return replace(Trials.listed(listed), name=f"{pairs.name} of {set_name(images)}")
+    trials = Trials.of_list(listed)
+    for text in trials.notes:
+        note(f"note: {text}")
+    return replace(trials, name=f"{pairs.name} of {set_name(images)}").of_both_kinds()
+
+
+def read_list(path: Path, images: Path | Shelf) -> PairList:
+    """Return a list of pairs in LFW's form, or a CSV by its name; photos lie in ``images``."""
+    from facelign.datasets.lfw import read_pairs
+    from facelign.datasets.pairs_csv import read_pairs_csv
+
+    read = read_pairs_csv if path.suffix.lower() == ".csv" else read_pairs
+    return read(path, images)
 
 
 def words(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facelign.errors import BadArray, CompareError
-from facelign.types.arrays import Float64Array, FloatArray
+from facelign.types.arrays import Float64Array, FloatArray, IntArray
 from facelign.types.embeddings import Embeddings, Metric, same_space
 
 
@@ -42,6 +42,8 @@ Vectors = Embeddings | npt.ArrayLike
 #: difference: the expanded form |a|^2 + |b|^2 - 2ab is off by about 1e-15 of them, and identical
 #: vectors must give exactly 0
 _NEAR = 1e-6
+#: rows of a score matrix that are made at once where only some of it is wanted
+_BLOCK = 512
 
 
 def measure(metric: Metric | Measure | str) -> Measure:
@@ -84,6 +86,36 @@ def pair_scores(a: Vectors, b: Vectors, metric: Metric | Measure | str | None = 
         left, right = _directions(left), _directions(right)
     difference = left - right
     return _scores(np.einsum("nd,nd->n", difference, difference), scale)
+
+
+def listed_scores(
+    vectors: npt.ArrayLike, a: IntArray, b: IntArray, metric: Metric | Measure | str
+) -> Float64Array:
+    """Return the scores (p,) of the vectors (n, d) in rows ``a`` (p,) with those in ``b`` (p,).
+
+    Where a row is -1 the score is below all others, so that it matches at no threshold among them.
+    """
+    rows, scale = _vectors(vectors), measure(metric)
+    there = np.flatnonzero((a >= 0) & (b >= 0))
+    if scale.by_direction:
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not (lengths[a[there]] * lengths[b[there]]).all():
+            raise BadArray("vectors: one has length zero, and no direction to compare.")
+        rows = rows / np.where(lengths > 0, lengths, 1)
+    scores = np.zeros(len(a))
+    if len(a) > len(rows) ** 2 // 4:  # nearly every pair: the whole matrix is cheaper than picking
+        for start in range(0, len(rows), _BLOCK):
+            mine = there[(a[there] >= start) & (a[there] < start + _BLOCK)]
+            table = _scores(_squared_distances(rows[start : start + _BLOCK], rows), scale)
+            scores[mine] = table[a[mine] - start, b[mine]]
+    else:
+        there = there[np.argsort(a[there], kind="stable")]
+        for mine in np.split(there, np.flatnonzero(np.diff(a[there])) + 1) if len(there) else ():
+            one = rows[a[mine[0]]][None]
+            scores[mine] = _scores(_squared_distances(one, rows[b[mine]]), scale)[0]
+    lost = (a < 0) | (b < 0)
+    scores[lost] = scores[~lost].min(initial=0.0) - 1
+    return scores
 
 
 @overload

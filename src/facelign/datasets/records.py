@@ -54,6 +54,12 @@ class PairList:
         return len({pair.fold for pair in self.pairs})
 
     @property
+    def people(self) -> tuple[str, ...]:
+        """Every person that is named, sorted."""
+        named = {person for pair in self.pairs for person in (pair.person_a, pair.person_b)}
+        return tuple(sorted(named - {""}))
+
+    @property
     def photos(self) -> tuple[Path, ...]:
         """Every photo once, in the order of first use."""
         return tuple(dict.fromkeys(path for pair in self.pairs for path in (pair.a, pair.b)))

@@ -1,6 +1,7 @@
-"""Protocols, fitting and records of measurements: arrays in, plain records out.
+"""Protocols, fitting and records of measurements, a folder each, on statistics and material.
 
-``photos`` alone opens photos, through a recognizer. scikit-learn and SciPy live in this room.
+In every folder ``figures`` goes from arrays to numbers, ``run`` from photos to a record, ``report``
+from a record to a page. ``material.photos`` alone opens photos, through a recognizer.
 """
 
 from __future__ import annotations
@@ -9,8 +10,15 @@ from importlib.util import find_spec
 
 from facelign.errors import ExtraMissing
 
-for _name, _wheel in (("scipy", "SciPy"), ("sklearn", "scikit-learn")):
-    if find_spec(_name) is None:
-        raise ExtraMissing(
-            f"Measuring needs {_wheel}, which is not installed.", "pip install 'facelign[evaluate]'"
-        )
+#: what is imported -> how it is called where packages are installed
+_WHEELS = {"scipy": "SciPy", "sklearn": "scikit-learn"}
+
+
+def needs(*packages: str) -> None:
+    """Raise ExtraMissing unless the packages can be imported: the rooms that use them ask first."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise ExtraMissing(
+                f"Measuring needs {_WHEELS[name]}, which is not installed.",
+                "pip install 'facelign[evaluate]'",
+            )

@@ -14,16 +14,17 @@ from facelign.cli.app import run
 from facelign.cli.evaluate import inputs
 from facelign.compare import thresholds
 from facelign.compare.calibrations import load, shipped_ids
+from facelign.compare.pairs import PairScores
 from facelign.errors import Refused
 from facelign.lab.calibration import run as calibrated
-from facelign.lab.calibration.figures import calibrate, more_people, needed_comparisons
+from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
+from facelign.lab.calibration.planning import more_people, needed_comparisons
 from facelign.lab.material.named import Named, pair_counts
-from facelign.lab.verification.figures import PairScores
 from facelign.recognition.presets import PRESETS, Part
 from facelign.types.embeddings import Metric, Space
 
 SPACE = Space("made/up/five", 8, Metric.COSINE, unit=True)
-ABOUT = calibrated.Subject("made", {}, "made", "2026-01-01", {})
+ABOUT = CalibrationRequest("made", "made", "2026-01-01", draws=100)
 
 
 def _named(people: int, photos: int) -> Named:
@@ -80,15 +81,15 @@ def test_that_many_more_people_are_enough_and_one_fewer_is_not(
 
 def test_one_photo_a_person_and_one_person_are_told_what_is_missing() -> None:
     with pytest.raises(Refused, match="5 photos of 5 people give 0 mated and 10") as refused:
-        calibrated.of_people(_named(5, 1), ABOUT)
+        calibrated.run(_named(5, 1), ABOUT)
     assert refused.value.hint.startswith("Add photos of about 73 more people.")
     assert "second photo" in refused.value.hint
     with pytest.raises(Refused, match="4 photos of 1 person give 6 mated and 0") as refused:
-        calibrated.of_people(_named(1, 4), ABOUT)
+        calibrated.run(_named(1, 4), ABOUT)
     assert "more people" in refused.value.hint
     # enough strangers, and still nobody twice
     with pytest.raises(Refused, match="0 mated") as refused:
-        calibrated.of_people(_named(90, 1), ABOUT, target=1e-3)
+        calibrated.run(_named(90, 1), ABOUT)
     assert refused.value.hint == "Give a second photo of some of them."
 
 
@@ -104,14 +105,14 @@ def test_a_list_is_told_about_pairs_since_it_does_not_grow_with_people() -> None
         ),
     )
     with pytest.raises(Refused, match=r"needs 3,000 .* there are 30 ") as refused:
-        calibrated.of_pairs(pairs, named, ABOUT, digest="0" * 64, draws=100)
+        calibrated.run(named, ABOUT, pairs=pairs, digest="0" * 64)
     # 30 people gave 30 pairs: 2,970 further ones take 99 times as many people
     assert "all pairs of these photos give 6,960" in refused.value.hint
     assert "about 2,970 more non-mated pairs, of about 2,970 more people" in refused.value.hint
     for kind in (True, False):
         one_kind = pairs.where(pairs.same == kind)
         with pytest.raises(Refused, match="both kinds are needed"):
-            calibrated.of_pairs(one_kind, named, ABOUT, digest="0" * 64, draws=100)
+            calibrated.run(named, ABOUT, pairs=one_kind, digest="0" * 64)
 
 
 def test_ids_say_what_differs_from_the_preset() -> None:
@@ -209,7 +210,8 @@ def test_a_record_beyond_its_gallery_says_so(tmp_path: Path) -> None:
     from facelign.cli.calibrate import _reach
 
     named = _named(12, 4)
-    record = calibrate(named, record_id="g", chain={}, set_name="g", date="2026-01-01", draws=100,
-                       target=1e-2, notes={"gallery_templates": 48})  # fmt: skip
+    wanted = CalibrationRequest("g", "g", "2026-01-01", target=1e-2, draws=100)
+    record = calibrate(Evidence.of_people(named, 100, wanted.seed), named, wanted)
+    record = replace(record, notes={**record.notes, "gallery_templates": 48})
     assert any("vouches for an FPIR of" in text for text in _reach(record))
     assert _reach(replace(record, notes={})) == []

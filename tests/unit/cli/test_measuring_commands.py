@@ -12,9 +12,9 @@ from PIL import Image as Pillow
 
 from facelign.cli.app import run
 from facelign.cli.plot import outliers
-from facelign.lab.comparison import run as comparison
+from facelign.compare.pairs import PairScores
+from facelign.lab.comparison import saved_runs
 from facelign.lab.verification import figures as verification
-from facelign.lab.verification.figures import PairScores
 from facelign.models import catalog
 from facelign.recognition.presets import PRESETS
 
@@ -77,7 +77,7 @@ def saved(path: Path, noise: float) -> Path:
     nothing = np.zeros(len(i), np.int64)
     pairs = PairScores(scores, same, person[i], person[j], nothing, nothing.astype(bool))
     record = verification.evaluate(pairs, draws=60).to_dict()
-    record |= {"photos": 60, "set": "made up", "pair_scores": comparison.pair_record(pairs)}
+    record |= {"photos": 60, "set": "made up", "pair_scores": saved_runs.pair_record(pairs)}
     path.write_text(json.dumps(record))
     return path
 

@@ -14,6 +14,7 @@ from facelign.compare.scores import (
     Measure,
     converted,
     distance,
+    listed_scores,
     measure,
     pair_scores,
     score_matrix,
@@ -164,3 +165,26 @@ def test_pairs_need_equal_numbers() -> None:
 def test_many_identical_vectors() -> None:
     same = np.tile(np.arange(1, 9, dtype=np.float32), (150, 1))
     assert (score_matrix(same, same, "cosine") == 1).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("count", [5, 2000])
+def test_listed_scores_of_few_and_of_many_pairs_are_those_of_the_matrix(
+    metric: str, count: int
+) -> None:
+    rng = np.random.default_rng(count)
+    vectors = rng.normal(size=(8, 6)).astype(np.float32)
+    a, b = rng.integers(-1, 8, (2, count))
+    got = listed_scores(vectors, a, b, metric)
+    there = (a >= 0) & (b >= 0)
+    table = score_matrix(vectors, vectors, metric)
+    np.testing.assert_allclose(got[there], table[a, b][there], atol=1e-12)
+    # a pair without vectors must match at no threshold, also where scores are negative distances
+    assert (got[~there] < got[there].min(initial=0)).all()
+
+
+def test_listed_scores_need_a_direction_only_of_the_rows_they_name() -> None:
+    vectors = np.array([[1.0, 0], [0, 0], [1, 1]])
+    assert listed_scores(vectors, np.array([0]), np.array([2]), "cosine") == pytest.approx(0.5**0.5)
+    with pytest.raises(BadArray, match="length zero"):
+        listed_scores(vectors, np.array([0]), np.array([1]), "cosine")

@@ -12,6 +12,7 @@ from facelign import models as models
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.five_points import FivePoints
 from facelign.align.layouts.square import Square
+from facelign.compare.pairs import Failures
 from facelign.datasets.records import PeopleFolder, Photo
 from facelign.errors import ConfigError
 from facelign.gallery.cache import VectorCache
@@ -19,7 +20,6 @@ from facelign.geometry.transforms import apply
 from facelign.lab.alignment import figures as study
 from facelign.lab.alignment.run import Arm, Bench, Vectors
 from facelign.lab.material.trials import Trials
-from facelign.lab.verification.figures import Failures
 from facelign.types.embeddings import Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks

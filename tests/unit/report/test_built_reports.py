@@ -14,15 +14,15 @@ from facelign.compare.thresholds import uncalibrated
 from facelign.datasets.records import Photo
 from facelign.lab.calibration import report as calibration_report
 from facelign.lab.calibration import run as calibrated
+from facelign.lab.calibration.figures import CalibrationRequest
 from facelign.lab.identification import report as identification_report
 from facelign.lab.identification import run as identification_run
-from facelign.lab.material import sources
 from facelign.lab.material.named import Named
-from facelign.lab.material.photos import Embedded
+from facelign.lab.material.photos import Embedded, Failure
 from facelign.lab.material.thumbnails import FACE, Thumbnails, whole
+from facelign.lab.material.trials import Trials
 from facelign.lab.verification import report as verification_report
 from facelign.lab.verification import run as measured
-from facelign.lab.verification.figures import Failure
 from facelign.report import files, html, provenance
 from facelign.types.embeddings import Metric, Space
 
@@ -65,19 +65,21 @@ def _pictures(page: str) -> int:
 
 
 def test_a_verification_report(embedded: Embedded, tmp_path: Path) -> None:
-    run = measured.measure(
-        sources._all_pairs("made <up>", embedded),
+    run = measured.run(
+        Trials.among(embedded.photos, "made <up>"),
+        embedded,
         measured.Choices(
-            draws=100, heights=True, groups={f"p{i:02d}": "odd" if i % 2 else "even"
-                                             for i in range(12)}
+            draws=100,
+            heights=True,
+            groups={f"p{i:02d}": "odd" if i % 2 else "even" for i in range(12)},
+            overlap={"some_training_set": 3},
         ),
         fixed=uncalibrated(0.5, "given"),
-        overlap={"some_training_set": 3},
-    )  # fmt: skip
-    built = verification_report.build(
+    )
+    built = verification_report.report(
         run,
         provenance.table(None, {"set": "made", "seed": 1}),
-        verification_report.Options(caveats=["Mind the gap."]),
+        verification_report.VerificationPage(caveats=["Mind the gap."]),
     )
     titles = [section.title for section in built.sections]
     assert titles == [
@@ -109,8 +111,9 @@ def test_a_verification_report(embedded: Embedded, tmp_path: Path) -> None:
 
 
 def test_the_numbers_of_the_report_are_those_of_the_run(embedded: Embedded) -> None:
-    run = measured.measure(sources._all_pairs("made", embedded), measured.Choices(draws=100))
-    built = verification_report.build(run, {}, verification_report.Options(photos=False))
+    trials = Trials.among(embedded.photos, "made")
+    run = measured.run(trials, embedded, measured.Choices(draws=100))
+    built = verification_report.report(run, {}, verification_report.VerificationPage(photos=False))
     facts = {fact.label: fact.value for fact in built.headline}
     assert facts["AUC"] == f"{run.result.auc:.5f}"
     assert facts["Accuracy"] == f"{100 * run.result.accuracy:.2f} %"
@@ -140,9 +143,8 @@ def test_an_identification_report(embedded: Embedded) -> None:
 
 
 def test_a_calibration_report(embedded: Embedded) -> None:
-    about = calibrated.Subject("made", {}, "made", "2026-01-01", {})
-    made = calibrated.of_people(embedded.named, about, target=0.1, draws=100)
-    built = calibration_report.build(made, {})
+    wanted = CalibrationRequest("made", "made", "2026-01-01", target=0.1, draws=100)
+    built = calibration_report.report(calibrated.run(embedded.named, wanted), {})
     assert [section.title for section in built.sections] == [
         "Error rates",
         "Held-out check",

@@ -10,11 +10,13 @@ import typer
 from facelign.cli import options, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.lab.defaults import PAIRED_DRAWS, SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from facelign.lab.comparison.run import Comparison, RunsCompared, Wanted
+    from facelign.lab.comparison.run import ChainChoice, ComparisonRun
+    from facelign.lab.comparison.saved_runs import RunsCompared
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
     from facelign.types.specs import Task
@@ -47,8 +49,8 @@ def compare(
     layouts: Layouts = "",
     fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
     timed: Timed = 15,
-    draws: trials.Draws = trials.DRAWS,
-    seed: trials.Seed = trials.SEED,
+    draws: trials.Draws = PAIRED_DRAWS,
+    seed: trials.Seed = SEED,
     report: inputs.ReportFile = None,
     no_photos: inputs.NoPhotos = False,
     figures: inputs.Figures = None,
@@ -73,6 +75,7 @@ def compare(
         trials.needs("report", "matplotlib")
     from facelign.cli.output import emit, note, progress
     from facelign.lab.comparison import run as comparison
+    from facelign.lab.statistics.paired import PairedOptions
 
     heads = trials.words(presets)
     if not heads and not models:
@@ -83,7 +86,7 @@ def compare(
     compared = trials.trials(images, pairs, all_pairs)
     measured: dict[tuple[Task, str], None] = {}
 
-    def opened(one: Wanted, cached: bool) -> Recognizer:
+    def opened(one: ChainChoice, cached: bool) -> Recognizer:
         made = _recognizer(one, cached, workers)
         measured.update(dict.fromkeys(made.chain.preset.models))
         return made
@@ -93,11 +96,9 @@ def compare(
             compared,
             wanted,
             opened,
+            PairedOptions(fmr, draws, seed),
             timed=timed,
-            fmr=fmr,
-            draws=draws,
-            seed=seed,
-            progress=lambda _name: done,
+            done=done,
         )
     for name, why in found.refused.items():
         note(f"{name} could not run: {why}")
@@ -111,7 +112,7 @@ def compare(
     return Exit.DONE
 
 
-def _recognizer(one: Wanted, cached: bool, workers: int | None) -> Recognizer:
+def _recognizer(one: ChainChoice, cached: bool, workers: int | None) -> Recognizer:
     from facelign.cli import building
 
     return building.recognizer(
@@ -124,40 +125,39 @@ def _recognizer(one: Wanted, cached: bool, workers: int | None) -> Recognizer:
     )
 
 
-def _report(found: Comparison, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
+def _report(found: ComparisonRun, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
     from facelign.lab.comparison import report as page
 
     more = {
         "set": found.trials.name,
         "digest of the set": digest,
-        "spaces": "; ".join(f"{c.wanted.name}: {c.space}" for c in found.contenders),
+        "spaces": "; ".join(f"{c.name}: {c.space}" for c in found.contenders),
         "draws, seed": f"{found.draws}, {found.seed}",
     }
     return page.report(found, inputs.provenance(None, more, models))
 
 
-def _say(found: Comparison) -> None:
+def _say(found: ComparisonRun) -> None:
     from facelign.cli.output import line
+    from facelign.lab.statistics.rates import tar_label
 
-    width = max(len(c.wanted.name) for c in found.contenders)
+    width = max(len(c.name) for c in found.contenders)
     line(
         f"{'':{width}} {'accuracy (95 %)':>26} {'AUC':>7} {'TAR (95 %)':>24} "
         f"{'lost':>5} {'ms':>5} {'MB':>5}"
     )
     for one in found.ranking:
         told = one.result
-        spreads = [
-            told.intervals.get(n) for n in ("accuracy", f"tar_at_fmr_{found.rate}")
-        ]  # fmt: skip
+        spreads = (told.intervals.get("accuracy"), told.tar_interval(found.rate))
         accuracy, tar = (f"({s.low:.3f} to {s.high:.3f})" if s else "" for s in spreads)
         value = told.tar_at_fmr[found.rate].tar
         reached = "-" if value is None else f"{value:.3f}"
         ms = "-" if one.ms is None else f"{one.ms:.0f}"
         line(
-            f"{one.wanted.name:{width}} {told.accuracy:.4f} {accuracy:>19} {told.auc:7.4f} "
+            f"{one.name:{width}} {told.accuracy:.4f} {accuracy:>19} {told.auc:7.4f} "
             f"{reached} {tar:>18} {one.failed_photos:>5} {ms:>5} {one.megabytes:>5.0f}"
         )
-    line(f"TAR at FMR {found.rate}; lost: photos without a face, whose pairs count as errors")
+    line(f"{tar_label(found.rate)}; lost: photos without a face, whose pairs count as errors")
     line("")
     for duel in found.duels:
         spread = duel.difference.figures.get("accuracy")
@@ -173,7 +173,7 @@ def _say(found: Comparison) -> None:
 def _runs(reports: list[Path], fmr: float, json: bool) -> int:
     from facelign.cli.output import emit
     from facelign.errors import ConfigError
-    from facelign.lab.comparison.run import compare_runs
+    from facelign.lab.comparison.saved_runs import compare_runs
 
     if len(reports) != 2:
         raise ConfigError(f"Two saved runs are compared, not {len(reports)}.")

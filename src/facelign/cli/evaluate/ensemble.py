@@ -10,9 +10,10 @@ import typer
 from facelign.cli import options, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.lab.defaults import PAIRED_DRAWS, SEED
 
 if TYPE_CHECKING:
-    from facelign.lab.ensemble.run import Ensemble
+    from facelign.lab.ensemble.run import EnsembleRun
     from facelign.lab.material.trials import Trials
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
@@ -46,8 +47,8 @@ def ensemble(
     rule: RuleName = "weighted",
     fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
     timed: Timed = 15,
-    draws: trials.Draws = trials.DRAWS,
-    seed: trials.Seed = trials.SEED,
+    draws: trials.Draws = PAIRED_DRAWS,
+    seed: trials.Seed = SEED,
     report: inputs.ReportFile = None,
     no_photos: inputs.NoPhotos = False,
     figures: inputs.Figures = None,
@@ -68,7 +69,7 @@ def ensemble(
     from facelign.recognition.recognizer import Recognizer
 
     rule = {"weighted": "weighted cosine"}.get(rule, rule)
-    measuring.check_rule(rule)
+    options = measuring.EnsembleOptions(fmr, draws, seed, rule)
     compared = trials.trials(images, pairs, all_pairs)
     names = trials.words(models)
     chain = preset_of(names, detector, flip=flip)
@@ -77,12 +78,9 @@ def ensemble(
         found = measuring.run(
             compared,
             recognizer,
+            options,
             done=done,
             times=_times(compared, names, detector, flip, timed),
-            rule=rule,
-            fmr=fmr,
-            draws=draws,
-            seed=seed,
         )
     if save is not None:
         _save(save, found, names, detector, flip)
@@ -116,7 +114,7 @@ def _times(
     return dict(zip(chains, medians(list(chains.values()), paths, count), strict=True))
 
 
-def _save(path: Path, found: Ensemble, names: list[str], detector: str, flip: bool) -> None:
+def _save(path: Path, found: EnsembleRun, names: list[str], detector: str, flip: bool) -> None:
     from facelign.cli.output import note
     from facelign.lab.ensemble.run import threshold_of
     from facelign.recognition.fused import EnsembleRecord
@@ -129,7 +127,7 @@ def _save(path: Path, found: Ensemble, names: list[str], detector: str, flip: bo
     note(f"saved: {path} ({chosen})")
 
 
-def _report(found: Ensemble, digest: str, recognizer: Recognizer) -> Report:
+def _report(found: EnsembleRun, digest: str, recognizer: Recognizer) -> Report:
     from facelign.lab.ensemble import report as page
 
     more = {
@@ -137,13 +135,14 @@ def _report(found: Ensemble, digest: str, recognizer: Recognizer) -> Report:
         "digest of the set": digest,
         "protocol": found.parts,
         "spaces": "; ".join(found.spaces),
-        "draws, seed": f"{found.draws}, {found.seed}",
+        "draws, seed": f"{found.options.draws}, {found.options.seed}",
     }
     return page.report(found, inputs.provenance(None, more, recognizer.chain.preset.models))
 
 
-def _say(found: Ensemble) -> None:
+def _say(found: EnsembleRun) -> None:
     from facelign.cli.output import line
+    from facelign.lab.statistics.rates import tar_label
 
     line(
         f"{'system':16} {'precision':>9} {'recall':>7} {'F1':>7} {'accuracy':>9} {'AUC':>8} "
@@ -160,7 +159,7 @@ def _say(found: Ensemble) -> None:
             f"{one.auc:8.5f} {tar:>6} {told:>31} {ms:>5}"
         )
     line(
-        f"TAR at FMR {found.rate}. Gained: over {found.best_single.name}, the most accurate model "
+        f"{tar_label(found.rate)}. Gained: over {found.best_single.name}, the most accurate model "
         f"alone. People are parted: {found.parts}."
     )
     judged = len(found.pairs[found.best_single.name])

@@ -76,6 +76,7 @@ def identification(
     from facelign.lab.identification import run as identification_run
     from facelign.lab.identification import searching
     from facelign.lab.material import sources
+    from facelign.lab.material.trials import set_name
 
     if (images is None) == (not embeddings):
         raise ConfigError("One of --images and --embeddings is wanted.", "Say --images DIR.")
@@ -87,7 +88,7 @@ def identification(
     embedded: Embedded | None = None
     if recognizer is not None and images is not None:
         embedded = inputs.folder(recognizer, images, which.policy(FacePolicy.CENTRAL))
-        named, name = embedded.named, sources.set_name(images)
+        named, name = embedded.named, set_name(images)
     else:
         files = embeddings or []
         name = files[0].stem

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facelign.cli import trials
+from facelign.lab.defaults import DRAWS, SEED
+from facelign.wire.options import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,6 +83,25 @@ class PageFlags:
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Look at every photo again and keep no vectors.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawFlags:
+    """How people are drawn for intervals."""
+
+    draws: Annotated[int, Flag("--draws", "Draws of people for intervals.", low=100)] = DRAWS
+    seed: Annotated[int, Flag("--seed", "Seed of the draws; it is printed.")] = SEED
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFlags:
+    """Whether vectors are kept."""
+
+    no_cache: Annotated[
+        bool, Flag("--no-cache", "Look at every photo again and keep no vectors.")
+    ] = False
+
+
 ByHeight = Annotated[bool, typer.Option("--by-height", help="Also by the height of the face.")]
 Overlap = Annotated[
     Path | None,

@@ -19,11 +19,11 @@ def plan(fmr: Fmr, photos_per_person: PerPerson = 1.0, json: options.Json = Fals
     """Say how many people and photos it takes to claim a false match rate."""
     from facelign.cli.output import emit, line
     from facelign.errors import ConfigError
-    from facelign.lab.calibration import figures as calibration
+    from facelign.lab.calibration.planning import plan as planned
 
     if not 0 < fmr <= 1:
         raise ConfigError(f"--fmr {fmr:g} is no rate.", "Give a share above 0 and up to 1.")
-    needs = calibration.plan(fmr, photos_per_person)
+    needs = planned(fmr, photos_per_person)
     if json:
         emit({"fmr": fmr, "photos_per_person": photos_per_person, **needs})
         return Exit.DONE

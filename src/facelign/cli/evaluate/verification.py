@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from facelign.cli import options
+from facelign.cli import building
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note, progress
+from facelign.cli.trials import read_list
+from facelign.types.policies import FacePolicy
+from facelign.wire.options import ChainFlags, FaceFlags, Flag
 
 if TYPE_CHECKING:
-    from facelign.datasets.records import PairList
+    from facelign.compare.pairs import Failures
     from facelign.datasets.shelf import Shelf
-    from facelign.lab.material.sources import Material
-    from facelign.lab.verification.run import Measured
+    from facelign.lab.material.photos import Embedded
+    from facelign.lab.material.trials import Trials
+    from facelign.lab.statistics.resampling import Interval
+    from facelign.lab.verification.groups import ByGroup
+    from facelign.lab.verification.run import VerificationRun
     from facelign.recognition.recognizer import Recognizer
-    from facelign.recognition.selection import FacePolicy
 
 
 class Protocol(StrEnum):
@@ -37,169 +42,141 @@ class Counting(StrEnum):
     RAW = "raw"
 
 
-PairsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--pairs",
-        help="List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
-    ),
-]
-AllPairs = Annotated[bool, typer.Option("--all-pairs", help="Every pair of photos in --images.")]
-ProtocolName = Annotated[
-    Protocol | None, typer.Option("--protocol", help="Protocol of LFW; its lists lie in --lists.")
-]
-Lists = Annotated[Path | None, typer.Option("--lists", help="Folder of the protocol's lists.")]
-BinFile = Annotated[
-    Path | None, typer.Option("--bin", help="InsightFace's FILE.bin; nothing in it is executed.")
-]
-FailuresAs = Annotated[
-    Counting,
-    typer.Option(
-        "--failures", help="Pairs without a face: decided different, left out, or the raw photo."
-    ),
-]
-By = Annotated[
-    Path | None,
-    typer.Option("--by", help="CSV of person (or file) and group: also by group."),
-]
+@dataclass(frozen=True, slots=True)
+class SourceFlags:
+    """Where the pairs come from."""
 
-
-PairScoresToo = Annotated[
-    bool,
-    typer.Option(
-        "--pair-scores",
-        help="Put every pair's score into --json, for evaluate compare RUN RUN and plot scores.",
-    ),
-]
+    images: Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")] = (
+        None
+    )
+    pairs: Annotated[
+        Path | None,
+        Flag(
+            "--pairs",
+            "List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
+        ),
+    ] = None
+    all_pairs: Annotated[bool, Flag("--all-pairs", "Every pair of photos in --images.")] = False
+    protocol: Annotated[
+        Protocol | None, Flag("--protocol", "Protocol of LFW; its lists lie in --lists.")
+    ] = None
+    lists: Annotated[Path | None, Flag("--lists", "Folder of the protocol's lists.")] = None
+    bin: Annotated[
+        Path | None, Flag("--bin", "InsightFace's FILE.bin; nothing in it is executed.")
+    ] = None
+    embeddings: Annotated[
+        list[Path] | None,
+        Flag("--embeddings", "Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."),
+    ] = None
+    metric: Annotated[
+        str, Flag("--metric", "How saved vectors are compared: cosine or euclidean.")
+    ] = "cosine"
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """Where the pairs come from."""
+class JudgeFlags:
+    """How pairs count, and what else is told of them."""
 
-    images: Path | None
-    pairs: Path | None
-    all_pairs: bool
-    protocol: Protocol | None
-    lists: Path | None
-    bin: Path | None
-    embeddings: list[Path]
-    metric: str
+    pair_scores: Annotated[
+        bool,
+        Flag(
+            "--pair-scores",
+            "Put every pair's score into --json, for evaluate compare RUN RUN and plot scores.",
+        ),
+    ] = False
+    failures: Annotated[
+        Counting,
+        Flag("--failures", "Pairs without a face: decided different, left out, or the raw photo."),
+    ] = Counting.DIFFERENT
+    by: Annotated[
+        Path | None, Flag("--by", "CSV of person (or file) and group: also by group.")
+    ] = None
+    by_height: Annotated[bool, Flag("--by-height", "Also by the height of the face.")] = False
+    threshold: Annotated[
+        str | None,
+        Flag(
+            "--threshold",
+            "Threshold to judge: a score, a published one by name, or a calibration file "
+            "(default: that of the preset).",
+        ),
+    ] = None
+    overlap: Annotated[
+        Path | None,
+        Flag(
+            "--overlap",
+            "Folder of lists of people who are in training sets, as LFW's overlap lists.",
+        ),
+    ] = None
 
 
+@command
 def verification(
-    images: inputs.Images = None,
-    pairs: PairsFile = None,
-    all_pairs: AllPairs = False,
-    protocol: ProtocolName = None,
-    lists: Lists = None,
-    bin_file: BinFile = None,
-    embeddings: inputs.Embeddings = None,
-    metric: inputs.MetricName = "cosine",
-    json: options.Json = False,
-    pair_scores: PairScoresToo = False,
-    failures: FailuresAs = Counting.DIFFERENT,
-    by: By = None,
-    by_height: inputs.ByHeight = False,
-    threshold: inputs.FixedThreshold = None,
-    overlap: inputs.Overlap = None,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    draws: inputs.Draws = 1000,
-    seed: inputs.Seed = 20211,
-    no_cache: inputs.NoCache = False,
-    face: options.FaceChoice = None,
-    preset: options.PresetName = "default",
-    detector: options.Detector = None,
-    landmarks: options.LandmarksModel = None,
-    model: options.Model = None,
-    layout: options.LayoutName = None,
-    flip: options.Flip = None,
-    preprocess: options.Preprocess = "",
-    downscale: options.Downscale = 1.0,
-    padded: options.Padded = True,
-    rotate: options.Rotate = True,
-    workers: options.Workers = None,
+    source: SourceFlags,
+    output: JsonFlag,
+    judge: JudgeFlags,
+    reporting: inputs.PageFlags,
+    drawing: inputs.DrawFlags,
+    caching: inputs.CacheFlags,
+    which: Annotated[FaceFlags, only("face")],
+    chain: ChainFlags,
 ) -> int:
     """Measure how often pairs of photos are decided rightly; exit 3 when some photos failed.
 
     Accuracy with thresholds from other people, ROC, EER, TAR at fixed FMR, with intervals by
     resampling people.
     """
-    from facelign.cli import building
-    from facelign.cli.output import emit
     from facelign.datasets.pairs_csv import read_groups_csv
     from facelign.lab.material import sources
-    from facelign.lab.verification.run import Choices, measure
+    from facelign.lab.verification.run import Choices, run
 
-    source = _Source(images, pairs, all_pairs, protocol, lists, bin_file, embeddings or [], metric)
     _check(source)
-    choices = Choices(
-        _counting(failures),
-        read_groups_csv(by) if by else None,
-        by_height,
-        draws,
-        seed,
-    )
-    known = inputs.overlap_lists(overlap)
-    made: Recognizer | None = None
+    groups = read_groups_csv(judge.by) if judge.by else None
+    known = inputs.overlap_lists(judge.overlap)
+    recognizer = None
     if not source.embeddings:
-        made = inputs.recognizer(
-            no_cache=no_cache,
-            preset=preset,
-            detector=detector,
-            landmarks=landmarks,
-            model=model,
-            layout=layout,
-            flip=flip,
-            preprocess=preprocess,
-            downscale=downscale,
-            padded=padded,
-            rotate=rotate,
-            workers=workers,
-        )
-    limit = inputs.fixed_threshold(made, threshold)
-    policy = building.policy(face, False, "central")
-    material = _material(source, made, policy, raw=failures is Counting.RAW)
-    found = measure(
-        material,
-        choices,
-        fixed=limit,
-        overlap=sources.overlapping(material.people, known),
+        recognizer = building.recognizer(chain, cached=not caching.no_cache)
+    limit = inputs.fixed_threshold(recognizer, judge.threshold)
+    raw = judge.failures is Counting.RAW
+    trials, embedded = _material(source, recognizer, which.policy(FacePolicy.CENTRAL), raw=raw)
+    choices = Choices(
+        _counting(judge.failures),
+        groups,
+        judge.by_height,
+        drawing.draws,
+        drawing.seed,
+        sources.overlapping(trials.people, known),
     )
-    caveats = inputs.same_set(made, material.name) if threshold is None else []
-    if report or figures or csv:
-        _write(found, made, caveats, report, figures, csv, photos=not no_photos)
-    if json:
+    measured = run(trials, embedded, choices, fixed=limit)
+    caveats = inputs.same_set(recognizer, trials.name) if judge.threshold is None else []
+    if reporting.wanted:
+        _write(measured, recognizer, caveats, reporting)
+    if output.json:
         emit(
-            {**found.to_dict(), "caveats": caveats, "preset": preset if made else None}
-            | (_pair_scores(found) if pair_scores else {})
+            {
+                **measured.to_dict(),
+                "caveats": caveats,
+                "preset": chain.preset if recognizer else None,
+                **(_pair_scores(measured) if judge.pair_scores else {}),
+            }
         )
     else:
-        _say(found, caveats)
-    lost = bool(material.embedded.failures or material.missing)
-    return Exit.INPUT if lost else Exit.DONE
+        _say(measured, caveats)
+    return Exit.INPUT if embedded.failures or trials.missing else Exit.DONE
 
 
-def _pair_scores(found: Measured) -> dict[str, Any]:
-    from facelign.lab.comparison.run import pair_record
+def _pair_scores(measured: VerificationRun) -> dict[str, Any]:
+    from facelign.lab.comparison.saved_runs import pair_record
 
-    return {"pair_scores": pair_record(found.material.pairs)}
-
-
-def _counting(name: Counting) -> Any:
-    from facelign.lab.verification.figures import Failures
-
-    return {
-        Counting.DIFFERENT: Failures.DIFFERENT,
-        Counting.LEFT_OUT: Failures.LEFT_OUT,
-        Counting.RAW: Failures.RAW,
-    }[name]
+    return {"pair_scores": pair_record(measured.pairs)}
 
 
-def _check(source: _Source) -> None:
+def _counting(name: Counting) -> Failures:
+    from facelign.compare.pairs import Failures
+
+    return Failures[name.name]
+
+
+def _check(source: SourceFlags) -> None:
     """Raise ConfigError unless the flags say once where pairs come from."""
     from facelign.errors import ConfigError
 
@@ -222,152 +199,139 @@ def _check(source: _Source) -> None:
 
 
 def _material(
-    source: _Source, recognizer: Recognizer | None, policy: FacePolicy, *, raw: bool
-) -> Material:
-    from facelign.cli.output import progress
+    source: SourceFlags, recognizer: Recognizer | None, policy: FacePolicy, *, raw: bool
+) -> tuple[Trials, Embedded]:
+    """Return the pairs, and the vectors of their photos."""
     from facelign.datasets.folder import read_folder
     from facelign.datasets.insightface_bin import read_bin
-    from facelign.lab.material import sources
+    from facelign.lab.material import photos, sources
+    from facelign.lab.material.trials import Trials, set_name
 
     if source.embeddings or recognizer is None:
         return _saved(source)
     if source.bin is not None:
-        found = read_bin(source.bin)
-        with progress("embedding", len(found.pictures)) as done:
-            return sources.of_bin(recognizer, found, done=done)
+        chips = read_bin(source.bin)
+        with progress("embedding", len(chips.pictures)) as done:
+            return sources.of_bin(recognizer, chips, done=done)
     images = source.images or Path()
     if source.all_pairs:
-        folder = read_folder(images)
-        with progress("embedding", len(folder.photos)) as done:
-            return sources.of_folder(recognizer, folder, policy, done=done, raw_fallback=raw)
-    development, reported = _lists(source, images)
-    count = len({*reported.photos, *(development.photos if development else ())})
-    with progress("embedding", count) as done:
-        return sources.of_list(
-            recognizer,
-            reported,
-            policy,
-            done=done,
-            raw_fallback=raw,
-            development=development,
-            name=sources.set_name(images),
-        )
+        trials = Trials.all_pairs(read_folder(images))
+    else:
+        trials = replace(_listed(source, images), name=set_name(images))
+    with progress("embedding", len(trials.photos)) as done:
+        return trials, photos.embed(recognizer, trials.photos, policy, done=done, raw_fallback=raw)
 
 
-def _saved(source: _Source) -> Material:
+def _saved(source: SourceFlags) -> tuple[Trials, Embedded]:
     from facelign.datasets.shelf import SavedShelf
     from facelign.lab.material import sources
 
-    saved, metric = inputs.saved(source.embeddings), inputs.metric(source.metric)
-    name = source.embeddings[0].stem
+    files = source.embeddings or []
+    saved, metric = inputs.saved(files), inputs.metric(source.metric)
+    name = files[0].stem
     if source.pairs is None and source.protocol is None:
         return sources.of_saved(saved, name, metric)
-    shelf = SavedShelf(str(source.embeddings[0]), saved.files)
-    development, reported = _lists(source, shelf)
-    return sources.of_saved_list(saved, reported, name, metric, development=development)
+    trials = _listed(source, SavedShelf(str(files[0]), saved.files))
+    return sources.of_saved_list(saved, trials, name, metric)
 
 
-def _lists(source: _Source, images: Path | Shelf) -> tuple[PairList | None, PairList]:
-    """Return (pairs that choose the threshold, pairs that are reported)."""
-    from facelign.datasets.lfw import protocol, read_pairs
-    from facelign.datasets.pairs_csv import read_pairs_csv
+def _listed(source: SourceFlags, images: Path | Shelf) -> Trials:
+    """Return the pairs that are reported, with those that choose the threshold."""
+    from facelign.datasets.lfw import protocol
+    from facelign.lab.material.trials import Trials
 
+    development = None
     if source.protocol is not None and source.lists is not None:
-        return protocol(source.protocol.value, source.lists, images)
-    path = source.pairs or Path()
-    reader = read_pairs_csv if path.suffix.lower() == ".csv" else read_pairs
-    return None, reader(path, images)
+        development, pairs = protocol(source.protocol.value, source.lists, images)
+    else:
+        pairs = read_list(source.pairs or Path(), images)
+    return Trials.of_list(pairs, people=pairs.people).with_development(development)
 
 
 def _write(
-    found: Measured,
+    measured: VerificationRun,
     recognizer: Recognizer | None,
     caveats: list[str],
-    page: Path | None,
-    figures: Path | None,
-    csv: Path | None,
-    *,
-    photos: bool,
+    reporting: inputs.PageFlags,
 ) -> None:
     from facelign.lab.material.projection import available
-    from facelign.lab.verification import report as reports
+    from facelign.lab.verification.report import VerificationPage, report
 
-    material = found.material
-    quality = inputs.sharpness(recognizer, material.embedded) if material.opened else {}
+    trials = measured.trials
+    quality = inputs.sharpness(recognizer, measured.embedded) if trials.opened else {}
     more = {
-        "set": material.name,
-        "digest of the set": material.digest,
-        "protocol": material.protocol,
-        "failures counted as": str(found.result.counting),
-        "draws, seed": f"{found.result.draws}, {found.result.seed}",
+        "set": trials.name,
+        "digest of the set": trials.digest_of(measured.embedded),
+        "protocol": trials.protocol,
+        "failures counted as": str(measured.result.counting),
+        "draws, seed": f"{measured.result.draws}, {measured.result.seed}",
     }
-    chosen = reports.Options(photos=photos, caveats=caveats, quality=quality, methods=available())
-    built = reports.build(found, inputs.provenance(recognizer, more), chosen)
-    inputs.write(built, page, figures, csv, photos=photos)
+    page = VerificationPage(not reporting.no_photos, caveats, quality, available())
+    reporting.write(report(measured, inputs.provenance(recognizer, more), page))
 
 
-def _say(found: Measured, caveats: list[str]) -> None:
+def _say(measured: VerificationRun, caveats: list[str]) -> None:
     """Print the figures for people."""
-    from facelign.cli.output import line, note
+    from facelign.lab.statistics.rates import tar_label
 
-    result, material = found.result, found.material
-    line(f"{material.name}: {material.protocol}")
+    result, trials, embedded = measured.result, measured.trials, measured.embedded
+    line(f"{trials.name}: {trials.protocol}")
     line(
         f"  {result.mated:,} mated and {result.non_mated:,} non-mated pairs of "
-        f"{result.subjects:,} people; {material.named.space.id}"
+        f"{result.subjects:,} people; {embedded.named.space.id}"
     )
     error = f" +- {100 * result.accuracy_se:.2f} (standard error)" if result.accuracy_se else ""
     ends = result.intervals
     _row("accuracy", f"{100 * result.accuracy:.2f} %{error}", _ends(ends.get("accuracy"), 100))
     _row("AUC", f"{result.auc:.5f}", _ends(ends.get("auc"), 1))
     _row("EER", f"{100 * result.eer:.2f} %", _ends(ends.get("eer"), 100))
-    for key, at in result.tar_at_fmr.items():
+    for at in result.tar_at_fmr.values():
+        name = tar_label(at.fmr)
         if at.tar is None:
-            _row(f"TAR at FMR {key}", f"needs {at.needs:,} pairs", "")
+            _row(name, f"needs {at.needs:,} pairs", "")
             continue
-        _row(
-            f"TAR at FMR {key}",
-            f"{100 * at.tar:.2f} %",
-            f"{_ends(ends.get(f'tar_at_fmr_{key}'), 100)}, threshold {at.threshold:.4f}",
-        )
+        spread = _ends(result.tar_interval(at.fmr), 100)
+        _row(name, f"{100 * at.tar:.2f} %", f"{spread}, threshold {at.threshold:.4f}")
     best = result.best["f1"]
     _row("best F1", f"{best.f1:.4f}", f"at {best.threshold:.4f}, in sample")
     _row("always different", f"{100 * result.baseline:.2f} %", "")
-    _say_fixed(found)
-    for name, groups in (("group", found.groups), ("face height", found.by_height)):
+    _say_fixed(measured)
+    for name, groups in (("group", measured.groups), ("face height", measured.by_height)):
         if groups is not None:
             _say_groups(name, groups)
-    _say_errors(found)
-    lost = material.embedded.failures
-    absent = f", {material.missing:,} not there" if material.missing else ""
-    line(
-        f"  {len(lost) - material.missing:,} photos without a face{absent}, "
-        f"{result.failed_pairs:,} pairs counted as {result.counting}; "
-        f"{len(material.embedded.fallbacks):,} found by a further attempt"
-    )
-    shown = 3 if len(lost) == material.missing else 10
-    for failure in lost[:shown]:
-        # a message that names the file already is not told twice
-        known = failure.photo in failure.reason
-        note(f"    {failure.reason}" if known else f"    {failure.photo}: {failure.reason}")
-    if len(lost) > shown:
-        note(f"    and {len(lost) - shown:,} more; --json and --report list all")
+    _say_errors(measured)
+    _say_lost(measured)
     line(f"  intervals: 95 %, {result.draws:,} draws of people, seed {result.seed}")
-    overlap = [f"{n} of these people are in {name}" for name, n in found.overlap.items()]
-    if material.missing:
+    overlap = [f"{n} of these people are in {name}" for name, n in measured.choices.overlap.items()]
+    if trials.missing:
         way = " (--failures left-out leaves them out)" * (str(result.counting) != "left out")
         note(
-            f"note: {material.missing:,} listed photos are not there; their pairs count as "
+            f"note: {len(trials.missing):,} listed photos are not there; their pairs count as "
             f"{result.counting}{way}"
         )
     for text in (*result.notes, *caveats, *overlap):
         note(f"note: {text}")
 
 
-def _say_fixed(found: Measured) -> None:
-    from facelign.cli.output import line
+def _say_lost(measured: VerificationRun) -> None:
+    lost, missing = measured.embedded.failures, len(measured.trials.missing)
+    absent = f", {missing:,} not there" if missing else ""
+    line(
+        f"  {len(lost) - missing:,} photos without a face{absent}, "
+        f"{measured.result.failed_pairs:,} pairs counted as {measured.result.counting}; "
+        f"{len(measured.embedded.fallbacks):,} found by a further attempt"
+    )
+    shown = 3 if len(lost) == missing else 10
+    for failure in lost[:shown]:
+        # a message that names the file already is not told twice
+        known = failure.photo in failure.reason
+        note(f"    {failure.reason}" if known else f"    {failure.photo}: {failure.reason}")
+    if len(lost) > shown:
+        note(f"    and {len(lost) - shown:,} more; --json and --report list all")
 
-    fixed = found.fixed
+
+def _say_fixed(measured: VerificationRun) -> None:
+    fixed = measured.fixed
     if fixed is None:
         line("  no threshold in use: none is known for these vectors (--threshold judges one)")
         return
@@ -377,19 +341,15 @@ def _say_fixed(found: Measured) -> None:
     line(f"    {fixed.threshold:.4f}: {fixed.source}")
 
 
-def _say_errors(found: Measured) -> None:
-    from facelign.cli.output import line
+def _say_errors(measured: VerificationRun) -> None:
     from facelign.lab.verification.run import most_errors
 
-    people = most_errors(found, 3)
+    people = "; ".join(f"{name} {a} + {b}" for name, a, b in most_errors(measured, 3))
     if people:
-        told = "; ".join(f"{name} {a} + {b}" for name, a, b in people)
-        line(f"  most errors at {found.threshold:.4f} (false matches + misses): {told}")
+        line(f"  most errors at {measured.threshold:.4f} (false matches + misses): {people}")
 
 
-def _say_groups(name: str, groups: Any) -> None:
-    from facelign.cli.output import line
-
+def _say_groups(name: str, groups: ByGroup) -> None:
     line(f"  by {name}, at {groups.threshold:.4f} (FMR {groups.rate:g} over all)")
     for group in groups.groups:
         rates = [
@@ -406,14 +366,12 @@ def _say_groups(name: str, groups: Any) -> None:
 
 
 def _row(name: str, value: str, more: str) -> None:
-    from facelign.cli.output import line
-
     line(f"  {name:22} {value:>30}   {more}".rstrip())
 
 
-def _ends(found: Any, scale: float) -> str:
-    if found is None:
+def _ends(spread: Interval | None, scale: float) -> str:
+    if spread is None:
         return ""
     digits = 2 if scale == 100 else 5
     unit = " %" if scale == 100 else ""
-    return f"{scale * found.low:.{digits}f} to {scale * found.high:.{digits}f}{unit}"
+    return f"{scale * spread.low:.{digits}f} to {scale * spread.high:.{digits}f}{unit}"

@@ -16,13 +16,20 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.curves import Curve
+from facelign.compare.pairs import Failures, PairScores
 from facelign.errors import BadArray, ConfigError
 from facelign.lab.alignment.degradations import parse
 from facelign.lab.alignment.run import LAYOUTS, Arm, Condition, Vectors
+from facelign.lab.defaults import PAIRED_DRAWS
 from facelign.lab.material.trials import Trials
-from facelign.lab.statistics.paired import DRAWS, Difference, System, differences, lowest_rate
+from facelign.lab.statistics.paired import (
+    Difference,
+    PairedOptions,
+    System,
+    differences,
+)
+from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
 from facelign.lab.statistics.resampling import SEED
-from facelign.lab.verification.figures import RATES, Failures, PairScores
 from facelign.types.arrays import BoolArray
 
 #: the default star: every lean of undegraded photos, every degradation of upright ones
@@ -161,7 +168,7 @@ class Study:
     """The record of a study; ``to_dict`` gives plain data for JSON."""
 
     trials: Trials
-    rate: str
+    rate: float
     results: tuple[ArmResult, ...]
     steps: tuple[Step, ...]
     draws: int
@@ -202,7 +209,7 @@ class Study:
         name = {"five": "five points", "eyes": "the eyes"}.get(aligned.arm.layout, "the box")
         who = f"{aligned.arm.model} with {aligned.arm.detector}"
         key = "tar" if gain is not None and "tar" in gain.figures else "auc"
-        figure = f"TAR at FMR {self.rate}" if key == "tar" else "AUC"
+        figure = tar_label(self.rate) if key == "tar" else "AUC"
         before, after = getattr(raw.main, key), getattr(aligned.main, key)
         lost = f"faces not found: {aligned.failed_photos} of {len(self.trials.photos)}"
         if gain is None or key not in gain.figures or before is None or after is None:
@@ -235,7 +242,7 @@ class Study:
             "mated": int(trials.same.sum()),
             "non_mated": int((~trials.same).sum()),
             "folds": len(np.unique(trials.folds)),
-            "tar_at_fmr": self.rate,
+            "tar_at_fmr": rate_text(self.rate),
             "layouts": dict(LAYOUTS),
             "verdict": self.verdict,
             "arms": [result.to_dict() for result in self.results],
@@ -251,7 +258,7 @@ def summarize(
     vectors: Mapping[Arm, Vectors],
     *,
     wanted: float = 1e-3,
-    draws: int = DRAWS,
+    draws: int = PAIRED_DRAWS,
     seed: int = SEED,
 ) -> Study:
     """Return every figure of the arms in ``vectors`` on the pairs of ``trials``."""
@@ -274,9 +281,7 @@ def summarize(
             found = differences(
                 systems[raw],
                 [systems[arm] for arm in others],
-                wanted=wanted,
-                draws=draws,
-                seed=seed,
+                PairedOptions(wanted, draws, seed),
             )
             gains = dict(zip(others, found, strict=True))
         results += [
@@ -306,7 +311,7 @@ def _steps(
     for name, (before, after) in STEPS.items():
         if before in by_layout and after in by_layout:
             (found,) = differences(
-                by_layout[before], [by_layout[after]], wanted=wanted, draws=draws, seed=seed
+                by_layout[before], [by_layout[after]], PairedOptions(wanted, draws, seed)
             )
             steps.append(Step(name, model, detector, condition, found))
     return steps
@@ -330,7 +335,7 @@ def _result(
     pairs: PairScores,
     system: System,
     gain: Difference | None,
-    rate: str,
+    rate: float,
 ) -> ArmResult:
     ways = {Failures.DIFFERENT: _counted(system, rate)}
     if pairs.failed.any():
@@ -359,7 +364,7 @@ def _result(
     )
 
 
-def _counted(system: System, rate: str) -> Counted:
+def _counted(system: System, rate: float) -> Counted:
     scores = system.pairs.set
     decided = system.decided
     return Counted(
@@ -367,5 +372,5 @@ def _counted(system: System, rate: str) -> Counted:
         decided.accuracy if decided else None,
         decided.standard_error if decided else None,
         curves.auc(scores),
-        curves.tar_at_fmr(scores, RATES[rate]).tar,
+        curves.tar_at_fmr(scores, rate).tar,
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facelign.compare.pairs import Failures
 from facelign.lab.alignment.figures import STEPS, TRAINED, ArmResult, Study
 from facelign.lab.alignment.run import LAYOUTS, Condition
+from facelign.lab.statistics.rates import tar_label
 from facelign.lab.statistics.resampling import Interval
-from facelign.lab.verification.figures import Failures
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import arms, average_faces, intervals, pathways, roc
@@ -110,7 +111,7 @@ def over_conditions(study: Study, *, leans: bool) -> Plot | None:
     return arms.draw(
         lines,
         names,
-        axis=f"TAR at FMR {study.rate}",
+        axis=tar_label(study.rate),
         title=f"{aligned.arm.model}, {aligned.arm.detector}; faces not found count as errors",
         x="Lean of the head, to either side" if leans else "",
     )
@@ -159,7 +160,7 @@ def report(
             tables=[_arm_table(study), _trained_table()],
         ),
     ]
-    figure = f"TAR at FMR {study.rate}"
+    figure = tar_label(study.rate)
     headline = [
         Fact(f"{figure}, unaligned", _number(raw.main.tar), note=LAYOUTS["none"]),
         Fact(
@@ -289,7 +290,7 @@ def _step_figures(study: Study) -> list[Plot]:
             [spread.value for _, spread in held],
             [spread.low for _, spread in held],
             [spread.high for _, spread in held],
-            axis=f"Gain in TAR at FMR {study.rate}",
+            axis=f"Gain in {tar_label(study.rate)}",
             title=f"{aligned.arm.model}, {aligned.arm.detector}",
             target=0.0,
         )
@@ -315,7 +316,7 @@ def _layout_table(study: Study, condition: Condition) -> Table:
                 str(r.failed_photos),
             )
         )
-    note = f"TAR at FMR {study.rate}; gain over the unaligned arm; lost: photos without a face."
+    note = f"{tar_label(study.rate)}; gain over the unaligned arm; lost: photos without a face."
     return Table("Layouts, untouched photos", columns, rows, note)
 
 
@@ -360,7 +361,7 @@ def _arm_table(study: Study) -> Table:
                 _number(r.main.auc, 4),
             )
         )
-    return Table("All arms", columns, rows, f"TAR at FMR {study.rate}.")
+    return Table("All arms", columns, rows, f"{tar_label(study.rate)}.")
 
 
 def _trained_table() -> Table:

@@ -1,1 +1,1 @@
-"""A threshold with the evidence that earns it."""
+"""Thresholds with the evidence behind them."""

@@ -6,7 +6,6 @@ probabilities, on one half alone; the other half says what they are worth.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +13,20 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.curves import ScoreSet
-from facelign.compare.thresholds import RULE_OF_THREE
+from facelign.compare.pairs import PairScores
 from facelign.errors import Refused
-from facelign.lab.calibration import figures as calibration
-from facelign.lab.calibration.figures import Reliability
-from facelign.lab.material.named import Named, all_scores
-from facelign.lab.statistics.resampling import DRAWS, SEED, Interval, pair_weights, people_weights
-from facelign.lab.verification.figures import PairScores
-from facelign.types.arrays import BoolArray, Float64Array
+from facelign.lab.calibration.figures import Evidence, spreads_of
+from facelign.lab.calibration.probabilities import (
+    Reliability,
+    brier,
+    cllr,
+    pav_ratios,
+    platt,
+    reliability,
+)
+from facelign.lab.material.named import Named
+from facelign.lab.statistics.resampling import DRAWS, SEED, Interval
+from facelign.types.arrays import BoolArray, Float64Array, IntArray
 
 #: bins of equal mass of the reliability figures
 BINS = 15
@@ -95,30 +100,6 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Half:
-    """One half of the people. codes: (n,) number of people in it."""
-
-    scores: ScoreSet
-    named: Named | None
-    pairs: PairScores | None
-    subjects: int
-
-    def fmr(self, threshold: float, draws: int, seed: int) -> Interval:
-        """Return the FMR at a threshold, with its interval over people."""
-        value = float(curves.fmr(self.scores, threshold))
-        if self.named is not None:
-            weights = people_weights(self.subjects, draws=draws, seed=seed)
-            low, high = calibration.intervals_of_fmr(self.named, [threshold], weights)[0]
-        elif self.pairs is not None:
-            low, high = _spread(self.pairs, threshold, draws, seed)
-        else:
-            low, high = value, value
-        if value == 0:
-            high = max(high, RULE_OF_THREE / len(self.scores.non_mated))
-        return Interval(value, min(low, value), min(max(high, value), 1.0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
     """Both ways round: thresholds, and maps to probabilities; empty where there is too little."""
 
@@ -130,7 +111,7 @@ class HeldOut:
         """Return plain data."""
         return {
             "checks": [check.to_dict() for check in self.checks],
-            "probabilities": [found.to_dict() for found in self.maps],
+            "probabilities": [one.to_dict() for one in self.maps],
             "notes": list(self.notes),
         }
 
@@ -138,28 +119,30 @@ class HeldOut:
 def of_people(named: Named, target: float, *, draws: int = DRAWS, seed: int = SEED) -> HeldOut:
     """Return what halves of the people say about a threshold at FMR ``target``, all pairs."""
     mine = _half_of(named.codes, seed)[named.codes]
-    parts = [named.where(mask) for mask in (mine, ~mine)]
     try:
-        halves = [_Half(all_scores(p), p, None, len(set(p.people))) for p in parts]
+        halves = [Evidence.of_people(named.where(mask), draws, seed) for mask in (mine, ~mine)]
     except Refused as error:
         return HeldOut((), (), (f"No held-out check: half of the people: {error.message}",))
-    return _both_ways(halves, target, draws, seed)
+    return _both_ways(halves, target, seed)
 
 
 def of_pairs(pairs: PairScores, target: float, *, draws: int = DRAWS, seed: int = SEED) -> HeldOut:
     """Return the same for listed pairs; pairs across the two halves take no part."""
-    held = pairs.where(~pairs.failed)
-    every = np.concatenate([held.a, held.b])
-    mine = _half_of(every, seed)
-    parts = [held.where(mine[held.a] & mine[held.b]), held.where(~mine[held.a] & ~mine[held.b])]
+    usable = pairs.where(~pairs.failed)
+    mine = _half_of(np.concatenate([usable.a, usable.b]), seed)
+    a, b = mine[usable.a], mine[usable.b]
+    parts = [usable.where(a & b), usable.where(~a & ~b)]
     if any(len(np.unique(part.same)) < 2 for part in parts):
         why = "a half of the people has no mated or no non-mated pairs"
         return HeldOut((), (), (f"No held-out check: {why}.",))
-    halves = [_Half(p.set, None, p, len(np.unique(np.concatenate([p.a, p.b])))) for p in parts]
-    return _both_ways(halves, target, draws, seed)
+    halves = [
+        Evidence(part.set, spreads_of(part.where(~part.same), draws, seed), part.subjects)
+        for part in parts
+    ]
+    return _both_ways(halves, target, seed)
 
 
-def _half_of(codes: np.ndarray[Any, np.dtype[np.int64]], seed: int) -> BoolArray:
+def _half_of(codes: IntArray, seed: int) -> BoolArray:
     """Return (people,) bool: the half that each number belongs to."""
     people = int(codes.max()) + 1
     inside = np.zeros(people, bool)
@@ -167,7 +150,7 @@ def _half_of(codes: np.ndarray[Any, np.dtype[np.int64]], seed: int) -> BoolArray
     return inside
 
 
-def _both_ways(halves: list[_Half], target: float, draws: int, seed: int) -> HeldOut:
+def _both_ways(halves: list[Evidence], target: float, seed: int) -> HeldOut:
     checks, notes = [], []
     for mine, other in (halves, halves[::-1]):
         try:
@@ -175,13 +158,13 @@ def _both_ways(halves: list[_Half], target: float, draws: int, seed: int) -> Hel
         except Refused as error:
             notes.append(f"No held-out check of the threshold: half of the people: {error.message}")
             break
-        stated = mine.fmr(threshold, draws, seed)
+        stated = mine.fmr(threshold)
         checks.append(
             Check(
                 threshold,
                 target,
                 (stated.low, stated.high),
-                other.fmr(threshold, draws, seed),
+                other.fmr(threshold),
                 float(curves.fnmr(other.scores, threshold)),
                 other.subjects,
                 len(other.scores.non_mated),
@@ -200,36 +183,21 @@ def _maps(fitted: ScoreSet, judged: ScoreSet, seed: int) -> tuple[Mapped, ...]:
     ]
     scores = np.concatenate(picked)
     truth = np.repeat([True, False], count)
-    at, ratios = calibration.pav_ratios(fitted)
-    sigmoid = calibration.platt(fitted)
-    found = []
-    for method, said in (
-        ("isotonic (PAV)", np.interp(scores, at, ratios)),
-        ("logistic (Platt)", sigmoid.log_likelihood_ratio(scores)),
+    at, pooled = pav_ratios(fitted)
+    maps = []
+    for method, ratios in (
+        ("isotonic (PAV)", np.interp(scores, at, pooled)),
+        ("logistic (Platt)", platt(fitted).log_likelihood_ratio(scores)),
     ):
-        probability: Float64Array = 0.5 * (1 + np.tanh(said / 2))
-        told = calibration.reliability(probability, truth, bins=BINS, equal_mass=True)
-        found.append(
+        probability: Float64Array = 0.5 * (1 + np.tanh(ratios / 2))
+        bins = reliability(probability, truth, bins=BINS, equal_mass=True)
+        maps.append(
             Mapped(
                 method,
-                told.ece,
-                calibration.brier(probability, truth),
-                calibration.cllr(said[truth], said[~truth]),
-                told,
+                bins.ece,
+                brier(probability, truth),
+                cllr(ratios[truth], ratios[~truth]),
+                bins,
             )
         )
-    return tuple(found)
-
-
-def _spread(pairs: PairScores, threshold: float, draws: int, seed: int) -> tuple[float, float]:
-    apart = pairs.where(~pairs.same)
-    codes = np.unique(np.concatenate([apart.a, apart.b]), return_inverse=True)[1]
-    a, b = codes[: len(apart)], codes[len(apart) :]
-    wrong = apart.scores >= threshold
-    rates = []
-    for weights in people_weights(int(codes.max()) + 1, draws=draws, seed=seed):
-        of_pairs = pair_weights(weights, a, b)
-        total = of_pairs.sum()
-        rates.append(of_pairs[wrong].sum() / total if total else math.nan)
-    low, high = np.nanpercentile(rates, [2.5, 97.5])
-    return float(low), float(high)
+    return tuple(maps)

@@ -8,7 +8,7 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.lab.calibration.held_out import Mapped
-from facelign.lab.calibration.run import Calibrated
+from facelign.lab.calibration.run import CalibrationRun
 from facelign.lab.verification.report import percent, sci
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot
@@ -16,11 +16,13 @@ from facelign.report.plots import histograms, rates, reliability
 from facelign.types.calibrations import OperatingPoint
 
 
-def build(found: Calibrated, provenance: Mapping[str, str], caveats: Sequence[str] = ()) -> Report:
+def report(
+    measured: CalibrationRun, provenance: Mapping[str, str], caveats: Sequence[str] = ()
+) -> Report:
     """Return the report of a calibration."""
-    record = found.record
-    point = _target(found)
-    checks = found.held_out.checks
+    record = measured.record
+    point = _target(measured)
+    checks = measured.held_out.checks
     held = all(check.compatible for check in checks) if checks else None
     verdict = (
         f"At the threshold {point.threshold:.4f} about {sci(record.target)} of comparisons of two "
@@ -47,7 +49,7 @@ def build(found: Calibrated, provenance: Mapping[str, str], caveats: Sequence[st
             Fact("TAR there", percent(point.tar), note=f"of {record.mated:,} mated comparisons"),
             Fact("People", f"{record.subjects:,}", note=f"{record.photos:,} photos"),
         ],
-        sections=[_rates(found), _held_out(found), _probabilities(found)],
+        sections=[_rates(measured), _held_out(measured), _probabilities(measured)],
         provenance=provenance,
         scope=f"{record.space}; {record.date}",
         mood=Mood.PLAIN if held is None else Mood.GOOD if held else Mood.BAD,
@@ -55,15 +57,15 @@ def build(found: Calibrated, provenance: Mapping[str, str], caveats: Sequence[st
     )
 
 
-def _target(found: Calibrated) -> OperatingPoint:
-    record = found.record
+def _target(measured: CalibrationRun) -> OperatingPoint:
+    record = measured.record
     return min(record.points, key=lambda point: abs(np.log(point.fmr / record.target)))
 
 
-def _rates(found: Calibrated) -> Section:
-    record = found.record
-    threshold = _target(found).threshold
-    steps = curves.curve(found.scores).thinned()
+def _rates(measured: CalibrationRun) -> Section:
+    record = measured.record
+    threshold = _target(measured).threshold
+    steps = curves.curve(measured.scores).thinned()
     rows = [
         (
             f"{p.fmr:g}",
@@ -81,13 +83,13 @@ def _rates(found: Calibrated) -> Section:
         f"Down to 3 over {record.non_mated:,} non-mated comparisons. Intervals by drawing people.",
     )
     figures = [
-        histograms.draw(found.scores.mated, found.scores.non_mated, threshold=threshold),
+        histograms.draw(measured.scores.mated, measured.scores.non_mated, threshold=threshold),
         rates.draw(steps.thresholds, steps.fmr, steps.fnmr, threshold=threshold),
     ]
     return Section("Error rates", figures=figures, tables=[table])
 
 
-def _held_out(found: Calibrated) -> Section:
+def _held_out(measured: CalibrationRun) -> Section:
     rows = [
         (
             f"{check.threshold:.4f}",
@@ -99,7 +101,7 @@ def _held_out(found: Calibrated) -> Section:
             check.non_mated,
             "yes" if check.inside else "intervals overlap" if check.compatible else "no",
         )
-        for check in found.held_out.checks
+        for check in measured.held_out.checks
     ]
     table = Table(
         "Each half of the people judges the threshold of the other",
@@ -118,13 +120,13 @@ def _held_out(found: Calibrated) -> Section:
     return Section(
         "Held-out check",
         ["A threshold is chosen on half of the people and judged on the other half.",
-         *found.held_out.notes],
+         *measured.held_out.notes],
         tables=[table] if rows else [],
     )  # fmt: skip
 
 
-def _probabilities(found: Calibrated) -> Section:
-    maps = found.held_out.maps
+def _probabilities(measured: CalibrationRun) -> Section:
+    maps = measured.held_out.maps
     rows = [(m.method, f"{m.ece:.4f}", f"{m.brier:.4f}", f"{m.cllr:.4f}") for m in maps]
     bins = maps[0].reliability.kind if maps else ""
     table = Table(
@@ -141,7 +143,7 @@ def _probabilities(found: Calibrated) -> Section:
     )
 
 
-def _reliability(found: Mapped) -> Plot:
-    told = found.reliability
-    title = f"Reliability, {found.method}"
-    return reliability.draw(told.said, told.true, told.counts, ece=found.ece, title=title)
+def _reliability(mapped: Mapped) -> Plot:
+    bins = mapped.reliability
+    title = f"Reliability, {mapped.method}"
+    return reliability.draw(bins.said, bins.true, bins.counts, ece=mapped.ece, title=title)

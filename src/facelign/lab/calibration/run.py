@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from facelign.compare.curves import ScoreSet
-from facelign.compare.thresholds import VERIFY_FMR
+from facelign.compare.pairs import PairScores
 from facelign.errors import Refused
-from facelign.lab.calibration import figures as calibration
 from facelign.lab.calibration import held_out
-from facelign.lab.calibration.figures import Platt
+from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
 from facelign.lab.calibration.held_out import HeldOut
-from facelign.lab.material.named import Named, all_scores, pair_counts
-from facelign.lab.statistics.resampling import DRAWS, SEED
-from facelign.lab.verification.figures import PairScores
+from facelign.lab.calibration.planning import more_people, needed_comparisons, support
+from facelign.lab.calibration.probabilities import Platt, platt
+from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Preset
 from facelign.types.calibrations import Calibration
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is calibrated, for the record. more: plain data that joins its notes."""
-
-    record_id: str
-    chain: Mapping[str, str]
-    set_name: str
-    date: str
-    more: Mapping[str, Any]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Calibrated:
+class CalibrationRun:
     """A record that the data supports. scores: those behind it. platt: the logistic map."""
 
     record: Calibration
@@ -60,75 +46,47 @@ def record_id(chosen: Preset, set_name: str, preprocessing: str = "") -> str:
         words.append(chosen.detector)
     if usual is not None and chosen.landmarker != usual.landmarker:
         words.append(chosen.landmarker or "no-landmarker")
-    told = "-".join([*words, preprocessing, set_name.replace("_", "-")])
-    return re.sub(r"[^A-Za-z0-9.]+", "-", told).strip("-.") or "calibration"
+    joined = "-".join([*words, preprocessing, set_name.replace("_", "-")])
+    return re.sub(r"[^A-Za-z0-9.]+", "-", joined).strip("-.") or "calibration"
 
 
-def of_people(
+def run(
     named: Named,
-    about: Subject,
+    request: CalibrationRequest,
     *,
-    target: float = VERIFY_FMR,
-    draws: int = DRAWS,
-    seed: int = SEED,
-) -> Calibrated:
-    """Return the calibration of all pairs of ``named`` people.
+    pairs: PairScores | None = None,
+    digest: str = "",
+) -> CalibrationRun:
+    """Return the calibration of all pairs of ``named`` people, or of listed ``pairs`` of them.
 
-    Raises Refused, saying what is missing, where the data does not carry the target.
+    digest: names the list. Raises Refused, saying what is missing, where the data does not carry
+    the target.
     """
-    _both_kinds(named, target)
-    record = calibration.calibrate(
-        named,
-        record_id=about.record_id,
-        chain=about.chain,
-        set_name=about.set_name,
-        date=about.date,
-        target=target,
-        draws=draws,
-        seed=seed,
-    )
-    calibration.support(record)
-    checked = held_out.of_people(named, target, draws=draws, seed=seed)
-    return _with_notes(record, about, checked, all_scores(named))
-
-
-def of_pairs(
-    pairs: PairScores,
-    named: Named,
-    about: Subject,
-    *,
-    digest: str,
-    target: float = VERIFY_FMR,
-    draws: int = DRAWS,
-    seed: int = SEED,
-) -> Calibrated:
-    """Return the calibration of listed pairs; ``digest`` names the list.
-
-    Raises as ``of_people``.
-    """
-    held = pairs.where(~pairs.failed)
-    mated = int(held.same.sum())
-    if not mated or mated == len(held):
-        raise Refused(
-            f"The list gives {mated} mated and {len(held) - mated} non-mated comparisons, and both "
-            "kinds are needed.",
-            "List pairs of one person and pairs of two people.",
-        )
-    record = calibration.calibrate_pairs(
-        pairs,
-        named,
-        digest=digest,
-        record_id=about.record_id,
-        chain=about.chain,
-        set_name=about.set_name,
-        date=about.date,
-        target=target,
-        draws=draws,
-        seed=seed,
-    )
-    calibration.support(record, every_pair=pair_counts(named)[1])
-    checked = held_out.of_pairs(pairs, target, draws=draws, seed=seed)
-    return _with_notes(record, about, checked, pairs.where(~pairs.failed).set)
+    draws, seed, target = request.draws, request.seed, request.target
+    if pairs is None:
+        _both_kinds(named, target)
+        evidence = Evidence.of_people(named, draws, seed)
+        record = calibrate(evidence, named, request)
+        support(record)
+        checked = held_out.of_people(named, target, draws=draws, seed=seed)
+    else:
+        _both_kinds_listed(pairs)
+        evidence = Evidence.of_pairs(pairs, draws, seed)
+        record = calibrate(evidence, named, request, listed=digest)
+        support(record, every_pair=pair_counts(named)[1])
+        checked = held_out.of_pairs(pairs, target, draws=draws, seed=seed)
+    sigmoid = platt(evidence.scores)
+    notes = {
+        **record.notes,
+        "held_out": checked.to_dict(),
+        "platt": {
+            "slope": round(sigmoid.slope, 6),
+            "offset": round(sigmoid.offset, 6),
+            "prior": round(sigmoid.prior, 9),
+        },
+        **request.notes,
+    }
+    return CalibrationRun(replace(record, notes=notes), checked, sigmoid, evidence.scores)
 
 
 def _both_kinds(named: Named, target: float) -> None:
@@ -140,8 +98,8 @@ def _both_kinds(named: Named, target: float) -> None:
     if mated and non_mated:
         return
     people, photos = len(set(named.people)), len(named.people)
-    needed = calibration.needed_comparisons(target)
-    hint = calibration.more_people(needed, people, photos) if non_mated < needed else ""
+    needed = needed_comparisons(target)
+    hint = more_people(needed, people, photos) if non_mated < needed else ""
     second = "" if mated else "Give a second photo of some of them."
     raise Refused(
         f"{photos} {'photo' if photos == 1 else 'photos'} of {people} "
@@ -151,18 +109,13 @@ def _both_kinds(named: Named, target: float) -> None:
     )
 
 
-def _with_notes(
-    record: Calibration, about: Subject, checked: HeldOut, scores: ScoreSet
-) -> Calibrated:
-    sigmoid = calibration.platt(scores)
-    notes = {
-        **record.notes,
-        "held_out": checked.to_dict(),
-        "platt": {
-            "slope": round(sigmoid.slope, 6),
-            "offset": round(sigmoid.offset, 6),
-            "prior": round(sigmoid.prior, 9),
-        },
-        **about.more,
-    }
-    return Calibrated(replace(record, notes=notes), checked, sigmoid, scores)
+def _both_kinds_listed(pairs: PairScores) -> None:
+    """Raise Refused unless mated and non-mated pairs of a list have scores."""
+    same = pairs.same[~pairs.failed]
+    mated = int(same.sum())
+    if not mated or mated == len(same):
+        raise Refused(
+            f"The list gives {mated} mated and {len(same) - mated} non-mated comparisons, and both "
+            "kinds are needed.",
+            "List pairs of one person and pairs of two people.",
+        )

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facelign.lab.comparison.run import Comparison, Contender
+from facelign.compare.curves import curve
+from facelign.lab.comparison.run import ComparisonRun, Contender
+from facelign.lab.statistics.rates import tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import intervals, roc
 
 
-def curves(found: Comparison) -> Plot:
+def curves(measured: ComparisonRun) -> Plot:
     """Return the ROC of every contender, the best first."""
-    from facelign.compare.curves import curve
-
     lines = []
-    for one in found.ranking:
+    for one in measured.ranking:
         steps = curve(one.pairs.counted(one.result.counting).set).thinned(600)
         note = f"AUC {one.result.auc:.4f}"
-        lines.append(Series(one.wanted.name, steps.fmr[::-1], steps.tar[::-1], note=note))
-    lowest = 1 / max(int((~found.trials.same).sum()), 10)
+        lines.append(Series(one.name, steps.fmr[::-1], steps.tar[::-1], note=note))
+    lowest = 1 / max(int((~measured.trials.same).sum()), 10)
     return roc.draw(lines, lowest=lowest, title="Contenders")
 
 
-def accuracies(found: Comparison) -> Plot | None:
+def accuracies(measured: ComparisonRun) -> Plot | None:
     """Return accuracy with its interval, contender by contender; None without intervals."""
-    held = [(c.wanted.name, c.result.intervals.get("accuracy")) for c in found.ranking]
-    known = [(name, spread) for name, spread in held if spread is not None]
+    spreads = [(c.name, c.result.intervals.get("accuracy")) for c in measured.ranking]
+    known = [(name, spread) for name, spread in spreads if spread is not None]
     if not known:
         return None
     return intervals.draw(
@@ -39,42 +39,41 @@ def accuracies(found: Comparison) -> Plot | None:
     )
 
 
-def table(found: Comparison) -> Table:
+def table(measured: ComparisonRun) -> Table:
     """Return the one table: accuracy, intervals, failures, ms and MB."""
     columns = ("contender", "accuracy", "95 %", "AUC", "TAR", "95 %", "EER", "lost", "ms", "MB")
     return Table(
         "Contenders",
         columns,
-        [_row(one, found.rate) for one in found.ranking],
-        f"TAR at FMR {found.rate}; lost: photos in which no face was found (their pairs count as "
-        "errors); ms: one photo from file to vectors, one thread, on this machine; MB: weights.",
+        [_row(one, measured.rate) for one in measured.ranking],
+        f"{tar_label(measured.rate)}; lost: photos in which no face was found (their pairs count "
+        "as errors); ms: one photo from file to vectors, one thread, on this machine; MB: weights.",
     )
 
 
-def _row(one: Contender, rate: str) -> Sequence[object]:
-    told = one.result
-    accuracy = told.intervals.get("accuracy")
-    tar = told.intervals.get(f"tar_at_fmr_{rate}")
-    value = told.tar_at_fmr[rate].tar
+def _row(one: Contender, rate: float) -> Sequence[object]:
+    result = one.result
+    accuracy, tar = result.intervals.get("accuracy"), result.tar_interval(rate)
+    value = result.tar_at_fmr[rate].tar
     return (
-        one.wanted.name,
-        f"{told.accuracy:.4f}",
+        one.name,
+        f"{result.accuracy:.4f}",
         f"{accuracy.low:.4f} to {accuracy.high:.4f}" if accuracy else "",
-        f"{told.auc:.4f}",
+        f"{result.auc:.4f}",
         "-" if value is None else f"{value:.3f}",
         f"{tar.low:.3f} to {tar.high:.3f}" if tar else "",
-        f"{told.eer:.4f}",
+        f"{result.eer:.4f}",
         str(one.failed_photos),
         "-" if one.ms is None else f"{one.ms:.0f}",
         f"{one.megabytes:.0f}",
     )
 
 
-def duels(found: Comparison) -> Table:
+def duels(measured: ComparisonRun) -> Table:
     """Return the paired tests."""
     columns = ("first", "second", "accuracy", "95 %", "TAR", "95 %", "p (Holm)", "second is")
     rows = []
-    for duel in found.duels:
+    for duel in measured.duels:
         figures = duel.difference.figures
         cells: list[str] = []
         for name, digits in (("accuracy", 4), ("tar", 3)):
@@ -99,41 +98,43 @@ def duels(found: Comparison) -> Table:
     )
 
 
-def report(found: Comparison, provenance: Mapping[str, str]) -> Report:
+def report(measured: ComparisonRun, provenance: Mapping[str, str]) -> Report:
     """Return the report of a comparison."""
-    best = found.ranking[0]
-    trials = found.trials
-    figures = [curves(found)]
-    shown = accuracies(found)
+    best = measured.ranking[0]
+    trials = measured.trials
+    figures = [curves(measured)]
+    shown = accuracies(measured)
     if shown is not None:
         figures.insert(0, shown)
-    caveats = [f"{name} could not run: {why}" for name, why in found.refused.items()]
+    caveats = [f"{name} could not run: {why}" for name, why in measured.refused.items()]
     headline = [
-        Fact(f"Accuracy of {one.wanted.name}", f"{one.result.accuracy:.4f}", _accuracy(one))
-        for one in found.ranking[:4]
+        Fact(f"Accuracy of {one.name}", f"{one.result.accuracy:.4f}", _accuracy(one))
+        for one in measured.ranking[:4]
     ]
     scope = (
         f"{trials.name}: {len(trials.photos):,} photos of {trials.subjects:,} people, "
         f"{int(trials.same.sum()):,} mated and {int((~trials.same).sum()):,} non-mated pairs"
     )
-    lost = [f"{one.wanted.name}: {one.failed_photos}" for one in found.ranking]
+    lost = [f"{one.name}: {one.failed_photos}" for one in measured.ranking]
     sections = [
-        Section("The table", tables=[table(found)], figures=figures),
+        Section("The table", tables=[table(measured)], figures=figures),
         Section(
             "Is the difference certain?",
             (
                 f"Two chains are measured on the same pairs, and people are drawn at random "
-                f"{found.draws} times, to see whether the difference stays on one side of zero.",
+                f"{measured.draws} times, to see whether the difference stays on one side of zero.",
             ),
-            tables=[duels(found)],
+            tables=[duels(measured)],
         ),
         Section("Faces not found", (f"Of {len(trials.photos):,} photos. {'; '.join(lost)}.",)),
     ]
-    mood = Mood.GOOD if not found.equals else Mood.PLAIN
-    title = f"Which is best on {trials.name}: {best.wanted.name}" if not found.equals else (
+    mood = Mood.GOOD if not measured.equals else Mood.PLAIN
+    title = f"Which is best on {trials.name}: {best.name}" if not measured.equals else (
         f"Which is best on {trials.name}?"
     )  # fmt: skip
-    return Report(title, found.verdict, headline, sections, dict(provenance), scope, mood, caveats)
+    return Report(
+        title, measured.verdict, headline, sections, dict(provenance), scope, mood, caveats
+    )
 
 
 def _accuracy(one: Contender) -> str:

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facelign.compare.curves import curve
-from facelign.lab.ensemble.run import BEST, RULES, Ensemble, Judged
+from facelign.lab.ensemble.run import BEST, RULES, EnsembleRun, SystemFigures
+from facelign.lab.statistics.rates import tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import intervals, roc
 
 
-def curves(found: Ensemble) -> Plot:
+def curves(measured: EnsembleRun) -> Plot:
     """Return the ROC of the best single model, then of every fusion."""
-    names = [found.best_single.name, *RULES]
+    names = [measured.best_single.name, *RULES]
     lines = []
     for name in names:
-        steps = curve(found.pairs[name].set).thinned(600)
-        auc = next(j.auc for j in found.judged if j.name == name)
+        steps = curve(measured.pairs[name].set).thinned(600)
+        auc = next(j.auc for j in measured.judged if j.name == name)
         lines.append(Series(name, steps.fmr[::-1], steps.tar[::-1], note=f"AUC {auc:.4f}"))
-    lowest = 1 / max(int((~found.pairs[names[0]].same).sum()), 10)
+    lowest = 1 / max(int((~measured.pairs[names[0]].same).sum()), 10)
     return roc.draw(lines, lowest=lowest, title="Best single model and fusions")
 
 
-def gains(found: Ensemble) -> Plot | None:
+def gains(measured: EnsembleRun) -> Plot | None:
     """Return what every fusion gains in accuracy, with intervals."""
     held = [
         (j.name, j.gain.figures["accuracy"])
-        for j in found.judged
+        for j in measured.judged
         if j.gain is not None and "accuracy" in j.gain.figures
     ]
     if not held:
@@ -37,16 +38,16 @@ def gains(found: Ensemble) -> Plot | None:
         [spread.value for _, spread in held],
         [spread.low for _, spread in held],
         [spread.high for _, spread in held],
-        axis=f"Accuracy gained over {found.best_single.name}",
+        axis=f"Accuracy gained over {measured.best_single.name}",
         title="Fusions against the best single model",
         target=0.0,
     )
 
 
-def _duels(found: Ensemble) -> Table:
+def _duels(measured: EnsembleRun) -> Table:
     """Return what each fusion gains over each single model."""
     rows = []
-    for fused in found.judged:
+    for fused in measured.judged:
         for name, gain in fused.gains.items():
             cells: list[str] = []
             for figure, digits in (("accuracy", 4), ("tar", 3)):
@@ -56,10 +57,10 @@ def _duels(found: Ensemble) -> Table:
             rows.append((fused.name, name, *cells, gain.verdict))
     note = (
         f"Differences on the same pairs, intervals over people. The verdict is about "
-        f"{found.named.name}"
+        f"{measured.named.name}"
         + (
             ", chosen on these very people, which flatters it."
-            if found.rule == BEST
+            if measured.options.rule == BEST
             else ", named before anything was measured; it has to beat every model alone."
         )
     )
@@ -67,7 +68,7 @@ def _duels(found: Ensemble) -> Table:
     return Table("Against each model alone", columns, rows, note)
 
 
-def _gained(fused: Judged) -> list[Fact]:
+def _gained(fused: SystemFigures) -> list[Fact]:
     """Return what the fusion of the verdict gains, with its interval, where there is one."""
     gain = fused.gain.figures.get("accuracy") if fused.gain else None
     if gain is None:
@@ -76,14 +77,14 @@ def _gained(fused: Judged) -> list[Fact]:
     return [Fact("Accuracy gained", f"{gain.value:+.4f}", spread, "over the best model alone")]
 
 
-def report(found: Ensemble, provenance: Mapping[str, str]) -> Report:
+def report(measured: EnsembleRun, provenance: Mapping[str, str]) -> Report:
     """Return the report of an ensemble."""
     columns = (
         *("system", "precision", "recall", "F1", "accuracy", "AUC", "TAR"),
         *("accuracy gained", "95 %", "ms"),
     )
     rows = []
-    for one in found.judged:
+    for one in measured.judged:
         gain = one.gain.figures.get("accuracy") if one.gain else None
         rows.append(
             (
@@ -99,16 +100,16 @@ def report(found: Ensemble, provenance: Mapping[str, str]) -> Report:
                 "-" if one.ms is None else f"{one.ms:.0f}",
             )
         )
-    figures = [curves(found)]
-    shown = gains(found)
+    figures = [curves(measured)]
+    shown = gains(measured)
     if shown is not None:
         figures.append(shown)
-    single, fused = found.best_single, found.named
+    single, fused = measured.best_single, measured.named
     sections = [
         Section(
             "Alone and together",
             (
-                f"People are parted: {found.parts}. Every fusion is fitted and every threshold "
+                f"People are parted: {measured.parts}. Every fusion is fitted and every threshold "
                 "chosen on other people than those that are judged.",
             ),
             figures=figures,
@@ -117,10 +118,10 @@ def report(found: Ensemble, provenance: Mapping[str, str]) -> Report:
                     "Systems",
                     columns,
                     rows,
-                    f"Cosine of unit vectors for every model. TAR at FMR {found.rate}. ms: a photo "
-                    "from file to vectors, one thread; fusing itself costs nothing.",
+                    f"Cosine of unit vectors for every model. {tar_label(measured.rate)}. ms: a "
+                    "photo from file to vectors, one thread; fusing itself costs nothing.",
                 ),
-                _duels(found),
+                _duels(measured),
             ],
         ),
         Section("The rules", tuple(f"{name}: {told}." for name, told in RULES.items())),
@@ -131,13 +132,19 @@ def report(found: Ensemble, provenance: Mapping[str, str]) -> Report:
         *_gained(fused),
         Fact("AUC, alone and together", f"{single.auc:.5f} \u2192 {fused.auc:.5f}"),
     ]
-    first = found.pairs[single.name]
+    first = measured.pairs[single.name]
     scope = (
-        f"{found.trials.name}: {int(first.same.sum()):,} mated and "
+        f"{measured.trials.name}: {int(first.same.sum()):,} mated and "
         f"{int((~first.same).sum()):,} non-mated pairs judged"
     )
     better = bool(fused.gains) and all(g.verdict == "better" for g in fused.gains.values())
     mood = Mood.GOOD if better else Mood.PLAIN
     return Report(
-        "Does an ensemble help?", found.verdict, headline, sections, dict(provenance), scope, mood
+        "Does an ensemble help?",
+        measured.verdict,
+        headline,
+        sections,
+        dict(provenance),
+        scope,
+        mood,
     )

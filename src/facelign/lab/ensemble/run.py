@@ -12,30 +12,35 @@ single model, whichever is the best here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from facelign.compare import curves, fusion
-from facelign.compare.curves import ScoreSet
 from facelign.compare.fusion import Fusion, Scorer
+from facelign.compare.pairs import PairScores
+from facelign.compare.scores import listed_scores
 from facelign.errors import BadArray, ConfigError, Refused
 from facelign.lab.ensemble import figures as fitting
-from facelign.lab.material import photos as walk
+from facelign.lab.material.photos import embed
 from facelign.lab.material.trials import Trials
-from facelign.lab.statistics.paired import Difference, System, differences, lowest_rate
+from facelign.lab.statistics.folds import RULES as RULES_OF_FOLDS
+from facelign.lab.statistics.folds import cross_validated
+from facelign.lab.statistics.paired import Difference, PairedOptions, System, differences
+from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
 from facelign.lab.statistics.resampling import SEED
-from facelign.lab.verification.figures import RATES, PairScores
 from facelign.recognition.fused import evidence, spaces_of, split
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.arrays import BoolArray, Float64Array
 from facelign.types.decisions import Threshold
 from facelign.types.embeddings import Metric
 
+#: the rule of the verdict, unless another is named
+WEIGHTED = "weighted cosine"
 #: how scores are fused: name -> what it is
 RULES: Mapping[str, str] = {
-    "weighted cosine": "cosines weighted by one over their spread: a space of its own (joint)",
+    WEIGHTED: "cosines weighted by one over their spread: a space of its own (joint)",
     "mean": "the plain mean of the cosines",
     "z-norm": "the sum of cosines in units of the spread of non-mated ones",
     "logistic": "logistic regression on the cosines",
@@ -45,8 +50,18 @@ RULES: Mapping[str, str] = {
 BEST = "best"
 
 
+@dataclass(frozen=True, slots=True)
+class EnsembleOptions(PairedOptions):
+    """rule: of ``RULES``, the one of the verdict, or "best". The rest as for paired differences."""
+
+    rule: str = WEIGHTED
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class SystemFigures:
     """One system on the pairs that are judged.
 
     precision, recall, f1: decisions with thresholds of the other people (best F1 there). gains:
@@ -62,8 +77,8 @@ class Judged:
     accuracy: float | None
     auc: float
     tar: float | None
-    gain: Difference | None
-    ms: float | None
+    gain: Difference | None = None
+    ms: float | None = None
     gains: Mapping[str, Difference] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,7 +99,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ensemble:
+class EnsembleRun:
     """The record of a run. pairs: those that are judged, by system. fitted: each rule fitted on
     everybody, to be saved. parts: how people were parted, in words. rule: what the verdict is
     about, named before anything was measured; "best" for the best on these very people.
@@ -92,18 +107,16 @@ class Ensemble:
 
     trials: Trials
     spaces: tuple[str, ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[SystemFigures, ...]
     pairs: Mapping[str, PairScores]
     fitted: Mapping[str, Scorer]
     parts: str
-    rate: str
+    rate: float
     failed_photos: int
-    draws: int
-    seed: int
-    rule: str = "weighted cosine"
+    options: EnsembleOptions
 
     @property
-    def best_single(self) -> Judged:
+    def best_single(self) -> SystemFigures:
         """The single model with the highest accuracy on the judged pairs, then the highest AUC.
 
         They are chosen on the people who are judged, which can only favor them.
@@ -111,16 +124,16 @@ class Ensemble:
         return _best_single([j for j in self.judged if j.single])
 
     @property
-    def best_fused(self) -> Judged:
+    def best_fused(self) -> SystemFigures:
         """The fusion with the highest AUC on the judged pairs: chosen by them, so flattered."""
         return max((j for j in self.judged if not j.single), key=lambda j: j.auc)
 
     @property
-    def named(self) -> Judged:
+    def named(self) -> SystemFigures:
         """The fusion of ``rule``: the one that the verdict is about."""
-        if self.rule == BEST:
+        if self.options.rule == BEST:
             return self.best_fused
-        return next(j for j in self.judged if j.name == self.rule)
+        return next(j for j in self.judged if j.name == self.options.rule)
 
     @property
     def verdict(self) -> str:
@@ -129,21 +142,21 @@ class Ensemble:
         gain = fused.gain
         if gain is None or "accuracy" not in gain.figures:
             return "Too few people to say whether an ensemble beats the best single model."
-        said = {name: other.verdict for name, other in fused.gains.items()}
-        told = f"against {single.name} {self._figures(gain)}"
+        verdicts = {name: other.verdict for name, other in fused.gains.items()}
+        figures = f"against {single.name} {self._figures(gain)}"
         who = f"The ensemble ({fused.name})"
-        if self.rule == BEST:
+        if self.options.rule == BEST:
             who = f"The ensemble ({fused.name}, the best of {len(RULES)} rules on these people)"
-        harms = [name for name, one in said.items() if one == "worse"]
+        harms = [name for name, verdict in verdicts.items() if verdict == "worse"]
         if harms:
-            return f"{who} is worse than {' and '.join(harms)} alone: {told}."
-        level = [name for name, one in said.items() if one != "better"]
+            return f"{who} is worse than {' and '.join(harms)} alone: {figures}."
+        level = [name for name, verdict in verdicts.items() if verdict != "better"]
         if level:
             return (
                 f"On these people {who[0].lower()}{who[1:]} cannot be told from "
-                f"{' and '.join(level)} alone: {told}."
+                f"{' and '.join(level)} alone: {figures}."
             )
-        return f"{who} beats the best single model ({single.name}) and every other: {told}."
+        return f"{who} beats the best single model ({single.name}) and every other: {figures}."
 
     def _figures(self, gain: Difference) -> str:
         figures = gain.figures
@@ -152,7 +165,7 @@ class Ensemble:
             for k, label in (
                 ("accuracy", "accuracy"),
                 ("auc", "AUC"),
-                ("tar", f"TAR at FMR {self.rate}"),
+                ("tar", tar_label(self.rate)),
             )
             if k in figures
         )
@@ -160,138 +173,116 @@ class Ensemble:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         first = next(iter(self.pairs.values()))
+        record = self.trials.to_dict()
         return {
-            "set": self.trials.name,
-            "photos": len(self.trials.photos),
-            "subjects": self.trials.subjects,
-            "pairs": len(self.trials),
+            **{name: record[name] for name in ("set", "photos", "subjects", "pairs")},
             "pairs_judged": len(first),
             "mated": int(first.same.sum()),
             "non_mated": int((~first.same).sum()),
             "people_parted": self.parts,
             "spaces": list(self.spaces),
-            "tar_at_fmr": self.rate,
+            "tar_at_fmr": rate_text(self.rate),
             "failed_photos": self.failed_photos,
             "systems": [one.to_dict() for one in self.judged],
             "rule": self.named.name,
-            "rule_named_before": self.rule != BEST,
+            "rule_named_before": self.options.rule != BEST,
             "best_single": self.best_single.name,
             "verdict": self.verdict,
-            "draws": self.draws,
-            "seed": self.seed,
+            "draws": self.options.draws,
+            "seed": self.options.seed,
         }
 
 
 def run(
     trials: Trials,
     recognizer: Recognizer,
+    options: EnsembleOptions | None = None,
     *,
     done: Callable[[int], None] | None = None,
     times: Mapping[str, float] | None = None,
-    rule: str = "weighted cosine",
-    fmr: float = 1e-3,
-    draws: int = 500,
-    seed: int = SEED,
-) -> Ensemble:
+) -> EnsembleRun:
     """Return every model alone and every fusion, judged on people they were not fitted on.
 
-    recognizer: of ``preset_of``. times: ms of a photo by model id, and "together". rule: of
-    ``RULES``, the one of the verdict, or "best". Raises ConfigError for an unknown rule.
+    recognizer: of ``preset_of``. times: ms of a photo by model id, and "together".
     """
-    check_rule(rule)
-    embedded = walk.embed(recognizer, trials.photos, done=done)
-    vectors = np.zeros((len(trials.photos), embedded.named.vectors.shape[1]))
-    held = embedded.rows >= 0
-    vectors[held] = embedded.named.vectors[embedded.rows[held]]
-    pieces = split(recognizer, vectors)
-    spaces = spaces_of(recognizer)
+    embedded = embed(recognizer, trials.photos, done=done)
+    a, b = embedded.rows[trials.a], embedded.rows[trials.b]
+    pieces = split(recognizer, embedded.named.vectors)
+    scores = [listed_scores(piece, a, b, Metric.COSINE) for piece in pieces]
     names = [part.model for part in recognizer.chain.preset.parts]
-    scores = np.stack([trials.scores(piece, Metric.COSINE) for piece in pieces], axis=1)
-    return judge(
-        trials,
-        names,
-        spaces,
-        scores,
-        ~held,
-        times=times,
-        rule=rule,
-        fmr=fmr,
-        draws=draws,
-        seed=seed,
-    )
+    systems = Systems(names, spaces_of(recognizer), np.stack(scores, axis=1), embedded.lost)
+    return judge(trials, systems, options, times=times)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Systems:
+    """Scores (p, k) of k systems on all pairs. failed: (n,) photos that gave no face."""
+
+    names: Sequence[str]
+    spaces: Sequence[str]
+    scores: Float64Array
+    failed: BoolArray
 
 
 def judge(
     trials: Trials,
-    names: Sequence[str],
-    spaces: Sequence[str],
-    scores: Float64Array,
-    failed_photos: BoolArray,
+    systems: Systems,
+    options: EnsembleOptions | None = None,
     *,
     times: Mapping[str, float] | None = None,
-    rule: str = "weighted cosine",
-    fmr: float = 1e-3,
-    draws: int = 500,
-    seed: int = SEED,
-) -> Ensemble:
-    """Return the ensemble of k systems from their scores (p, k) on all pairs."""
-    check_rule(rule)
+) -> EnsembleRun:
+    """Return the ensemble of systems from their scores on all pairs."""
+    how = options or EnsembleOptions()
+    names, spaces, scores = systems.names, systems.spaces, systems.scores
     if scores.shape != (len(trials), len(names)):
         raise BadArray(f"ensemble: wanted ({len(trials)}, {len(names)}), got {scores.shape}.")
-    ms = times or {}
-    usable = ~(failed_photos[trials.a] | failed_photos[trials.b])
-    parts, how = _parts(trials, usable, seed)
-    systems: dict[str, Float64Array] = {
+    usable = ~(systems.failed[trials.a] | systems.failed[trials.b])
+    parts, parted = _parts(trials, usable, how.seed)
+    values: dict[str, Float64Array] = {
         name: scores[:, column].copy() for column, name in enumerate(names)
     }
-    systems |= {name: np.zeros(len(trials)) for name in RULES}
-    judged_mask = np.zeros(len(trials), bool)
-    part_of = np.zeros(len(trials), np.int64)
+    values |= {name: np.zeros(len(trials)) for name in RULES}
+    part_of = np.full(len(trials), -1)
     for number, (train, test) in enumerate(parts):
         for name, fitted in fit_all(spaces, scores[train], trials.same[train], trials.name).items():
-            systems[name][test] = fitted.fused(scores[test])
-        judged_mask |= test
+            values[name][test] = fitted.fused(scores[test])
         part_of[test] = number
-    failed = ~usable
+    judged = part_of >= 0
     pairs = {
-        name: PairScores(
-            values[judged_mask],
-            trials.same[judged_mask],
-            trials.person_a[judged_mask],
-            trials.person_b[judged_mask],
-            part_of[judged_mask],
-            failed[judged_mask],
-        )
-        for name, values in systems.items()
+        name: replace(trials.measured(fused, systems.failed), folds=part_of).where(judged)
+        for name, fused in values.items()
     }
     ready = {name: System.of(held) for name, held in pairs.items()}
-    rate = lowest_rate(int((~pairs[names[0]].same).sum()), fmr)
+    rate = lowest_rate(int((~pairs[names[0]].same).sum()), how.fmr)
     gains: dict[str, dict[str, Difference]] = {fused: {} for fused in RULES}
     for name in names:
-        gaps = differences(
-            ready[name], [ready[fused] for fused in RULES], wanted=fmr, draws=draws, seed=seed
-        )
+        gaps = differences(ready[name], [ready[fused] for fused in RULES], how)
         for fused, gap in zip(RULES, gaps, strict=True):
             gains[fused][name] = gap
-    alone = [_judged(name, ready[name], {}, None, rate, ms.get(name)) for name in names]
+    ms = times or {}
+    alone = [replace(_figures(name, ready[name], rate), ms=ms.get(name)) for name in names]
     best = _best_single(alone).name
-    judged = (
-        *alone,
-        *(_judged(r, ready[r], gains[r], gains[r][best], rate, ms.get("together")) for r in RULES),
-    )
+    together = [
+        replace(
+            _figures(rule, ready[rule], rate),
+            single=False,
+            gain=gains[rule][best],
+            gains=gains[rule],
+            ms=ms.get("together"),
+        )
+        for rule in RULES
+    ]
     everyone = fit_all(spaces, scores[usable], trials.same[usable], f"{trials.name}, everybody")
-    return Ensemble(
+    return EnsembleRun(
         trials,
         tuple(spaces),
-        judged,
+        (*alone, *together),
         pairs,
         everyone,
-        how,
+        parted,
         rate,
-        int(failed_photos.sum()),
-        draws,
-        seed,
-        rule,
+        int(systems.failed.sum()),
+        how,
     )
 
 
@@ -318,7 +309,7 @@ def fit_all(
         fitted_on=fitted_on,
     )
     return {
-        "weighted cosine": weighted,
+        WEIGHTED: weighted,
         "mean": fusion.mean(spaces),
         "z-norm": fusion.z_norm(spaces, apart, fitted_on),
         "logistic": fitting.logistic(spaces, scores, same, fitted_on=fitted_on),
@@ -326,20 +317,20 @@ def fit_all(
     }
 
 
-def threshold_of(found: Ensemble, rule: str) -> Threshold:
+def threshold_of(measured: EnsembleRun, rule: str) -> Threshold:
     """Return the threshold of a rule at the run's FMR, with what it rests on.
 
     It comes from scores that the rule gave when it was fitted on other people.
     """
-    pairs = found.pairs[rule]
-    held = pairs.where(~pairs.failed)
-    rate = RATES[found.rate]
+    pairs = measured.pairs[rule]
+    usable = pairs.where(~pairs.failed)
     counts = {
-        "mated": int(held.same.sum()),
-        "non_mated": int((~held.same).sum()),
-        "subjects": len(np.unique(np.concatenate([held.a, held.b]))),
+        "mated": int(usable.same.sum()),
+        "non_mated": int((~usable.same).sum()),
+        "subjects": usable.subjects,
     }
-    return evidence(curves.threshold_at_fmr(held.set, rate), rate, found.trials.name, counts)
+    limit = curves.threshold_at_fmr(usable.set, measured.rate)
+    return evidence(limit, measured.rate, measured.trials.name, counts)
 
 
 def _parts(
@@ -365,7 +356,7 @@ def _parts(
 def _masks(trials: Trials, seed: int) -> Iterator[tuple[BoolArray, BoolArray]]:
     numbers = np.unique(trials.folds)
     if len(numbers) == 1:
-        first, second = trials.halves(seed)
+        first, second = halves(trials, seed)
         yield first, second
         yield second, first
         return
@@ -380,36 +371,32 @@ def _both(same: BoolArray) -> bool:
     return bool(same.any()) and not bool(same.all())
 
 
-def _judged(
-    name: str,
-    system: System,
-    gains: Mapping[str, Difference],
-    gain: Difference | None,
-    rate: str,
-    ms: float | None,
-) -> Judged:
-    scores: ScoreSet = system.pairs.set
-    match = np.zeros(len(system.pairs), bool)
-    for part in np.unique(system.pairs.folds):
-        here = system.pairs.folds == part
-        others = system.pairs.where(~here)
-        match[here] = system.pairs.scores[here] >= curves.best_by_f1(others.set).threshold
-    same = system.pairs.same
-    true, false, missed = (int(m.sum()) for m in (match & same, match & ~same, ~match & same))
-    return Judged(
+def halves(trials: Trials, seed: int = SEED) -> tuple[BoolArray, BoolArray]:
+    """Return the pairs of two disjoint halves of the people: masks (p,), (p,).
+
+    Pairs between the halves are in neither.
+    """
+    people = np.unique(np.concatenate([trials.person_a, trials.person_b]))
+    first = np.random.default_rng(seed).permutation(people)[: len(people) // 2]
+    a, b = np.isin(trials.person_a, first), np.isin(trials.person_b, first)
+    return a & b, ~a & ~b
+
+
+def _figures(name: str, system: System, rate: float) -> SystemFigures:
+    decided = cross_validated(system.pairs, RULES_OF_FOLDS["f1"])
+    true, false, missed = decided.counts
+    scores = system.pairs.set
+    return SystemFigures(
         name,
-        not gains,
+        True,
         true / (true + false) if true + false else 0.0,
         true / (true + missed),
-        2 * true / (2 * true + false + missed),
+        decided.f1,
         system.decided.accuracy if system.decided else None,
         curves.auc(scores),
-        curves.tar_at_fmr(scores, RATES[rate]).tar,
-        gain,
-        ms,
-        gains,
+        curves.tar_at_fmr(scores, rate).tar,
     )
 
 
-def _best_single(alone: Sequence[Judged]) -> Judged:
+def _best_single(alone: Sequence[SystemFigures]) -> SystemFigures:
     return max(alone, key=lambda j: (j.accuracy or 0.0, j.auc))

@@ -22,8 +22,8 @@ from facelign.lab.identification.figures import (
 from facelign.lab.identification.galleries import AtSize, HeightRates, by_gallery_size, by_height
 from facelign.lab.identification.searching import Templates, galleries, search
 from facelign.lab.material.named import Named
+from facelign.lab.material.photos import Failure
 from facelign.lab.statistics.resampling import SEED
-from facelign.lab.verification.figures import Failure
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.calibrations import Calibration
 

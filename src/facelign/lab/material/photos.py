@@ -13,23 +13,31 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facelign.compare.scores import score_matrix
-from facelign.datasets.records import PairList, Photo
+from facelign.datasets.records import Photo
 from facelign.errors import BadArray, FacelignError, InputError, Refused
 from facelign.lab.material.named import Named
-from facelign.lab.verification.figures import Failure, PairScores
 from facelign.quality.measure import assess
 from facelign.recognition.recognizer import Photo as Source
 from facelign.recognition.recognizer import Recognizer
 from facelign.recognition.selection import FacePolicy, choose
 from facelign.types.analysis import Analysis
-from facelign.types.arrays import Float32Array, Float64Array, IntArray
+from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray
+from facelign.types.embeddings import Space
 from facelign.types.faces import Faces
 
-#: photos whose pairs fit into memory all at once (18 million pairs, 34 bytes each)
-MOST_PHOTOS = 6000
 #: what the reason of a photo begins with whose face was not found and that was used whole
 RAW = "raw photo"
+
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A photo that gave nothing, or only by a fallback, and why."""
+
+    photo: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,43 +57,49 @@ class Embedded:
     photos: tuple[Photo, ...]
     failures: tuple[Failure, ...]
     fallbacks: tuple[Failure, ...]
-    faces: tuple[tuple[float, float, float, float], ...]
+    faces: tuple[Box, ...]
     quality: Mapping[str, Float64Array] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def failed(self) -> int:
-        """How many photos gave no face, whether or not the raw photo was used instead."""
-        return len(self.failures)
+    def lost(self) -> BoolArray:
+        """(n,) bool: photos in which no face was found, whether or not they were used raw."""
+        failed = {failure.photo for failure in self.failures}
+        return np.array([str(photo.path) in failed for photo in self.photos]) | (self.rows < 0)
 
-    def row_of(self) -> dict[Path, int]:
-        """Return the vector of each photo by its path, -1 where there is none."""
-        return {p.path: int(row) for p, row in zip(self.photos, self.rows, strict=True)}
+    @property
+    def heights(self) -> Float64Array:
+        """(n,) face heights, px; NaN where a photo has no face, or none is known."""
+        known = self.named.heights
+        if known is None:
+            return np.full(len(self.photos), np.nan)
+        return np.append(np.asarray(known, np.float64), np.nan)[self.rows]
 
 
-@dataclass(slots=True)
-class _Gathered:
-    """What one walk over photos collects."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Face:
+    """The chosen face of a photo. norm: length of the raw vector."""
 
-    vectors: list[Float32Array] = field(default_factory=list)
-    people: list[str] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    norms: list[float] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    fallbacks: list[Failure] = field(default_factory=list)
+    person: str
+    digest: str
+    vector: Float32Array
+    norm: float
+    box: Box
+    score: float
 
-    def add(self, analysis: Analysis, face: int, person: str) -> None:
+    @classmethod
+    def of(cls, analysis: Analysis, face: int, person: str) -> _Face:
         vector = analysis.vector_of(face)
         if vector is None:
             raise BadArray(f"face {face} of {analysis.photo.source} has no vector.")
         box = analysis.faces[face].box
-        self.vectors.append(vector.vectors[0])
-        self.people.append(person)
-        self.digests.append(analysis.photo.digest)
-        self.boxes.append((box.x1, box.y1, box.x2, box.y2))
-        self.scores.append(float(analysis.faces.scores[face]))
-        self.norms.append(float(vector.norms[0]))
+        return cls(
+            person,
+            analysis.photo.digest,
+            vector.vectors[0],
+            float(vector.norms[0]),
+            (box.x1, box.y1, box.x2, box.y2),
+            float(analysis.faces.scores[face]),
+        )
 
 
 def embed(
@@ -102,10 +116,10 @@ def embed(
     some papers count. done: called with the number of further photos done. Raises Refused when no
     photo gives a vector.
     """
-    gathered = _Gathered()
-    rows = np.full(len(photos), -1, np.int64)
+    faces: list[_Face | None] = []
+    failures, fallbacks = [], []
     analyses = recognizer.stream((photo.path for photo in photos), done=done)
-    for place, (photo, analysis) in enumerate(zip(photos, analyses, strict=True)):
+    for photo, analysis in zip(photos, analyses, strict=True):
         face, reason = _chosen(analysis, policy, photo.path.name)
         if reason and raw_fallback and analysis.error is None:
             whole = _whole(recognizer, photo.path)
@@ -113,14 +127,12 @@ def embed(
                 analysis, face = whole, 0
                 reason = f"{RAW} used: {reason}"
         if reason:
-            gathered.failures.append(Failure(str(photo.path), reason))
+            failures.append(Failure(str(photo.path), reason))
         elif analysis.attempts:
             tried = ", ".join(analysis.attempts)
-            gathered.fallbacks.append(Failure(str(photo.path), f"found only by: {tried}"))
-        if face is not None:
-            rows[place] = len(gathered.vectors)
-            gathered.add(analysis, face, photo.person)
-    return _embedded(recognizer, gathered, rows, tuple(photos))
+            fallbacks.append(Failure(str(photo.path), f"found only by: {tried}"))
+        faces.append(None if face is None else _Face.of(analysis, face, photo.person))
+    return _embedded(recognizer.space, photos, faces, failures, fallbacks)
 
 
 def embed_pictures(
@@ -136,124 +148,44 @@ def embed_pictures(
     another layout faces are looked for in them as in any photo. Photos of the result are named
     after their number.
     """
-    gathered = _Gathered()
-    rows = np.full(len(pictures), -1, np.int64)
-    photos = tuple(Photo(Path(f"{number:06d}"), "") for number in range(len(pictures)))
+    photos = [Photo(Path(f"{number:06d}"), "") for number in range(len(pictures))]
     as_they_are = all(layout.id == aligned_as for layout in recognizer.chain.layouts)
-    found: Iterable[Analysis | None]
-    if as_they_are:
-        found = _wholes(recognizer, pictures, done)
-    else:
-        found = recognizer.stream(pictures, done=done)
-    for place, analysis in enumerate(found):
-        face: int | None = 0
+    analyses: Iterable[Analysis | None] = (
+        _wholes(recognizer, pictures, done)
+        if as_they_are
+        else recognizer.stream(pictures, done=done)
+    )
+    faces: list[_Face | None] = []
+    failures = []
+    for photo, analysis in zip(photos, analyses, strict=True):
+        face: int | None = None
         reason = "the picture cannot be read"
         if analysis is not None:
-            reason = ""
-            if not as_they_are:
-                face, reason = _chosen(analysis, FacePolicy.CENTRAL, photos[place].path.name)
+            face, reason = (
+                (0, "") if as_they_are else _chosen(analysis, FacePolicy.CENTRAL, photo.path.name)
+            )
         if analysis is None or face is None:
-            gathered.failures.append(Failure(photos[place].path.name, reason))
-            continue
-        rows[place] = len(gathered.vectors)
-        gathered.add(analysis, face, "")
-    return _embedded(recognizer, gathered, rows, photos)
+            failures.append(Failure(photo.path.name, reason))
+            faces.append(None)
+        else:
+            faces.append(_Face.of(analysis, face, ""))
+    return _embedded(recognizer.space, photos, faces, failures, [])
 
 
 def sharpness(
     recognizer: Recognizer, embedded: Embedded, done: Callable[[int], None] | None = None
 ) -> Float64Array:
     """Return (m,) how sharp each chosen face is (``quality.measure``); reads the photos again."""
-    found = np.zeros(len(embedded.named.people))
+    sharp = np.zeros(len(embedded.named.people))
     for photo, row in zip(embedded.photos, embedded.rows, strict=True):
         if row >= 0:
             image = recognizer.read(photo.path)
             box = np.array([embedded.faces[row]], np.float32)
             faces = Faces(box, np.ones(1, np.float32), None, "", image.size)
-            found[row] = float(assess(image, faces).sharpness[0])
+            sharp[row] = float(assess(image, faces).sharpness[0])
         if done:
             done(1)
-    return found
-
-
-def pairs_of(pairs: PairList, embedded: Embedded) -> PairScores:
-    """Return the scores of listed pairs; a pair is failed where a photo has no vector of a face.
-
-    A photo that was used raw counts as failed too: ``Failures.RAW`` counts its score all the same.
-    """
-    row_of = embedded.row_of()
-    a = np.array([row_of.get(pair.a, -1) for pair in pairs], np.int64)
-    b = np.array([row_of.get(pair.b, -1) for pair in pairs], np.int64)
-    lost = {Path(failure.photo) for failure in embedded.failures}
-    unusable = [pair.a in lost or pair.b in lost for pair in pairs]
-    failed = np.array(unusable, bool) | (a < 0) | (b < 0)
-    named = all(pair.person_a and pair.person_b for pair in pairs)
-    sides = [[str(getattr(pair, side)) for pair in pairs] for side in ("a", "b")]
-    people = [[getattr(pair, f"person_{side}") for pair in pairs] for side in ("a", "b")]
-    return PairScores.of(
-        scores_of(embedded.named, a, b),
-        np.array([pair.same for pair in pairs]),
-        people=(people[0], people[1]) if named else None,
-        photos=None if named else (sides[0], sides[1]),
-        folds=np.array([pair.fold for pair in pairs], np.int64),
-        failed=failed,
-    )
-
-
-def all_pairs(embedded: Embedded) -> tuple[PairScores, IntArray, IntArray]:
-    """Return every pair of photos once, and the photos (p,), (p,) of each pair.
-
-    Raises Refused for more photos than fit into memory as pairs.
-    """
-    n = len(embedded.photos)
-    if n > MOST_PHOTOS:
-        raise Refused(
-            f"All pairs of {n:,} photos do not fit into memory ({MOST_PHOTOS:,} photos do).",
-            "Give a list of pairs, or use: facelign calibrate, facelign evaluate identification",
-        )
-    i, j = np.triu_indices(n, 1)
-    codes = np.unique(np.array([p.person for p in embedded.photos], dtype=str), return_inverse=True)
-    person = codes[1].astype(np.int64)
-    a, b = embedded.rows[i], embedded.rows[j]
-    lost = {failure.photo for failure in embedded.failures}
-    failed_photo = np.array([str(p.path) in lost for p in embedded.photos], bool)
-    pairs = PairScores(
-        scores_of(embedded.named, a, b),
-        person[i] == person[j],
-        person[i],
-        person[j],
-        np.zeros(len(i), np.int64),
-        failed_photo[i] | failed_photo[j] | (a < 0) | (b < 0),
-    )
-    return pairs, i.astype(np.int64), j.astype(np.int64)
-
-
-def scores_of(named: Named, a: IntArray, b: IntArray) -> Float64Array:
-    """Return scores (p,) of the vectors in rows ``a`` (p,) and ``b`` (p,).
-
-    Where one is -1 the score is below all others, so that it matches at no threshold among them.
-    """
-    scores = _scores(named, a, b)
-    lost = (a < 0) | (b < 0)
-    scores[lost] = scores[~lost].min(initial=0.0) - 1
-    return scores
-
-
-def _scores(named: Named, a: IntArray, b: IntArray) -> Float64Array:
-    scores = np.zeros(len(a))
-    n = len(named.people)
-    if len(a) > n * n // 4:  # nearly every pair: the whole matrix is cheaper than picking rows
-        for start in range(0, n, 512):
-            mine = np.flatnonzero((a >= start) & (a < start + 512) & (b >= 0))
-            part = named.vectors[start : start + 512]
-            table = score_matrix(part, named.vectors, named.space.metric)
-            scores[mine] = table[a[mine] - start, b[mine]]
-        return scores
-    for x in np.unique(a[a >= 0]):
-        mine = np.flatnonzero((a == x) & (b >= 0))
-        table = score_matrix(named.vectors[x : x + 1], named.vectors[b[mine]], named.space.metric)
-        scores[mine] = table[0]
-    return scores
+    return sharp
 
 
 def _chosen(analysis: Analysis, policy: FacePolicy, source: str) -> tuple[int | None, str]:
@@ -287,34 +219,41 @@ def _whole(recognizer: Recognizer, photo: Source) -> Analysis | None:
 
 
 def _embedded(
-    recognizer: Recognizer, gathered: _Gathered, rows: IntArray, photos: tuple[Photo, ...]
+    space: Space,
+    photos: Sequence[Photo],
+    faces: Sequence[_Face | None],
+    failures: Sequence[Failure],
+    fallbacks: Sequence[Failure],
 ) -> Embedded:
-    if not gathered.vectors:
-        first = gathered.failures[0].reason if gathered.failures else "There are no photos."
+    there = [face for face in faces if face is not None]
+    if not there:
+        first = failures[0].reason if failures else "There are no photos."
         raise Refused(
             f"None of {len(photos)} photos gave a face that can be measured.",
             f"The first: {first}",
         )
-    boxes = np.array(gathered.boxes)
+    rows = np.full(len(photos), -1, np.int64)
+    rows[[place for place, face in enumerate(faces) if face is not None]] = np.arange(len(there))
+    boxes = np.array([face.box for face in there])
     heights = boxes[:, 3] - boxes[:, 1]
     named = Named(
-        recognizer.space,
-        np.stack(gathered.vectors),
-        tuple(gathered.people),
+        space,
+        np.stack([face.vector for face in there]),
+        tuple(face.person for face in there),
         heights,
-        tuple(gathered.digests),
+        tuple(face.digest for face in there),
     )
     quality = {
         "height": heights,
-        "score": np.array(gathered.scores),
-        "norm": np.array(gathered.norms),
+        "score": np.array([face.score for face in there]),
+        "norm": np.array([face.norm for face in there]),
     }
     return Embedded(
         named,
         rows,
-        photos,
-        tuple(gathered.failures),
-        tuple(gathered.fallbacks),
-        tuple(gathered.boxes),
+        tuple(photos),
+        tuple(failures),
+        tuple(fallbacks),
+        tuple(face.box for face in there),
         MappingProxyType(quality),
     )

@@ -1,1 +1,5 @@
-"""Intervals by people, paired differences."""
+"""Intervals by people, cross-validation, paired differences."""
+
+from facelign.lab import needs
+
+needs("scipy")

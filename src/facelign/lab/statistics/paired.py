@@ -1,7 +1,7 @@
 """Two systems on the same comparisons: by how much is the second better, and is that certain?
 
 People are drawn, and both systems are measured on the same draw, so that what makes a draw hard
-for both does not blur the difference (STANDARDS 4.1).
+for both does not blur the difference.
 """
 
 from __future__ import annotations
@@ -9,28 +9,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from facelign.compare.pairs import Failures, PairScores
+from facelign.compare.thresholds import VERIFY_FMR
 from facelign.errors import BadArray, Refused
-from facelign.lab.statistics import resampling
-from facelign.lab.statistics.resampling import SEED, Interval
-from facelign.lab.verification.figures import (
-    RATES,
-    RULES,
-    Decided,
-    Failures,
-    PairScores,
-    Ranked,
-    cross_validated,
-)
-from facelign.types.arrays import BoolArray, Float64Array, IntArray
+from facelign.lab.defaults import PAIRED_DRAWS, SEED
+from facelign.lab.statistics.folds import RULES, Decided, cross_validated
+from facelign.lab.statistics.ranked import Ranked
+from facelign.lab.statistics.rates import lowest_rate, rate_text, shows
+from facelign.lab.statistics.resampling import Interval, pair_weights
+from facelign.types.arrays import BoolArray, Float64Array
 
-#: draws of people for differences; comparisons times draws are what a bootstrap costs
-DRAWS = 500
+#: comparisons times draws that a bootstrap may cost
 _EFFORT = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PairedOptions:
+    """How systems are held against each other. fmr: at which TAR is told. draws: of people."""
+
+    fmr: float = VERIFY_FMR
+    draws: int = PAIRED_DRAWS
+    seed: int = SEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Difference:
     """
 
     figures: Mapping[str, Interval]
-    rate: str
+    rate: float
     only_first: int
     only_second: int
     p: float
@@ -56,18 +61,16 @@ class Difference:
         low rates that products work at.
         """
         for name in ("accuracy", "tar"):
-            found = self.figures.get(name)
-            if found is not None and found.low > 0:
-                return "better"
-            if found is not None and found.high < 0:
-                return "worse"
+            figure = self.figures.get(name)
+            if figure is not None and verdict_of(figure) != "same":
+                return verdict_of(figure)
         return "cannot tell"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
-            **{name: found.to_dict() for name, found in self.figures.items()},
-            "tar_at": self.rate if "tar" in self.figures else None,
+            **{name: figure.to_dict() for name, figure in self.figures.items()},
+            "tar_at": rate_text(self.rate) if "tar" in self.figures else None,
             "only_first": self.only_first,
             "only_second": self.only_second,
             "p": self.p,
@@ -75,14 +78,16 @@ class Difference:
         }
 
 
-def lowest_rate(non_mated: int, wanted: float = 1e-3) -> str:
-    """Return the key of the lowest FMR, down to ``wanted``, at which the pairs can show an error.
+def verdict_of(gap: Interval, *, larger: bool = True) -> str:
+    """Say "better", "worse" or "same" of a difference, by the side of 0 on which all of it lies.
 
-    >>> lowest_rate(4500), lowest_rate(330)
-    ('0.001', '0.01')
+    larger: whether a larger figure is better.
     """
-    reached = [key for key, rate in RATES.items() if rate >= wanted and non_mated * rate >= 1]
-    return reached[-1] if reached else next(iter(RATES))
+    if gap.low > 0:
+        return "better" if larger else "worse"
+    if gap.high < 0:
+        return "worse" if larger else "better"
+    return "same"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,22 +97,18 @@ class System:
     pairs: PairScores
     ranked: Ranked
     decided: Decided | None
-    a: IntArray
-    b: IntArray
 
     @classmethod
     def of(cls, pairs: PairScores, counting: Failures = Failures.DIFFERENT) -> System:
         """Return the system; ``decided`` is None for too few people to judge a threshold on."""
         if counting is Failures.LEFT_OUT:
             raise BadArray("paired test: leaving pairs out leaves other pairs in each system.")
-        held = pairs.counted(counting)
+        counted = pairs.counted(counting)
         try:
-            decided = cross_validated(held, "accuracy", RULES["accuracy"])
+            decided = cross_validated(counted, RULES["accuracy"])
         except Refused:
             decided = None
-        codes = np.unique(np.concatenate([held.a, held.b]), return_inverse=True)[1]
-        codes = codes.astype(np.int64)
-        return cls(held, Ranked.of(held), decided, codes[: len(held)], codes[len(held) :])
+        return cls(counted, Ranked.of(counted), decided)
 
     def figures(self, weights: Float64Array, rates: Sequence[float]) -> list[float]:
         """Return AUC, TAR at each rate, and accuracy, of weighted pairs; NaN where undefined."""
@@ -117,14 +118,17 @@ class System:
             accuracy = self.decided.weighted(self.pairs.same, weights)
         return [area, *tars, accuracy]
 
+    @property
+    def right(self) -> BoolArray:
+        """(p,) whether a pair is decided rightly; one that is decided twice must be right twice."""
+        right = np.ones(len(self.pairs), bool)
+        if self.decided is not None:
+            right[self.decided.pairs[~self.decided.right]] = False
+        return right
+
 
 def differences(
-    first: System,
-    others: Sequence[System],
-    *,
-    wanted: float = 1e-3,
-    draws: int = DRAWS,
-    seed: int = SEED,
+    first: System, others: Sequence[System], options: PairedOptions | None = None
 ) -> list[Difference]:
     """Return how each of ``others`` differs from ``first``; all on the same pairs.
 
@@ -133,44 +137,39 @@ def differences(
     for other in others:
         if len(other.pairs) != len(first.pairs) or (other.pairs.same != first.pairs.same).any():
             raise BadArray("paired test: wanted the same comparisons for both systems.")
-    key = lowest_rate(int((~first.pairs.same).sum()), wanted)
-    rates = [RATES[key]] if int((~first.pairs.same).sum()) * RATES[key] >= 1 else []
-    draws = max(50, min(draws, _EFFORT // (len(first.pairs) * (1 + len(others)))))
-    people = int(max(first.a.max(), first.b.max())) + 1
+    how = options or PairedOptions()
+    non_mated = int((~first.pairs.same).sum())
+    rate = lowest_rate(non_mated, how.fmr)
+    rates = [rate] if shows(non_mated, rate) else []
+    draws = max(50, min(how.draws, _EFFORT // (len(first.pairs) * (1 + len(others)))))
     systems = [first, *others]
-    rows = []
-    ones = np.ones(len(first.pairs))
-    for weights in [None, *resampling.people_weights(people, draws=draws, seed=seed)]:
-        on_pairs = ones if weights is None else resampling.pair_weights(weights, first.a, first.b)
-        rows.append([system.figures(on_pairs, rates) for system in systems])
-    table = np.array(rows)  # (1 + draws, systems, figures)
+    whole = np.ones(len(first.pairs))
+    table = np.array(
+        [
+            [system.figures(weights, rates) for system in systems]
+            for weights in chain([whole], pair_weights(first.pairs, draws=draws, seed=how.seed))
+        ]
+    )  # (1 + draws, systems, figures)
     names = ["auc", *(["tar"] if rates else []), "accuracy"]
     return [
-        _difference(first, other, names, table[:, n + 1] - table[:, 0], key)
-        for n, other in enumerate(others)
+        _difference(
+            first, other, dict(zip(names, (table[:, n] - table[:, 0]).T, strict=True)), rate
+        )
+        for n, other in enumerate(others, 1)
     ]
 
 
 def _difference(
-    first: System, other: System, names: Sequence[str], gaps: Float64Array, key: str
+    first: System, other: System, gaps: Mapping[str, Float64Array], rate: float
 ) -> Difference:
-    figures: dict[str, Interval] = {}
-    for name, column in zip(names, gaps.T, strict=True):
-        reached = column[1:][np.isfinite(column[1:])]
-        if math.isfinite(column[0]) and len(reached):
-            low, high = np.percentile(reached, [2.5, 97.5])
-            figures[name] = Interval(float(column[0]), float(low), float(high))
+    figures = {
+        name: Interval.of_draws(float(gap[0]), gap[1:])
+        for name, gap in gaps.items()
+        if math.isfinite(gap[0]) and np.isfinite(gap[1:]).any()
+    }
     one = two = 0
     if first.decided is not None and other.decided is not None:
-        ones, twos = _right(first), _right(other)
-        one, two = int((ones & ~twos).sum()), int((twos & ~ones).sum())
+        one = int((first.right & ~other.right).sum())
+        two = int((other.right & ~first.right).sum())
     p = float(stats.binomtest(one, one + two, 0.5).pvalue) if one + two else 1.0
-    return Difference(figures, key, one, two, p)
-
-
-def _right(system: System) -> BoolArray:
-    """Return (p,) whether each pair is decided rightly; one decided twice must be right twice."""
-    right = np.ones(len(system.pairs), bool)
-    if system.decided is not None:
-        right[system.decided.pairs[~system.decided.right]] = False
-    return right
+    return Difference(figures, rate, one, two, p)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from facelign.compare import curves
-from facelign.lab.verification.figures import Failures, PairScores
+from facelign.compare.pairs import Failures, PairScores
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import det, f1_accuracy, histograms, rates, roc
 

@@ -11,9 +11,11 @@ from facelign.compare import curves
 from facelign.compare.scores import score_matrix
 from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
+from facelign.lab.statistics.rates import rate_text, tar_label
 from facelign.lab.statistics.resampling import Interval
-from facelign.lab.verification.figures import ByGroup, GroupRates, RejectCurve
-from facelign.lab.verification.run import Measured, most_errors, rejects, worst_pairs
+from facelign.lab.verification.figures import Verification
+from facelign.lab.verification.groups import ByGroup, GroupRates
+from facelign.lab.verification.run import VerificationRun, most_errors, rejects, worst_pairs
 from facelign.report.page import FaceMap, Fact, Mood, Photo, Report, Section, Table, Tile, Wall
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import (
@@ -38,7 +40,7 @@ FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class VerificationPage:
     """What goes into a report. photos: whether pictures of people may be opened at all.
 
     caveats: what the reader must know first. quality: further numbers of the vectors (m,), larger
@@ -51,10 +53,16 @@ class Options:
     methods: Sequence[Method] = (Method.TSNE,)
 
 
-def build(measured: Measured, provenance: Mapping[str, str], options: Options) -> Report:
+def report(
+    measured: VerificationRun,
+    provenance: Mapping[str, str],
+    options: VerificationPage | None = None,
+) -> Report:
     """Return the report of a run."""
-    material, result = measured.material, measured.result
-    thumbnails = Thumbnails(material.embedded) if options.photos and material.opened else None
+    options = options or VerificationPage()
+    trials, embedded, result = measured.trials, measured.embedded, measured.result
+    opened = options.photos and trials.opened
+    thumbnails = Thumbnails(embedded) if opened else None
     sections = [
         _rates(measured),
         _thresholds(measured),
@@ -62,13 +70,13 @@ def build(measured: Measured, provenance: Mapping[str, str], options: Options) -
         _groups("Height of the face", measured.by_height),
         _worst(measured, thumbnails),
         _culprits(measured),
-        _failures(measured, options.photos and material.opened),
+        _failures(measured, opened),
         _quality(measured, options.quality or {}),
         _maps(measured, thumbnails, options.methods),
         _matrix(measured),
     ]
     return Report(
-        title=f"Verification on {material.name}",
+        title=f"Verification on {trials.name}",
         verdict=_verdict(measured),
         headline=_headline(measured),
         sections=[section for section in sections if section is not None],
@@ -76,9 +84,9 @@ def build(measured: Measured, provenance: Mapping[str, str], options: Options) -
         scope="; ".join(
             part
             for part in (
-                material.protocol,
-                "" if "people" in material.protocol else f"{result.subjects:,} people",
-                material.named.space.id,
+                trials.protocol,
+                "" if "people" in trials.protocol else f"{result.subjects:,} people",
+                embedded.named.space.id,
             )
             if part
         ),
@@ -104,12 +112,14 @@ def sci(value: float) -> str:
     return "0" if value == 0 else f"{value:#.3g}"
 
 
-def _verdict(measured: Measured) -> str:
+def _verdict(measured: VerificationRun) -> str:
     result, fixed = measured.result, measured.fixed
-    said = (
-        f"{percent(result.accuracy)} of {result.pairs:,} pairs are decided rightly, each with a "
-        "threshold that other people chose."
+    chosen = (
+        "each with a threshold that other people chose"
+        if "accuracy" in result.crossed or not result.over_folds
+        else "with a threshold that these very pairs chose"
     )
+    said = f"{percent(result.accuracy)} of {result.pairs:,} pairs are decided rightly, {chosen}."
     if fixed and fixed.fnmr and fixed.fmr:
         nominal = (
             "" if fixed.nominal_fmr is None else f", meant for an FMR of {fixed.nominal_fmr:g}"
@@ -122,7 +132,7 @@ def _verdict(measured: Measured) -> str:
     return said
 
 
-def _headline(measured: Measured) -> list[Fact]:
+def _headline(measured: VerificationRun) -> list[Fact]:
     result = measured.result
     ends = result.intervals
     error = f", standard error {percent(result.accuracy_se)}" if result.accuracy_se else ""
@@ -131,42 +141,51 @@ def _headline(measured: Measured) -> list[Fact]:
             "Accuracy",
             percent(result.accuracy),
             bounds(ends.get("accuracy")),
-            f"{result.folds if result.folds > 1 else 10} folds{error}",
+            f"{_judged_on(result)}{error}",
         ),
         Fact("AUC", f"{result.auc:.5f}", _plain(ends.get("auc")), "1 is perfect"),
         Fact("Equal error rate", percent(result.eer), bounds(ends.get("eer"))),
     ]
-    reached = [(key, tar) for key, tar in result.tar_at_fmr.items() if tar.tar is not None]
+    reached = [at for at in result.tar_at_fmr.values() if at.tar is not None]
     if reached:
-        key, tar = reached[-1]
+        at = reached[-1]
         facts.append(
             Fact(
-                f"TAR at FMR {key}",
-                percent(tar.tar or 0.0),
-                bounds(ends.get(f"tar_at_fmr_{key}")),
-                f"{tar.errors} non-mated pairs stand behind this threshold",
+                tar_label(at.fmr),
+                percent(at.tar or 0.0),
+                bounds(result.tar_interval(at.fmr)),
+                f"{at.errors} non-mated pairs stand behind this threshold",
             )
         )
     facts.append(
         Fact(
             "Photos without a face",
             f"{len(result.failures):,}",
-            note=f"of {len(measured.material.embedded.photos):,}; "
+            note=f"of {len(measured.embedded.photos):,}; "
             f"{result.failed_pairs:,} pairs counted as: {result.counting}",
         )
     )
     return facts
 
 
-def _plain(found: Interval | None) -> str:
-    return "" if found is None else f"{found.low:.5f} to {found.high:.5f} (95 %, over people)"
+def _judged_on(result: Verification) -> str:
+    """Return what the accuracy is the mean of."""
+    if not result.over_folds:
+        return "threshold of another list"
+    if "accuracy" in result.crossed:
+        return f"{len(result.crossed['accuracy'].folds)} folds"
+    return "in sample"
 
 
-def _caveats(measured: Measured) -> list[str]:
+def _plain(figure: Interval | None) -> str:
+    return "" if figure is None else f"{figure.low:.5f} to {figure.high:.5f}{_OVER}"
+
+
+def _caveats(measured: VerificationRun) -> list[str]:
     said = [
         f"{count} of these people are also in the training set list '{name}': if the model was "
         "trained on it, the figures are too good."
-        for name, count in measured.overlap.items()
+        for name, count in measured.choices.overlap.items()
     ]
     if measured.result.subjects < FEW:
         said.append(
@@ -174,32 +193,31 @@ def _caveats(measured: Measured) -> list[str]:
             "intervals say, and an interval without width says that no error was seen, not that "
             "there is none."
         )
-    if measured.material.missing:
-        said.append(f"{measured.material.missing:,} listed photos are not there.")
+    if measured.trials.missing:
+        said.append(f"{len(measured.trials.missing):,} listed photos are not there.")
     return said
 
 
-def _rates(measured: Measured) -> Section:
+def _rates(measured: VerificationRun) -> Section:
     result = measured.result
     curve = result.curve
     line = Series(
-        measured.material.named.space.id,
+        measured.embedded.named.space.id,
         curve.fmr[::-1],
         curve.tar[::-1],
         note=f"AUC {result.auc:.5f}",
     )
     lowest = max(1 / curve.non_mated / 2, 1e-7)
     rows = []
-    for key, found in result.tar_at_fmr.items():
-        ends = result.intervals.get(f"tar_at_fmr_{key}")
-        reached = found.tar is not None
+    for at in result.tar_at_fmr.values():
+        reached = at.tar is not None
         rows.append(
             (
-                key,
-                percent(found.tar) if found.tar is not None else f"needs {found.needs:,} pairs",
-                bounds(ends).removesuffix(_OVER) if reached else "",
-                f"{found.threshold:.4f}" if found.threshold is not None else "",
-                found.errors if reached else "",
+                rate_text(at.fmr),
+                percent(at.tar) if at.tar is not None else f"needs {at.needs:,} pairs",
+                bounds(result.tar_interval(at.fmr)).removesuffix(_OVER) if reached else "",
+                f"{at.threshold:.4f}" if at.threshold is not None else "",
+                at.errors if reached else "",
             )
         )
     table = Table(
@@ -236,7 +254,7 @@ def _rates(measured: Measured) -> Section:
     )
 
 
-def _thresholds(measured: Measured) -> Section:
+def _thresholds(measured: VerificationRun) -> Section:
     result = measured.result
     best_ones = [best.threshold for best in result.best.values()]
     at = curves.tally(measured.counted.set, np.union1d(result.curve.thresholds, best_ones))
@@ -349,7 +367,7 @@ def _interval_plot(groups: Sequence[GroupRates], which: str) -> Plot | None:
     )
 
 
-def _worst(measured: Measured, thumbnails: Thumbnails | None) -> Section:
+def _worst(measured: VerificationRun, thumbnails: Thumbnails | None) -> Section:
     low, high = worst_pairs(measured)
     walls, tables = [], []
     for title, numbers, note in (
@@ -373,13 +391,12 @@ def _worst(measured: Measured, thumbnails: Thumbnails | None) -> Section:
     )
 
 
-def _pair_row(measured: Measured, number: int) -> tuple[str, str, str, str]:
-    material = measured.material
-    a = material.photo(int(material.first[number]))
-    b = material.photo(int(material.second[number]))
-    score = float(material.pairs.scores[number])
+def _pair_row(measured: VerificationRun, number: int) -> tuple[str, str, str, str]:
+    trials, pairs = measured.trials, measured.pairs
+    a, b = trials.photos[trials.a[number]], trials.photos[trials.b[number]]
+    score = float(pairs.scores[number])
     match = score >= measured.threshold
-    right = match == bool(material.pairs.same[number])
+    right = match == bool(pairs.same[number])
     return (
         a.path.name,
         b.path.name,
@@ -388,20 +405,20 @@ def _pair_row(measured: Measured, number: int) -> tuple[str, str, str, str]:
     )
 
 
-def _tiles(measured: Measured, numbers: Sequence[int], thumbnails: Thumbnails) -> list[Tile]:
-    material = measured.material
+def _tiles(measured: VerificationRun, numbers: Sequence[int], thumbnails: Thumbnails) -> list[Tile]:
+    trials = measured.trials
     tiles = []
     for number in numbers:
         faces = [
-            thumbnails.face(place, caption=material.photo(place).path.stem)
-            for place in (int(material.first[number]), int(material.second[number]))
+            thumbnails.face(place, caption=trials.photos[place].path.stem)
+            for place in (int(trials.a[number]), int(trials.b[number]))
         ]
         row = _pair_row(measured, number)
         tiles.append(Tile([f for f in faces if f is not None], f"score {row[2]}, {row[3]}"))
     return tiles
 
 
-def _culprits(measured: Measured) -> Section | None:
+def _culprits(measured: VerificationRun) -> Section | None:
     rows = most_errors(measured)
     if not rows:
         return None
@@ -412,8 +429,8 @@ def _culprits(measured: Measured) -> Section | None:
     )
 
 
-def _failures(measured: Measured, photos: bool) -> Section | None:
-    embedded = measured.material.embedded
+def _failures(measured: VerificationRun, photos: bool) -> Section | None:
+    embedded = measured.embedded
     listed = [("no face", f) for f in embedded.failures] + [
         ("fallback", f) for f in embedded.fallbacks
     ]
@@ -447,28 +464,16 @@ _QUALITY = {
 }
 
 
-def _quality(measured: Measured, more: Mapping[str, Float64Array]) -> Section | None:
-    found = rejects(measured, more)
-    if not found:
+def _quality(measured: VerificationRun, more: Mapping[str, Float64Array]) -> Section | None:
+    named = {_QUALITY.get(name, name): c for name, c in rejects(measured, more).items()}
+    if not named:
         return None
-    return quality_section(found)
-
-
-def quality_section(found: Mapping[str, RejectCurve]) -> Section:
-    """Return the section of error-versus-reject curves by the name of the number."""
-    lines = [
-        Series(_QUALITY.get(name, name), np.array(c.rejected), np.array(c.fnmr))
-        for name, c in found.items()
-    ]
-    shown = (0.0, 0.05, 0.1, 0.2)
-    threshold = next(iter(found.values())).threshold
+    lines = [Series(name, np.array(c.rejected), np.array(c.fnmr)) for name, c in named.items()]
+    shares = (0.0, 0.05, 0.1, 0.2)
+    threshold = next(iter(named.values())).threshold
     rows = [
-        (
-            _QUALITY.get(name, name),
-            *(sci(c.fnmr[c.rejected.index(share)]) for share in shown),
-            sci(c.area),
-        )
-        for name, c in found.items()
+        (name, *(sci(c.fnmr[c.rejected.index(share)]) for share in shares), sci(c.area))
+        for name, c in named.items()
     ]
     table = Table(
         "FNMR after refusing the worst pairs",
@@ -486,9 +491,9 @@ def quality_section(found: Mapping[str, RejectCurve]) -> Section:
 
 
 def _maps(
-    measured: Measured, thumbnails: Thumbnails | None, methods: Sequence[Method]
+    measured: VerificationRun, thumbnails: Thumbnails | None, methods: Sequence[Method]
 ) -> Section | None:
-    named, embedded = measured.material.named, measured.material.embedded
+    named, embedded = measured.embedded.named, measured.embedded
     if len(named.people) < 5 or not any(named.people):
         return None
     place = {int(row): number for number, row in enumerate(embedded.rows) if row >= 0}
@@ -512,8 +517,8 @@ def _maps(
                    maps=maps)  # fmt: skip
 
 
-def _matrix(measured: Measured) -> Section | None:
-    named = measured.material.named
+def _matrix(measured: VerificationRun) -> Section | None:
+    named = measured.embedded.named
     if len(named.people) > MATRIX or len(set(named.people)) < 2:
         return None
     order = np.argsort(np.array(named.people, dtype=str), kind="stable")

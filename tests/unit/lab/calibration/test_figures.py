@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from facelign.compare.calibrations import from_json, to_json
 from facelign.compare.curves import ScoreSet, fmr
 from facelign.errors import BadArray, Refused
 from facelign.lab.calibration import figures as cal
+from facelign.lab.calibration import planning, probabilities
+from facelign.lab.calibration.figures import CalibrationRequest, Evidence
 from facelign.lab.material.named import Named, all_scores
 from facelign.lab.statistics import resampling
 from facelign.types.calibrations import Calibration
@@ -41,14 +44,14 @@ def named() -> Named:
 
 @pytest.fixture(scope="module")
 def record(named: Named) -> Calibration:
-    return cal.calibrate(
-        named,
-        record_id="made-up",
-        chain={"detector": "none"},
-        set_name="made-up people",
-        date="2026-11-01",
-        draws=200,
+    return calibrated(named, draws=200)
+
+
+def calibrated(named: Named, **wanted: Any) -> Calibration:
+    request = CalibrationRequest(
+        "made-up", "made-up people", "2026-11-01", {"detector": "none"}, **wanted
     )
+    return cal.calibrate(Evidence.of_people(named, request.draws, request.seed), named, request)
 
 
 def _brute(named: Named) -> tuple[list[float], list[float]]:
@@ -96,14 +99,7 @@ def test_operating_points_hold_their_rate(named: Named, record: Calibration) -> 
 
 def test_the_record_survives_json_and_is_repeatable(named: Named, record: Calibration) -> None:
     assert to_json(from_json(to_json(record))) == to_json(record)
-    again = cal.calibrate(
-        named,
-        record_id="made-up",
-        chain={"detector": "none"},
-        set_name="made-up people",
-        date="2026-11-01",
-        draws=200,
-    )
+    again = calibrated(named, draws=200)
     assert to_json(again) == to_json(record)
     assert len(to_json(record)) < 100_000
 
@@ -128,7 +124,7 @@ def test_the_interval_is_that_of_drawn_people() -> None:
     errors = sparse.coo_matrix(
         (np.ones(wrong.sum()), (codes[i][wrong], codes[j][wrong])), shape=(12, 12)
     ).tocsr()
-    got = resampling.non_mated_rates(errors, np.bincount(codes), weights)
+    got = cal.non_mated_rates(errors, np.bincount(codes), weights)
     np.testing.assert_allclose(got, brute, atol=1e-12)
 
 
@@ -139,9 +135,7 @@ def test_people_widen_the_interval_where_pairs_would_hide_it() -> None:
     rows[100:120] = rows[100] + rng.normal(scale=0.05, size=(20, 16))  # look-alikes, all apart
     names = tuple(f"p{i}" for i in (*range(199), 0))
     named = Named(SPACE, rows.astype(np.float32), names)
-    record = cal.calibrate(
-        named, record_id="x", chain={}, set_name="x", date="", target=1e-2, draws=400
-    )
+    record = calibrated(named, target=1e-2, draws=400)
     point = record.points[1]
     binomial = 1.96 * math.sqrt(1e-2 / record.non_mated)
     assert point.interval[1] - 1e-2 > 2 * binomial
@@ -151,9 +145,7 @@ def test_a_threshold_holds_on_other_people() -> None:
     """The rate on people that the calibration never saw lies inside its interval, mostly."""
     inside = 0
     for seed in range(5):
-        record = cal.calibrate(
-            _named(seed=seed), record_id="x", chain={}, set_name="x", date="", draws=200
-        )
+        record = calibrated(_named(seed=seed), draws=200)
         point = next(p for p in record.points if p.fmr == 1e-2)
         other = all_scores(_named(seed=seed + 100))
         inside += point.interval[0] * 0.7 <= fmr(other, point.threshold) <= point.interval[1] * 1.3
@@ -162,7 +154,7 @@ def test_a_threshold_holds_on_other_people() -> None:
 
 def test_ratios_are_monotone_and_calibrated(named: Named) -> None:
     scores = all_scores(named)
-    at, ratios = cal.pav_ratios(scores)
+    at, ratios = probabilities.pav_ratios(scores)
     assert (np.diff(at) >= 0).all()
     assert (np.diff(ratios) >= 0).all()
     # a block's ratio is that of its counts (the prior and the imaginary two apart)
@@ -173,25 +165,25 @@ def test_ratios_are_monotone_and_calibrated(named: Named) -> None:
     want = math.log((m / len(scores.mated)) / (n / len(scores.non_mated)))
     assert ratios[middle] == pytest.approx(want, abs=0.05)
     told = np.interp(scores.mated, at, ratios), np.interp(scores.non_mated, at, ratios)
-    assert cal.cllr(*told) < 0.5
+    assert probabilities.cllr(*told) < 0.5
     assert np.abs(ratios).max() < math.log(len(scores.non_mated)) + math.log(len(scores.mated))
 
 
 def test_perfectly_apart_scores_stay_finite() -> None:
-    at, ratios = cal.pav_ratios(ScoreSet(np.linspace(0.8, 1, 50), np.linspace(-0.2, 0.2, 5000)))
+    at, ratios = probabilities.pav_ratios(
+        ScoreSet(np.linspace(0.8, 1, 50), np.linspace(-0.2, 0.2, 5000))
+    )
     assert np.isfinite(ratios).all()
     assert np.interp(0.9, at, ratios) > 3 > -3 > np.interp(0.0, at, ratios)
-    at, ratios = cal.pav_ratios(ScoreSet([0.5, 0.5], [0.5, 0.5]))
+    at, ratios = probabilities.pav_ratios(ScoreSet([0.5, 0.5], [0.5, 0.5]))
     np.testing.assert_allclose(ratios, 0, atol=0.5)
 
 
 def test_what_the_data_cannot_support_is_refused(record: Calibration) -> None:
-    cal.support(record)
-    small = cal.calibrate(
-        _named(people=20), record_id="x", chain={}, set_name="x", date="", draws=50
-    )
+    planning.support(record)
+    small = calibrated(_named(people=20), draws=50)
     with pytest.raises(Refused, match="needs 3,000") as refused:
-        cal.support(small)
+        planning.support(small)
     # 20 people x 3 photos = 1,710 comparisons; 27 people give 3,159
     assert "about 7 more people" in refused.value.hint
     alone = Named(SPACE, np.ones((2, 16), np.float32), ("a", "a"))
@@ -204,19 +196,19 @@ def test_a_wide_interval_is_refused(record: Calibration) -> None:
 
     points = tuple(replace(p, interval=(0.0, 0.02)) if p.fmr == 1e-3 else p for p in record.points)
     with pytest.raises(Refused, match="over ten times") as refused:
-        cal.support(replace(record, points=points))
+        planning.support(replace(record, points=points))
     assert "about 360 more people" in refused.value.hint  # twice too wide: four times the people
 
 
 def test_plans() -> None:
-    plan = cal.plan(1e-4)
+    plan = planning.plan(1e-4)
     assert plan["least_comparisons"] == 30_000
     people = plan["least_people"]
     assert people * (people - 1) // 2 >= 30_000 > (people - 1) * (people - 2) // 2
     assert plan["sound_comparisons"] == 300_000
-    assert cal.plan(1e-3, 10)["least_people"] == 9  # 36 pairs of people x 100 >= 3,000
+    assert planning.plan(1e-3, 10)["least_people"] == 9  # 36 pairs of people x 100 >= 3,000
     with pytest.raises(BadArray):
-        cal.plan(0)
+        planning.plan(0)
 
 
 def test_named_sets(named: Named) -> None:
@@ -241,7 +233,7 @@ def test_platt_scaling() -> None:
     rng = np.random.default_rng(1)
     # normal scores of equal spread: the true log-likelihood ratio is 2 * score (means -1 and 1)
     scores = ScoreSet(rng.normal(1, 1, 4000), rng.normal(-1, 1, 8000))
-    fit = cal.platt(scores)
+    fit = probabilities.platt(scores)
     assert fit.slope == pytest.approx(2, rel=0.05)
     assert fit.prior == pytest.approx(1 / 3)
     at = np.array([-2.0, 0.0, 1.0])
@@ -250,9 +242,9 @@ def test_platt_scaling() -> None:
     np.testing.assert_allclose(fit.probability(at), 1 / (1 + np.exp(-odds)))
     told = np.concatenate([fit.probability(scores.mated), fit.probability(scores.non_mated)])
     truth = np.repeat([1, 0], [4000, 8000])
-    found = cal.reliability(told, truth)
+    found = probabilities.reliability(told, truth)
     assert found.ece < 0.02
-    assert cal.brier(told, truth) == pytest.approx(metrics.brier_score_loss(truth, told))
+    assert probabilities.brier(told, truth) == pytest.approx(metrics.brier_score_loss(truth, told))
 
 
 @pytest.mark.parametrize("mass", [False, True])
@@ -260,7 +252,7 @@ def test_reliability_is_scikit_learns(mass: bool) -> None:
     rng = np.random.default_rng(3)
     said = rng.uniform(size=3000)
     truth = rng.uniform(size=3000) < said**2
-    got = cal.reliability(said, truth, bins=10, equal_mass=mass)
+    got = probabilities.reliability(said, truth, bins=10, equal_mass=mass)
     true, mean = calibration_curve(
         truth, said, n_bins=10, strategy="quantile" if mass else "uniform"
     )
@@ -269,60 +261,13 @@ def test_reliability_is_scikit_learns(mass: bool) -> None:
     assert sum(got.counts) == 3000
     assert got.ece == pytest.approx(1 / 6, abs=0.02)  # mean of x - x^2
     with pytest.raises(BadArray):
-        cal.reliability([0.5], [True, False])
+        probabilities.reliability([0.5], [True, False])
 
 
 def test_cllr_by_hand() -> None:
-    assert cal.cllr([0.0], [0.0]) == pytest.approx(1)
-    assert cal.cllr([50.0], [-50.0]) == pytest.approx(0)
-    assert cal.cllr([-3.0], [3.0]) > 1
-
-
-def test_intervals_of_any_statistic() -> None:
-    a = np.repeat(np.arange(50), 4)
-    b = np.where(np.arange(200) % 2, (a + 1) % 50, a)
-    right = np.random.default_rng(0).uniform(size=200) < 0.9
-
-    def accuracy(weights: np.ndarray) -> float:
-        return float((right * weights).sum() / weights.sum())
-
-    got = resampling.interval(accuracy, a, b, draws=300)
-    assert got.value == right.mean()
-    assert got.low < got.value < got.high
-    assert got == resampling.interval(accuracy, a, b, draws=300)  # seeded
-    assert got.to_dict()["low"] == got.low
-    never = resampling.interval(lambda w: math.nan if w.max() > 1 else 0.5, a, b, draws=20)
-    assert (never.low, never.high) == (0.5, 0.5)
-
-
-def test_people_out_of_pairs() -> None:
-    a = ["1", "2", "4", "1"]
-    b = ["2", "3", "5", "4"]
-    same = np.array([True, True, False, False])
-    first, second = resampling.people_of_pairs(a, b, same)
-    assert first[0] == second[0] == first[1] == second[1] == first[3]
-    assert len({int(first[0]), int(first[2]), int(second[2])}) == 3
-
-
-def test_paired_differences() -> None:
-    a = np.arange(400) % 40
-    b = (a + np.arange(400) // 200 * 7) % 40
-    first = np.ones(400, bool)
-    second = first.copy()
-    first[:30] = False
-    second[:5] = False
-    second[100:103] = False
-    got = resampling.paired_difference(first, second, a, b, draws=200)
-    assert (got.only_first, got.only_second) == (3, 25)
-    assert got.difference.value == pytest.approx(22 / 400)
-    # binomial(28, 1/2): the two tails of 3 or fewer
-    tail = sum(math.comb(28, k) for k in range(4)) / 2**28
-    assert got.p == pytest.approx(2 * tail)
-    assert got.to_dict()["p"] == got.p
-    same = resampling.paired_difference(first, first, a, b, draws=20)
-    assert (same.p, same.difference.low, same.difference.high) == (1, 0, 0)
-    with pytest.raises(BadArray):
-        resampling.paired_difference(first, second[:5], a, b)
+    assert probabilities.cllr([0.0], [0.0]) == pytest.approx(1)
+    assert probabilities.cllr([50.0], [-50.0]) == pytest.approx(0)
+    assert probabilities.cllr([-3.0], [3.0]) > 1
 
 
 @pytest.mark.parametrize("largest", [0.4638005, 0.7974004, -0.2630017, 0.5633215, 0.1000003])
@@ -340,9 +285,9 @@ def test_the_last_kept_score_is_above_every_non_mated_one(largest: float) -> Non
 def test_a_fit_over_cells_is_the_fit_over_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(6)
     scores = ScoreSet(rng.normal(0.6, 0.1, 3000), rng.normal(0.05, 0.09, 60_000))
-    single = cal.platt(scores)
-    monkeypatch.setattr(cal, "_SINGLY", 0)
-    cells = cal.platt(scores)
+    single = probabilities.platt(scores)
+    monkeypatch.setattr(probabilities, "_SINGLY", 0)
+    cells = probabilities.platt(scores)
     assert cells.prior == single.prior
     at = np.linspace(-0.2, 0.9, 50)
     np.testing.assert_allclose(cells.probability(at), single.probability(at), atol=2e-4)

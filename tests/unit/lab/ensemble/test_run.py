@@ -14,6 +14,7 @@ from facelign.compare.fusion import Boosted, Tree
 from facelign.errors import BadArray, ConfigError, Refused, SpaceMismatch
 from facelign.lab.ensemble import figures as fitting
 from facelign.lab.ensemble import run as ensemble
+from facelign.lab.ensemble.run import EnsembleOptions, Systems
 from facelign.lab.material.trials import Trials
 from facelign.recognition.fused import EnsembleRecord, evidence, preset_of
 from facelign.types.embeddings import Metric
@@ -129,7 +130,9 @@ def test_two_independent_systems_beat_each_alone_and_it_is_certain() -> None:
     trials = many()
     table = two_systems(trials, (0.9, 0.9))
     none = np.zeros(len(trials.photos), bool)
-    found = ensemble.judge(trials, ["one", "two"], SPACES, table, none, draws=100)
+    found = ensemble.judge(
+        trials, Systems(["one", "two"], SPACES, table, none), EnsembleOptions(draws=100)
+    )
     assert found.best_fused.auc > found.best_single.auc
     assert found.best_fused.gain is not None
     assert found.best_fused.gain.verdict == "better"
@@ -159,7 +162,7 @@ def test_too_few_people_are_refused() -> None:
     trials = many(2, 3)
     table = two_systems(trials, (1.0, 1.0))
     with pytest.raises(Refused):
-        ensemble.judge(trials, ["one", "two"], SPACES, table, np.zeros(6, bool))
+        ensemble.judge(trials, Systems(["one", "two"], SPACES, table, np.zeros(6, bool)))
 
 
 def test_an_ensemble_of_one_is_refused() -> None:
@@ -173,7 +176,9 @@ def test_an_ensemble_has_to_beat_every_single_model_and_is_named_before() -> Non
     table = np.column_stack([table, table.mean(axis=1)])  # a third model as good as both together
     spaces = (*SPACES, "c/z/five")
     none = np.zeros(len(trials.photos), bool)
-    found = ensemble.judge(trials, ["one", "two", "third"], spaces, table, none, draws=100)
+    found = ensemble.judge(
+        trials, Systems(["one", "two", "third"], spaces, table, none), EnsembleOptions(draws=100)
+    )
     assert found.named.name == "weighted cosine"
     assert set(found.named.gains) == {"one", "two", "third"}
     assert found.named.gains["one"].verdict == "better"
@@ -196,15 +201,15 @@ def test_an_ensemble_has_to_beat_every_single_model_and_is_named_before() -> Non
 def test_a_rule_chosen_on_the_judged_people_says_so() -> None:
     trials = many(20)
     table = two_systems(trials, (0.9, 0.9))
-    none = np.zeros(len(trials.photos), bool)
-    found = ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="best", draws=60)
+    both = Systems(["one", "two"], SPACES, table, np.zeros(len(trials.photos), bool))
+    found = ensemble.judge(trials, both, EnsembleOptions(rule="best", draws=60))
     assert found.named is found.best_fused
     assert "the best of 5 rules on these people" in found.verdict
     assert not found.to_dict()["rule_named_before"]
-    other = ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="logistic", draws=60)
+    other = ensemble.judge(trials, both, EnsembleOptions(rule="logistic", draws=60))
     assert "(logistic)" in other.verdict
     with pytest.raises(ConfigError, match="no rule 'stacking'"):
-        ensemble.judge(trials, ["one", "two"], SPACES, table, none, rule="stacking")
+        EnsembleOptions(rule="stacking")
 
 
 def record() -> dict[str, object]:
@@ -268,3 +273,13 @@ def test_a_sum_edited_by_hand_is_refused(name: str, value: object) -> None:
     made[name] = value
     with pytest.raises(ConfigError, match="no saved fusion"):
         fusion.from_json(json.dumps(made))
+
+
+def test_halves_share_nobody() -> None:
+    trials = many(9, 2)
+    first, second = ensemble.halves(trials)
+    groups = [set(trials.person_a[mask]) | set(trials.person_b[mask]) for mask in (first, second)]
+    assert groups[0]
+    assert groups[1]
+    assert not groups[0] & groups[1]
+    assert not (first & second).any()
