@@ -357,8 +357,8 @@ def _steps(recognizer: Recognizer, file: str, gallery: Path) -> tuple[list[Step]
     if not gallery.is_file():
         return steps, None
     with building.opened(gallery, recognizer) as people:
-        named = people.named(walked)
-    answer = next((face.answer for face in named.faces if face.face.index == index), None)
+        identified = people.name_faces(walked)
+    answer = next((face.answer for face in identified.faces if face.face.index == index), None)
     if answer is None:
         return steps, None
     bars = tuple((c.person, max(float(c.score), 0.0)) for c in answer.candidates[:4])

@@ -116,7 +116,7 @@ class PhotoGallery:
 
         Raises InputError for a photo that cannot be used, SpaceMismatch and NoCalibration.
         """
-        return self.named(self.recognizer.analyze(photo), options)
+        return self.name_faces(self.recognizer.analyze(photo), options)
 
     def identify_many(
         self,
@@ -132,12 +132,14 @@ class PhotoGallery:
                 yield Identification(analysis, (), analysis.error)
                 continue
             try:
-                named = self.named(analysis, options)
+                named = self.name_faces(analysis, options)
             except InputError as error:  # no one face where the policy wants one
                 named = Identification(analysis, (), error)
             yield named
 
-    def named(self, analysis: Analysis, options: IdentifyOptions | None = None) -> Identification:
+    def name_faces(
+        self, analysis: Analysis, options: IdentifyOptions | None = None
+    ) -> Identification:
         """Return every face of a photo that was analyzed before with its name or the reason."""
         options, faces = options or IdentifyOptions(), analysis.faces
         limit, size = self._limit(options)

@@ -225,13 +225,12 @@ class Recognizer:
         return self._one(photo, Walk(whole=True))
 
     def _one(self, photo: Photo, walk: Walk | None = None) -> Analysis:
-        results = self._several([(None, photo)], walk or Walk(keep=True), None)
-        for result in results:
-            if isinstance(result, Analysis) and result.error is None:
-                return result
-            if isinstance(result, Analysis) and result.error is not None:
-                raise result.error
-        raise BadArray("There is no photo.")
+        (result,) = self._several([(None, photo)], walk or Walk(keep=True), None)
+        if isinstance(result, PhotoInfo):  # nobody was asked whether it is known
+            raise TypeError(f"{result.source} was not looked at")
+        if result.error is not None:
+            raise result.error
+        return result
 
     def _several(
         self,
@@ -245,17 +244,21 @@ class Recognizer:
         for purpose, photo in jobs:
             try:
                 opened = _opened(photo)
-                if known is not None and known(purpose, opened.digest):
-                    results.append(PhotoInfo(_source(opened), opened.digest, (0, 0)))
-                    continue
+            except FacelignError as error:
+                results.append(Analysis.failed(_name(photo), error))
+                continue
+            if known is not None and known(purpose, opened.digest):
+                results.append(PhotoInfo(_name(opened), opened.digest, (0, 0)))
+                continue
+            try:
                 result = self._cached(opened, walk)
                 if result is None:
                     result = fresh[len(results)] = self._walked(opened, walk)
-                results.append(result)
             except FacelignError as error:
-                results.append(Analysis.failed(_name(photo), error))
+                result = Analysis.failed(_name(photo), error)
+            results.append(result)
         vectors = list(fresh.values())
-        if walk.until is Stage.EMBED:
+        if fresh and walk.until is Stage.EMBED:
             vectors = embed(self.chain.embedder, vectors)
         for place, analysis in zip(fresh, vectors, strict=True):
             self._keep(analysis, walk)
@@ -382,11 +385,9 @@ def _opened(photo: Photo) -> Encoded | Image:
     return photo if isinstance(photo, Image) else encoded(photo)
 
 
-def _source(opened: Encoded | Image) -> str:
-    return opened.source if isinstance(opened, Image) else opened.name
-
-
-def _name(photo: Photo) -> str:
+def _name(photo: Photo | Encoded) -> str:
     if isinstance(photo, Image):
         return photo.source
+    if isinstance(photo, Encoded):
+        return photo.name
     return str(photo) if isinstance(photo, str | Path) else f"<{type(photo).__name__}>"

@@ -44,7 +44,7 @@ def test_in_one_photo_a_person_is_named_once(gallery: PhotoGallery, twice: Image
     (other,) = [face for face in result.faces if face.person is None]
     assert other.answer.reason == "another face of this photo is more like Eileen"
     assert all(face.answer.candidates[0].person == "Eileen" for face in result.faces)
-    assert gallery.named(result.analysis).faces[0].answer == result.faces[0].answer
+    assert gallery.name_faces(result.analysis).faces[0].answer == result.faces[0].answer
 
 
 def test_vectors_are_named_as_the_faces_of_a_photo_are(

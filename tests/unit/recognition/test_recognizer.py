@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.errors import BadArray, InputError, NoCalibration, NoFace, UnreadableImage
+from facelign.errors import (
+    BadArray,
+    GalleryBusy,
+    InputError,
+    NoCalibration,
+    NoFace,
+    UnreadableImage,
+)
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.write import write
 from facelign.models.weights.store import Store
@@ -155,3 +162,13 @@ def test_a_space_without_evidence_says_so(weights: Store) -> None:
             store=weights, workers=1, options=replace(odd.chain.options, preprocessing="clahe")
         ).threshold()
     assert "--" not in info.value.hint
+
+
+def test_an_error_of_whoever_is_asked_is_not_taken_for_one_of_the_photo(
+    recognizer: Recognizer, photo: Path
+) -> None:
+    def busy(person: str, digest: str) -> bool:
+        raise GalleryBusy("Another process holds the lock.")
+
+    with pytest.raises(GalleryBusy):
+        list(recognizer.carry([("Ada", photo)], known=busy))
