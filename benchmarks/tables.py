@@ -226,14 +226,14 @@ def presets_table() -> str:
     speed, kept = load("end_to_end"), load("reproduction")
     if speed is None or kept is None:
         return ""
-    pairs = kept["rows"]["A0-04"]["found"]
+    pairs = kept["rows"]["A0-04"]["lines"]
     peers = ("face_recognition", "deepface dlib + Dlib")
     rows: list[tuple[str, ...]] = []
     for preset, told in PRESETS.items():
         side = speed["sides"][f"facelign {preset}"]
         over = [speed["times_faster"][f"facelign {preset} over {peer}"]["median"] for peer in peers]
         one = pairs[told]
-        low, high = (100 * one["interval"][end] for end in ("low", "high"))
+        low, high = (100 * one["intervals"]["accuracy"][end] for end in ("low", "high"))
         accuracy = f"{100 * one['accuracy']:.2f} % ({low:.1f} to {high:.1f})"
         cells = (accuracy, f"{side['ms_median']:.0f} ms", *(f"{x:.1f}x" for x in over))
         rows.append((f"`{preset}`", *cells))

@@ -24,17 +24,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import real_faces as here
-from reproduction import others, page, third
-from reproduction.bench import Bench, Unavailable
-from reproduction.rows import Row
+from reproduction.measures import MEASURES, PICTURES, Unavailable
+from reproduction.rows import ROWS, Row, render
 
 import facelign
 from facelign.errors import FacelignError
+from facelign.report.plot import Plot
 
 KEPT = here.RESULTS / "reproduction.json"
 PAGE = here.ROOT / "docs" / "reproduction.md"
-PICTURES = here.ROOT / "docs" / "pictures" / "reproduction"
-ROWS: tuple[Row, ...] = (*others.ROWS, *third.ROWS)
+DRAWN = here.ROOT / "docs" / "pictures" / "reproduction"
 
 
 def main() -> int:
@@ -48,112 +47,95 @@ def main() -> int:
     options = parser.parse_args()
     here.settle()
     if options.list:
-        for row in ROWS:
-            print(f"{row.id:12} {row.title}")
+        print(*(f"{row.id:12} {row.title}" for row in ROWS), sep="\n")
         return 0
     known = {row.id: row for row in ROWS}
     unknown = [name for name in options.rows if name not in known]
     if unknown:
         here.say(f"There is no row '{unknown[0]}': --list names them.")
         return 2
-    chosen = [known[name] for name in options.rows] or list(ROWS)
+    wanted = [known[name] for name in options.rows] or list(ROWS)
     kept = read()
     status = 0
     if not options.page:
-        status = measure(chosen, kept, again=options.again or bool(options.rows))
+        status = measure(wanted, kept, again=options.again or bool(options.rows))
     write_page(kept)
     return status
 
 
 def read() -> dict[str, Any]:
-    """Return the numbers that were kept."""
-    if KEPT.is_file():
-        found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
-        return found
-    return {"rows": {}}
+    """Return the numbers that were kept, by row."""
+    rows: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))["rows"] if KEPT.is_file() else {}
+    return rows
 
 
 def measure(rows: Iterable[Row], kept: dict[str, Any], *, again: bool) -> int:
     """Measure rows and keep each at once; return 1 where one could not be measured."""
-    bench = Bench()
-    done: dict[Any, Mapping[str, Any]] = {}  # rows that share a measurement make it once
     status = 0
     for row in rows:
-        if row.measure is None or (not again and fresh(row, kept)):
+        if row.cannot or (not again and fresh(row, kept)):
             continue
         start = time.perf_counter()
         here.say(f"{row.id}: {row.title}")
         try:
-            if row.measure not in done:
-                done[row.measure] = row.measure(bench)
+            figures = MEASURES[row.id](row)
         except (Unavailable, FacelignError) as error:
             here.say(f"{row.id}: not measured: {error}")
             status = 1
             continue
-        kept["rows"][row.id] = {
-            "version": row.version,
-            "facelign": facelign.__version__,
-            "date": time.strftime("%Y-%m-%d"),
-            "found": slimmed(row, done[row.measure]),
-        }
+        drawn = figures.get("drawn")
+        lines = {what: row.slim(line) for what, line in figures.items() if what != "drawn"}
+        about = {"version": row.version, "facelign": facelign.__version__}
+        about["date"] = time.strftime("%Y-%m-%d")
+        kept[row.id] = about | {"lines": lines} | ({"drawn": drawn} if drawn else {})
         keep(kept, row.id)
-        for what, figure in row.tell(done[row.measure]) if row.tell else ():
-            print(f"{row.id}  {what}: {figure}")
+        for what, words in row.lines(kept[row.id]):
+            print(f"{row.id}  {what}: {words}")
         here.say(f"{row.id}: {time.perf_counter() - start:.1f} s")
     return status
 
 
 def fresh(row: Row, kept: Mapping[str, Any]) -> bool:
     """Say whether the kept numbers of a row are of this version of it and of facelign."""
-    found = kept["rows"].get(row.id)
-    return (
-        found is not None
-        and found["version"] == row.version
-        and found["facelign"] == facelign.__version__
-    )
-
-
-def slimmed(row: Row, found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the numbers without those that only pictures need, where the row has no picture."""
-    if row.pictures:
-        return found
-    drawn = {"curve", "curves", "distances", "points", "people"}
-
-    def without(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {k: without(v) for k, v in value.items() if k not in drawn or isinstance(v, int)}
-
-    slim: Mapping[str, Any] = without(found)
-    return slim
-
-
-def draw(row: Row, found: Mapping[str, Any]) -> None:
-    """Draw the pictures of a row; none shows a photo of anybody."""
-    for name, made in (row.pictures or {}).items():
-        plot = made(found)
-        if plot.photos:
-            raise SystemExit(f"{row.id}: {name} shows photos of people.")
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        plot.save(PICTURES / name)
+    found = kept.get(row.id, {})
+    return (found.get("version"), found.get("facelign")) == (row.version, facelign.__version__)
 
 
 def keep(kept: dict[str, Any], row: str) -> None:
     """Write the numbers, a row a line; rows that another run has written meanwhile stay."""
-    kept["rows"] = {**kept["rows"], **read()["rows"], row: kept["rows"][row]}
+    kept.update({**kept, **read(), row: kept[row]})
     order = {row.id: place for place, row in enumerate(ROWS)}
-    rows = sorted(kept["rows"].items(), key=lambda item: order.get(item[0], len(order)))
+    rows = sorted(kept.items(), key=lambda item: order.get(item[0], len(order)))
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in rows)
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
     KEPT.write_text(f'{{"rows": {{\n{lines}\n}}}}\n', encoding="utf-8")
+
+
+def pictures(kept: Mapping[str, Any]) -> dict[str, Plot]:
+    """Return the pictures of the rows, by file name; none shows a photo of anybody."""
+    drawn = {
+        name: PICTURES[name](kept[row.id]["drawn"])
+        for row in ROWS
+        for name in row.pictures
+        if row.id in kept
+    }
+    shown = [name for name, plot in drawn.items() if plot.photos]
+    if shown:
+        raise SystemExit(f"{', '.join(shown)} would show photos of people.")
+    return drawn
+
+
+def page(kept: Mapping[str, Any]) -> str:
+    """Return docs/reproduction.md."""
+    return render(
+        kept, {name: plot.alt.replace("\n", " ") for name, plot in pictures(kept).items()}
+    )
 
 
 def write_page(kept: Mapping[str, Any]) -> None:
     """Write docs/reproduction.md and its pictures."""
-    for row in ROWS:
-        if row.id in kept["rows"]:
-            draw(row, kept["rows"][row.id]["found"])
-    PAGE.write_text(page.render(ROWS, kept["rows"]), encoding="utf-8")
+    for name, plot in pictures(kept).items():
+        plot.save(DRAWN / name)
+    PAGE.write_text(page(kept), encoding="utf-8")
     here.say(f"written: docs/{PAGE.name}")
 
 

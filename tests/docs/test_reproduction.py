@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -35,17 +34,48 @@ def test_every_figure_row_is_there(reproduce):
 
 def test_every_row_is_measured_or_says_why_not(reproduce):
     for row in reproduce.ROWS:
-        assert (row.measure is None) == bool(row.cannot), row.id
-        assert (row.measure is None) == (row.tell is None), row.id
+        assert (row.id in reproduce.MEASURES) == (not row.cannot), row.id
+        assert bool(row.tell) == (not row.cannot), row.id
         assert row.article, row.id
         assert row.conditions, row.id
+        assert set(row.pictures) <= set(reproduce.PICTURES), row.id
+    assert set(reproduce.MEASURES) <= {row.id for row in reproduce.ROWS}
 
 
 def test_the_page_is_written_from_its_numbers(reproduce):
-    kept = json.loads(reproduce.KEPT.read_text(encoding="utf-8"))["rows"]
-    made = reproduce.page.render(reproduce.ROWS, kept)
-    assert reproduce.PAGE.read_text(encoding="utf-8") == made, "run: make reproduce"
+    kept = reproduce.read()
+    assert reproduce.PAGE.read_text(encoding="utf-8") == reproduce.page(kept), "run: make reproduce"
     assert set(kept) <= {row.id for row in reproduce.ROWS}
+
+
+def test_only_rows_that_are_measured_count_as_measured(reproduce):
+    """Arithmetic on an article's numbers and shipped files are told apart from measurements."""
+    kinds = {row.id: row.kind for row in reproduce.ROWS if row.kind != "measured"}
+    assert kinds == {"A1-14": "read", "A2-04": "arithmetic", "A2-09": "arithmetic"}
+    page = reproduce.PAGE.read_text(encoding="utf-8")
+    measured = len(re.findall(r"^Measured \d{4}-", page, re.MULTILINE))
+    assert f"{measured} rows are measured;" in page
+
+
+def test_a_row_keeps_of_its_figures_what_it_tells(reproduce):
+    row = next(row for row in reproduce.ROWS if row.id == "A0-04")
+    line = {
+        "accuracy": 0.5,
+        "accuracy_se": 0.125,
+        "auc": 0.75,
+        "intervals": {"accuracy": {"value": 0.5, "low": 0.25, "high": 0.75}, "auc": {}},
+        "failures": {"count": 2, "photos": ["a person's photo"]},
+    }
+    kept = row.slim(line)
+    assert kept["failures"] == {"count": 2}
+    assert set(kept["intervals"]) == {"accuracy"}
+    ((what, words),) = row.lines({"lines": {"a chain": kept}})
+    assert (what, words.split(",")[0]) == (
+        "a chain",
+        "accuracy 50.00 % +- 12.50 % (people drawn: 25.00 to 75.00)",
+    )
+    with pytest.raises(KeyError, match="A0-04: no template"):
+        row.slim({"auc": 1.0})
 
 
 def test_each_row_tells_its_command(reproduce):
@@ -53,7 +83,7 @@ def test_each_row_tells_its_command(reproduce):
     missing = [
         row.id
         for row in reproduce.ROWS
-        if row.measure is not None and f"python tools/reproduce.py {row.id}\n" not in page
+        if not row.cannot and f"python tools/reproduce.py {row.id}\n" not in page
     ]
     assert not missing
 

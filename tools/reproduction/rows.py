@@ -1,54 +1,182 @@
-"""A row: the article's figure beside what is measured here."""
+"""The rows of rows.toml, how their figures are told, and docs/reproduction.md made of both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import string
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
 from typing import Any
 
-from reproduction.bench import Measure
+TABLE = tomllib.loads(Path(__file__).with_name("rows.toml").read_text(encoding="utf-8"))
+CHAINS: Mapping[str, tuple[str, str]] = {key: tuple(two) for key, two in TABLE["chains"].items()}
+ARTICLES = {
+    "A0": "Does aligning faces make recognition better?",
+    "A1": "The pipeline of common stages",
+    "A2": "Landmarks by regression on MUCT",
+    "A3": "OpenFace nn4.small2, triplets, thresholds, KNN and SVM",
+    "A4": "Enroll and recognize with dlib",
+}
+#: how a row came by its figures, and what the line below it says
+KINDS = {"measured": "Measured", "arithmetic": "Computed", "read": "Read from shipped calibrations"}
+HEAD = """# Reproduction
+
+The figures of the five source articles, each beside facelign's own: under the article's conditions
+as far as data and weights can be had, then the best that facelign does, and why they differ. This
+page is written by `make reproduce`: what an article says is quoted, and every figure of facelign
+comes from `benchmarks/results/reproduction.json`.
+
+Intervals are 95 %, over draws of people (never of pairs), or exact for counts of searches; figures
+with +- give the standard error over folds. `lfw_100` is the third article's set, 100 photos of 10
+people; `lfw_dev` is three folds of LFW's View 2, 660 pairs of 756 people, with funneled photos. Ten
+celebrities, very probably in every model's training set, are good for comparing with an article
+and bad for claims about strangers. "Closest" marks the line nearest to the article's conditions,
+"best" ours where they differ. No photo of anybody is on this page.
+"""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure row of SEEDS.
+    """One figure row of an article (docs/articles.md lists all of them).
 
-    article: its figure. conditions: under which it was found. measure: gives the numbers, plain
-    data. tell: puts them into words, as lines of (what, figure). why: why the two differ. hand: the
-    facelign command that does the same. cannot: why nothing can be measured here (measure is None
-    then). version: raised when what is measured changes. pictures: drawn from the numbers, by file
-    name. closest, best: how the lines begin that are nearest to the article's conditions, and that
-    are our best.
+    article: its figure. conditions: under which it was found. why: why ours differs. hand: the
+    facelign commands that do the same. cannot: why nothing can be measured here. tell: templates of
+    a line, the first that a line's figures fill. chains: what is measured, by key of CHAINS.
+    quoted: numbers of the article that the row computes with. kind: a key of KINDS. closest, best:
+    how the lines begin that are nearest to the article's conditions, and that are our best.
     """
 
     id: str
     title: str
     article: str
     conditions: str
-    why: str
-    measure: Measure | None = None
-    tell: Callable[[Mapping[str, Any]], list[tuple[str, str]]] | None = None
+    why: str = ""
     hand: str = ""
     cannot: str = ""
-    version: int = 1
-    pictures: Mapping[str, Callable[[Mapping[str, Any]], Any]] | None = None
     closest: str = ""
     best: str = ""
+    kind: str = "measured"
+    version: int = 1
+    tell: Sequence[str] = ()
+    chains: Sequence[str] = ()
+    pictures: Sequence[str] = ()
+    quoted: Mapping[str, str] = field(default_factory=dict)
+
+    def lines(self, kept: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (what, figures in words) of every line that was kept."""
+        for what, figures in kept["lines"].items():
+            yield what, Words().format(self.template(figures), **figures)
+
+    def template(self, figures: Mapping[str, Any]) -> str:
+        """Return the first template that these figures fill."""
+        for template in self.tell:
+            try:
+                Words().format(template, **figures)
+            except (KeyError, TypeError):
+                continue
+            return template
+        raise KeyError(f"{self.id}: no template tells {sorted(figures)}.")
+
+    def slim(self, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Return of a line's figures those that the page tells."""
+        kept: dict[str, Any] = {}
+        for _, name, _, _ in Words().parse(self.template(figures)):
+            place, value = kept, figures
+            path = name.replace("]", "").split("[") if name else []
+            for step in path[:-1]:
+                if isinstance(value[step], Sequence):
+                    path = [step]
+                    break
+                place, value = place.setdefault(step, {}), value[step]
+            if path:
+                place[path[-1]] = value[path[-1]]
+        return kept
 
 
-def percent(value: float, digits: int = 2) -> str:
-    """Return a share as a percentage."""
-    return f"{100 * value:.{digits}f} %"
+class Words(string.Formatter):
+    """Figures in words: ``{x:pct.2}`` is a percentage; an interval comes as value, low and high."""
+
+    def format_field(self, value: Any, spec: str) -> str:
+        """Return a figure as a spec asks for it."""
+        kind, _, digits = spec.partition(".")
+        if kind == "pct":
+            return f"{100 * value:.{digits}f} %"
+        if kind == "shares":
+            return ", ".join(f"{key}: {100 * share:.{digits}f} %" for key, share in value.items())
+        if kind not in ("span", "points", "signed", "plain", "ends"):
+            return str(super().format_field(value, spec))
+        factor = 100 if kind in ("span", "points", "ends") else 1
+        sign = "+" if kind in ("points", "signed") else ""
+        middle, low, high = (
+            f"{factor * value[end]:{sign}.{digits}f}" for end in ("value", "low", "high")
+        )
+        unit = {"span": " %", "points": " points"}.get(kind, "")
+        return f"{low} to {high}" if kind == "ends" else f"{middle}{unit} ({low} to {high})"
 
 
-def spanned(found: Mapping[str, float], digits: int = 2) -> str:
-    """Return a share with its interval."""
-    low, high = 100 * found["low"], 100 * found["high"]
-    return f"{percent(found['value'], digits)} ({low:.{digits}f} to {high:.{digits}f})"
+def _filled(value: Any) -> Any:
+    """Return a value of the table with its phrases."""
+    if isinstance(value, str):
+        names = {key: name for key, (name, _) in CHAINS.items()}
+        return Template(value).substitute(TABLE["phrases"] | names)
+    return value
 
 
-def gap(found: Mapping[str, float], digits: int = 2) -> str:
-    """Return a difference of shares in points, with its interval."""
-    low, high = 100 * found["low"], 100 * found["high"]
-    value = 100 * found["value"]
-    return f"{value:+.{digits}f} points ({low:+.{digits}f} to {high:+.{digits}f})"
+ROWS = tuple(
+    Row(key, **{name: _filled(value) for name, value in entry.items()})
+    for key, entry in TABLE["rows"].items()
+)
+
+
+def render(kept: Mapping[str, Any], alts: Mapping[str, str]) -> str:
+    """Return the page. alts: what a picture shows, by file name."""
+    parts = [HEAD, _overview(kept)]
+    for article, title in ARTICLES.items():
+        parts.append(f"## {article}: {title}\n")
+        parts += [_section(row, kept.get(row.id), alts) for row in ROWS if row.id[:2] == article]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _overview(kept: Mapping[str, Any]) -> str:
+    def ids(kind: str) -> list[str]:
+        return [row.id for row in ROWS if row.kind == kind and row.id in kept]
+
+    cannot = [row.id for row in ROWS if row.cannot]
+    waiting = [row.id for row in ROWS if not row.cannot and row.id not in kept]
+    text = (
+        f"{len(ids('measured'))} rows are measured; {', '.join(ids('arithmetic'))} are arithmetic, "
+        f"{', '.join(ids('read'))} reads the calibrations that facelign ships; "
+        f"{len(cannot)} cannot be measured here, and say why: {', '.join(cannot)}."
+    )
+    return text + (f"\nNot measured yet: {', '.join(waiting)}." if waiting else "") + "\n"
+
+
+def _section(row: Row, kept: Mapping[str, Any] | None, alts: Mapping[str, str]) -> str:
+    told = [("article", row.article), ("its conditions", row.conditions)]
+    if row.cannot or kept is None:
+        told.append(("here", f"not measured: {row.cannot}" if row.cannot else "not measured yet"))
+    else:
+        told += [(_mark(row, what) + what, figures) for what, figures in row.lines(kept)]
+        told += [("why they differ", row.why)] if row.why else []
+    lines = [f"### {row.id} {row.title}\n", "| | |", "|---|---|"]
+    lines += [f"| {what} | {text} |".replace("\n", " ") for what, text in told]
+    if row.cannot:
+        return "\n".join(lines) + "\n"
+    for name in row.pictures if kept is not None else ():
+        lines += ["", f"![{alts[name]}](pictures/reproduction/{name})"]
+    lines += ["", "```sh", f"python tools/reproduce.py {row.id}"]
+    if row.hand:
+        lines += ["# by hand, or on photos of your own", *row.hand.split("; ")]
+    lines += ["```"]
+    if kept is not None:
+        lines += ["", f"{KINDS[row.kind]} {kept['date']} with facelign {kept['facelign']}."]
+    return "\n".join(lines) + "\n"
+
+
+def _mark(row: Row, what: str) -> str:
+    """Return the mark of a line that is nearest to the article's conditions, or our best."""
+    if row.closest and what.startswith(row.closest):
+        return "**closest:** "
+    return "**best:** " if row.best and what.startswith(row.best) else ""
