@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facelign.cli.output import note
+from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
+from facelign.types.policies import VERIFY_FMR
+from facelign.wire.options import Flag
 
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
@@ -30,6 +34,24 @@ Draws = Annotated[
     int, typer.Option("--draws", min=50, help="Draws of people for the 95 % intervals.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFlags:
+    """Which comparisons are meant."""
+
+    pairs: PairsFile = None
+    all_pairs: AllPairs = False
+
+
+@dataclass(frozen=True, slots=True)
+class PairedFlags:
+    """How systems are held against each other."""
+
+    fmr: Annotated[float, Flag("--fmr", "FMR at which TAR is told.")] = VERIFY_FMR
+    timed: Annotated[int, Flag("--timed", "Photos that are timed; 0 for none.", low=0)] = TIMED
+    draws: Draws = PAIRED_DRAWS
+    seed: Seed = SEED
 
 
 def trials(images: Path, pairs: Path | None, every: bool) -> Trials:

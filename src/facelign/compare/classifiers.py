@@ -1,7 +1,7 @@
 """Names by a classifier over enrolled vectors: k nearest, nearest mean, linear SVM.
 
 Fitting lives in ``evaluate.classifiers``, applying here. A classifier alone names every stranger,
-so what uses its answer checks it against the scores of that person's templates (SEEDS A3-15).
+so what uses its answer checks it against the scores of that person's templates (A3-15).
 """
 
 from __future__ import annotations

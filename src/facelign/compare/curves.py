@@ -205,10 +205,6 @@ class TarAtFmr:
     errors: int
     needs: int
 
-    def told(self) -> float | str:
-        """Return the rate, or "needs N pairs"."""
-        return f"needs {self.needs} pairs" if self.tar is None else self.tar
-
 
 def tar_at_fmr(scores: ScoreSet, rate: float) -> TarAtFmr:
     """Return TAR at an FMR, as far as the number of non-mated comparisons allows."""

@@ -128,12 +128,7 @@ def distance(score: float | FloatArray, metric: Metric | Measure | str) -> float
     >>> distance(0.75, "cosine"), distance(-0.6, "euclidean")
     (0.25, 0.6)
     """
-    value = (
-        1.0 - np.asarray(score, np.float64)
-        if measure(metric) is Measure.COSINE
-        else (0.0 - np.asarray(score, np.float64))
-    )
-    return value if isinstance(score, np.ndarray) else float(value)
+    return _turned(score, metric)
 
 
 @overload
@@ -146,12 +141,13 @@ def score_of(distance: float | FloatArray, metric: Metric | Measure | str) -> fl
     >>> score_of(0.6, "euclidean")
     -0.6
     """
-    value = (
-        1.0 - np.asarray(distance, np.float64)
-        if measure(metric) is Measure.COSINE
-        else (0.0 - np.asarray(distance, np.float64))
-    )
-    return value if isinstance(distance, np.ndarray) else float(value)
+    return _turned(distance, metric)
+
+
+def _turned(value: float | FloatArray, metric: Metric | Measure | str) -> float | Float64Array:
+    """Return distances of scores or scores of distances: the way is the same there and back."""
+    turned = (measure(metric) is Measure.COSINE) - np.asarray(value, np.float64)
+    return turned if isinstance(value, np.ndarray) else float(turned)
 
 
 def converted(distance: float, source: Measure | str, target: Measure | str) -> float:

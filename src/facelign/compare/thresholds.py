@@ -14,7 +14,7 @@ from facelign.types.embeddings import Space, same_space
 from facelign.types.policies import SEARCH_FPIR as SEARCH_FPIR
 from facelign.types.policies import VERIFY_FMR as VERIFY_FMR
 
-#: rule of 3: no error in N trials leaves an upper 95 % bound of 3 / N (STANDARDS 4.1)
+#: rule of 3: no error in N independent trials leaves an upper 95 % bound of 3 / N
 RULE_OF_THREE = 3.0
 
 
@@ -34,15 +34,6 @@ def score_at_fmr(calibration: Calibration, fmr: float) -> float:
     # the last one always holds the rate: its own is 0
     at = int(np.searchsorted(-calibration.fmr, -fmr * (1 + 1e-12), side="left"))
     return float(calibration.scores[at])
-
-
-def fmr_at_score(calibration: Calibration, score: float) -> float:
-    """Return the share of non-mated comparisons at or above ``score`` (0 above the largest).
-
-    Between two stored scores it is that of the lower one: the safe side.
-    """
-    at = int(np.searchsorted(calibration.scores, score, side="right")) - 1
-    return float(calibration.fmr[max(at, 0)])
 
 
 def interval_at(calibration: Calibration, fmr: float) -> tuple[float, float] | None:
@@ -94,9 +85,10 @@ def search_threshold(
     """Return the threshold of a search among ``templates`` that keeps FPIR at the target.
 
     It is the score whose FMR times the number of templates is ``fpir``, and never looser than that
-    of one comparison at ``verify_fmr`` (MEASURED 10: this keeps FPIR at the target on people that
-    the calibration never saw). Where the evidence ends earlier, ``limited`` is true, the strictest
-    threshold is used that the data can place, and ``note`` says how far it reaches.
+    of one comparison at ``verify_fmr``: that keeps FPIR at the target on people that the
+    calibration never saw (docs/benchmarks.md). Where the evidence ends earlier, ``limited`` is
+    true, the strictest threshold is used that the data can place, and ``note`` says how far it
+    reaches.
     """
     if templates < 0 or not 0 < fpir <= 1:
         raise BadArray(
@@ -159,17 +151,6 @@ def log_likelihood_ratio(calibration: Calibration, score: float) -> float:
             "Make it again with facelign calibrate.",
         )
     return float(np.interp(score, calibration.llr_scores, calibration.llr))
-
-
-def probability_same(llr: float, prior: float) -> float:
-    """Return the probability of one person, given the ratio and the prior probability.
-
-    A prior must be said: half of all pairs show one person in test sets only (STANDARDS 4.7).
-    """
-    if not 0 < prior < 1:
-        raise BadArray(f"prior: wanted a probability between 0 and 1, got {prior}.")
-    odds = llr + math.log(prior / (1 - prior))
-    return 1 / (1 + math.exp(-odds)) if odds >= 0 else 1 - 1 / (1 + math.exp(odds))
 
 
 def _threshold(calibration: Calibration, score: float, fmr: float) -> Threshold:

@@ -77,13 +77,6 @@ def test_stored_rates_give_stored_scores() -> None:
         assert thresholds.score_at_fmr(RECORD, errors / 100_000) == pytest.approx(score, abs=1e-9)
 
 
-def test_fmr_at_score_is_the_share_that_the_calibration_saw() -> None:
-    assert thresholds.fmr_at_score(RECORD, 0.4) == 1e-3
-    assert thresholds.fmr_at_score(RECORD, 0.41) == 1e-3
-    assert thresholds.fmr_at_score(RECORD, 0.9) == 0
-    assert thresholds.fmr_at_score(RECORD, -1) == 1
-
-
 def test_a_threshold_carries_its_evidence() -> None:
     found = thresholds.threshold(RECORD)
     assert found.score == pytest.approx(0.4)
@@ -169,22 +162,6 @@ def test_decisions_carry_the_ratio() -> None:
     bare = _record(llr=np.zeros(0), llr_scores=np.zeros(0))
     with pytest.raises(NoCalibration):
         thresholds.log_likelihood_ratio(bare, 0.1)
-
-
-@given(st.floats(-800, 800), st.floats(0.001, 0.999))
-def test_probabilities(llr: float, prior: float) -> None:
-    got = thresholds.probability_same(llr, prior)
-    assert 0 <= got <= 1
-    assert thresholds.probability_same(0.0, prior) == pytest.approx(prior)
-    # Bayes, written out
-    if abs(llr) < 30:
-        odds = math.exp(llr) * prior / (1 - prior)
-        assert got == pytest.approx(odds / (1 + odds))
-
-
-def test_a_prior_must_be_a_probability() -> None:
-    with pytest.raises(BadArray):
-        thresholds.probability_same(1.0, 1.0)
 
 
 def _same(a: Calibration, b: Calibration) -> bool:

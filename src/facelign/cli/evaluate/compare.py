@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facelign.cli import options, trials
+from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
-from facelign.lab.defaults import PAIRED_DRAWS, SEED
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note, progress
+from facelign.errors import ConfigError, DatasetMalformed
+from facelign.wire.options import ChainFlags, Flag, OutputFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from facelign.lab.comparison.run import ChainChoice, ComparisonRun
     from facelign.lab.comparison.saved_runs import RunsCompared
     from facelign.recognition.recognizer import Recognizer
@@ -31,102 +34,90 @@ Reports = Annotated[
 Images = Annotated[
     Path | None, typer.Option("--images", help="Folder of the photos.", show_default=False)
 ]
-Presets = Annotated[str, typer.Option("--presets", help="Presets, by commas.")]
-Models = Annotated[str, typer.Option("--models", help="Embedding models, by id.")]
-Detectors = Annotated[str, typer.Option("--detectors", help="Each with each of these detectors.")]
-Layouts = Annotated[str, typer.Option("--layouts", help="Each with each of these layouts.")]
-Timed = Annotated[int, typer.Option("--timed", min=0, help="Photos that are timed; 0 for none.")]
 
 
+@dataclass(frozen=True, slots=True)
+class ContenderFlags:
+    """Which chains are compared."""
+
+    presets: Annotated[str, Flag("--presets", "Presets, by commas.")] = ""
+    models: Annotated[str, Flag("--models", "Embedding models, by id.")] = ""
+    detectors: Annotated[str, Flag("--detectors", "Each with each of these detectors.")] = ""
+    layouts: Annotated[str, Flag("--layouts", "Each with each of these layouts.")] = ""
+
+
+@command
 def compare(
     reports: Reports = None,
     images: Images = None,
-    pairs: trials.PairsFile = None,
-    all_pairs: trials.AllPairs = False,
-    presets: Presets = "",
-    models: Models = "",
-    detectors: Detectors = "",
-    layouts: Layouts = "",
-    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
-    timed: Timed = 15,
-    draws: trials.Draws = PAIRED_DRAWS,
-    seed: trials.Seed = SEED,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    json: options.Json = False,
-    workers: options.Workers = None,
+    *,
+    listed: trials.PairFlags,
+    chains: ContenderFlags,
+    paired: trials.PairedFlags,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
+    chain: Annotated[ChainFlags, only("workers")],
 ) -> int:
     """Say which preset, detector, layout or model is best for your photos, or that none is.
 
     With two saved runs: what became worse from the first to the second (exit 1).
     """
     trials.needs("evaluate", "sklearn scipy")
-    from facelign.errors import ConfigError
-
     if reports:
         if images is not None:
             raise ConfigError("Either two saved runs or --images, not both.")
-        return _runs(reports, fmr, json)
+        return _runs(reports, paired.fmr, output)
     if images is None:
         raise ConfigError("What is to be compared?", "Give --images DIR, or two saved runs.")
-    if report or figures or csv:
-        trials.needs("report", "matplotlib")
-    from facelign.cli.output import emit, note, progress
-    from facelign.lab.comparison import run as comparison
+    pages.check()
+    from facelign.lab.comparison.run import crossed, run
     from facelign.lab.statistics.paired import PairedOptions
 
-    heads = trials.words(presets)
-    if not heads and not models:
-        heads = ["default"] if detectors or layouts else ["default", "fast", "accurate"]
-    wanted = comparison.crossed(
-        heads, trials.words(detectors), trials.words(layouts), trials.words(models)
+    heads = trials.words(chains.presets)
+    if not heads and not chains.models:
+        bare = chains.detectors or chains.layouts
+        heads = ["default"] if bare else ["default", "fast", "accurate"]
+    choices = crossed(
+        heads,
+        trials.words(chains.detectors),
+        trials.words(chains.layouts),
+        trials.words(chains.models),
     )
-    compared = trials.trials(images, pairs, all_pairs)
-    measured: dict[tuple[Task, str], None] = {}
+    compared = trials.trials(images, listed.pairs, listed.all_pairs)
+    models: dict[tuple[Task, str], None] = {}
 
     def opened(one: ChainChoice, cached: bool) -> Recognizer:
-        made = _recognizer(one, cached, workers)
-        measured.update(dict.fromkeys(made.chain.preset.models))
-        return made
+        recognizer = _recognizer(one, cached, chain.workers)
+        models.update(dict.fromkeys(recognizer.chain.preset.models))
+        return recognizer
 
-    with progress("comparing", len(compared.photos) * len(wanted)) as done:
-        found = comparison.run(
-            compared,
-            wanted,
-            opened,
-            PairedOptions(fmr, draws, seed),
-            timed=timed,
-            done=done,
-        )
-    for name, why in found.refused.items():
+    options = PairedOptions(paired.fmr, paired.draws, paired.seed)
+    with progress("comparing", len(compared.photos) * len(choices)) as done:
+        measured = run(compared, choices, opened, options, timed=paired.timed, done=done)
+    for name, why in measured.refused.items():
         note(f"{name} could not run: {why}")
-    if report or figures or csv:
-        built = _report(found, compared.digest(), measured)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
-    if json:
-        emit(found.to_dict())
+    if pages.wanted:
+        pages.write(_report(measured, compared.digest(), models))
+    if output.json:
+        emit(measured.to_dict())
     else:
-        _say(found)
+        _say(measured)
     return Exit.DONE
 
 
 def _recognizer(one: ChainChoice, cached: bool, workers: int | None) -> Recognizer:
-    from facelign.cli import building
-
-    return building.recognizer(
+    flags = ChainFlags(
         preset=one.preset,
         detector=one.detector or None,
         model=one.model or None,
         layout=one.layout or None,
         workers=workers if cached else 1,
-        cached=cached,
     )
+    return building.recognizer(flags, cached=cached)
 
 
 def _report(found: ComparisonRun, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
-    from facelign.lab.comparison import report as page
+    from facelign.lab.comparison.report import report
 
     more = {
         "set": found.trials.name,
@@ -134,11 +125,10 @@ def _report(found: ComparisonRun, digest: str, models: Iterable[tuple[Task, str]
         "spaces": "; ".join(f"{c.name}: {c.space}" for c in found.contenders),
         "draws, seed": f"{found.draws}, {found.seed}",
     }
-    return page.report(found, inputs.provenance(None, more, models))
+    return report(found, inputs.provenance(None, more, models))
 
 
 def _say(found: ComparisonRun) -> None:
-    from facelign.cli.output import line
     from facelign.lab.statistics.rates import tar_label
 
     width = max(len(c.name) for c in found.contenders)
@@ -170,15 +160,13 @@ def _say(found: ComparisonRun) -> None:
     line(found.verdict)
 
 
-def _runs(reports: list[Path], fmr: float, json: bool) -> int:
-    from facelign.cli.output import emit
-    from facelign.errors import ConfigError
+def _runs(reports: list[Path], fmr: float, output: OutputFlags) -> int:
     from facelign.lab.comparison.saved_runs import compare_runs
 
     if len(reports) != 2:
         raise ConfigError(f"Two saved runs are compared, not {len(reports)}.")
     found = compare_runs(read_run(reports[0]), read_run(reports[1]), fmr=fmr)
-    if json:
+    if output.json:
         emit(found.to_dict())
     else:
         _say_runs(found)
@@ -190,7 +178,6 @@ def read_run(path: Path) -> dict[str, Any]:
     import json
 
     from facelign.datasets.records import list_text
-    from facelign.errors import DatasetMalformed
 
     try:
         found = json.loads(list_text(path))
@@ -202,8 +189,6 @@ def read_run(path: Path) -> dict[str, Any]:
 
 
 def _say_runs(found: RunsCompared) -> None:
-    from facelign.cli.output import line
-
     for change in found.changes:
         gap = change.difference
         line(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from facelign.cli import options, trials
+from facelign.cli import trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
-from facelign.lab.defaults import PAIRED_DRAWS, SEED
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note, progress
+from facelign.wire.options import ChainFlags, Flag
 
 if TYPE_CHECKING:
     from facelign.lab.ensemble.run import EnsembleRun
@@ -18,84 +19,70 @@ if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
 
-Models = Annotated[str, typer.Option("--models", help="Embedding models, by id; two or more.")]
-Save = Annotated[
-    Path | None,
-    typer.Option("--save", help="Write the fitted rule (JSON) for verify --fusion."),
-]
-RuleName = Annotated[
-    str,
-    typer.Option(
-        "--rule",
-        help="The rule of the verdict and of --save: weighted, mean, z-norm, logistic, boosting, "
-        "or best (on these very people).",
-    ),
-]
-Timed = Annotated[int, typer.Option("--timed", min=0, help="Photos that are timed; 0 for none.")]
+
+@dataclass(frozen=True, slots=True)
+class EnsembleFlags:
+    """Which models walk together, and what becomes of the rule."""
+
+    models: Annotated[str, Flag("--models", "Embedding models, by id; two or more.")] = (
+        "sface,dlib-resnet,mobilefacenet"
+    )
+    detector: Annotated[str, Flag("--detector", "Detector, by id.")] = "yunet"
+    flip: Annotated[bool, Flag("--flip", "Average each vector with the mirrored face's.")] = False
+    save: Annotated[
+        Path | None, Flag("--save", "Write the fitted rule (JSON) for verify --fusion.")
+    ] = None
+    rule: Annotated[
+        str,
+        Flag(
+            "--rule",
+            "The rule of the verdict and of --save: weighted, mean, z-norm, logistic, boosting, "
+            "or best (on these very people).",
+        ),
+    ] = "weighted"
 
 
+@command
 def ensemble(
     images: trials.ImagesFolder,
-    pairs: trials.PairsFile = None,
-    all_pairs: trials.AllPairs = False,
-    models: Models = "sface,dlib-resnet,mobilefacenet",
-    detector: Annotated[str, typer.Option("--detector", help="Detector, by id.")] = "yunet",
-    flip: Annotated[
-        bool, typer.Option("--flip", help="Average each vector with the mirrored face's.")
-    ] = False,
-    save: Save = None,
-    rule: RuleName = "weighted",
-    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
-    timed: Timed = 15,
-    draws: trials.Draws = PAIRED_DRAWS,
-    seed: trials.Seed = SEED,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    json: options.Json = False,
-    workers: options.Workers = None,
+    listed: trials.PairFlags,
+    asked: EnsembleFlags,
+    paired: trials.PairedFlags,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
+    chain: Annotated[ChainFlags, only("workers")],
 ) -> int:
     """Say whether models together beat the best of them, on people they were not fitted on.
 
     Weighted cosine, mean, z-norm, logistic regression and gradient boosting over the scores.
     """
-    trials.needs("evaluate", "sklearn scipy")
-    if report or figures or csv:
-        trials.needs("report", "matplotlib")
-    from facelign.cli.output import emit, progress
-    from facelign.lab.ensemble import run as measuring
+    pages.check()
+    from facelign.lab.ensemble.run import WEIGHTED, EnsembleOptions, run
     from facelign.recognition.fused import preset_of
     from facelign.recognition.recognizer import Recognizer
 
-    rule = {"weighted": "weighted cosine"}.get(rule, rule)
-    options = measuring.EnsembleOptions(fmr, draws, seed, rule)
-    compared = trials.trials(images, pairs, all_pairs)
-    names = trials.words(models)
-    chain = preset_of(names, detector, flip=flip)
-    recognizer = Recognizer(chain, cache=trials.cache(), workers=workers)
+    rule = WEIGHTED if asked.rule == "weighted" else asked.rule
+    options = EnsembleOptions(paired.fmr, paired.draws, paired.seed, rule)
+    compared = trials.trials(images, listed.pairs, listed.all_pairs)
+    names = trials.words(asked.models)
+    preset = preset_of(names, asked.detector, flip=asked.flip)
+    recognizer = Recognizer(preset, cache=trials.cache(), workers=chain.workers)
     with progress("embedding", len(compared.photos)) as done:
-        found = measuring.run(
-            compared,
-            recognizer,
-            options,
-            done=done,
-            times=_times(compared, names, detector, flip, timed),
-        )
-    if save is not None:
-        _save(save, found, names, detector, flip)
-    if report or figures or csv:
-        built = _report(found, compared.digest(), recognizer)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
-    if json:
-        emit(found.to_dict())
+        times = _times(compared, names, asked, paired.timed)
+        measured = run(compared, recognizer, options, done=done, times=times)
+    if asked.save is not None:
+        _save(asked.save, measured, names, asked)
+    if pages.wanted:
+        pages.write(_report(measured, compared.digest(), recognizer))
+    if output.json:
+        emit(measured.to_dict())
     else:
-        _say(found)
+        _say(measured)
     return Exit.DONE
 
 
 def _times(
-    compared: Trials, names: list[str], detector: str, flip: bool, count: int
+    compared: Trials, names: list[str], asked: EnsembleFlags, count: int
 ) -> dict[str, float]:
     """Return ms of a photo by model and together, measured in turns without the cache."""
     from facelign.lab.material.timing import medians
@@ -105,30 +92,31 @@ def _times(
 
     if not count:
         return {}
-    chains = {
-        name: Recognizer(Preset(name, "", detector, (Part(name, flip=flip, unit=True),)), workers=1)
+    presets = {
+        name: Preset(name, "", asked.detector, (Part(name, flip=asked.flip, unit=True),))
         for name in names
     }
-    chains["together"] = Recognizer(preset_of(names, detector, flip=flip), workers=1)
+    presets["together"] = preset_of(names, asked.detector, flip=asked.flip)
+    chains = [Recognizer(preset, workers=1) for preset in presets.values()]
     paths = [photo.path for photo in compared.photos]
-    return dict(zip(chains, medians(list(chains.values()), paths, count), strict=True))
+    return dict(zip(presets, medians(chains, paths, count), strict=True))
 
 
-def _save(path: Path, found: EnsembleRun, names: list[str], detector: str, flip: bool) -> None:
-    from facelign.cli.output import note
+def _save(path: Path, measured: EnsembleRun, names: list[str], asked: EnsembleFlags) -> None:
     from facelign.lab.ensemble.run import threshold_of
     from facelign.recognition.fused import EnsembleRecord
 
-    chosen = found.named.name
+    rule = measured.named.name
+    limit = threshold_of(measured, rule)
     record = EnsembleRecord(
-        tuple(names), detector, flip, chosen, found.fitted[chosen], threshold_of(found, chosen)
+        tuple(names), asked.detector, asked.flip, rule, measured.fitted[rule], limit
     )
     path.write_text(record.to_json(), encoding="utf-8")
-    note(f"saved: {path} ({chosen})")
+    note(f"saved: {path} ({rule})")
 
 
 def _report(found: EnsembleRun, digest: str, recognizer: Recognizer) -> Report:
-    from facelign.lab.ensemble import report as page
+    from facelign.lab.ensemble.report import report
 
     more = {
         "set": found.trials.name,
@@ -137,11 +125,10 @@ def _report(found: EnsembleRun, digest: str, recognizer: Recognizer) -> Report:
         "spaces": "; ".join(found.spaces),
         "draws, seed": f"{found.options.draws}, {found.options.seed}",
     }
-    return page.report(found, inputs.provenance(None, more, recognizer.chain.preset.models))
+    return report(found, inputs.provenance(None, more, recognizer.chain.preset.models))
 
 
 def _say(found: EnsembleRun) -> None:
-    from facelign.cli.output import line
     from facelign.lab.statistics.rates import tar_label
 
     line(

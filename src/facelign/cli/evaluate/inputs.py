@@ -38,7 +38,6 @@ Embeddings = Annotated[
 MetricName = Annotated[
     str, typer.Option("--metric", help="How saved vectors are compared: cosine or euclidean.")
 ]
-Draws = Annotated[int, typer.Option("--draws", min=100, help="Draws of people for intervals.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws; it is printed.")]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", help="Write everything to one HTML file.")
@@ -103,13 +102,6 @@ class CacheFlags:
 
 
 ByHeight = Annotated[bool, typer.Option("--by-height", help="Also by the height of the face.")]
-Overlap = Annotated[
-    Path | None,
-    typer.Option(
-        "--overlap",
-        help="Folder of lists of people who are in training sets, as LFW's overlap lists.",
-    ),
-]
 FixedThreshold = Annotated[
     str | None,
     typer.Option(

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from facelign.cli import options
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command
+from facelign.cli.output import emit, line
+from facelign.errors import ConfigError
 
 Fmr = Annotated[float, typer.Option("--fmr", help="The false match rate that is to be claimed.")]
 PerPerson = Annotated[
@@ -15,16 +17,15 @@ PerPerson = Annotated[
 ]
 
 
-def plan(fmr: Fmr, photos_per_person: PerPerson = 1.0, json: options.Json = False) -> int:
+@command
+def plan(fmr: Fmr, photos_per_person: PerPerson = 1.0, *, output: JsonFlag) -> int:
     """Say how many people and photos it takes to claim a false match rate."""
-    from facelign.cli.output import emit, line
-    from facelign.errors import ConfigError
     from facelign.lab.calibration.planning import plan as planned
 
     if not 0 < fmr <= 1:
         raise ConfigError(f"--fmr {fmr:g} is no rate.", "Give a share above 0 and up to 1.")
     needs = planned(fmr, photos_per_person)
-    if json:
+    if output.json:
         emit({"fmr": fmr, "photos_per_person": photos_per_person, **needs})
         return Exit.DONE
     line(f"To claim an FMR of {fmr:g} with {photos_per_person:g} photos of each person:")
