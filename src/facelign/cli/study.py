@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import options, trials
+from facelign.cli import trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
+from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.output import emit, line, note, progress
+from facelign.errors import ConfigError, FacelignError
 from facelign.lab.defaults import PAIRED_DRAWS, SEED
+from facelign.types.policies import VERIFY_FMR
+from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from facelign.lab.alignment.figures import Study
     from facelign.lab.alignment.run import Bench
     from facelign.report.page import Report
     from facelign.report.plot import Plot
-    from facelign.types.specs import Task
 
 app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=True)
 
@@ -40,6 +42,7 @@ Cross = Annotated[
     bool,
     typer.Option("--cross", help="Every degradation at every rotation (default: one at a time)."),
 ]
+Rate = Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")]
 
 
 @app.callback()
@@ -48,6 +51,7 @@ def root() -> None:
 
 
 @app.command("alignment")
+@command
 def alignment(
     images: trials.ImagesFolder,
     pairs: trials.PairsFile = None,
@@ -58,105 +62,93 @@ def alignment(
     degradations: Changes = "none,low-resolution,blur,dark,glasses",
     models: Models = "sface",
     cross: Cross = False,
-    fmr: Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")] = 1e-3,
+    fmr: Rate = VERIFY_FMR,
     draws: trials.Draws = PAIRED_DRAWS,
     seed: trials.Seed = SEED,
-    report: inputs.ReportFile = None,
-    no_photos: inputs.NoPhotos = False,
-    figures: inputs.Figures = None,
-    csv: inputs.Csv = None,
-    json: options.Json = False,
-    workers: options.Workers = None,
+    *,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
+    chain: Annotated[ChainFlags, only("workers")],
 ) -> int:
     """Measure what alignment is worth: the same photos, cut in every way, through a model.
 
     Leans and degradations are made from your photos and are relative to the face.
     """
-    trials.needs("evaluate", "sklearn scipy")
-    if report or figures or csv:
-        trials.needs("report", "matplotlib")
-    from facelign.cli.output import emit, note, progress
-    from facelign.errors import ConfigError
-    from facelign.lab.alignment import figures as study
+    pages.check()
+    from facelign.lab.alignment import figures
     from facelign.lab.alignment.run import Bench
 
     try:
         leans = [float(text) for text in trials.words(rotations)]
     except ValueError as error:
         raise ConfigError(f"--rotations {rotations}: {error}.", "Such as 0,15,30.") from error
-    conditions = study.conditions(leans, trials.words(degradations), cross=cross)
+    conditions = figures.conditions(leans, trials.words(degradations), cross=cross)
     compared = trials.trials(images, pairs, all_pairs)
     cuts = trials.named("--layouts", layouts)
-    study.check_layouts(cuts)
+    figures.check_layouts(cuts)
     bench = Bench(
         trials.named("--models", models),
         trials.named("--detectors", detectors),
         cuts,
         cache=trials.cache(),
-        workers=workers or 2,
+        workers=chain.workers or 2,
     )
     photos = [photo.path for photo in compared.photos]
     arms = bench.arms(conditions)
     note(f"{len(photos)} photos, {len(conditions)} conditions, {len(arms)} arms")
     with progress("study", len(photos)) as done:
         vectors = bench.run(photos, conditions, done)
-    found = study.summarize(compared, vectors, wanted=fmr, draws=draws, seed=seed)
-    if report or figures or csv:
-        from facelign.types.specs import Task
-
-        measured = [(Task.DETECT, name) for name in trials.words(detectors)]
-        measured += [(Task.EMBED, name) for name in trials.words(models)]
-        built = _report(found, bench, compared.digest(), measured)
-        inputs.write(built, report, figures, csv, photos=not no_photos)
-    if json:
-        emit(found.to_dict() | {"seed": seed})
+    study = figures.summarize(compared, vectors, wanted=fmr, draws=draws, seed=seed)
+    if pages.wanted:
+        pages.write(_report(study, bench))
+    if output.json:
+        emit(study.to_dict() | {"seed": seed})
     else:
-        _say(found)
+        _say(study)
     return Exit.DONE
 
 
-def _report(found: Study, bench: Bench, digest: str, models: Iterable[tuple[Task, str]]) -> Report:
-    from facelign.cli.output import note
-    from facelign.errors import ConfigError
+def _report(study: Study, bench: Bench) -> Report:
     from facelign.lab.alignment import report as page
+    from facelign.types.specs import Task
 
-    _, aligned = found.best
+    _, aligned = study.best
     try:
-        paths = [photo.path for photo in found.trials.photos]
+        paths = [photo.path for photo in study.trials.photos]
         theory = page.Theory(*bench.theory(paths, aligned.arm.detector))
     except ConfigError as error:
         note(f"note: {error.message}")
         theory = None
-    drawn = _pathways(found, bench)
     more = {
-        "set": found.trials.name,
-        "digest of the set": digest,
-        "draws, seed": f"{found.draws}, {found.seed}",
+        "set": study.trials.name,
+        "digest of the set": study.trials.digest(),
+        "draws, seed": f"{study.draws}, {study.seed}",
     }
-    told = inputs.provenance(None, more, models)
+    models = [(Task.DETECT, name) for name in bench.detectors]
+    models += [(Task.EMBED, name) for name in bench.models]
     caveats = [
         "Leans, degradations and glasses are made from the same photos: they stand in for people "
         "who do not cooperate, they are no photos of such people."
     ]
-    if found.trials.subjects < 100:
+    if study.trials.subjects < 100:
         caveats.append(
-            f"{found.trials.subjects} people: the direction is safe where the interval says so, "
+            f"{study.trials.subjects} people: the direction is safe where the interval says so, "
             "the size belongs to these people."
         )
-    return page.report(found, told, theory, caveats, drawn)
+    provenance = inputs.provenance(None, more, models)
+    return page.report(study, provenance, theory, caveats, _pathways(study, bench))
 
 
-def _pathways(found: Study, bench: Bench) -> list[Plot]:
+def _pathways(study: Study, bench: Bench) -> list[Plot]:
     """Return the steps of each arm, drawn with the first pair of one person that all arms can."""
     import numpy as np
 
-    from facelign.errors import FacelignError
     from facelign.imaging.read import read
     from facelign.lab.alignment import report as page
 
-    _, aligned = found.best
+    _, aligned = study.best
     model, detector = aligned.arm.model, aligned.arm.detector
-    compared = found.trials
+    compared = study.trials
     for pair in np.flatnonzero(compared.same)[:5]:
         paths = [compared.photos[int(side[pair])].path for side in (compared.a, compared.b)]
         try:
@@ -168,35 +160,34 @@ def _pathways(found: Study, bench: Bench) -> list[Plot]:
     return []
 
 
-def _say(found: Study) -> None:
-    from facelign.cli.output import line
+def _say(study: Study) -> None:
     from facelign.lab.statistics.rates import tar_label
 
-    line(found.verdict)
+    line(study.verdict)
     line("")
     line(
         f"{'photos':22} {'model':14} {'detector':9} {'layout':7} {'accuracy':>9} {'AUC':>7} "
         f"{'TAR':>6} {'gain in TAR (95 %)':>27} {'lost':>5}"
     )
-    for r in found.results:
+    for r in study.results:
         tar = r.gain.figures.get("tar") if r.gain else None
         gain = f"{tar.value:+.3f} ({tar.low:+.3f} to {tar.high:+.3f})" if tar else ""
         main = r.main
         line(
-            f"{r.arm.condition.told:22} {r.arm.model:14} {r.arm.detector:9} {r.arm.layout:7} "
+            f"{r.arm.condition.words:22} {r.arm.model:14} {r.arm.detector:9} {r.arm.layout:7} "
             f"{_number(main.accuracy, 4):>9} {_number(main.auc, 4):>7} {_number(main.tar, 3):>6} "
             f"{gain:>27} {r.failed_photos:>5}"
         )
     line("")
-    for step in found.steps:
+    for step in study.steps:
         tar = step.difference.figures.get("tar") or step.difference.figures.get("auc")
-        if tar and step.condition == found.results[0].arm.condition:
+        if tar and step.condition == study.results[0].arm.condition:
             line(
                 f"{step.model}, {step.detector}: {step.name} {tar.value:+.3f} "
                 f"({tar.low:+.3f} to {tar.high:+.3f})"
             )
-    line(f"{tar_label(found.rate)}; a face that is not found counts as an error. The trained part")
-    line("(train on unaligned, test on aligned, and the reverse) comes with the training issue.")
+    line(f"{tar_label(study.rate)}; a face that is not found counts as an error.")
+    line("Models that were trained on unaligned photos are not measured.")
 
 
 def _number(value: float | None, digits: int) -> str:

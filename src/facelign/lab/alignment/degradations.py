@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 
 from facelign.errors import ConfigError
-from facelign.geometry.transforms import apply
 from facelign.types.arrays import ByteArray, Float64Array
 from facelign.types.image import Image
 
@@ -71,8 +70,8 @@ class Degradation:
         return image if changed is image.pixels else _with(image, changed)
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def words(self) -> str:
+        """What is done to a photo."""
         return _CHANGES[self.name][2].format(self.amount)
 
 
@@ -131,16 +130,6 @@ def lean_matrix(image: Image, face: Reference | None, degrees: float) -> Float64
     turn = math.radians(degrees if _seed(image) & 1 else -degrees)
     cos, sin = math.cos(turn), math.sin(turn)
     return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])
-
-
-def leant(face: Reference | None, matrix: Float64Array) -> Reference | None:
-    """Return where a reference face lies after ``lean_matrix``; its box grows around it."""
-    if face is None:
-        return None
-    x1, y1, x2, y2 = face.box
-    corners = apply(matrix, np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]))
-    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return Reference(box, apply(matrix, face.eyes))
 
 
 def _seed(image: Image) -> int:

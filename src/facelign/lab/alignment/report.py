@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.compare.pairs import Failures
-from facelign.lab.alignment.figures import STEPS, TRAINED, ArmResult, Study
+from facelign.lab.alignment.figures import STEPS, ArmResult, Study
 from facelign.lab.alignment.run import LAYOUTS, Condition
 from facelign.lab.statistics.rates import tar_label
 from facelign.lab.statistics.resampling import Interval
@@ -156,8 +156,10 @@ def report(
             (
                 "Failures three ways: an error (the pair is called different), left out (kind to "
                 "a detector that gives up), and the raw photo in place of the face.",
+                "All models were trained by others on aligned photos; none that was trained on "
+                "unaligned ones is measured.",
             ),
-            tables=[_arm_table(study), _trained_table()],
+            tables=[_arm_table(study)],
         ),
     ]
     figure = tar_label(study.rate)
@@ -234,7 +236,7 @@ def _pathway_section(drawn: Sequence[Plot]) -> list[Section]:
         return []
     text = (
         "Two photos of the set, through each arm. The network of all arms is the same and was "
-        f"trained by others on aligned faces. Training on unaligned photos {TRAINED.split(':')[0]}."
+        "trained by others on aligned faces; training on unaligned photos is not measured."
     )
     return [Section("The arms, step by step", (text,), figures=drawn)]
 
@@ -262,7 +264,7 @@ def _condition_sections(study: Study) -> list[Section]:
     changed = [c for c in changes if c.name != "none"]
     if not shown:
         return []
-    told = [f"{change.name}: photos {change.told}." for change in changed]
+    told = [f"{change.name}: photos {change.words}." for change in changed]
     text = (
         "People who do not cooperate: leaning heads, photos from afar, out of focus, in poor "
         "light, with dark glasses. All of it is made from the same photos, so it is a stand-in: "
@@ -330,7 +332,7 @@ def _step_table(study: Study) -> Table:
                 step.name,
                 step.model,
                 step.detector,
-                step.condition.told,
+                step.condition.words,
                 _signed(accuracy, 4),
                 _spread(accuracy, 4),
                 _signed(tar),
@@ -354,7 +356,7 @@ def _arm_table(study: Study) -> Table:
                 r.arm.model,
                 r.arm.detector,
                 _NAMES[r.arm.layout],
-                r.arm.condition.told,
+                r.arm.condition.words,
                 str(r.failed_photos),
                 *(_number(w.tar if w else None) for w in ways),
                 _number(r.main.accuracy, 4),
@@ -362,12 +364,6 @@ def _arm_table(study: Study) -> Table:
             )
         )
     return Table("All arms", columns, rows, f"{tar_label(study.rate)}.")
-
-
-def _trained_table() -> Table:
-    columns = ("trained on", "tested on unaligned", "tested on aligned")
-    rows = [(name, TRAINED, TRAINED) for name in ("unaligned photos", "aligned photos")]
-    return Table("Training on unaligned photos", columns, rows)
 
 
 def _conditions(study: Study) -> list[Condition]:

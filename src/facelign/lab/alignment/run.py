@@ -2,39 +2,40 @@
 
 A photo is read once. In every condition (a degradation and a lean) each detector looks at it once,
 and all layouts are cut from the face that it found, so that nothing but the cut differs between
-arms. What was embedded once is kept in the vector cache; its key spells everything that was done.
+arms. Faces are found, cut and embedded by the product's own steps; what was embedded once is kept
+in the vector cache, whose key spells everything that was done.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from facelign.align.chips import chips
 from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.five_points import FivePoints
 from facelign.align.layouts.square import Square
 from facelign.errors import ConfigError, DegenerateLandmarks, FacelignError
+from facelign.files.disk import digest as digest_of
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
+from facelign.imaging.resize import resized
+from facelign.jobs.stream import stream
 from facelign.lab.alignment import degradations
 from facelign.lab.alignment.degradations import Degradation, Reference
 from facelign.models import catalog, load
 from facelign.models.weights.store import Store
+from facelign.recognition import embedding
 from facelign.recognition.chain import CHAIN_VERSION
 from facelign.recognition.finding import Finder
 from facelign.recognition.selection import FacePolicy, choose
 from facelign.runtime.onnx import OnnxOptions
-from facelign.types.analysis import Analysis, PhotoInfo
-from facelign.types.arrays import ByteArray, Float64Array, FloatArray
+from facelign.types.analysis import Analysis
+from facelign.types.arrays import ByteArray, Float64Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, Landmarker, Layout
 from facelign.types.embeddings import Embeddings, Space
@@ -74,11 +75,11 @@ class Condition:
         return f"{self.degradation.id}|lean={self.lean_deg:g}"
 
     @property
-    def told(self) -> str:
+    def words(self) -> str:
         """Short, for tables."""
-        words = [] if self.degradation.name == "none" else [self.degradation.id]
-        words += [f"{self.lean_deg:g} deg"] if self.lean_deg else []
-        return ", ".join(words) or "as they are"
+        parts = [] if self.degradation.name == "none" else [self.degradation.id]
+        parts += [f"{self.lean_deg:g} deg"] if self.lean_deg else []
+        return ", ".join(parts) or "as they are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,9 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Model:
-    """A model and how each layout cuts for it."""
+    """A model and how each layout cuts for it; ``layouts`` has no "none"."""
 
     embedder: Embedder
-    native: Layout
     layouts: Mapping[str, Layout]
     size: tuple[int, int]
 
@@ -153,15 +153,15 @@ class Bench:
 
     def arms(self, conditions: Iterable[Condition]) -> list[Arm]:
         """Return every arm, condition by condition."""
-        made = []
+        arms = []
         for condition in conditions:
             for model, parts in self.models.items():
                 for layout in self.layouts:
                     if layout == "none":
-                        made.append(Arm(condition, "-", layout, model))
+                        arms.append(Arm(condition, "-", layout, model))
                     elif layout in parts.layouts:
-                        made += [Arm(condition, name, layout, model) for name in self.detectors]
-        return made
+                        arms += [Arm(condition, name, layout, model) for name in self.detectors]
+        return arms
 
     def run(
         self,
@@ -174,29 +174,23 @@ class Bench:
         done: called with the number of further photos done in all conditions.
         """
         arms = self.arms(conditions)
-        found = {
-            arm: Vectors(
-                self.models[arm.model].embedder.space,
-                np.zeros((len(photos), self.models[arm.model].embedder.space.dim)),
-            )
+        spaces = {name: model.embedder.space for name, model in self.models.items()}
+        table = {
+            arm: Vectors(spaces[arm.model], np.zeros((len(photos), spaces[arm.model].dim)))
             for arm in arms
         }
 
-        def one(place: int) -> None:
-            for arm, vector in self._photo(photos[place], arms).items():
-                if isinstance(vector, str):
-                    found[arm].reasons[place] = vector
-                else:
-                    found[arm].vectors[place] = vector
+        def work(places: Sequence[int]) -> list[dict[Arm, Analysis]]:
+            return [self._photo(photos[place], arms) for place in places]
 
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="study")
-        try:
-            for _ in pool.map(one, range(len(photos))):
-                if done:
-                    done(1)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-        return found
+        for place, answers in stream(range(len(photos)), work, workers=self._workers, done=done):
+            for arm, answer in answers.items():
+                vector = answer.vector_of(0)
+                if vector is None:
+                    table[arm].reasons[place] = answer.reason_of(0) or "no face"
+                else:
+                    table[arm].vectors[place] = vector.vectors[0]
+        return table
 
     def theory(
         self, photos: Sequence[Path], detector: str, *, most: int = 200, size: int = 112
@@ -209,19 +203,18 @@ class Bench:
         before, after, spots, aligned = [], [], [], []
         for path in photos[:most]:
             try:
-                image = read(path).full()
-                face = self._face(detector, image, path.name)
-                cut, kept, _ = chips(image, face, layout)
+                face = self._face(detector, read(path).full())
+                cut = embedding.cut(face, [layout])
             except FacelignError:
                 continue
-            if face.landmarks is None or not len(kept):
+            if face.image is None or face.faces.landmarks is None or not len(cut.embedded):
                 continue
-            five = face.landmarks.as_scheme("five").points[0].astype(np.float64)
-            scale = np.array([size / image.size[0], size / image.size[1]])
-            before.append(_squeezed(image, (size, size)))
+            five = face.faces.landmarks.as_scheme("five").points[0].astype(np.float64)
+            scale = np.array([size / face.photo.size[0], size / face.photo.size[1]])
+            before.append(resized(face.image.pixels, (size, size)))
             spots.append((five + 0.5) * scale - 0.5)
-            after.append(cut.pixels[0])
-            matrix = layout.fit(face)[0]
+            after.append(cut.chips[0].pixels[0])
+            matrix = layout.fit(face.faces)[0]
             aligned.append(five @ matrix[:, :2].T + matrix[:, 2])
         if not before:
             raise ConfigError("No photo gave a face, so nothing can be averaged.")
@@ -235,135 +228,135 @@ class Bench:
         Nothing is degraded or turned. Raises what reading does, NoFace, DegenerateLandmarks.
         """
         plain = Condition(degradations.parse("none"), 0.0)
-        found: dict[str, tuple[list[ByteArray], Float64Array]] = {}
+        table: dict[str, tuple[list[ByteArray], Float64Array]] = {}
         images = [read(path).full() for path in photos]
         for arm in self.arms([plain]):
             if arm.model != model or arm.detector not in (detector, "-"):
                 continue
             cuts = []
             for image in images:
-                face = "" if arm.detector == "-" else self._face(detector, image, image.source)
+                face = None if arm.detector == "-" else self._face(detector, image)
                 cut = self._cut(image, face, arm)
-                if isinstance(cut, str):
-                    raise DegenerateLandmarks(cut, indices=(0,))
+                if not cut.chips:
+                    raise DegenerateLandmarks(cut.reason_of(0), indices=(0,))
                 cuts.append(cut)
-            found[arm.layout] = (cuts, self._vectors(model, cuts).astype(np.float64))
-        return found
+            pixels = [cut.chips[0].pixels[0] for cut in cuts]
+            vectors = [photo.embeddings for photo in self._embedded(model, cuts)]
+            rows = [vector.vectors[0] for vector in vectors if vector is not None]
+            table[arm.layout] = (pixels, np.stack(rows).astype(np.float64))
+        return table
 
     # -- one photo -------------------------------------------------------------------------------
 
-    def _photo(self, path: Path, arms: Sequence[Arm]) -> dict[Arm, Float64Array | str]:
-        """Return the vector of each arm for one photo, or why there is none."""
+    def _photo(self, path: Path, arms: Sequence[Arm]) -> dict[Arm, Analysis]:
+        """Return the face of each arm with its vector, or with the reason why it has none."""
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = digest_of(path)
         except OSError as error:
-            return dict.fromkeys(arms, f"cannot be read: {error.strerror}")
-        found: dict[Arm, Float64Array | str] = {}
-        for arm in arms:
-            known = self._known_vector(digest, arm)
-            if known is not None:
-                found[arm] = known
-        missing = [arm for arm in arms if arm not in found]
+            return dict.fromkeys(arms, _nothing(f"cannot be read: {error.strerror}"))
+        answers: dict[Arm, Analysis] = {}
+        for arm in arms if self._cache is not None else ():
+            entry = self._cache.get(digest, self._key(arm)) if self._cache else None
+            if entry is not None and entry.embeddings is not None:
+                answers[arm] = entry
+        missing = [arm for arm in arms if arm not in answers]
         if not missing:
-            return found
+            return answers
         try:
             image = read(path).full()
         except FacelignError as error:
-            return found | dict.fromkeys(missing, error.message)
-        reference = self._reference_face(image, digest)
+            return answers | dict.fromkeys(missing, _nothing(error.message))
+        reference = self._reference_face(image)
         for condition in dict.fromkeys(arm.condition for arm in missing):
             mine = [arm for arm in missing if arm.condition == condition]
             changed = condition.degradation.apply(image, reference)
             changed = degradations.lean(changed, reference, condition.lean_deg)
-            found |= self._condition(changed, mine, digest)
-        return found
+            fresh = self._condition(changed, mine)
+            for arm, answer in fresh.items() if self._cache is not None else ():
+                if self._cache is not None:
+                    self._cache.put(digest, self._key(arm), answer)
+            answers |= fresh
+        return answers
 
-    def _condition(
-        self, image: Image, arms: Sequence[Arm], digest: str
-    ) -> dict[Arm, Float64Array | str]:
-        found: dict[Arm, Float64Array | str] = {}
-        cuts: dict[str, list[tuple[Arm, ByteArray]]] = {name: [] for name in self.models}
-        faces: dict[str, Faces | str] = {}
+    def _condition(self, image: Image, arms: Sequence[Arm]) -> dict[Arm, Analysis]:
+        answers: dict[Arm, Analysis] = {}
+        cuts: dict[str, list[tuple[Arm, Analysis]]] = {name: [] for name in self.models}
+        faces: dict[str, Analysis] = {}
         for arm in arms:
             if arm.detector != "-" and arm.detector not in faces:
                 try:
-                    faces[arm.detector] = self._face(arm.detector, image, image.source)
+                    faces[arm.detector] = self._face(arm.detector, image)
                 except FacelignError as error:
-                    faces[arm.detector] = error.message
-            cut = self._cut(image, faces.get(arm.detector, "no face"), arm)
-            if isinstance(cut, str):
-                found[arm] = cut
-            else:
+                    faces[arm.detector] = _nothing(error.message)
+            cut = self._cut(image, faces.get(arm.detector), arm)
+            if cut.chips:
                 cuts[arm.model].append((arm, cut))
+            else:
+                space = self.models[arm.model].embedder.space
+                answers[arm] = replace(cut, embeddings=Embeddings.none(space))
         for model, parts in cuts.items():
-            if parts:
-                made = self._vectors(model, [cut for _, cut in parts])
-                for (arm, _), vector in zip(parts, made, strict=True):
-                    found[arm] = vector.astype(np.float64)
-        for arm, vector in found.items():
-            self._keep(digest, arm, vector, image.size)
-        return found
+            photos = self._embedded(model, [cut for _, cut in parts])
+            answers |= dict(zip([arm for arm, _ in parts], photos, strict=True))
+        return answers
 
-    def _vectors(self, model: str, cuts: Sequence[ByteArray]) -> FloatArray:
-        chips_alone = Chips(np.stack(cuts), LABEL, points_scheme=LABEL)
-        return self.models[model].embedder.embed(chips_alone).vectors
+    def _embedded(self, model: str, cuts: Sequence[Analysis]) -> list[Analysis]:
+        """Return faces that were cut, with their vectors and without their pixels."""
+        if not cuts:
+            return []
+        pixels = np.stack([cut.chips[0].pixels[0] for cut in cuts])
+        vectors = self.models[model].embedder.embed(Chips(pixels, LABEL, points_scheme=LABEL))
+        return [
+            replace(cut, embeddings=vectors[k : k + 1]).without_pixels()
+            for k, cut in enumerate(cuts)
+        ]
 
-    def _cut(self, image: Image, face: Faces | str, arm: Arm) -> ByteArray | str:
+    def _cut(self, image: Image, face: Analysis | None, arm: Arm) -> Analysis:
+        """Return the face with a chip of the model's size, or with the reason why it has none."""
         model = self.models[arm.model]
-        if arm.layout == "none":
-            return _squeezed(image, model.size)
-        if isinstance(face, str):
+        layout = model.layouts["crop" if arm.layout == "none" else arm.layout]
+        if face is None:  # the whole photo, in the shape of the model's input
+            return _sized(embedding.whole(image, [layout], ["box"]), model.size)
+        if not len(face.faces):
             return face
-        layout = model.layouts[arm.layout]
+        faces, marks = face.faces, face.faces.landmarks
         if arm.layout == "native":
-            face = self._located(layout.needs[0], image, face)
-        elif arm.layout in ("eyes", "five") and face.landmarks is not None:
-            face = face.with_landmarks(face.landmarks.as_scheme("five"))
+            faces = self._landmarker(layout.needs[0]).locate(image, faces)
+        elif arm.layout in ("eyes", "five") and marks is not None:
+            faces = faces.with_landmarks(marks.as_scheme("five"))
         elif arm.layout in ("crop", "square"):
-            face = Faces(face.boxes, face.scores, None, face.detector, face.image_size)
+            faces = Faces(faces.boxes, faces.scores, None, faces.detector, faces.image_size)
         try:
-            made, kept, dropped = chips(image, face, layout)
+            cut = embedding.cut(replace(face, faces=faces), [layout])
         except DegenerateLandmarks as error:
-            return error.message
-        if not len(kept):
-            return f"the face cannot be aligned: {dropped[0][1]}"
-        return _fitted(made.pixels[0], model.size)
+            return _nothing(error.message)
+        if not len(cut.embedded):
+            return _nothing(f"the face cannot be aligned: {cut.reason_of(0)}")
+        return _sized(cut, model.size)
 
-    def _face(self, detector: str, image: Image, source: str) -> Faces:
-        """Return the most central face as a set of one; raises NoFace."""
+    def _face(self, detector: str, image: Image) -> Analysis:
+        """Return the photo with its most central face alone; raises NoFace."""
         found = self.detectors[detector].find(image)
-        index = choose(found.faces, FacePolicy.CENTRAL, source).index
-        return found.faces[index : index + 1]
+        index = choose(found.faces, FacePolicy.CENTRAL, image.source).index
+        return replace(found, faces=found.faces[index : index + 1])
 
-    def _located(self, scheme: str, image: Image, face: Faces) -> Faces:
-        """Return the face with points of ``scheme``, placed by a landmarker that gives them."""
-        with self._lock:
-            if scheme not in self._landmarkers:
-                self._landmarkers[scheme] = self._landmarker(scheme)
-        return self._landmarkers[scheme].locate(image, face)
-
-    def _reference_face(self, image: Image, digest: str) -> Reference | None:
-        if digest not in self._references:
-            found = self._reference.find(image)
+    def _reference_face(self, image: Image) -> Reference | None:
+        if image.digest not in self._references:
+            faces = self._reference.find(image).faces
             reference = None
-            if len(found.faces):
-                index = choose(found.faces, FacePolicy.CENTRAL, image.source).index
-                points = found.faces.landmarks
-                if points is not None:
-                    five = points.as_scheme("five").points[index].astype(np.float64)
-                    box = found.faces.boxes[index].astype(np.float64)
-                    reference = Reference(box, five[:2])
-            self._references[digest] = reference
-        return self._references[digest]
-
-    # -- the cache -------------------------------------------------------------------------------
+            if len(faces) and faces.landmarks is not None:
+                index = choose(faces, FacePolicy.CENTRAL, image.source).index
+                five = faces.landmarks.as_scheme("five").points[index].astype(np.float64)
+                reference = Reference(faces.boxes[index].astype(np.float64), five[:2])
+            self._references[image.digest] = reference
+        return self._references[image.digest]
 
     def _key(self, arm: Arm) -> str:
-        chain = self.detectors.get(arm.detector)
+        """Return what was done before a vector: part of the name under which it is kept."""
+        finder = self.detectors.get(arm.detector)
         detector = arm.detector
-        if chain is not None:
-            tries = chain.options.attempts
-            points = "-" if chain.landmarker is None else chain.landmarker.spec.id
+        if finder is not None:
+            tries = finder.options.attempts
+            points = "-" if finder.landmarker is None else finder.landmarker.spec.id
             detector = f"{detector}+{points}(tries={int(tries.padded)}{int(tries.turned)})"
         words = [
             f"{LABEL}{VERSION}.{degradations.VERSION}.v{CHAIN_VERSION}",
@@ -373,45 +366,6 @@ class Bench:
             self.models[arm.model].embedder.space.id,
         ]
         return "|".join(words)
-
-    def _known_vector(self, digest: str, arm: Arm) -> Float64Array | str | None:
-        if self._cache is None:
-            return None
-        entry = self._cache.get(digest, self._key(arm))
-        if entry is None:
-            return None
-        space = self.models[arm.model].embedder.space
-        vectors = entry.embeddings
-        if vectors is None or vectors.space.id != space.id:
-            return None
-        if not len(vectors):
-            return entry.reason_of(0) or "no face"
-        return np.asarray(vectors.vectors[0], np.float64)
-
-    def _keep(
-        self, digest: str, arm: Arm, vector: Float64Array | str, size: tuple[int, int]
-    ) -> None:
-        if self._cache is None:
-            return
-        space = self.models[arm.model].embedder.space
-        if isinstance(vector, str):
-            entry = Analysis(
-                PhotoInfo("", digest, size),
-                Faces.none(arm.detector, size),
-                np.zeros(0, np.int64),
-                Embeddings.none(space),
-                ((0, vector),),
-            )
-        else:
-            row = vector.astype(np.float32)[None]
-            whole = np.array([[-0.5, -0.5, size[0] - 0.5, size[1] - 0.5]], np.float32)
-            entry = Analysis(
-                PhotoInfo("", digest, size),
-                Faces(whole, np.ones(1, np.float32), None, arm.detector, size),
-                np.zeros(1, np.int64),
-                Embeddings(row, space, np.linalg.norm(row, axis=1)),
-            )
-        self._cache.put(digest, self._key(arm), entry)
 
     # -- construction ----------------------------------------------------------------------------
 
@@ -445,24 +399,28 @@ class Bench:
         }
         if native.needs[0] != "five":
             layouts["native"] = native
-        return _Model(embedder, native, layouts, size)
+        return _Model(embedder, layouts, size)
 
     def _landmarker(self, scheme: str) -> Landmarker:
-        for spec in self._known.specs(Task.LANDMARK):
-            if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme == scheme:
-                made: Landmarker = load(spec, self._store, engine=self._engine)
-                return made
-        raise ConfigError(f"No landmarker gives points of scheme '{scheme}'.")
+        """Return the landmarker that gives points of ``scheme``, loaded once."""
+        with self._lock:
+            if scheme not in self._landmarkers:
+                for spec in self._known.specs(Task.LANDMARK):
+                    if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme == scheme:
+                        made: Landmarker = load(spec, self._store, engine=self._engine)
+                        self._landmarkers[scheme] = made
+                        break
+                else:
+                    raise ConfigError(f"No landmarker gives points of scheme '{scheme}'.")
+            return self._landmarkers[scheme]
 
 
-def _squeezed(image: Image, size: tuple[int, int]) -> ByteArray:
-    """Return the whole photo in the shape of the model's input, aspect not kept."""
-    return _fitted(image.pixels, size)
+def _nothing(reason: str) -> Analysis:
+    """Return a photo without a face, with the reason."""
+    return replace(Analysis.failed("", FacelignError(reason)), dropped=((0, reason),), error=None)
 
 
-def _fitted(pixels: ByteArray, size: tuple[int, int]) -> ByteArray:
-    if (pixels.shape[1], pixels.shape[0]) == size:
-        return pixels
-    shrinks = pixels.shape[0] * pixels.shape[1] > size[0] * size[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+def _sized(cut: Analysis, size: tuple[int, int]) -> Analysis:
+    """Return the face with its chip in the model's size."""
+    (chips,) = cut.chips
+    return replace(cut, chips=(Chips(resized(chips.pixels[0], size)[None], chips.layout),))

@@ -128,7 +128,7 @@ def test_steps_add_up_and_the_verdict_says_by_how_much() -> None:
     assert "helps" in found.verdict
     assert "5 of 48" in found.verdict
     told = found.to_dict()
-    assert told["trained"]["status"].startswith("comes with the training issue")
+    assert told["trained"]["status"].startswith("not measured")
     assert [a["layout"] for a in told["arms"]] == ["none", "square", "eyes", "five"]
 
 
