@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
 
 from facelign.cli.exits import Exit
 from facelign.cli.hints import spoken
@@ -26,13 +25,8 @@ class Results:
         self._table.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._table.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self._table.__exit__(*raised)
 
     def add(self, record: Record, lines: Iterable[str] = (), *, failed: bool | None = None) -> None:
         """Write one record; lines: for people.

@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from facelign.errors import ConfigError
 from facelign.jobs.journal import Journal
@@ -41,13 +40,8 @@ class Sorter:
         self._journal.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self._journal.__exit__(*raised)
 
     def done(self, photo: str | Path) -> bool:
         """Return whether the photo was sorted before and its file has not changed since."""

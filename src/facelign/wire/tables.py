@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 
 from facelign.errors import ConfigError
@@ -105,12 +105,7 @@ class Table:
         if self._writer is not None:
             self._writer.add(record)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._writer is None or self._path is None:
             return
         with self._place:  # what was done until an error is kept; a full disk keeps nothing
