@@ -7,14 +7,19 @@ the tests, which lasts, so that a second run fetches nothing. FACELIGN_TESTS_HOM
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import platformdirs
 import pytest
 
+from facelign.errors import DownloadFailed, ExtraMissing, WeightsMissing
 from facelign.types.image import Image
+from facelign.types.specs import SourceKind
 
 if TYPE_CHECKING:
     from facelign.models.weights.store import Store
@@ -107,24 +112,30 @@ def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]
     """Call with specs: brings their weights and returns the store.
 
     A plain run fetches the default preset only (10 MB). Other weights are fetched where ../shared
-    is required (as in .ci/run) or with FACELIGN_TESTS_PULL=all; elsewhere the test is skipped
-    unless they are here or in a mirror that is a folder. With --offline nothing is fetched. Mark
-    tests that use it ``weights``.
+    is required (as in .ci/run), with FACELIGN_TESTS_PULL=all, and for a model that ``-k`` asks for
+    by its id (then their absence is a failure); elsewhere the test is skipped unless they are here,
+    in an installed package or in a mirror that is a folder. With --offline nothing is fetched.
+    Mark tests that use it ``weights``.
     """
     offline = request.config.getoption("--offline")
     everything = required() or os.environ.get("FACELIGN_TESTS_PULL") == "all"
 
     def bring(*specs: ModelSpec) -> Store:
         absent = [spec for spec in specs if not store.present(spec)]
-        far = [spec.id for spec in absent if not _in_mirror(store, spec)]
+        far = [spec.id for spec in absent if not _at_hand(store, spec)]
         if offline and far:
-            pytest.skip(f"--offline, and the weights of {', '.join(far)} are not here")
+            reason = f"--offline, and the weights of {', '.join(far)} are not here"
+            if any(asked_for(request.config, name) for name in far):
+                pytest.fail(f"{reason}: run without --offline", pytrace=False)
+            pytest.skip(reason)
         large = sorted(set(far) - _DEFAULT_MODELS)
-        if large and not everything:
-            pytest.skip(
-                f"the weights of {', '.join(large)} are not here; FACELIGN_TESTS_PULL=all "
-                "fetches them"
-            )
+        if not everything:
+            large = [name for name in large if not asked_for(request.config, name)]
+            if large:
+                pytest.skip(
+                    f"the weights of {', '.join(large)} are not here; -k with the id of the "
+                    "model, or FACELIGN_TESTS_PULL=all, fetches them"
+                )
         if absent:
             store.pull_all(absent)
         return store
@@ -132,10 +143,109 @@ def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]
     return bring
 
 
-def _in_mirror(store: Store, spec: ModelSpec) -> bool:
+def asked_for(config: pytest.Config, model: str) -> bool:
+    """Say whether ``-k`` names the model: who asks for one wants it tested, not skipped."""
+    words = re.split(r"[\s()\[\]]+", config.getoption("keyword") or "")
+    return model in words and words[max(words.index(model) - 1, 0)] != "not"
+
+
+@pytest.fixture(scope="session")
+def usable(request: pytest.FixtureRequest) -> Callable[..., object]:
+    """Call with a record and what makes the model: gives it, or skips where it cannot be had.
+
+    Where ``-k`` names the model, or everything is required, that is a failure which says what to
+    do.
+    """
+
+    def make(spec: ModelSpec, load: Callable[[], object]) -> object:
+        try:
+            return load()
+        except (WeightsMissing, DownloadFailed, ExtraMissing) as problem:
+            reason = f"{spec.id} is not here: {problem}"
+            if asked_for(request.config, spec.id):
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+    return make
+
+
+def _at_hand(store: Store, spec: ModelSpec) -> bool:
+    """Say whether the weights can be had without the network."""
+    from facelign.models.weights.arrive import installed
     from facelign.models.weights.mirror import Folder, is_address
 
+    sources = [source for file in spec.weights for source in file.sources]
+    # other kinds are asked before packages are
+    if all(s.kind is SourceKind.PACKAGE and installed(s) is not None for s in sources):
+        return True
     if not store.mirror or is_address(store.mirror):
         return False
     folder = Folder(Path(store.mirror))
     return all(any(folder.find(source) for source in file.sources) for file in spec.weights)
+
+
+# -- dlib as a referee: its published files, the converted ones, and dlib itself ----------------
+
+WITH_FILES = ("mmod", "dlib-5", "dlib-68", "dlib-resnet")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths by model id: as published, and converted."""
+
+    raw: dict[str, Path]
+    ready: dict[str, dict[str, Path]]
+
+
+@pytest.fixture(scope="session")
+def files(pulled: Callable[..., Store]) -> Files:
+    from facelign import models
+
+    specs = [models.default().find(name)[0] for name in WITH_FILES]
+    store = pulled(*specs)
+    raw = {spec.id: next(iter(store.raw_files(spec)))[2] for spec in specs}
+    return Files(raw, {spec.id: dict(store.ready(spec)) for spec in specs})
+
+
+@pytest.fixture(scope="session")
+def dlib() -> Any:
+    return pytest.importorskip("dlib")
+
+
+@dataclass(frozen=True)
+class Referee:
+    """dlib with the published files, and the faces that its HOG detector finds."""
+
+    dlib: Any
+    hog: Any
+    mmod: Any
+    five: Any
+    sixty_eight: Any
+    resnet: Any
+
+    def points(self, pixels: np.ndarray, rectangle: Any, scheme: str) -> tuple[Any, np.ndarray]:
+        shape = (self.five if scheme == "dlib-5" else self.sixty_eight)(pixels, rectangle)
+        return shape, np.array([(p.x, p.y) for p in shape.parts()])
+
+
+@pytest.fixture(scope="session")
+def referee(files: Files, dlib: Any) -> Referee:
+    return Referee(
+        dlib,
+        dlib.get_frontal_face_detector(),
+        dlib.cnn_face_detection_model_v1(str(files.raw["mmod"])),
+        dlib.shape_predictor(str(files.raw["dlib-5"])),
+        dlib.shape_predictor(str(files.raw["dlib-68"])),
+        dlib.face_recognition_model_v1(str(files.raw["dlib-resnet"])),
+    )
+
+
+@pytest.fixture(scope="session")
+def photos(recognition: Path) -> list[Image]:
+    """Twelve photos of lfw_100, at least one of each person."""
+    from PIL import Image as Pillow
+
+    paths = sorted((recognition / "lfw_100" / "images").rglob("*.jpg"))
+    assert len(paths) == 100
+    picked = [*paths[::10], paths[5], paths[55]]
+    return [Image.from_array(np.asarray(Pillow.open(p)), "rgb", p.name) for p in picked]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facelign.errors import DownloadFailed, ExtraMissing, WeightsMissing
 from facelign.geometry.boxes import iou
 from facelign.models.catalog import default
 from facelign.models.load import load
@@ -28,17 +27,22 @@ MIRRORED_WITHIN = 0.15
 
 
 @pytest.fixture(scope="module", params=DETECTORS, ids=lambda spec: spec.id)
-def model(request: pytest.FixtureRequest, pulled: Callable[..., Any]) -> Any:
+def model(
+    request: pytest.FixtureRequest, pulled: Callable[..., Any], usable: Callable[..., object]
+) -> Any:
     spec: ModelSpec = request.param
-    try:
-        return load(spec, pulled(spec))
-    except (WeightsMissing, DownloadFailed, ExtraMissing) as problem:
-        pytest.skip(f"{spec.id} is not here: {problem.message}")
+    return usable(spec, lambda: load(spec, pulled(spec)))
 
 
 @pytest.fixture(scope="module")
 def found(model: Any, portrait: Image) -> Faces:
+    """What it finds in the portrait: laws that need a face ask for this, so none holds for a
+    detector that finds nothing, unless its record says that it looks for other faces.
+    """
     faces: Faces = model.detect(portrait)
+    if not len(faces) and "frontal" not in model.spec.views:
+        pytest.skip(f"finds {' and '.join(model.spec.views)} faces; the portrait's is frontal")
+    assert len(faces), "the portrait's face is not found"
     return faces
 
 
@@ -125,11 +129,13 @@ def test_a_blank_photo_has_no_face(model: Any, value: int) -> None:
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 40), (40, 1), (2, 3), (11, 12), (12, 12), (31, 33), (7, 400), (400, 7)]
 )
-def test_tiny_and_thin_photos_do_no_harm(model: Any, shape: tuple[int, int]) -> None:
+def test_tiny_and_thin_photos_do_no_harm(model: Any, found: Faces, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 255, (*shape, 3), dtype=np.uint8)
     faces = model.detect(Image.from_array(noise, "rgb"))
     assert np.isfinite(faces.boxes).all()
+    assert faces.image_size == (shape[1], shape[0])
+    assert len(found), "by a detector that does find faces"
 
 
 def test_a_reduced_photo_gives_faces_of_the_file(model: Any, portrait: Image, found: Faces) -> None:
@@ -149,13 +155,13 @@ def test_threads_share_it(model: Any, portrait: Image, found: Faces) -> None:
             assert_same(faces, found)
 
 
-def test_faces_are_sorted_by_falling_score(model: Any, portrait: Image) -> None:
+def test_faces_are_sorted_by_falling_score(model: Any, found: Faces, portrait: Image) -> None:
     many = np.concatenate(
         [portrait.pixels, (portrait.pixels * 0.6).astype(np.uint8), portrait.pixels[:, ::-1]],
         axis=1,
     )
     faces = model.detect(Image.from_array(np.ascontiguousarray(many), "rgb"))
-    assert len(faces) >= 2
+    assert len(faces) > len(found)
     assert (np.diff(faces.scores) <= 0).all()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facelign.align.chips import chips
-from facelign.errors import DownloadFailed, ExtraMissing, ModelMismatch, WeightsMissing
+from facelign.errors import ModelMismatch
 from facelign.models.catalog import default
 from facelign.models.load import load
 from facelign.types.chips import Chips
@@ -31,14 +31,13 @@ Loaded = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", params=EMBEDDERS, ids=lambda spec: spec.id)
-def loaded(request: pytest.FixtureRequest, pulled: Callable[..., Any]) -> Loaded:
+def loaded(
+    request: pytest.FixtureRequest, pulled: Callable[..., Any], usable: Callable[..., Any]
+) -> Loaded:
     """Call with options to load the model; one of each set of options."""
     spec: ModelSpec = request.param
     made: dict[str, Any] = {}
-    try:
-        store = pulled(spec)
-    except (WeightsMissing, DownloadFailed, ExtraMissing) as problem:
-        pytest.skip(f"{spec.id} is not here: {problem.message}")
+    store = usable(spec, lambda: pulled(spec))
 
     def make(**options: object) -> Any:
         key = repr(sorted(options.items()))

