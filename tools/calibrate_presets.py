@@ -23,11 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
+from facelign.cli import building
 from facelign.cli.evaluate import inputs
 from facelign.compare.fusion import equal_shares
 from facelign.lab.material.named import Named
 from facelign.recognition.presets import PRESETS, Preset, preset
-from facelign.recognition.selection import FacePolicy
+from facelign.types.policies import FacePolicy
+from facelign.wire.options import ChainFlags
 
 SHIPPED = (*PRESETS, "accurate+yunet-n", "default+yunet-n", "dlib-resnet", "mobilefacenet")
 
@@ -74,9 +76,8 @@ def chain_flags(name: str) -> list[str]:
 
 def print_shares(chosen: Preset, detector: str | None, options: argparse.Namespace) -> None:
     """Print the weights that count the models equally, from the parts of the joint vectors."""
-    made = inputs.recognizer(
-        no_cache=False, preset=chosen.id, detector=detector, workers=options.workers
-    )
+    chain = ChainFlags(preset=chosen.id, detector=detector, workers=options.workers)
+    made = building.recognizer(chain, cached=True)
     named = inputs.folder(made, options.images, FacePolicy.CENTRAL, without=options.without).named
     total = sum(part.weight for part in chosen.parts)
     shares = equal_shares(spreads := spreads_of(named, len(chosen.parts)))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -58,16 +59,7 @@ def to_json(calibration: Calibration) -> str:
     }
     record |= {name: getattr(calibration, name) for name in _COUNTS}
     record |= {
-        "points": [
-            {
-                "fmr": p.fmr,
-                "threshold": p.threshold,
-                "interval": list(p.interval),
-                "tar": p.tar,
-                "errors": p.errors,
-            }
-            for p in calibration.points
-        ],
+        "points": [asdict(point) for point in calibration.points],
         "tail": {"scores": calibration.scores.tolist(), "errors": counts.astype(int).tolist()},
         "llr": {"scores": calibration.llr_scores.tolist(), "values": calibration.llr.tolist()},
         "non_mated_std": calibration.non_mated_std,

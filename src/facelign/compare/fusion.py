@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -64,19 +64,7 @@ class Fusion:
 
     def to_json(self) -> str:
         """Return the fusion as JSON text."""
-        record = {"format": FORMAT} | {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in (
-                ("rule", self.rule),
-                ("spaces", self.spaces),
-                ("weights", self.weights),
-                ("centers", self.centers),
-                ("spreads", self.spreads),
-                ("bias", self.bias),
-                ("fitted_on", self.fitted_on),
-            )
-        }
-        return json.dumps(record, allow_nan=False, indent=2) + "\n"
+        return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Fusion:
@@ -176,17 +164,7 @@ class Boosted:
 
     def to_json(self) -> str:
         """Return the fusion as JSON text."""
-        record = {
-            "format": BOOSTED_FORMAT,
-            "spaces": list(self.spaces),
-            "baseline": self.baseline,
-            "trees": [
-                {name: list(getattr(tree, name)) for name in Tree.__dataclass_fields__}
-                for tree in self.trees
-            ],
-            "fitted_on": self.fitted_on,
-        }
-        return json.dumps(record, allow_nan=False) + "\n"
+        return json.dumps({"format": BOOSTED_FORMAT, **asdict(self)}, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Boosted:

@@ -112,13 +112,6 @@ FixedThreshold = Annotated[
 ]
 
 
-def recognizer(*, no_cache: bool, **flags: Any) -> Recognizer:
-    """Return the recognizer that the flags describe, with the cache unless it is refused."""
-    from facelign.cli import building
-
-    return building.recognizer(cached=not no_cache, **flags)
-
-
 def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshold | None:
     """Return the threshold that is judged, or None where the space has none."""
     from facelign.cli import building

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facelign.compare.curves import curve
 from facelign.lab.comparison.run import ComparisonRun, Contender
+from facelign.lab.material.drawing import difference_cells, roc_line, spreads
 from facelign.lab.statistics.rates import tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
-from facelign.report.plot import Plot, Series
-from facelign.report.plots import intervals, roc
+from facelign.report.plot import Plot
+from facelign.report.plots import roc
 
 
 def curves(measured: ComparisonRun) -> Plot:
     """Return the ROC of every contender, the best first."""
-    lines = []
-    for one in measured.ranking:
-        steps = curve(one.pairs.counted(one.result.counting).set).thinned(600)
-        note = f"AUC {one.result.auc:.4f}"
-        lines.append(Series(one.name, steps.fmr[::-1], steps.tar[::-1], note=note))
+    lines = [
+        roc_line(one.name, one.pairs.counted(one.result.counting).set, one.result.auc)
+        for one in measured.ranking
+    ]
     lowest = 1 / max(int((~measured.trials.same).sum()), 10)
     return roc.draw(lines, lowest=lowest, title="Contenders")
 
 
 def accuracies(measured: ComparisonRun) -> Plot | None:
     """Return accuracy with its interval, contender by contender; None without intervals."""
-    spreads = [(c.name, c.result.intervals.get("accuracy")) for c in measured.ranking]
-    known = [(name, spread) for name, spread in spreads if spread is not None]
-    if not known:
-        return None
-    return intervals.draw(
-        [name for name, _ in known],
-        [spread.value for _, spread in known],
-        [spread.low for _, spread in known],
-        [spread.high for _, spread in known],
+    return spreads(
+        {one.name: one.result.intervals.get("accuracy") for one in measured.ranking},
         axis="Accuracy, threshold from other folds",
         title="Contenders on the same pairs",
     )
@@ -74,19 +66,8 @@ def duels(measured: ComparisonRun) -> Table:
     columns = ("first", "second", "accuracy", "95 %", "TAR", "95 %", "p (Holm)", "second is")
     rows = []
     for duel in measured.duels:
-        figures = duel.difference.figures
-        cells: list[str] = []
-        for name, digits in (("accuracy", 4), ("tar", 3)):
-            spread = figures.get(name)
-            cells += (
-                [
-                    f"{spread.value:+.{digits}f}",
-                    f"{spread.low:+.{digits}f} to {spread.high:+.{digits}f}",
-                ]
-                if spread
-                else ["-", ""]
-            )
         p = "< 0.001" if duel.p_holm < 1e-3 else f"{duel.p_holm:.3f}"
+        cells = difference_cells(duel.difference)
         rows.append((duel.first, duel.second, *cells, p, duel.difference.verdict))
     return Table(
         "Paired tests",

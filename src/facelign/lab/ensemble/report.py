@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from facelign.compare.curves import curve
 from facelign.lab.ensemble.run import BEST, RULES, EnsembleRun, SystemFigures
+from facelign.lab.material.drawing import difference_cells, roc_line, spreads
 from facelign.lab.statistics.rates import tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
-from facelign.report.plot import Plot, Series
-from facelign.report.plots import intervals, roc
+from facelign.report.plot import Plot
+from facelign.report.plots import roc
 
 
 def curves(measured: EnsembleRun) -> Plot:
     """Return the ROC of the best single model, then of every fusion."""
+    auc = {system.name: system.auc for system in measured.judged}
     names = [measured.best_single.name, *RULES]
-    lines = []
-    for name in names:
-        steps = curve(measured.pairs[name].set).thinned(600)
-        auc = next(j.auc for j in measured.judged if j.name == name)
-        lines.append(Series(name, steps.fmr[::-1], steps.tar[::-1], note=f"AUC {auc:.4f}"))
+    lines = [roc_line(name, measured.pairs[name].set, auc[name]) for name in names]
     lowest = 1 / max(int((~measured.pairs[names[0]].same).sum()), 10)
     return roc.draw(lines, lowest=lowest, title="Best single model and fusions")
 
 
 def gains(measured: EnsembleRun) -> Plot | None:
     """Return what every fusion gains in accuracy, with intervals."""
-    held = [
-        (j.name, j.gain.figures["accuracy"])
-        for j in measured.judged
-        if j.gain is not None and "accuracy" in j.gain.figures
-    ]
-    if not held:
-        return None
-    return intervals.draw(
-        [name for name, _ in held],
-        [spread.value for _, spread in held],
-        [spread.low for _, spread in held],
-        [spread.high for _, spread in held],
+    return spreads(
+        {
+            system.name: system.gain.figures.get("accuracy")
+            for system in measured.judged
+            if system.gain is not None
+        },
         axis=f"Accuracy gained over {measured.best_single.name}",
         title="Fusions against the best single model",
         target=0.0,
@@ -46,15 +37,11 @@ def gains(measured: EnsembleRun) -> Plot | None:
 
 def _duels(measured: EnsembleRun) -> Table:
     """Return what each fusion gains over each single model."""
-    rows = []
-    for fused in measured.judged:
-        for name, gain in fused.gains.items():
-            cells: list[str] = []
-            for figure, digits in (("accuracy", 4), ("tar", 3)):
-                spread = gain.figures.get(figure)
-                told = f"{spread.low:+.{digits}f} to {spread.high:+.{digits}f}" if spread else ""
-                cells += [f"{spread.value:+.{digits}f}" if spread else "-", told]
-            rows.append((fused.name, name, *cells, gain.verdict))
+    rows = [
+        (fused.name, name, *difference_cells(gain), gain.verdict)
+        for fused in measured.judged
+        for name, gain in fused.gains.items()
+    ]
     note = (
         f"Differences on the same pairs, intervals over people. The verdict is about "
         f"{measured.named.name}"

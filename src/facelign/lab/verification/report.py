@@ -9,21 +9,21 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
+from facelign.lab.material.drawing import spreads
 from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
 from facelign.lab.statistics.rates import rate_text, tar_label
 from facelign.lab.statistics.resampling import Interval
 from facelign.lab.verification.figures import Verification
-from facelign.lab.verification.groups import ByGroup, GroupRates
+from facelign.lab.verification.groups import ByGroup
 from facelign.lab.verification.run import VerificationRun, most_errors, rejects, worst_pairs
 from facelign.report.page import FaceMap, Fact, Mood, Photo, Report, Section, Table, Tile, Wall
-from facelign.report.plot import Plot, Series
+from facelign.report.plot import Series
 from facelign.report.plots import (
     det,
     error_reject,
     f1_accuracy,
     histograms,
-    intervals,
     rates,
     roc,
     similarity,
@@ -349,22 +349,12 @@ def _groups(title: str, found: ByGroup | None) -> Section | None:
         f"At {found.holds_for_all:.4f} no group exceeds it, as far as each has the pairs to say.",
         *ratios,
     ]
-    figures = [
-        drawn
-        for drawn in (_interval_plot(found.groups, "fmr"), _interval_plot(found.groups, "fnmr"))
-        if drawn is not None
-    ]
-    return Section(title, said, figures, [table])
-
-
-def _interval_plot(groups: Sequence[GroupRates], which: str) -> Plot | None:
-    held = [(group.group, getattr(group, which)) for group in groups if getattr(group, which)]
-    if not held:
-        return None
-    values = np.array([[rate.value, rate.low, rate.high] for _, rate in held])
-    return intervals.draw(
-        [name for name, _ in held], values[:, 0], values[:, 1], values[:, 2], axis=which.upper()
+    plots = (
+        spreads({group.group: group.fmr for group in found.groups}, axis="FMR"),
+        spreads({group.group: group.fnmr for group in found.groups}, axis="FNMR"),
     )
+    figures = [plot for plot in plots if plot is not None]
+    return Section(title, said, figures, [table])
 
 
 def _worst(measured: VerificationRun, thumbnails: Thumbnails | None) -> Section:
