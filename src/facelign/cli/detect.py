@@ -11,7 +11,7 @@ from facelign.cli import building
 from facelign.cli.flags import Photos, command, without
 from facelign.cli.output import emit, line, progress
 from facelign.cli.pictures import Pictures
-from facelign.cli.results import Results
+from facelign.cli.results import reporting
 from facelign.errors import ConfigError, InputError
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, OutputFlags
@@ -39,7 +39,7 @@ def detect(
     if explain:
         return _explain(recognizer, found, output)
     pictures = Pictures(output.draw, found)
-    with Results(output) as results, progress("detecting", len(found.files)) as done:
+    with reporting(output) as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in building.faces(recognizer, found, keep=output.draw is not None, done=done):
@@ -80,7 +80,7 @@ def _explain(recognizer: Recognizer, photos: building.Listed, output: OutputFlag
             line(f"{file}:")
             for text in explained.lines():
                 line(f"    {text}")
-    with Results(OutputFlags(json=output.json)) as results:
+    with reporting(OutputFlags(json=output.json)) as results:
         for record in failed:
             results.add(record)
     return results.code

@@ -8,7 +8,7 @@ from facelign.cli import building
 from facelign.cli.flags import Photos, command
 from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures
-from facelign.cli.results import Results
+from facelign.cli.results import reporting
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, OutputFlags
 
@@ -21,7 +21,7 @@ def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
     space = recognizer.space
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
-    with Results(output) as results, progress("embedding", len(found.files)) as done:
+    with reporting(output) as results, progress("embedding", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, keep=keep, done=done):

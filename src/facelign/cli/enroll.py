@@ -10,7 +10,7 @@ import typer
 from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import answer, progress
-from facelign.cli.results import Results
+from facelign.cli.results import reporting
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
 from facelign.recognition.options import ALREADY
@@ -62,7 +62,7 @@ def enroll(
         results.add(record, [f"{found.image}: {said}"], failed=found.failed)
 
     path = gallery_path(where.gallery)
-    with Results(output) as results, building.opened(path, recognizer, create=True) as gallery:
+    with reporting(output) as results, building.opened(path, recognizer, create=True) as gallery:
         for failed in jobs.failures:
             take(failed)
         with progress("enrolling", len(jobs.photos)) as done:

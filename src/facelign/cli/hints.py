@@ -39,5 +39,5 @@ def flagged(text: str) -> str:
 
 def spoken(record: Record) -> Record:
     """Return a record whose error or reason names flags."""
-    said = {key: flagged(record[key]) for key in ("error", "reason") if record.get(key)}
-    return {**record, **said}
+    words = {key: flagged(record[key]) for key in ("error", "reason") if record.get(key)}
+    return {**record, **words}

@@ -10,7 +10,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import Photos, command
 from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures, names
-from facelign.cli.results import Results
+from facelign.cli.results import reporting
 from facelign.files.home import gallery_path
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
@@ -40,7 +40,7 @@ def identify(
     keep = output.draw is not None
     known = False
     with (
-        Results(output) as results,
+        reporting(output) as results,
         building.opened(path, recognizer) as gallery,
         progress("identifying", len(found.files)) as done,
     ):

@@ -250,8 +250,8 @@ def pull(names: Ids, output: JsonFlag) -> None:
     registry, store = registry_and_store()
     specs = wanted(registry, names)
     before = {spec.id for spec in specs if store.present(spec)}
-    with arriving() as told:
-        store.pull_all(specs, told)
+    with arriving() as on_progress:
+        store.pull_all(specs, on_progress)
     for spec in specs:
         paths = [str(path) for path in store.ready(spec).values()]
         record = {"id": spec.id, "task": spec.task.value, "paths": paths}

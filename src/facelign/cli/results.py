@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from facelign.cli.exits import Exit
 from facelign.cli.hints import spoken
@@ -10,23 +12,26 @@ from facelign.cli.output import emit, failure, line
 from facelign.wire.options import OutputFlags
 from facelign.wire.records import Record
 
+if TYPE_CHECKING:
+    from facelign.wire.tables import Table
+
+
+@contextmanager
+def reporting(output: OutputFlags) -> Iterator[Results]:
+    """Yield what takes the results of a run; its table is whole when the run ends."""
+    from facelign.wire.tables import Table  # no help waits for csv and digests
+
+    with Table(output.out) as table:
+        yield Results(table, json=output.json)
+
 
 class Results:
     """Takes the record of every photo; ``failed`` says whether one could not be used."""
 
-    def __init__(self, output: OutputFlags) -> None:
-        from facelign.wire.tables import Table  # no help waits for csv and digests
-
+    def __init__(self, table: Table, *, json: bool) -> None:
         self.failed = False
-        self._json = output.json
-        self._table = Table(output.out)
-
-    def __enter__(self) -> Results:
-        self._table.__enter__()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._table.__exit__(*raised)
+        self._table = table
+        self._json = json
 
     def add(self, record: Record, lines: Iterable[str] = (), *, failed: bool | None = None) -> None:
         """Write one record; lines: for people.

@@ -10,7 +10,7 @@ import typer
 from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import note, progress
-from facelign.cli.results import Results
+from facelign.cli.results import reporting
 from facelign.files.home import gallery_path
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, GalleryFlags, NamingFlags, OutputFlags
@@ -41,7 +41,7 @@ def sort(
     path = gallery_path(where.gallery)
     options = building.naming(naming, recognizer, path)
     with (
-        Results(output) as results,
+        reporting(output) as results,
         building.opened(path, recognizer) as gallery,
         building.sorter(target, link=link) as sorter,
     ):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import trials
+from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
@@ -90,7 +90,7 @@ def alignment(
         trials.named("--models", models),
         trials.named("--detectors", detectors),
         cuts,
-        cache=trials.cache(),
+        cache=building.cache(),
         workers=chain.workers or 2,
     )
     photos = [photo.path for photo in compared.photos]

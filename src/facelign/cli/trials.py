@@ -16,7 +16,6 @@ from facelign.wire.options import Flag
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
     from facelign.datasets.shelf import Shelf
-    from facelign.gallery.cache import VectorCache
     from facelign.lab.material.trials import Trials
 
 ImagesFolder = Annotated[
@@ -104,14 +103,6 @@ def named(option: str, text: str) -> list[str]:
     if not found:
         raise ConfigError(f"{option} names nothing.", "Give one or more, by commas.")
     return found
-
-
-def cache() -> VectorCache:
-    """Return the vector cache, which ``people remove`` purges."""
-    from facelign.files.home import cache_path
-    from facelign.gallery.cache import VectorCache
-
-    return VectorCache(cache_path())
 
 
 def needs(name: str, packages: str) -> None:

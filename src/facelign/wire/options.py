@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -61,61 +62,52 @@ def height(option: str, value: float) -> float:
 _CHAIN, _ENROLL, _IDENTIFY = ChainOptions(), EnrollOptions(), IdentifyOptions()
 
 
+_of_chain = partial(Flag, panel="Chain")
+
+
 @dataclass(frozen=True, slots=True)
 class ChainFlags:
     """From photo to vector: which models walk together, and how."""
 
-    preset: Annotated[str, Flag("--preset", "default, fast, accurate or dlib.", panel="Chain")] = (
+    preset: Annotated[str, _of_chain("--preset", "default, fast, accurate or dlib.")] = (
         DEFAULT_PRESET
     )
-    detector: Annotated[
-        str | None, Flag("--detector", "Another detector, by id.", panel="Chain")
-    ] = None
+    detector: Annotated[str | None, _of_chain("--detector", "Another detector, by id.")] = None
     landmarks: Annotated[
-        str | None, Flag("--landmarks", "A landmarker, by id (dlib-5, dlib-68).", panel="Chain")
+        str | None, _of_chain("--landmarks", "A landmarker, by id (dlib-5, dlib-68).")
     ] = None
-    model: Annotated[
-        str | None, Flag("--model", "Another embedding model, by id.", panel="Chain")
-    ] = None
-    layout: Annotated[
-        str | None, Flag("--layout", "Another layout for the chips, by id.", panel="Chain")
-    ] = _CHAIN.layout
+    model: Annotated[str | None, _of_chain("--model", "Another embedding model, by id.")] = None
+    layout: Annotated[str | None, _of_chain("--layout", "Another layout for the chips, by id.")] = (
+        _CHAIN.layout
+    )
     flip: Annotated[
         bool | None,
-        Flag(
-            "--flip/--no-flip", "Average each vector with that of the mirrored face.", panel="Chain"
-        ),
+        _of_chain("--flip/--no-flip", "Average each vector with that of the mirrored face."),
     ] = None
     preprocess: Annotated[
         str,
-        Flag(
-            "--preprocess",
-            "luma-equalize, gamma=G or clahe, joined by commas; part of the space.",
-            panel="Chain",
+        _of_chain(
+            "--preprocess", "luma-equalize, gamma=G or clahe, joined by commas; part of the space."
         ),
     ] = _CHAIN.preprocessing
     downscale: Annotated[
         float,
-        Flag(
-            "--downscale",
-            "Detect on a picture reduced by this factor; boxes are mapped back.",
-            panel="Chain",
+        _of_chain(
+            "--downscale", "Detect on a picture reduced by this factor; boxes are mapped back."
         ),
     ] = _CHAIN.downscale
     padded: Annotated[
         bool,
-        Flag(
+        _of_chain(
             "--padded/--no-padded",
             "When no face is found, look again with a border around the photo.",
-            panel="Chain",
         ),
     ] = _CHAIN.attempts.padded
     rotate: Annotated[
         bool,
-        Flag(
+        _of_chain(
             "--rotate/--no-rotate",
             "When no face is found, look again turned by 90, 180 and 270 degrees.",
-            panel="Chain",
         ),
     ] = _CHAIN.attempts.turned
     workers: Annotated[

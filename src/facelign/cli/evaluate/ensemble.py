@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from facelign.cli import trials
+from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
@@ -66,7 +66,7 @@ def ensemble(
     compared = trials.trials(images, listed.pairs, listed.all_pairs)
     names = trials.words(asked.models)
     preset = preset_of(names, asked.detector, flip=asked.flip)
-    recognizer = Recognizer(preset, cache=trials.cache(), workers=chain.workers)
+    recognizer = Recognizer(preset, cache=building.cache(), workers=chain.workers)
     with progress("embedding", len(compared.photos)) as done:
         times = _times(compared, names, asked, paired.timed)
         measured = run(compared, recognizer, options, done=done, times=times)

@@ -128,7 +128,7 @@ def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshol
                 f"--threshold {text}: for saved vectors a score is wanted.", "Give a number."
             ) from None
     try:
-        return building.threshold(recognizer, text)
+        return building.rule(recognizer, text).threshold()
     except NoCalibration:
         if text is not None:
             raise

@@ -13,6 +13,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError
+from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ def landmarks(
     with progress("landmarks", len(truth) * len(heads)) as done:
         for model, detector in heads:
             marks = None if model == "none" else model
-            walk = building.recognizer(detector=detector, landmarks=marks, layout="crop")
+            walk = building.finder(ChainFlags(detector=detector, landmarks=marks))
             run = landmark_run.run(
                 truth,
                 _faces_by(walk),
