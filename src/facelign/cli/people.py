@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -252,7 +251,8 @@ def history(where: GalleryFlags, output: JsonFlag) -> int:
         changes = gallery.history()
     if output.json:
         for change in changes:
-            emit(asdict(change))
+            keys = ("number", "time", "action", "text", "templates", "undone")
+            emit({key: getattr(change, key) for key in keys})
         return Exit.DONE
     rows = [
         (

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facelign.gallery.search import Centers, IndexFactory, View, centers_of
-from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import IntArray
-from facelign.types.contracts import Index
+from facelign.types.contracts import Index, TemplateStore
 from facelign.types.embeddings import Space
 from facelign.types.policies import TemplateMode
 from facelign.types.templates import State, TemplateVectors
@@ -35,7 +34,7 @@ class Follower:
         self.index = self.make(self.space)
         self.view = View(self.index, np.zeros(1, np.int64), {}, {})
 
-    def follow(self, store: SqliteStore) -> View:
+    def follow(self, store: TemplateStore) -> View:
         """Return the space as the store holds it now, having read only what changed."""
         if store.state() == self.state:
             return self.view
@@ -48,7 +47,7 @@ class Follower:
                 # the names first: a search may come upon a template once it is in the index
                 names = self.view.names
                 names.update(store.names(after=next(reversed(names), 0)))
-            for part in store.templates(self.space.id, self._last):
+            for part in store.vectors(self.space.id, self._last):
                 self._add(part)
             self.state = state
         return self.view
@@ -57,7 +56,7 @@ class Follower:
     def _last(self) -> int:
         return int(self.ids[-1]) if len(self.ids) else 0
 
-    def _reshape(self, store: SqliteStore) -> None:
+    def _reshape(self, store: TemplateStore) -> None:
         """Take out what is gone and look up all owners again.
 
         What came back (a rejection was undone) is older than what is there, and ids only rise in

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from facelign.errors import GalleryError
-from facelign.files.disk import digest
-from facelign.gallery import removal, transfer
+from facelign.errors import BadArray, GalleryError
+from facelign.gallery import history, removal, rules, transfer
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.search import IndexFactory, by_best, by_center
-from facelign.gallery.stores import history
 from facelign.gallery.stores.connection import WAIT_S
-from facelign.gallery.stores.sqlite import SqliteStore, now
+from facelign.gallery.stores.sqlite import SqliteStore
+from facelign.types.changes import (
+    Change,
+    Enroll,
+    Entry,
+    Import,
+    Merge,
+    PersonRef,
+    Reject,
+    Rename,
+    Split,
+    Withdraw,
+)
+from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
 from facelign.types.policies import TemplateMode
 from facelign.types.templates import (
     Bulk,
-    Change,
     FaceRecord,
     Person,
     PhotoRef,
@@ -31,12 +43,13 @@ from facelign.types.templates import (
     Row,
     SpaceCount,
     TemplateInfo,
+    now,
     person_name,
 )
 
 __all__ = [
     "Bulk",
-    "Change",
+    "Entry",
     "FaceRecord",
     "Gallery",
     "Person",
@@ -46,6 +59,9 @@ __all__ = [
     "SpaceCount",
     "TemplateInfo",
 ]
+
+#: rows of a bulk enrollment that are written at a time
+_CHUNK = 1000
 
 
 class Gallery:
@@ -60,7 +76,7 @@ class Gallery:
         ['Eileen']
     """
 
-    def __init__(self, store: SqliteStore, index: IndexFactory = ExactIndex) -> None:
+    def __init__(self, store: TemplateStore, index: IndexFactory = ExactIndex) -> None:
         self._store = store
         self._index = index
         self._lock = threading.RLock()
@@ -102,17 +118,24 @@ class Gallery:
             self._store.close()
 
     @property
+    def name(self) -> str:
+        """What people call it: the name of the file."""
+        return self._store.name
+
+    @property
     def path(self) -> Path:
-        """The file."""
-        return self._store.path
+        """The file; raises GalleryError for a gallery that is none."""
+        if self._store.location is None:
+            raise GalleryError(f"The gallery '{self.name}' is no file.", "Open one from a file.")
+        return self._store.location
 
     @property
     def revision(self) -> int:
         """Grows with every committed change, whoever made it."""
-        return self._store.revision
+        return self._store.state().revision
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> TemplateStore:
         """The store behind the gallery."""
         return self._store
 
@@ -133,19 +156,52 @@ class Gallery:
 
         embeddings: n vectors; faces: n records. run: enrollments that name the same run, one after
         another, are taken back together by ``undo``. Returns the ids of the templates. Raises
-        DuplicateTemplate (see SqliteStore.enroll), GalleryBusy, GalleryError for a full disk.
+        DuplicateTemplate when the photo is enrolled already for this person, when it was rejected
+        as this person's, or when this face of it is enrolled for another one (``force`` overrules
+        the last); GalleryBusy; GalleryError for a full disk.
         """
-        return self._store.enroll(
-            person, embeddings, photo=photo, faces=faces, consent=consent, force=force, run=run
-        )
+        name = person_name(person)
+        if len(faces) != len(embeddings):
+            raise BadArray(f"faces: wanted {len(embeddings)} records, got {len(faces)}.")
+        rules.check_unit(embeddings)
+        rows = [
+            Row(name, vector, photo, float(norm), face, consent)
+            for vector, norm, face in zip(embeddings.vectors, embeddings.norms, faces, strict=True)
+        ]
+        with self._store.transaction():
+            rules.refuse_duplicates(self._store, name, photo, embeddings.space.id, faces, force)
+            done = self._store.enroll(rows, embeddings.space)
+            self._record(done, len(rows), Withdraw(done.templates, done.people), run)
+        return tuple(range(*done.templates))
 
     def enroll_many(self, rows: Iterable[Row], space: Space) -> Bulk:
-        """Keep many templates in one transaction: all or none; the lock is held until the end."""
-        return self._store.enroll_many(rows, space)
+        """Keep many templates in one transaction: all or none; the lock is held until the end.
+
+        Memory does not grow with their number. Rows whose photo is enrolled already in this space,
+        or was rejected as this person's, are skipped with a reason.
+        """
+        return self._enroll_many(rows, space, Enroll)
+
+    def _enroll_many(self, rows: Iterable[Row], space: Space, kind: type[Enroll]) -> Bulk:
+        skipped: list[tuple[int, str]] = []
+        done: list[Enroll] = []
+        source, seen = iter(rows), 0
+        with self._store.transaction():
+            while chunk := list(islice(source, _CHUNK)):
+                fresh = rules.fresh(self._store, chunk, space, seen, skipped)
+                seen += len(chunk)
+                if fresh:
+                    done.append(self._store.enroll(fresh, space))
+            if done:
+                templates = (done[0].templates[0], done[-1].templates[1])
+                people = (done[0].people[0], done[-1].people[1])
+                change = kind(None, templates, people)
+                self._record(change, templates[1] - templates[0], Withdraw(templates, people))
+        return Bulk(seen - len(skipped), tuple(skipped))
 
     def has_photo(self, digest: str, space_id: str) -> str | None:
         """Return who a photo is enrolled as in a space, or None."""
-        return self._store.has_photo(digest, space_id)
+        return next((photo.person for photo in self._store.photos([digest], space_id)), None)
 
     # -- who is there ----------------------------------------------------------------------------
 
@@ -155,12 +211,13 @@ class Gallery:
 
     def templates(self, person: str) -> list[TemplateInfo]:
         """Return what is kept with each template of a person; raises UnknownPerson."""
-        return self._store.infos(person)
+        with self._store.reading():
+            return self._store.templates(rules.known(self._store, person))
 
     def spaces(self) -> list[SpaceCount]:
         """Return the spaces that hold templates, most templates first."""
         with self._lock:
-            revision = self._store.revision
+            revision = self._store.state().revision
             if self._counted[0] != revision:
                 self._counted = (revision, self._store.spaces())
             return list(self._counted[1])
@@ -171,9 +228,9 @@ class Gallery:
 
     def require_space(self, space_id: str) -> None:
         """Raise SpaceMismatch, naming both, when only other spaces hold templates."""
-        held = [space.id for space in self.spaces()]
-        if held and space_id not in held:
-            same_space(space_id, "' and '".join(held), f"gallery '{self.path.name}'")
+        ids = [space.id for space in self.spaces()]
+        if ids and space_id not in ids:
+            same_space(space_id, "' and '".join(ids), f"gallery '{self.name}'")
 
     # -- search ----------------------------------------------------------------------------------
 
@@ -225,23 +282,23 @@ class Gallery:
     def rename(self, old: str, new: str) -> None:
         """Give a person another name; raises UnknownPerson, and GalleryError when it is taken."""
         name = person_name(new)
-        with self._store.reshaping() as db:
-            number = self._store.person_id(old)
-            if person_name(old) != name:
-                history.rename(db, now(), (number, person_name(old)), name)
+        with self._store.transaction():
+            person = rules.known(self._store, old)
+            if person.name != name:
+                self._apply(Rename(person, name), 0)
 
     def merge(self, source: str, target: str) -> int:
         """Make two people one: ``target`` stays and takes what is known of the other.
 
         Returns how many templates moved. Raises UnknownPerson.
         """
-        with self._store.reshaping() as db:
-            first, second = self._store.person_id(source), self._store.person_id(target)
+        with self._store.transaction():
+            first, second = rules.known(self._store, source), rules.known(self._store, target)
             if first == second:
                 raise GalleryError("A person cannot be merged with themselves.", "Name two people.")
-            return history.merge(
-                db, now(), (first, person_name(source)), (second, person_name(target))
-            )
+            count = len(self._store.templates(first))
+            self._apply(Merge(first, second), count)
+        return count
 
     def split(self, person: str, template_ids: Sequence[int], new_name: str) -> None:
         """Make a new person of some templates of another one.
@@ -249,22 +306,21 @@ class Gallery:
         Raises UnknownPerson, and GalleryError for templates that are not theirs, for all of them
         (that is a rename), or for a name that is taken.
         """
-        name, chosen = person_name(new_name), sorted(set(template_ids))
-        with self._store.reshaping() as db:
-            number = self._store.person_id(person)
-            held = {info.id for info in self._store.infos(person)}
-            wrong = [str(i) for i in chosen if i not in held]
-            if wrong or not chosen:
+        name, going = person_name(new_name), tuple(sorted(set(template_ids)))
+        with self._store.transaction():
+            owner = rules.known(self._store, person)
+            theirs = {info.id for info in self._store.templates(owner)}
+            wrong = [str(i) for i in going if i not in theirs]
+            if wrong or not going:
                 raise GalleryError(
                     f"{person} has no template {', '.join(wrong) or 'among those named'}.",
                     f"See: facelign people show '{person}'",
                 )
-            if len(chosen) == len(held):
+            if len(going) == len(theirs):
                 raise GalleryError(
                     f"These are all templates of {person}.", "Use: facelign people rename"
                 )
-            new = self._store.new_id()
-            history.split(db, now(), (number, person_name(person)), (new, name), chosen)
+            self._apply(Split(owner, going, PersonRef(0, name)), len(going))
 
     def reject(self, person: str, *, digest: str, reference: str = "") -> int:
         """Write down that a photo does not show a person: it is never proposed as them again.
@@ -274,30 +330,46 @@ class Gallery:
         """
         if not digest:
             raise GalleryError("A rejection needs the digest of the photo.", "Name a photo file.")
-        with self._store.reshaping() as db:
-            number = self._store.person_id(person)
-            infos = self._store.infos(person)
+        with self._store.transaction():
+            owner = rules.known(self._store, person)
+            infos = self._store.templates(owner)
             count = sum(i.photo.digest == digest and not i.rejected for i in infos)
-            owner = (number, person_name(person))
-            history.reject(db, now(), owner, digest, reference, count)
+            self._apply(Reject(owner, digest, reference), count)
         return count
 
-    def history(self) -> list[Change]:
-        """Return every change, oldest first."""
-        with self._store.reading() as db:
-            return history.changes(db)
+    def _apply(self, change: Change, templates: int) -> None:
+        inverse = self._store.apply(change)
+        if inverse is None:
+            return  # nothing changed
+        if isinstance(change, Split) and isinstance(inverse, Merge):
+            change = replace(change, new=inverse.source)  # whose id the store has chosen
+        self._record(change, templates, inverse)
 
-    def undo(self) -> list[Change]:
+    def _record(
+        self, change: Change, templates: int, inverse: Change, run: str | None = None
+    ) -> None:
+        self._store.record(Entry(now(), change, templates, inverse, run))
+
+    def history(self) -> list[Entry]:
+        """Return every change, oldest first."""
+        return list(self._store.history())[::-1]
+
+    def undo(self) -> list[Entry]:
         """Take the last change back and return what was undone; a run of enrollments is one.
 
         Vectors of undone enrollments are overwritten in the file. Raises GalleryError when there
         is nothing to undo, or when the last change was a removal.
         """
-        with self._store.reshaping() as db:
-            undone = history.undo(db, now())
-        if any(change.action in ("enroll", "import") for change in undone):
+        with self._store.transaction():
+            time = now()
+            undone = [replace(e, undone=time) for e in history.last(self._store.history())]
+            for entry in undone:
+                if entry.inverse is not None:
+                    self._store.apply(entry.inverse)
+                self._store.record(entry)
+        if any(isinstance(entry.inverse, Withdraw) for entry in undone):
             self._store.scrub()
-        return undone
+        return undone[::-1]
 
     # -- removal ---------------------------------------------------------------------------------
 
@@ -321,20 +393,6 @@ class Gallery:
         """
         return transfer.export(self._store, Path(path), space_id)
 
-    def import_(self, path: str | Path, *, labels: str | Path | None = None) -> Bulk:
-        """Enroll the templates of a file: our .npz, or vectors and names of other programs.
-
-        See ``gallery.transfer.read`` for the forms. Nothing in the file is executed; what was
-        imported before is skipped. Raises DatasetMalformed.
-        """
-        batch = transfer.read(Path(path), None if labels is None else Path(labels))
-        return self.import_batch(batch)
-
     def import_batch(self, batch: transfer.Batch) -> Bulk:
-        """Enroll what ``transfer.read`` returned, in one transaction."""
-        return self._store.enroll_many(batch.rows(), batch.space, action="import")
-
-
-def digest_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes, as photos are known by in a gallery."""
-    return digest(Path(path))
+        """Enroll what ``transfer.read`` returned, in one transaction; see ``enroll_many``."""
+        return self._enroll_many(batch.rows(), batch.space, Import)

@@ -38,10 +38,11 @@ from facelign.errors import (
 )
 from facelign.files.npz import write_private
 from facelign.files.pickles import read_plain
-from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.arrays import AnyArray, Float32Array
+from facelign.types.changes import PersonRef
+from facelign.types.contracts import TemplateStore
 from facelign.types.embeddings import Metric, Space
-from facelign.types.templates import FaceRecord, PhotoRef, Row, person_name
+from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, person_name
 
 FORMAT = "facelign-templates-1"
 #: what face_recognition and the articles on it compute (dlib_face_recognition_resnet_model_v1)
@@ -82,7 +83,7 @@ class Batch:
 # -- out -----------------------------------------------------------------------------------------
 
 
-def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
+def export(store: TemplateStore, path: Path, space_id: str | None) -> int:
     """Write the templates of a space to an .npz, readable by its owner only; returns how many.
 
     vectors: (n, d) float32; persons, photos, digests, created, consents, schemes: (n,) text; norms,
@@ -93,18 +94,14 @@ def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
     if path.suffix != ".npz":
         raise ConfigError(f"{path}: an export is an .npz file.", "Name it FILE.npz.")
     space = _chosen(store, space_id)
-    with store.reading():
-        parts = list(store.templates(space.id))
-        infos = {info.id: info for person in store.people() for info in store.infos(person.name)}
-    ids = [int(i) for part in parts for i in part.ids]
-    known = [infos[i] for i in ids]
+    vectors, known = in_use(store, space)
     faces = [info.face for info in known]
     points = [np.zeros((0, 2), np.float32) if f.points is None else f.points for f in faces]
-    padded = np.zeros((len(ids), max(map(len, points), default=0), 2), np.float32)
+    padded = np.zeros((len(known), max(map(len, points), default=0), 2), np.float32)
     for i, found in enumerate(points):
         padded[i, : len(found)] = found
     arrays: dict[str, Any] = {
-        "vectors": np.concatenate([part.vectors for part in parts]).astype("<f4"),
+        "vectors": vectors.astype("<f4"),
         "persons": _text(info.person for info in known),
         "photos": _text(info.photo.reference for info in known),
         "digests": _text(info.photo.digest for info in known),
@@ -124,24 +121,35 @@ def export(store: SqliteStore, path: Path, space_id: str | None) -> int:
         "format": np.array(FORMAT),
     }
     _write(path, arrays)
-    return len(ids)
+    return len(known)
 
 
-def _chosen(store: SqliteStore, space_id: str | None) -> Space:
+def in_use(store: TemplateStore, space: Space) -> tuple[Float32Array, list[TemplateInfo]]:
+    """Return the vectors (n, d) of a space that are in use, and what is kept with each."""
+    with store.reading():
+        parts = list(store.vectors(space.id))
+        people = [PersonRef(number, name) for number, name in store.names().items()]
+        infos = {info.id: info for person in people for info in store.templates(person)}
+    known = [infos[int(i)] for part in parts for i in part.ids]
+    nothing = np.zeros((0, space.dim), np.float32)
+    return np.concatenate([nothing, *(part.vectors for part in parts)]), known
+
+
+def _chosen(store: TemplateStore, space_id: str | None) -> Space:
     spaces = store.spaces()
     if not spaces:
-        raise GalleryError(f"{store.path.name} holds no templates.", "Enroll somebody first.")
+        raise GalleryError(f"{store.name} holds no templates.", "Enroll somebody first.")
     if space_id is None and len(spaces) > 1:
-        held = ", ".join(f"'{s.id}'" for s in spaces)
+        several = ", ".join(f"'{s.id}'" for s in spaces)
         raise GalleryError(
-            f"{store.path.name} holds templates of several spaces: {held}.",
+            f"{store.name} holds templates of several spaces: {several}.",
             Remedy.SPACE,
         )
-    for held_space in spaces:
-        if space_id in (None, held_space.id):
-            return held_space.space
+    for count in spaces:
+        if space_id in (None, count.id):
+            return count.space
     raise GalleryError(
-        f"{store.path.name} holds no templates of space '{space_id}'.",
+        f"{store.name} holds no templates of space '{space_id}'.",
         f"It holds: {', '.join(s.id for s in spaces)}.",
     )
 

@@ -10,7 +10,7 @@ model's frozen options dataclass, ``engine`` is ``runtime.onnx.OnnxOptions``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,22 @@ from typing import Any, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 
 from facelign.types.arrays import Float32Array, Float64Array, IntArray
+from facelign.types.changes import Change, Enroll, Entry, Erased, PersonRef
 from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import Scheme
 from facelign.types.specs import ModelSpec
+from facelign.types.templates import (
+    EnrolledPhoto,
+    Person,
+    Row,
+    SpaceCount,
+    State,
+    TemplateInfo,
+    TemplateVectors,
+)
 
 WeightPaths = Mapping[str, Path]
 
@@ -284,7 +294,121 @@ class Index(Protocol):
         ...
 
 
-class Transactional(Protocol):
-    """A store's unit of work."""
+class TemplateStore(Protocol):
+    """The truth about people, templates and what was done. ``Gallery`` holds the rules: a store is
+    asked for what makes sense only, and keeps it.
 
-    def transaction(self) -> AbstractContextManager[None]: ...
+    Laws: vectors come back bit for bit; a failed transaction leaves no trace, an inner one that is
+    caught neither; every inverse leads back; ids rise and are never used again; removed means gone.
+
+    name: for people. location: the file, beside which others of the gallery may lie, or None.
+    """
+
+    name: str
+
+    @property
+    def location(self) -> Path | None:
+        """The file, or None where there is none."""
+        return None
+
+    @property
+    def durable(self) -> bool:
+        """Whether what was confirmed outlives the process."""
+        return True
+
+    def state(self) -> State:
+        """Return where the gallery stands now, whoever brought it there."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is done inside as one revision, or leave no trace of it. Inside of another,
+        a failure takes back the inner part only. Raises GalleryBusy when others write too long.
+        """
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Give several reads one and the same state."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go."""
+        ...
+
+    # -- what is kept ----------------------------------------------------------------------------
+
+    def person(self, name: str) -> PersonRef | None:
+        """Return the person of a name."""
+        ...
+
+    def names(self, after: int = 0) -> dict[int, str]:
+        """Return the names of the people with an id over ``after``, by rising id."""
+        ...
+
+    def people(self) -> list[Person]:
+        """Return everybody, by name."""
+        ...
+
+    def spaces(self) -> list[SpaceCount]:
+        """Return the spaces that hold templates in use, most templates first."""
+        ...
+
+    def templates(self, person: PersonRef) -> list[TemplateInfo]:
+        """Return what is kept with each template of a person, by rising id."""
+        ...
+
+    def photos(self, digests: Sequence[str], space_id: str) -> list[EnrolledPhoto]:
+        """Return the templates in use of some photos in a space."""
+        ...
+
+    def rejections(self, digests: Sequence[str] | None = None) -> dict[str, frozenset[int]]:
+        """Return, by digest (of some photos, or all), the ids of people it does not show."""
+        ...
+
+    def owners(self, space_id: str) -> tuple[IntArray, IntArray]:
+        """Return (template ids rising, person ids) of the templates in use of a space."""
+        ...
+
+    def vectors(self, space_id: str, after: int = 0) -> Iterator[TemplateVectors]:
+        """Yield the templates in use with an id over ``after``, by rising id, in parts."""
+        ...
+
+    # -- changes ---------------------------------------------------------------------------------
+
+    def enroll(self, rows: Sequence[Row], space: Space) -> Enroll:
+        """Keep templates; people who are new are made. Raises SpaceMismatch for another space of
+        the same id.
+        """
+        ...
+
+    def apply(self, change: Change) -> Change | None:
+        """Do a change and return its inverse, or None when nothing changed or nothing leads back.
+
+        Raises GalleryError for a name that is taken.
+        """
+        ...
+
+    def remove(self, person: PersonRef, forget: Collection[int]) -> Erased:
+        """Delete a person with templates, rejections and the entries numbered ``forget``."""
+        ...
+
+    def history(self) -> Iterator[Entry]:
+        """Yield the history, newest first."""
+        ...
+
+    def record(self, entry: Entry) -> None:
+        """Write down a new entry (number 0), or when one of the history was undone."""
+        ...
+
+    # -- bytes -----------------------------------------------------------------------------------
+
+    def files(self) -> list[Path]:
+        """Return the files in which vectors may lie, for the proof of a removal."""
+        return []
+
+    def scrub(self) -> None:
+        """Overwrite what was deleted, so that no byte is left in the files."""
+        return
+
+    def shared(self, vectors: Collection[bytes]) -> set[bytes]:
+        """Return those vectors that a template holds now; asked where a trace was found."""
+        return set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,15 @@ class Row:
     norm: float = 1.0
     face: FaceRecord = field(default_factory=FaceRecord)
     consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPhoto:
+    """A template in use of a photo: whose, and the box of the face where that is known."""
+
+    digest: str
+    person: str
+    box: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +142,6 @@ class TemplateVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the history. number counts from 1; time: ISO 8601, UTC; undone: when, or None."""
-
-    number: int
-    time: str
-    action: str
-    text: str
-    templates: int
-    undone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     """The proof of a removal.
 
@@ -183,3 +181,8 @@ def person_name(text: str) -> str:
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise ConfigError("The name holds control characters.", "Use letters, digits and spaces.")
     return name
+
+
+def now() -> str:
+    """Return the time as ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

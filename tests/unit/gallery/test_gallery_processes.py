@@ -91,8 +91,8 @@ def test_a_writer_waits_for_another_one(path, make):
         import sys, time
         from facelign.gallery.gallery import Gallery
         gallery = Gallery.open(sys.argv[1])
-        with gallery.store.reshaping() as db:
-            db.execute("UPDATE state SET next_person = next_person")
+        with gallery.store.transaction():
+            gallery.store._db.execute("UPDATE state SET next_person = next_person")
             print("holding", flush=True)
             time.sleep(0.7)
         """

@@ -100,7 +100,7 @@ def test_without_secure_delete_the_search_finds_them(path, make):
         filled(gallery, make)
         db = gallery.store._db
         db.execute("PRAGMA secure_delete = OFF").fetchall()
-        number = gallery.store.person_id("p0")
+        number = gallery.store.person("p0").id
         with gallery.store.transaction():
             db.execute(
                 "DELETE FROM vectors WHERE template IN (SELECT id FROM templates WHERE person = ?)",

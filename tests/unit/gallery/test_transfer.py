@@ -31,16 +31,16 @@ NAMES = ["Ada", "Ada", "Zoë", "Bob", "Bob", "Bob"]
 
 def check(path, dlib, tmp_path, labels=None):
     with Gallery.open(tmp_path / "in.db") as gallery:
-        done = gallery.import_(path, labels=labels)
+        done = gallery.import_batch(transfer.read(path, labels))
         assert (done.enrolled, done.skipped) == (6, ())
         assert {p.name: p.templates for p in gallery.people()} == {"Ada": 2, "Bob": 3, "Zoë": 1}
         (space,) = gallery.spaces()
         assert space.space == transfer.DLIB_SPACE
         assert space.id == "dlib-resnet/dlib-150/dlib-5"
-        stored = np.concatenate([t.vectors for t in gallery.store.templates(space.id)])
+        stored = np.concatenate([t.vectors for t in gallery.store.vectors(space.id)])
         order = np.lexsort(stored.T), np.lexsort(dlib.astype(np.float32).T)
         np.testing.assert_array_equal(stored[order[0]], dlib.astype(np.float32)[order[1]])
-        again = gallery.import_(path, labels=labels)
+        again = gallery.import_batch(transfer.read(path, labels))
         assert (again.enrolled, len(again.skipped)) == (0, 6)
         assert gallery.history()[-1].action == "import"
         gallery.undo()
@@ -65,7 +65,7 @@ def test_export_and_import_give_the_same_gallery(tmp_path, gallery, make):
         assert str(arrays["space"]) == make.cosine.id
         assert not any(arrays[name].dtype.hasobject for name in arrays.files)
     with Gallery.open(tmp_path / "other.db") as other:
-        assert other.import_(path).enrolled == 11
+        assert other.import_batch(transfer.read(path)).enrolled == 11
         for name in ("p0", "p1", "p2", "Zoë"):
             for a, b in zip(gallery.templates(name), other.templates(name), strict=True):
                 assert (a.photo, a.space, a.consent) == (b.photo, b.space, b.consent)
@@ -248,7 +248,7 @@ def test_a_name_that_cannot_be_kept_is_pointed_at(tmp_path, dlib, name):
 
 def test_vectors_need_names(tmp_path, dlib):
     np.save(tmp_path / "e.npy", dlib)
-    with pytest.raises(DatasetMalformed, match="--labels"):
+    with pytest.raises(DatasetMalformed, match="file of the labels"):
         transfer.read(tmp_path / "e.npy")
     (tmp_path / "l.txt").write_text("Ada\nBob\n")
     with pytest.raises(DatasetMalformed, match="2 names"):

@@ -1,6 +1,6 @@
 """Exact search: one float32 matrix per space, every vector looked at for every probe.
 
-No approximate index is needed below about a million faces (MEASURED 3.1): the product of the
+No approximate index is needed below about a million faces: the product of the
 matrix with a probe runs at the speed of the memory. Euclidean ranking uses |x|^2 - 2 x.q with the
 norms kept, which costs the same. The few vectors that win are compared again in float64, so that
 the answer does not depend on the size of a batch or the order of a sum.

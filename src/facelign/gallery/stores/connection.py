@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError
 
-#: how long a writer waits for another one, seconds (issue: "waited for up to 30 s")
+#: how long a writer waits for another one, seconds
 WAIT_S = 30.0
 #: SQLite waits this long by itself; longer waits are loops here, so that Ctrl-C is heard
 _STEP_MS = 500
@@ -42,7 +42,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """Return a connection in autocommit mode that overwrites what it deletes.
 
     Foreign keys are on, a commit is on the disk when it returns, and secure_delete is set whatever
-    the build's default is (Debian's is on, others' is off: MEASURED 3.2).
+    the build's default is (Debian builds it on, others off).
     """
     address = path.resolve().as_uri() + ("?mode=ro" if readonly else "?mode=rw")
     try:
@@ -181,7 +181,7 @@ def begin(connection: sqlite3.Connection, wait_s: float) -> None:
 def empty_wal(connection: sqlite3.Connection, wait_s: float) -> bool:
     """Copy the write-ahead log into the file and cut it to zero bytes; False if readers hold it.
 
-    The busy answer comes as a row, without an exception (MEASURED 3.2), and is asked again.
+    The busy answer comes as a row, without an exception, and is asked again.
     """
     deadline = time.monotonic() + wait_s
     while True:

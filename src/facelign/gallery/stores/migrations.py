@@ -1,7 +1,7 @@
 """The layout of a gallery file, as the steps that lead to it. Steps are added, never changed.
 
 Vectors have a table of their own whose rows are never updated: rows that grow leave pieces of
-their old selves in gaps of the file (MEASURED 3.2).
+their old selves in gaps of the file.
 """
 
 from __future__ import annotations

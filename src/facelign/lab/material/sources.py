@@ -14,6 +14,7 @@ from facelign.datasets.insightface_bin import BinSet
 from facelign.datasets.records import Photo
 from facelign.datasets.saved import SavedEmbeddings
 from facelign.errors import GalleryError
+from facelign.gallery import transfer
 from facelign.gallery.gallery import Gallery
 from facelign.lab.material.named import Named
 from facelign.lab.material.photos import Embedded, Failure, embed_pictures
@@ -134,13 +135,11 @@ def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
         raise GalleryError(
             f"{gallery.path} holds nothing in space '{chosen}'.", f"It holds: {', '.join(held)}."
         )
-    parts = list(gallery.store.templates(chosen))
-    infos = {t.id: t for person in gallery.people() for t in gallery.templates(person.name)}
-    known = [infos[int(i)] for part in parts for i in part.ids]
+    vectors, known = transfer.in_use(gallery.store, held[chosen])
     heights = [t.face.height for t in known]
     return Named(
         held[chosen],
-        np.concatenate([part.vectors for part in parts]),
+        vectors,
         tuple(t.person for t in known),
         None if None in heights else np.array(heights, np.float64),
         tuple(t.photo.digest for t in known),
