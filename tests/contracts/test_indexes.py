@@ -1,6 +1,10 @@
-"""The laws of an Index, for every index."""
+"""The laws of an Index, for every index. Another one is one more line in INDEXES."""
 
 from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
 
 import numpy as np
 import pytest
@@ -9,12 +13,46 @@ from hypothesis import strategies as st
 
 from facelign.compare.scores import score_matrix
 from facelign.errors import BadArray
+from facelign.gallery import indexes
 from facelign.gallery.indexes import exact
 from facelign.gallery.indexes.exact import ExactIndex
+from facelign.types.contracts import Hits
 from facelign.types.embeddings import Metric, Space
 
+
+class PlainIndex:
+    """A toy second index: a list that is sorted at every question."""
+
+    exact = True
+
+    def __init__(self, space):
+        self.space, self._rows = space, ExactIndex(space)
+
+    def __len__(self):
+        return len(self._rows)
+
+    def add(self, ids, vectors):
+        self._rows.add(ids, vectors)
+
+    def remove(self, ids):
+        return self._rows.remove(ids)
+
+    def vectors(self, ids):
+        return self._rows.vectors(ids)
+
+    def search(self, vectors, k):
+        ids = self._rows.rows.ids
+        k_found = min(k, len(ids))
+        hits = np.full((len(vectors), k), -1), np.full((len(vectors), k), -np.inf, np.float32)
+        for i, probe in enumerate(vectors if len(ids) else ()):
+            scores = score_matrix(probe, self.vectors(ids), self.space.metric)[0]
+            order = np.argsort(-scores, kind="stable")[:k]
+            hits[0][i, :k_found], hits[1][i, :k_found] = ids[order], scores[order]
+        return Hits(*hits, np.full(len(vectors), k_found, np.int64))
+
+
 #: recall against exact search that each index states
-INDEXES = {"exact": (ExactIndex, 1.0)}
+INDEXES = {"exact": (ExactIndex, 1.0), "toy": (PlainIndex, 1.0)}
 SPACES = [
     Space("a/b/five", 16, Metric.COSINE, unit=True),
     Space("a/b/five/raw", 16, Metric.COSINE, unit=False),
@@ -118,10 +156,38 @@ def test_of_equal_vectors_the_older_comes_first(name):
     assert index.search(one, 3).scores[0].tolist() == [0, 0, 0]
 
 
+def test_every_index_of_the_package_is_under_these_laws():
+    modules = [
+        importlib.import_module(f"{indexes.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(indexes.__path__)
+    ]
+    kinds = {
+        kind
+        for module in modules
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and hasattr(kind, "add")
+    }
+    assert kinds
+    assert kinds <= {kind for kind, _ in INDEXES.values()}
+
+
 @every_index
-def test_a_search_that_has_begun_is_not_disturbed(name):
-    space = SPACES[0]
+@every_space
+def test_vectors_are_given_back_as_they_are_compared(name, space):
     index = INDEXES[name][0](space)
+    data = vectors(500, 8, space)
+    index.add(2 * np.arange(500), data)
+    index.remove(np.array([0, 400]))
+    picked = np.array([998, 4, 250])
+    wanted = data[picked // 2]
+    if space.metric is Metric.COSINE:
+        wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
+    np.testing.assert_allclose(index.vectors(picked), wanted, atol=1e-6)
+
+
+def test_a_search_that_has_begun_is_not_disturbed():
+    space = SPACES[0]
+    index = ExactIndex(space)
     data = vectors(1500, 6, space)
     index.add(np.arange(1000), data[:1000])
     rows = index.rows

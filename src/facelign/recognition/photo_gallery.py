@@ -228,9 +228,9 @@ class PhotoGallery:
         calibrate``, and says more about them than a record that ships with facelign.
         """
         if self._beside is None:
-            path = calibration_path(self.gallery.path)
-            found = calibrations.load(path) if path.is_file() else None
-            self._beside = (found,)
+            location = self.gallery.store.location
+            path = None if location is None else calibration_path(location)
+            self._beside = (calibrations.load(path) if path and path.is_file() else None,)
         (beside,) = self._beside
         if beside is not None and beside.space == self.recognizer.space.id:
             return beside

@@ -95,7 +95,7 @@ def test_the_file_is_rebuilt_without_gaps(path, gallery, make):
 
 
 def test_without_secure_delete_the_search_finds_them(path, make):
-    """The negative control: the proof can fail (MEASURED 3.2)."""
+    """The negative control: the proof can fail."""
     with Gallery.open(path) as gallery:
         filled(gallery, make)
         db = gallery.store._db
