@@ -1,1 +1,5 @@
 """Thresholds with the evidence behind them."""
+
+from facelign.lab import needs
+
+needs("scipy", "sklearn")

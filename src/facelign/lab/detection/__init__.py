@@ -1,1 +1,5 @@
 """Detectors against annotated boxes."""
+
+from facelign.lab import needs
+
+needs("scipy", "sklearn")

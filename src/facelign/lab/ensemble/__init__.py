@@ -1,1 +1,5 @@
 """Several models as one."""
+
+from facelign.lab import needs
+
+needs("scipy", "sklearn")

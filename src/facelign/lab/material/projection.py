@@ -7,10 +7,9 @@ from enum import StrEnum
 from importlib.util import find_spec
 
 import numpy as np
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from facelign.errors import ExtraMissing, Refused
+from facelign.lab import needs
 from facelign.lab.material.named import Named
 from facelign.lab.statistics.resampling import SEED
 from facelign.types.arrays import Float64Array, IntArray
@@ -67,16 +66,21 @@ def project(
     vectors = np.asarray(named.vectors[picked], np.float64)
     # directions are what is compared; for unit vectors Euclidean order is cosine order
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    if method is Method.UMAP:
-        points = _umap(vectors, seed)
-    else:
-        perplexity = min(30.0, (len(picked) - 1) / 3)
-        made = TSNE(init="pca", perplexity=perplexity, random_state=seed)
-        # one thread: for so few points threads wait longer for each other than they work, many
-        # times so on a busy machine, and sums in one order are the same everywhere
-        with threadpool_limits(limits=1):
-            points = made.fit_transform(vectors)
-    return Projection(np.asarray(points, np.float64), picked, method, seed)
+    points = (_umap if method is Method.UMAP else _tsne)(vectors, seed)
+    return Projection(points, picked, method, seed)
+
+
+def _tsne(vectors: Float64Array, seed: int) -> Float64Array:
+    needs("sklearn")
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    perplexity = min(30.0, (len(vectors) - 1) / 3)
+    made = TSNE(init="pca", perplexity=perplexity, random_state=seed)
+    # one thread: for so few points threads wait longer for each other than they work, many
+    # times so on a busy machine, and sums in one order are the same everywhere
+    with threadpool_limits(limits=1):
+        return np.asarray(made.fit_transform(vectors), np.float64)
 
 
 def _umap(vectors: Float64Array, seed: int) -> Float64Array:
