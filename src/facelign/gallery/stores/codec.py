@@ -11,6 +11,7 @@ import numpy as np
 from facelign.types import changes as c
 from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, TemplateVectors
 
+_spelled = json.JSONEncoder(separators=(",", ":")).encode
 Box = tuple[float, float, float, float]
 
 #: columns of the table of templates
@@ -77,7 +78,7 @@ def history(entry: c.Entry) -> tuple[object, ...]:
             detail = {"digest": digest}
     refs: list[object] = [value for ref in entry.people for value in (ref.id, ref.name)]
     refs += [None] * (4 - len(refs))
-    text = json.dumps(detail, separators=(",", ":"))
+    text = _spelled(detail)
     return (entry.time, entry.action, *refs, entry.templates, text, entry.run, entry.undone)
 
 

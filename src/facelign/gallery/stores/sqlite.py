@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,15 @@ from facelign.types.templates import (
 )
 
 _LOG = logging.getLogger(__name__)
-_LISTED = "(SELECT value FROM json_each(?))"
+#: so many values stand in a query one by one; more come as one JSON list
+_FEW = 8
+
+
+def _among(values: Collection[str]) -> tuple[str, list[str]]:
+    """Return the list behind an IN, and what is bound to it."""
+    if len(values) <= _FEW:
+        return f"({', '.join('?' * len(values))})", list(values)
+    return "(SELECT value FROM json_each(?))", [json.dumps(list(values))]
 
 
 class SqliteStore(TemplateStore):
@@ -216,15 +224,22 @@ class SqliteStore(TemplateStore):
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, sql.translated(self.path, self._note.holder):
-            if self._db.in_transaction:
+        with self._lock:
+            if self._db.in_transaction:  # whoever began it translates the errors
                 yield self._db
                 return
-            self._db.execute("BEGIN")
-            try:
-                yield self._db
-            finally:
-                self._db.execute("ROLLBACK")
+            with sql.translated(self.path, self._note.holder):
+                self._db.execute("BEGIN")
+                try:
+                    yield self._db
+                finally:
+                    self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Be part of the transaction there is, or one by itself: a savepoint costs two commands."""
+        with self._lock, nullcontext() if self._depth else self.transaction():
+            yield self._db
 
     def _value(self, query: str, *values: object) -> int:
         row = self._db.execute(query, values).fetchone()
@@ -281,7 +296,7 @@ class SqliteStore(TemplateStore):
     def enroll(self, rows: Sequence[Row], space: Space) -> Enroll:
         """Keep templates; people who are new are made."""
         time = now()
-        with self.transaction():
+        with self._writing():
             number = self._space(space)
             people = self._ids(dict.fromkeys(row.person for row in rows))
             new = [name for name in dict.fromkeys(r.person for r in rows) if name not in people]
@@ -312,7 +327,7 @@ class SqliteStore(TemplateStore):
 
     def apply(self, change: Change) -> Change | None:
         """Do a change and return its inverse, or None where nothing changed or leads back."""
-        with self.transaction():
+        with self._writing():
             self._reshaped = True
             if isinstance(change, ERASING):
                 self._db.execute("UPDATE state SET unscrubbed = 1")
@@ -320,7 +335,7 @@ class SqliteStore(TemplateStore):
 
     def remove(self, person: PersonRef, forget: Collection[int]) -> Erased:
         """Delete a person with templates, rejections and the entries numbered ``forget``."""
-        with self.transaction():
+        with self._writing():
             self._reshaped = True
             db, owner = self._db, (person.id,)
             rows = db.execute(
@@ -356,7 +371,7 @@ class SqliteStore(TemplateStore):
 
     def record(self, entry: Entry) -> None:
         """Write down a new entry (number 0), or when one of the history was undone."""
-        with self.transaction():
+        with self._writing():
             if entry.number:
                 query = "UPDATE history SET undone = ? WHERE number = ?"
                 self._db.execute(query, (entry.undone, entry.number))
@@ -392,8 +407,9 @@ class SqliteStore(TemplateStore):
 
     def _ids(self, names: Collection[str]) -> dict[str, int]:
         """Return the ids of those of the names that are there."""
-        query = f"SELECT name, id FROM people WHERE name IN {_LISTED}"  # noqa: S608
-        return dict(self._db.execute(query, (json.dumps(list(names)),)))
+        listed, values = _among(names)
+        query = f"SELECT name, id FROM people WHERE name IN {listed}"  # noqa: S608
+        return dict(self._db.execute(query, values))
 
     def person(self, name: str) -> PersonRef | None:
         """Return the person of a name."""
@@ -434,20 +450,22 @@ class SqliteStore(TemplateStore):
 
     def photos(self, digests: Sequence[str], space_id: str) -> list[EnrolledPhoto]:
         """Return the templates in use of some photos in a space."""
+        listed, values = _among(digests)
         query = (
             "SELECT t.digest, p.name, t.x1, t.y1, t.x2, t.y2 FROM used t"  # noqa: S608
             " JOIN people p ON p.id = t.person JOIN spaces s ON s.number = t.space"
-            f" WHERE s.id = ? AND t.digest IN {_LISTED}"
+            f" WHERE s.id = ? AND t.digest IN {listed}"
         )
         with self._reader() as db:
-            rows = db.execute(query, (space_id, json.dumps(list(digests)))).fetchall()
+            rows = db.execute(query, (space_id, *values)).fetchall()
         return [EnrolledPhoto(d, name, codec.box(*sides)) for d, name, *sides in rows]
 
     def rejections(self, digests: Sequence[str] | None = None) -> dict[str, frozenset[int]]:
         """Return, by digest (of some photos, or all), the ids of people it does not show."""
         query, values = "SELECT person, digest FROM rejections", list[str]()
         if digests is not None:
-            query, values = f"{query} WHERE digest IN {_LISTED}", [json.dumps(list(digests))]
+            listed, values = _among(digests)
+            query = f"{query} WHERE digest IN {listed}"
         found: dict[str, set[int]] = {}
         with self._reader() as db:
             for person, digest in db.execute(query, values):
