@@ -9,7 +9,7 @@ endif
 MADE = $(VENV)/.facelign-dev
 CODE = src tests benchmarks tools examples notebooks
 
-.PHONY: demo test check bench docs pages format reproduce gate
+.PHONY: demo test check bench docs pages pictures format reproduce gate
 $(MADE): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -41,9 +41,14 @@ bench: $(MADE)
 docs: $(MADE)
 	$(BIN)/mkdocs build --strict
 
+# What is generated from code alone: reference pages, figures from made-up numbers, floors. No model.
 pages: $(MADE)
-	$(BIN)/python tools/make_doc_pictures.py
 	$(BIN)/python tools/make_reference_pages.py
+	$(BIN)/python tools/make_doc_pictures.py plots floors values
+
+# Every picture of the documents; needs `facelign models pull default dlib-5 dlib-68`.
+pictures: $(MADE)
+	$(BIN)/python tools/make_doc_pictures.py
 
 # Error rates on real faces (../shared) against the recorded baseline; exit 1 when they worsen.
 gate: $(MADE)

@@ -368,52 +368,89 @@ def examples(_: Recognizer) -> None:
 
 
 def floors(_: Recognizer) -> None:
-    """The floors, from the contract that the checks enforce."""
+    """The floors, from the contract that the checks enforce; rooms to come are dashed."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     contract = settings["tool"]["importlinter"]["contracts"][0]["layers"]
     says = {
-        "cli": "prints", "pipeline": "joins the stages", "types": "what travels",
-        "registry": "finds models by id", "gallery": "knows vectors, never models",
-        "weights": "files, checked", "runtime": "opens engines", "geometry": "plain arrays",
-        "imaging": "files to pixels", "report": "figures, pages", "evaluate": "protocols",
-        "compare": "scores, thresholds", "errors": "one tree", "datasets": "readers",
+        "cli": "flags and text; prints", "lab": "protocols, a folder each",
+        "report": "figures, pages", "wire": "JSON, tables, options",
+        "jobs": "many photos, resumed", "recognition": "joins the stages, speaks vectors",
+        "gallery": "knows vectors, never models", "compare": "scores, thresholds",
+        "models": "records, weights, by id", "datasets": "readers", "runtime": "opens engines",
+        "geometry": "plain arrays", "imaging": "files to pixels", "files": "whole or not at all",
+        "types": "what travels, the ports", "errors": "one tree", "server": "HTTP",
+        "train": "networks", "video": "films, cameras, tracks", "client": "asks a server",
+        "liveness": "attacks told",
     }  # fmt: skip
+    rows = [
+        [room.strip("() ") for room in layer.replace(":", "|").split("|")] for layer in contract
+    ]
+    drawn = [[(room, says.get(room, ""), not _exists(room)) for room in rooms] for rooms in rows]
+    text = (
+        "a package may import what lies below it; rooms of one floor are strangers; dashed: to come"
+    )
+    save_stairs(drawn, text, "floors")
+
+
+#: the values of a photo that is identified: room, the function that gives it, its name, what it is
+WALK = (
+    ("imaging", "imaging.read:read", "Image", "upright pixels, read once"),
+    ("detect", "types.contracts:Detector.detect", "Faces", "boxes and points"),
+    ("recognition", "recognition.finding:Finder.find", "Analysis", "all that was found"),
+    ("align", "align.chips:chips", "Chips", "faces in their place"),
+    ("embed", "types.contracts:Embedder.embed", "Embeddings", "vectors and their space"),
+    ("gallery", "gallery.gallery:Gallery.search", "Candidate", "a person and a score"),
+    ("recognition", "recognition.naming:decide", "CandidateList", "a name, or why none"),
+    ("recognition", "recognition.photo_gallery:PhotoGallery.name_faces", "Identification",
+     "the answer for every face"),
+    ("wire", "wire.records:identify_record", "dict", "plain data: JSON, a line of CSV"),
+)  # fmt: skip
+
+
+def picture_of_values(_: Recognizer) -> None:
+    """The values of one photo through ``identify``; tests hold the list against the code."""
+    drawn = [
+        [(value if value != "dict" else "record", f"{where.replace(':', '.')}: {what}", False)]
+        for _, where, value, what in WALK
+    ]
+    save_stairs(drawn, "one photo through identify: each value is made once, from the one above",
+                "values")  # fmt: skip
+
+
+def save_stairs(rows: list[list[tuple[str, str, bool]]], text: str, name: str) -> None:
+    """Write rows of (title, words, dashed) boxes from top to bottom, with an arrow down."""
     width, height, gap = 960, 62, 12
-    shapes = []
-    for layer in contract:
-        named = (room.strip("() ") for room in layer.replace(":", "|").split("|"))
-        rooms = [room for room in named if _exists(room)]
-        if not rooms:
-            continue
-        shapes.append((len(shapes) * (height + gap), rooms))
-    total = shapes[-1][0] + height + 40
+    total = (len(rows) - 1) * (height + gap) + height + 40
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" '
         'font-family="system-ui, sans-serif" font-size="15">',
         f'<rect width="{width}" height="{total}" fill="#ffffff"/>',
     ]
-    for y, rooms in shapes:
-        room_width = (width - 80 - (len(rooms) - 1) * 8) / len(rooms)
-        for k, room in enumerate(rooms):
-            x = 70 + k * (room_width + 8)
+    for number, boxes in enumerate(rows):
+        y = number * (height + gap)
+        box_width = (width - 80 - (len(boxes) - 1) * 8) / len(boxes)
+        for k, (title, words, dashed) in enumerate(boxes):
+            x = 70 + k * (box_width + 8)
+            look = 'fill="#ffffff" stroke-dasharray="5 4"' if dashed else 'fill="#eef4f9"'
+            middle = f'x="{x + box_width / 2:.1f}"'
             out.append(
-                f'<rect x="{x:.1f}" y="{y + 10}" width="{room_width:.1f}" height="{height}" rx="6" '
-                'fill="#eef4f9" stroke="#0072B2"/>'
-                f'<text x="{x + room_width / 2:.1f}" y="{y + 38}" text-anchor="middle" '
-                f'font-weight="600">{escape(room)}</text>'
+                f'<rect x="{x:.1f}" y="{y + 10}" width="{box_width:.1f}" height="{height}" rx="6" '
+                f'{look} stroke="#0072B2"/>'
+                f'<text {middle} y="{y + 38}" text-anchor="middle" font-weight="600">'
+                f"{escape(title)}</text>"
             )
-            if room in says:
+            if words:
                 out.append(
-                    f'<text x="{x + room_width / 2:.1f}" y="{y + 58}" text-anchor="middle" '
-                    f'font-size="11.5" fill="#555">{escape(says[room])}</text>'
+                    f'<text {middle} y="{y + 58}" text-anchor="middle" font-size="11.5" '
+                    f'fill="#555">{escape(words)}</text>'
                 )
     out.append(
         f'<path d="M35 25 V{total - 45}" stroke="#555" stroke-width="2" fill="none"/>'
         f'<path d="M28 {total - 52} L35 {total - 38} L42 {total - 52} Z" fill="#555"/>'
         f'<text x="35" y="{total - 12}" font-size="12" fill="#555" text-anchor="start">'
-        "a package may import what lies below it; rooms of one floor are strangers</text></svg>"
+        f"{escape(text)}</text></svg>"
     )
-    target = TARGET / "floors.svg"
+    target = TARGET / f"{name}.svg"
     target.write_text("\n".join(out) + "\n", encoding="utf-8")
     print(target.relative_to(ROOT))
 
@@ -427,11 +464,11 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
     "compare": compare, "gallery": gallery,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
-    "floors": floors,
+    "floors": floors, "values": picture_of_values,
     "networks": networks, "pathways": pathways,
 }  # fmt: skip
 #: these need no model
-PLAIN = {"gallery-size", "plots", "floors", "networks", "preprocess"}
+PLAIN = {"gallery-size", "plots", "floors", "values", "networks", "preprocess"}
 
 
 def save(plot: Plot, name: str, dpi: int = 100) -> None:
