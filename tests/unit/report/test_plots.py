@@ -116,7 +116,8 @@ def test_searches_without_an_error_are_drawn_too():
     for target in (None, 0.01):
         drawn = gallery_size.draw([Series("FPIR", sizes, np.zeros(2))], target=target)
         assert drawn.png()
-        assert "No search errs." in [text.get_text() for text in drawn.figure.axes[0].texts]
+        words = [text.get_text() for text in drawn.figure.axes[0].texts]
+        assert "No search ends in an error." in words
 
 
 def test_barcode_is_the_grid_of_the_article():

@@ -230,7 +230,7 @@ def _say(run: IdentificationRun, caveats: list[str]) -> None:
             for name, rate in (("FPIR", band.fpir), ("FNIR", band.fnir))
             if rate is not None
         )
-        line(f"  faces of {band.band}: {words}")
+        line(f"  faces of {band.height}: {words}")
     for suspect in run.suspects[:10]:
         note(f"note: likely mislabel among {suspect.person} (best score {suspect.best_score:.3f})")
     for failure in run.failures[:10]:

@@ -9,7 +9,7 @@ errors: only then do all arms have the same pairs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -87,13 +87,7 @@ class Counted:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {
-            "pairs": self.pairs,
-            "accuracy": self.accuracy,
-            "accuracy_se": self.accuracy_se,
-            "auc": self.auc,
-            "tar": self.tar,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -34,15 +34,7 @@ class AtSize:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {
-            "people": self.people,
-            "threshold": self.threshold,
-            "fpir": self.fpir.to_dict(),
-            "fnir": self.fnir.to_dict(),
-            "misnamed": self.misnamed.to_dict(),
-            "strangers": self.strangers,
-            "draws": self.draws,
-        }
+        return asdict(self)
 
 
 def by_gallery_size(
@@ -95,7 +87,7 @@ class HeightRates:
     probes: a draw, on average.
     """
 
-    band: str
+    height: str
     strangers: int
     enrolled: int
     fpir: Interval | None
@@ -103,13 +95,7 @@ class HeightRates:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {
-            "height": self.band,
-            "strangers": self.strangers,
-            "enrolled": self.enrolled,
-            "fpir": self.fpir.to_dict() if self.fpir else None,
-            "fnir": self.fnir.to_dict() if self.fnir else None,
-        }
+        return asdict(self)
 
 
 def by_height(

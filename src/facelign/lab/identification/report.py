@@ -202,7 +202,7 @@ def _heights(searched: IdentificationRun) -> Section | None:
         return None
     rows = [
         (
-            band.band,
+            band.height,
             band.strangers,
             percent(band.fpir.value) if band.fpir else "",
             _exact(band.fpir) if band.fpir else "",
@@ -216,7 +216,7 @@ def _heights(searched: IdentificationRun) -> Section | None:
     values = np.array([[b.fpir.value, b.fpir.low, b.fpir.high] for b in held if b.fpir])
     figures = []
     if len(held):
-        names = [band.band for band in held]
+        names = [band.height for band in held]
         figures.append(
             intervals.draw(
                 names,

@@ -25,7 +25,7 @@ def draw(lines: Sequence[Series], *, target: float | None = None) -> Plot:
     if any((line.y > 0).any() for line in lines):
         axes.set(xscale="log", yscale="log")
     else:  # nothing to take a logarithm of
-        axes.text(0.5, 0.5, "No search errs.", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "No search ends in an error.", ha="center", transform=axes.transAxes)
     style.label(
         axes,
         "Search errors by gallery size",

@@ -243,8 +243,8 @@ def test_layouts_without_a_verdict_are_refused_before_anything_runs(
 @pytest.mark.weights
 @pytest.mark.shared
 @pytest.mark.slow
-def test_measured_4_direction_and_size(pulled, recognition, facelign_home) -> None:
-    """Without alignment TAR at FMR 1e-3 falls from about 0.98 to 0.75 at best (MEASURED 4)."""
+def test_the_size_of_the_effect_on_real_photos(pulled, recognition, facelign_home) -> None:
+    """Without alignment TAR at FMR 1e-3 falls from about 0.98 to 0.75 at best."""
     from facelign.datasets.folder import read_folder
 
     known = models.default()

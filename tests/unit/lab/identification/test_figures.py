@@ -216,7 +216,7 @@ def test_faces_that_identify_does_not_name_are_named_by_nobody_here() -> None:
     assert (searches.named(0.5, IdentifyOptions(min_height=20)) == searches.mate).all()
     assert ident.open_set(searches, 0.5).enrolled_missed == int((searches.heights < 30).sum()) > 0
     (band, *_) = by_height(small, lambda _n: 0.5, 3)
-    assert (band.band, band.fpir.value, band.fnir.value) == ("0-30 px", 0, 1)
+    assert (band.height, band.fpir.value, band.fnir.value) == ("0-30 px", 0, 1)
 
 
 def test_pooled_galleries_are_counted_and_not_averaged() -> None:

@@ -69,7 +69,7 @@ def test_open_set_rates_by_height_by_a_plain_loop() -> None:
                 counts[band][3] += not right
     found = by_height(named, lambda _n: threshold, 15, edges=edges, draws=3, seed=5)
     for rates in found:
-        strangers, wrong, enrolled_count, missed = counts[rates.band]
+        strangers, wrong, enrolled_count, missed = counts[rates.height]
         assert rates.fpir is not None
         assert rates.fnir is not None
         assert rates.fpir.value == pytest.approx(wrong / strangers)
