@@ -20,7 +20,7 @@ from facelign.types.chips import Chips
 from facelign.types.contracts import Detector, Embedder, Landmarker
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.specs import ModelSpec, Task
+from facelign.types.specs import Engine, ModelSpec, Task
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SPECS = tuple(entry.spec for entry in own_models())
@@ -78,7 +78,7 @@ def test_faces(
             assert faces.landmarks is not None
             assert np.abs(faces.landmarks.points[face] - points).max() <= within
     if within == 0:
-        assert np.abs(faces.scores - known["scores"]).max() <= 1e-4 or spec.id == "haar"
+        assert np.abs(faces.scores - known["scores"]).max() <= 1e-4 or spec.engine is Engine.OPENCV
 
 
 @pytest.mark.weights
