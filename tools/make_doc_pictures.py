@@ -122,12 +122,12 @@ def walk(recognizer: Recognizer) -> None:
     limit = answer.threshold.threshold.score if answer.threshold else None
     vector = recognizer.analyze(portrait()).embeddings.vectors[0]
     steps = [
-        chain.Step("preprocess", "upright, RGB; optional light", np.hstack(
+        chain.ChainStep("preprocess", "upright, RGB; optional light", np.hstack(
             [photo.pixels[:, :256], lit.pixels[:, 256:]])),
-        chain.Step("detect", "a box and five points", drawn_faces(portrait(), aligned.faces)),
-        chain.Step("align", f"{aligned.chips[0].layout}", aligned.chips[0].pixels[0]),
-        chain.Step("embed", f"{len(vector)} numbers", vector=vector),
-        chain.Step("recognize", f"{answer.person or 'Unknown'}: above the threshold",
+        chain.ChainStep("detect", "a box and five points", drawn_faces(portrait(), aligned.faces)),
+        chain.ChainStep("align", f"{aligned.chips[0].layout}", aligned.chips[0].pixels[0]),
+        chain.ChainStep("embed", f"{len(vector)} numbers", vector=vector),
+        chain.ChainStep("recognize", f"{answer.person or 'Unknown'}: above the threshold",
                    bars=((best.person, best.score),)),
     ]  # fmt: skip
     save(chain.draw(steps, threshold=limit), "walk")

@@ -1,6 +1,6 @@
 """dlib's face chip, byte for byte: ``dlib.get_face_chip(photo, points, 150, 0.25)``.
 
-What dlib does otherwise than a plain warp (MEASURED 1.4): it fits the similarity from the
+What dlib does otherwise than a plain warp: it fits the similarity from the
 template to the photo; it samples a rotated rectangle whose sides are counted inclusively, so that
 the step is (150 s - 1) / 149; it halves large photos first, in whole numbers and inside a
 sub-image of its own; and it cuts off the fraction of a gray level instead of rounding. One call

@@ -21,7 +21,7 @@ from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags
 if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.plot import Plot
-    from facelign.report.plots.chain import Step
+    from facelign.report.plots.chain import ChainStep
     from facelign.types.arrays import ByteArray, FloatArray
     from facelign.types.contracts import Detector
     from facelign.types.decisions import Threshold
@@ -328,11 +328,13 @@ def _vectors(
     return np.stack([vectors[k] for k in order]), [people[k] for k in order], failed
 
 
-def _steps(recognizer: Recognizer, file: str, gallery: Path) -> tuple[list[Step], float | None]:
+def _steps(
+    recognizer: Recognizer, file: str, gallery: Path
+) -> tuple[list[ChainStep], float | None]:
     """Return the steps of one walk, and the threshold of the last one where there is a gallery."""
     from facelign.imaging.draw import draw_faces
     from facelign.recognition.selection import choose
-    from facelign.report.plots.chain import Step
+    from facelign.report.plots.chain import ChainStep
 
     walked = recognizer.embed(recognizer.find(file))
     index = choose(walked.faces, FacePolicy.LARGEST, file).index
@@ -345,14 +347,14 @@ def _steps(recognizer: Recognizer, file: str, gallery: Path) -> tuple[list[Step]
     count = len(walked.faces)
     how = recognizer.chain.finder.preprocessing.id or "upright, RGB"
     steps = [
-        Step("preprocess", f"{width} x {height} px, {how}", pixels),
-        Step(
+        ChainStep("preprocess", f"{width} x {height} px, {how}", pixels),
+        ChainStep(
             "detect",
             f"{count} face{'s' * (count != 1)}, {recognizer.chain.preset.detector}",
             draw_faces(pixels, walked.faces),
         ),
-        Step("align", f"{chips.layout} by {chips.points_scheme}", chips.pixels[place]),
-        Step("embed", f"{vector.vectors.shape[1]} numbers", vector=vector.vectors[0]),
+        ChainStep("align", f"{chips.layout} by {chips.points_scheme}", chips.pixels[place]),
+        ChainStep("embed", f"{vector.vectors.shape[1]} numbers", vector=vector.vectors[0]),
     ]
     if not gallery.is_file():
         return steps, None
@@ -362,7 +364,7 @@ def _steps(recognizer: Recognizer, file: str, gallery: Path) -> tuple[list[Step]
     if answer is None:
         return steps, None
     bars = tuple((c.person, max(float(c.score), 0.0)) for c in answer.candidates[:4])
-    steps.append(Step("recognize", answer.person or "nobody known", bars=bars))
+    steps.append(ChainStep("recognize", answer.person or "nobody known", bars=bars))
     return steps, answer.threshold.threshold.score if answer.threshold else None
 
 

@@ -13,22 +13,22 @@ from facelign.wire.options import OutputFlags
 from facelign.wire.records import Record
 
 if TYPE_CHECKING:
-    from facelign.wire.tables import Table
+    from facelign.wire.tables import FaceTable
 
 
 @contextmanager
 def reporting(output: OutputFlags) -> Iterator[Results]:
     """Yield what takes the results of a run; its table is whole when the run ends."""
-    from facelign.wire.tables import Table  # no help waits for csv and digests
+    from facelign.wire.tables import FaceTable  # no help waits for csv and digests
 
-    with Table(output.out) as table:
+    with FaceTable(output.out) as table:
         yield Results(table, json=output.json)
 
 
 class Results:
     """Takes the record of every photo; ``failed`` says whether one could not be used."""
 
-    def __init__(self, table: Table, *, json: bool) -> None:
+    def __init__(self, table: FaceTable, *, json: bool) -> None:
         self.failed = False
         self._table = table
         self._json = json

@@ -1,7 +1,7 @@
 """Cascades of regression trees that push a mean shape onto a face, as dlib runs them.
 
 Kazemi and Sullivan, "One millisecond face alignment with an ensemble of regression trees", CVPR
-2014. The points are dlib's own to the last pixel (MEASURED 1.5), which needs its float32 sums in
+2014. The points are dlib's own to the last pixel, which needs its float32 sums in
 its order: a sum in another order puts some point of every fourth face one pixel elsewhere.
 """
 

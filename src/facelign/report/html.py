@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facelign._version import __version__
 from facelign.report.facemap import HOVER, drawn_map
-from facelign.report.page import FaceMap, Fact, Photo, Report, Section, Table, Wall
+from facelign.report.page import FaceMap, Fact, Report, Section, Table, Thumbnail, Wall
 from facelign.report.plot import Plot
 from facelign.report.publish import published
 
@@ -212,7 +212,7 @@ def _wall(wall: Wall, photos: bool) -> Iterator[str]:
         yield f'<p class="note">{_text(wall.note)}</p>'
 
 
-def _photo(photo: Photo, photos: bool) -> str:
+def _photo(photo: Thumbnail, photos: bool) -> str:
     shown = _text(photo.caption).replace("_", "_<wbr>")  # long names break between their words
     caption = f"<figcaption>{shown}</figcaption>" if photo.caption else ""
     if not photos:

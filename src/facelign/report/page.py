@@ -51,7 +51,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class Thumbnail:
     """A small picture of a face. data: the bytes of a JPEG or PNG; caption: shown below it."""
 
     data: bytes
@@ -67,7 +67,7 @@ class Photo:
 class Tile:
     """Photos that belong together, such as a pair, and what is to be said of them."""
 
-    photos: Sequence[Photo]
+    photos: Sequence[Thumbnail]
     text: str
 
 
@@ -90,7 +90,7 @@ class FaceMap:
     title: str
     points: Float64Array
     people: Sequence[str]
-    photos: Sequence[Photo | None] = ()
+    photos: Sequence[Thumbnail | None] = ()
     note: str = ""
 
     def __post_init__(self) -> None:

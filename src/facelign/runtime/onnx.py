@@ -21,10 +21,10 @@ class OnnxOptions:
     """How sessions run.
 
     threads: intra-op threads. One by default, because photos are worked on side by side and a
-    second thread in one network costs more than it gives on busy cores (MEASURED 2.4).
+    second thread in one network costs more than it gives on busy cores.
     providers: execution providers, first choice first; one that is not there is an error, never
     a silent fall back to the processor. spinning: let idle threads burn a core (2.6 to 3.5 times
-    slower when cores are busy, MEASURED 2.4).
+    slower when cores are busy).
     """
 
     threads: int = 1

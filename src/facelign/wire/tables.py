@@ -75,7 +75,7 @@ class WriterKind(Protocol):
 FORMATS: Mapping[str, WriterKind] = MappingProxyType({".csv": Csv, ".jsonl": JsonLines})
 
 
-class Table:
+class FaceTable:
     """Writes records to a file; what failed goes to failures.csv beside it.
 
     path: its suffix says the format; None where no table is wanted. The file appears under its
@@ -92,7 +92,7 @@ class Table:
         self._place = ExitStack()
         self._failures: list[tuple[str, str]] = []
 
-    def __enter__(self) -> Table:
+    def __enter__(self) -> FaceTable:
         if self._path is not None:
             scratch = self._place.enter_context(disk.replacing(self._path, sync=False))
             self._writer = FORMATS[self._path.suffix](scratch)

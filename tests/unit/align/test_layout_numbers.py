@@ -74,7 +74,7 @@ def test_arcface_takes_68_points_as_five() -> None:
 
 
 def test_openface_puts_its_three_points_where_alignedlib_does() -> None:
-    # the published places at 96 px, from AlignDlib's template (STANDARDS 1.3)
+    # the published places at 96 px, from AlignDlib's template
     outer = np.array([[18.639, 16.250], [75.730, 15.184], [47.515, 49.386]])
     inner = np.array([[34.923, 17.083], [59.420, 16.587], [48.020, 72.056]])
     points = np.zeros((68, 2))

@@ -18,7 +18,7 @@ from facelign.cli.app import run
 from facelign.cli.exits import Exit
 from facelign.gallery.gallery import Gallery
 from facelign.wire import records, tables
-from facelign.wire.tables import Table
+from facelign.wire.tables import FaceTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ def test_a_folder_without_rights_is_named(
 ) -> None:
     taken = tmp_path / "file"
     taken.write_text("")
-    with pytest.raises(OSError, match=r"file"), Table(taken / "out.csv"):
+    with pytest.raises(OSError, match=r"file"), FaceTable(taken / "out.csv"):
         pass
     assert run(["people", "list", "--gallery", str(tmp_path)]) == Exit.GALLERY
     assert "is a folder" in capsys.readouterr().err
@@ -132,7 +132,7 @@ def test_names_that_are_no_text_come_out_as_json_and_csv(tmp_path: Path) -> None
             timeout=60,
         )
         assert json.loads(done.stdout) == {"who": "脸ë", "image": name}
-    with Table(tmp_path / "t.csv") as table:
+    with FaceTable(tmp_path / "t.csv") as table:
         table.add(records.failure(name, _error()))
     assert "\\udcff.jpg" in (tmp_path / "t.csv").read_text(encoding="utf-8")
     assert "\\udcff.jpg" in (tmp_path / "failures.csv").read_text(encoding="utf-8")
@@ -154,7 +154,7 @@ def test_a_table_of_vectors_holds_vectors(tmp_path: Path) -> None:
     import csv
 
     face = {"box": [1, 2, 3, 4], "score": 0.9, "height": 2, "embedding": [0.25, -1.5]}
-    with Table(tmp_path / "t.csv") as table:
+    with FaceTable(tmp_path / "t.csv") as table:
         table.add({"image": "a.jpg", "faces": [face], "error": None})
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
@@ -282,7 +282,7 @@ def test_a_table_that_a_full_disk_refuses_leaves_nothing(
 ) -> None:
     full = {".csv": lambda part: part.touch() or tables.Csv(Path("/dev/full"))}
     monkeypatch.setattr(tables, "FORMATS", full)
-    with pytest.raises(OSError, match="No space left"), Table(tmp_path / "t.csv") as table:
+    with pytest.raises(OSError, match="No space left"), FaceTable(tmp_path / "t.csv") as table:
         table.add({"image": "a.jpg", "faces": [], "error": None})
     assert list(tmp_path.iterdir()) == []
 

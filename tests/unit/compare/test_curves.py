@@ -107,7 +107,7 @@ def test_worked_by_hand() -> None:
 
 
 def test_the_articles_baseline() -> None:
-    # SEEDS A3-11: 4500 of 4950
+    # article row A3-11: 4500 of 4950
     scores = ScoreSet(np.ones(450), np.zeros(4500))
     assert curves.always_different(scores) == pytest.approx(0.909, abs=1e-3)
 
@@ -165,7 +165,7 @@ def test_no_threshold_beats_the_best(scores: ScoreSet) -> None:
 
 
 def test_the_articles_grid_of_thresholds() -> None:
-    # SEEDS A3-10: 0.30 to 0.99 in steps of 0.01, on squared distances
+    # article row A3-10: 0.30 to 0.99 in steps of 0.01, on squared distances
     grid = -np.arange(0.30, 1.0, 0.01)
     assert len(grid) == 70
     scores = ScoreSet([-0.2, -0.5], [-0.8, -1.4])

@@ -103,7 +103,7 @@ def test_zero_is_no_negative_zero() -> None:
 
 
 def test_conversions_known_from_the_articles() -> None:
-    # SEEDS AX-4: 0.56 squared is 0.75 plain; STANDARDS 5.3: the rows computed from cosine
+    # article row AX-4: 0.56 squared is 0.75 plain; the rows computed from cosine
     assert converted(0.56, "squared-unit-euclidean", "unit-euclidean") == pytest.approx(
         0.7483, abs=1e-4
     )

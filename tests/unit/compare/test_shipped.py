@@ -12,7 +12,7 @@ def test_there_is_one_for_the_default_preset() -> None:
     record = shipped("sface/arcface-112/five")
     assert record is not None
     assert record.chain["detector"] == "yunet"
-    # MEASURED 10, prototype on the same people (and four more): 0.290, 0.358, 0.414, 0.467. It
+    # a prototype on the same people (and four more): 0.290, 0.358, 0.414, 0.467. It
     # took the points of the first look; level ones make faces of two people a little more alike
     # (thresholds rise by 0.005 to 0.013) and those of one person more so: TAR rises at every rate.
     prototype = {

@@ -110,7 +110,7 @@ def test_levels_lie_apart_and_inside(height: int, width: int) -> None:
 
 
 def test_the_plan_of_a_250_px_photo_is_that_of_dlib() -> None:
-    assert mmod.tile_plan(250, 250).size == (957, 272)  # MEASURED 1.6
+    assert mmod.tile_plan(250, 250).size == (957, 272)  # as dlib plans it
 
 
 @pytest.mark.weights

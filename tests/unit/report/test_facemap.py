@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facelign.report import facemap
-from facelign.report.page import FaceMap, Photo
+from facelign.report.page import FaceMap, Thumbnail
 from facelign.report.plots.scatter import LEGEND_LIMIT, looks
 
 POINTS = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 2.0]])
@@ -52,7 +52,7 @@ def test_a_name_is_text_in_tooltip_and_attribute():
 
 
 def test_a_photo_is_shown_with_its_caption_where_there_is_one():
-    photos = [Photo(b"1", "first"), None, Photo(b"3")]
+    photos = [Thumbnail(b"1", "first"), None, Thumbnail(b"3")]
     shown = FaceMap("t", POINTS, ["a", "b", "b"], photos)
     drawn = facemap.drawn_map(shown, ["data:1", "", "data:3"])
     assert [mark.get("data-photo") for mark in marks(drawn)] == ["data:1", None, "data:3"]

@@ -16,10 +16,10 @@ from facelign.report.page import (
     FaceMap,
     Fact,
     Mood,
-    Photo,
     Report,
     Section,
     Table,
+    Thumbnail,
     Tile,
     Wall,
 )
@@ -36,10 +36,10 @@ EVIL = """<script>alert("1")</script>' onload='x' & </title>"""
 ROWS = (("under 40", "0.21"), (EVIL, 0.01))
 
 
-def face(shade: int) -> Photo:
+def face(shade: int) -> Thumbnail:
     out = io.BytesIO()
     Pillow.new("RGB", (48, 48), (shade, 90, 60)).save(out, "JPEG")
-    return Photo(out.getvalue(), f"face {shade}")
+    return Thumbnail(out.getvalue(), f"face {shade}")
 
 
 @pytest.fixture(scope="module")

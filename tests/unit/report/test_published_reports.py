@@ -12,10 +12,10 @@ from facelign.report.page import (
     FaceMap,
     Fact,
     Mood,
-    Photo,
     Report,
     Section,
     Table,
+    Thumbnail,
     Tile,
     Wall,
 )
@@ -53,7 +53,7 @@ def test_every_text_of_every_record_is_published():
     """Maps, columns, labels and the numbers of figures too: whatever a record holds."""
     told = dict.fromkeys(("title", "verdict", "scope"), PHOTO)
     points = np.zeros((1, 2))
-    photo = Photo(PHOTO.encode(), PHOTO)
+    photo = Thumbnail(PHOTO.encode(), PHOTO)
     figure = plots.example("roc").figure
     section = Section(
         PHOTO,

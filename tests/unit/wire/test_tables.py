@@ -14,7 +14,7 @@ from facelign.errors import ConfigError
 from facelign.wire import tables
 from facelign.wire.cells import csv_text, guarded
 from facelign.wire.records import failure
-from facelign.wire.tables import Table
+from facelign.wire.tables import FaceTable
 
 FACE = {"box": [1.0, 2.0, 3.0, 4.0], "height": 2.0, "person": "Ada", "score": 0.5, "reason": ""}
 PHOTO = {"image": "a.jpg", "width": 9, "height": 9, "faces": [FACE, FACE], "error": None}
@@ -26,7 +26,7 @@ def read(path):
 
 
 def test_a_row_a_face(tmp_path):
-    with Table(tmp_path / "t.csv") as table:
+    with FaceTable(tmp_path / "t.csv") as table:
         table.add(PHOTO)
         table.add(PHOTO | {"faces": []})
     rows = read(tmp_path / "t.csv")
@@ -37,7 +37,7 @@ def test_a_row_a_face(tmp_path):
 
 
 def test_json_lines_are_the_records(tmp_path):
-    with Table(tmp_path / "t.jsonl") as table:
+    with FaceTable(tmp_path / "t.jsonl") as table:
         table.add(PHOTO)
         table.add(failure("b.jpg", "It is empty."))
     lines = (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()
@@ -45,7 +45,7 @@ def test_json_lines_are_the_records(tmp_path):
 
 
 def test_failures_lie_beside_and_go_when_there_are_none(tmp_path):
-    with Table(tmp_path / "t.csv") as table:
+    with FaceTable(tmp_path / "t.csv") as table:
         table.add(failure("b.jpg", "It is empty."))
         table.add({"image": "c.jpg", "enrolled": False, "reason": "too small", "failed": True})
         table.add({"image": "d.jpg", "enrolled": False, "reason": "already", "failed": False})
@@ -54,14 +54,14 @@ def test_failures_lie_beside_and_go_when_there_are_none(tmp_path):
         {"image": "b.jpg", "reason": "It is empty."},
         {"image": "c.jpg", "reason": "too small"},
     ]
-    with Table(tmp_path / "t.csv"):
+    with FaceTable(tmp_path / "t.csv"):
         pass
     assert not (tmp_path / "failures.csv").exists()
 
 
 @pytest.mark.parametrize("name", ['=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3|x"])
 def test_no_name_is_a_formula(tmp_path, name):
-    with Table(tmp_path / "t.csv") as table:
+    with FaceTable(tmp_path / "t.csv") as table:
         table.add(PHOTO | {"image": name, "faces": [FACE | {"person": name}]})
         table.add(failure(name, "It is empty."))
     first, second = read(tmp_path / "t.csv")
@@ -71,7 +71,7 @@ def test_no_name_is_a_formula(tmp_path, name):
 
 def test_an_early_end_keeps_what_was_done(tmp_path):
     def interrupted():
-        with Table(tmp_path / "t.csv") as table:
+        with FaceTable(tmp_path / "t.csv") as table:
             table.add(PHOTO)
             raise KeyboardInterrupt
 
@@ -82,7 +82,7 @@ def test_an_early_end_keeps_what_was_done(tmp_path):
 
 def test_other_formats_are_refused_by_name():
     with pytest.raises(ConfigError, match=r"must end in .csv or .jsonl"):
-        Table(Path("t.xlsx"))
+        FaceTable(Path("t.xlsx"))
 
 
 def test_a_further_format_is_one_entry(tmp_path, monkeypatch):
@@ -97,14 +97,14 @@ def test_a_further_format_is_one_entry(tmp_path, monkeypatch):
             self.path.write_text(str(self.seen))
 
     monkeypatch.setattr(tables, "FORMATS", {**tables.FORMATS, ".count": Count})
-    with Table(tmp_path / "t.count") as table:
+    with FaceTable(tmp_path / "t.count") as table:
         table.add(PHOTO)
     assert (tmp_path / "t.count").read_text() == "1"
 
 
 def test_without_a_path_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with Table(None) as table:
+    with FaceTable(None) as table:
         table.add(failure("b.jpg", "It is empty."))
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,6 @@
 """arcface-112: five points onto the template of ArcFace, by a similarity fitted photo -> chip.
 
-The layout of SFace, MobileFaceNet, ArcFace and most recognizers since SphereFace (STANDARDS 1.1).
+The layout of SFace, MobileFaceNet, ArcFace and most recognizers since SphereFace.
 The direction of the fit and pixel centers at whole numbers are those of the published code
 (insightface face_align.py; OpenCV's FaceRecognizerSF.alignCrop gives the same matrix to 1e-3 px).
 """

@@ -1,10 +1,10 @@
 """crop: the box and a margin, scaled to a square; no points, no turn.
 
-The facenet aligner (STANDARDS 1.4): the box grows by half of ``margin`` on each side, in pixels of
-the photo, is clipped to the photo and stretched to a square (the aspect is not kept). 160 and 32
-are facenet's; the source article takes 224 and 32. The aligner cuts at whole pixels; here nothing
-is rounded, which moves edges by up to a pixel. Margins that grow with the face (facenet-pytorch)
-are another thing.
+The facenet aligner (davidsandberg/facenet, align_dataset_mtcnn.py): the box grows by half of
+``margin`` on each side, in pixels of the photo, is clipped to the photo and stretched to a square
+(the aspect is not kept). 160 and 32 are facenet's; the source article takes 224 and 32. The aligner
+cuts at whole pixels; here nothing is rounded, which moves edges by up to a pixel. Margins that grow
+with the face (facenet-pytorch) are another thing.
 """
 
 from __future__ import annotations

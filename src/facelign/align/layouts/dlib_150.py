@@ -4,7 +4,7 @@ From dlib's 5 or 68 points it is dlib's own chip, byte for byte (``align.dlib_ch
 points (eye centers, nose tip, mouth corners) it is an ordinary warp in the same frame: the places
 are those of dlib's 68-point mean shape, fitted from the template to the photo, and the template
 moved by half a pixel, because dlib's chip pixel i stands for template coordinate i + 0.5. Either
-of the two left out moves descriptors by 0.05 to 0.2 (MEASURED 4, 4.3).
+of the two left out moves descriptors by 0.05 to 0.2.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facelign.types.contracts import Sampling
 from facelign.types.faces import Faces
 from facelign.types.schemes import FIVE
 
-#: right eye, left eye, nose tip, right and left mouth corner in the face's square (MEASURED 4)
+#: right eye, left eye, nose tip, right and left mouth corner in the face's square
 _FIVE = np.array(
     [[0.2255, 0.2155], [0.7547, 0.2155], [0.4901, 0.5156], [0.2541, 0.7802], [0.7261, 0.7802]]
 )

@@ -1,6 +1,6 @@
 """openface-96: three points onto OpenFace's template, by an affine map that may shear.
 
-OpenFace's AlignDlib (STANDARDS 1.3): ``outer`` are the outer eye corners and the nose base (nn4.v2,
+OpenFace's AlignDlib: ``outer`` are the outer eye corners and the nose base (nn4.v2,
 small1 and small2 were trained so), ``inner`` the inner eye corners and the bottom lip (nn4.v1).
 The template is not symmetric: a mirrored photo does not give the mirrored chip.
 """

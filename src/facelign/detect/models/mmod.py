@@ -4,7 +4,7 @@ Paper: King, "Max-Margin Object Detection", arXiv 1502.00046. Input: the pyramid
 one picture, (RGB - mean) / 256, background 0. Output: square boxes, whole pixels, no points; the
 boxes and (to 1e-4) the scores of dlib on the same photo. Known limits: no face under about 80 px
 unless the photo is enlarged (``upsample=1``: 40 px, four times the work), 10 times slower than
-YuNet. Why each constant is what it is: MEASURED 1.6, read off dlib and its file.
+YuNet. Constants are read off dlib and its file.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
 from facelign.lab.statistics.resampling import Interval
 from facelign.lab.verification.report import WALL, bounds, percent
-from facelign.report.page import FaceMap, Fact, Photo, Report, Section, Table, Tile, Wall
+from facelign.report.page import FaceMap, Fact, Report, Section, Table, Thumbnail, Tile, Wall
 from facelign.report.plot import Series
 from facelign.report.plots import cmc, det, gallery_size, intervals
 
@@ -289,7 +289,7 @@ def _maps(
     maps = []
     for method in options.methods:
         found = project(searched.named, method=method, seed=searched.seed)
-        photos: Sequence[Photo | None] = ()
+        photos: Sequence[Thumbnail | None] = ()
         if thumbnails is not None:
             photos = [
                 thumbnails.face(photos_of[int(row)], SMALL) if int(row) in photos_of else None

@@ -11,7 +11,7 @@ from facelign.imaging.draw import fitted
 from facelign.imaging.read import read
 from facelign.imaging.write import encode
 from facelign.lab.material.photos import Embedded
-from facelign.report.page import Photo
+from facelign.report.page import Thumbnail
 from facelign.types.arrays import ByteArray
 from facelign.types.image import Image
 
@@ -26,9 +26,9 @@ class Thumbnails:
 
     def __init__(self, embedded: Embedded) -> None:
         self._embedded = embedded
-        self._cut: dict[tuple[int, int], Photo | None] = {}
+        self._cut: dict[tuple[int, int], Thumbnail | None] = {}
 
-    def face(self, photo: int, side: int = FACE, caption: str | None = None) -> Photo | None:
+    def face(self, photo: int, side: int = FACE, caption: str | None = None) -> Thumbnail | None:
         """Return the chosen face of photo ``photo``, or the whole photo where none was found."""
         key = (photo, side)
         if key not in self._cut:
@@ -36,9 +36,9 @@ class Thumbnails:
         found = self._cut[key]
         if found is None or caption is None:
             return found
-        return Photo(found.data, caption)
+        return Thumbnail(found.data, caption)
 
-    def _made(self, photo: int, side: int) -> Photo | None:
+    def _made(self, photo: int, side: int) -> Thumbnail | None:
         entry = self._embedded.photos[photo]
         row = int(self._embedded.rows[photo])
         try:
@@ -47,16 +47,16 @@ class Thumbnails:
             return None
         face = self._embedded.faces[row] if row >= 0 else None
         pixels = _whole(image, side) if face is None else _square(image, face, side)
-        return Photo(encode(pixels, "jpeg", quality=80), entry.path.stem)
+        return Thumbnail(encode(pixels, "jpeg", quality=80), entry.path.stem)
 
 
-def whole(path: str | Path, side: int = 160) -> Photo | None:
+def whole(path: str | Path, side: int = 160) -> Thumbnail | None:
     """Return a whole photo, its long side reduced to ``side``; None where it cannot be read."""
     try:
         image = read(path)
     except FacelignError:
         return None
-    return Photo(encode(_whole(image, side), "jpeg", quality=80), Path(path).name)
+    return Thumbnail(encode(_whole(image, side), "jpeg", quality=80), Path(path).name)
 
 
 def _whole(image: Image, side: int) -> ByteArray:

@@ -17,7 +17,7 @@ from facelign.lab.statistics.resampling import Interval
 from facelign.lab.verification.figures import Verification
 from facelign.lab.verification.groups import ByGroup
 from facelign.lab.verification.run import VerificationRun, most_errors, rejects, worst_pairs
-from facelign.report.page import FaceMap, Fact, Mood, Photo, Report, Section, Table, Tile, Wall
+from facelign.report.page import FaceMap, Fact, Mood, Report, Section, Table, Thumbnail, Tile, Wall
 from facelign.report.plot import Series
 from facelign.report.plots import (
     det,
@@ -490,7 +490,7 @@ def _maps(
     maps = []
     for method in methods:
         found = project(named, method=method, seed=measured.choices.seed)
-        photos: Sequence[Photo | None] = ()
+        photos: Sequence[Thumbnail | None] = ()
         if thumbnails is not None:
             photos = [thumbnails.face(place[int(row)], SMALL) for row in found.rows]
         maps.append(

@@ -1,6 +1,6 @@
 """dlib networks as ONNX graphs.
 
-What dlib does otherwise than most frameworks (MEASURED 1.3): sums zero-pad the smaller side at the
+What dlib does otherwise than most frameworks: sums zero-pad the smaller side at the
 bottom, the right and after the last channel, and a convolution with a stride has no padding.
 The affine layers are folded into the convolutions before them, in double precision; the mean and
 the division by 256 are folded into the first convolution where nothing is padded there.

@@ -4,7 +4,7 @@ A file does not carry its topology: layers are read along a list that is known b
 (``DESCRIPTOR``, ``MMOD``: dlib's published examples, checked against the files, which they consume
 to the last byte). dlib nests a network from the loss inwards and every layer writes its version
 before what is inside it, so that all versions come first, then the input layer, and then the
-details from the input side to the output side (MEASURED 1.2).
+details from the input side to the output side.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads dlib's own serialization, without trusting a byte of it.
 
-The form, as read from files and checked by consuming four published ones to the last byte
-(MEASURED 1.2): an integer is a control byte (low four bits: number of magnitude bytes, 0x80:
+The form, as read from files and checked by consuming four published ones to the last
+byte: an integer is a control byte (low four bits: number of magnitude bytes, 0x80:
 negative) and a little-endian magnitude; a float is two integers, mantissa and exponent of two; a
 tensor keeps its numbers as raw little-endian float32. Nothing is recursive here and nothing is
 allocated from a count before that count was compared with the bytes that are left.

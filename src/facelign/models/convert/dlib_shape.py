@@ -1,7 +1,7 @@
 """dlib shape predictors (cascades of regression trees) as plain arrays.
 
 Kazemi and Sullivan, "One millisecond face alignment with an ensemble of regression trees", CVPR
-2014. The order of the fields was read from published files (MEASURED 1.5).
+2014. The order of the fields was read from published files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """ONNX files as published -> ONNX files that ONNX Runtime runs, and runs fast.
 
-What is done (MEASURED 2.3, 9):
+What is done:
 
 - block-quantized weights (DequantizeLinear with ``block_size``) become float32 weights; ONNX
   Runtime refuses some of them and unpacks the others again at every run;

@@ -14,7 +14,7 @@ from facelign.types.arrays import AnyArray, ByteArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class ChainStep:
     """One step: a title, a picture or a vector to show, and a line of text below it.
 
     picture: (h, w, 3) uint8 RGB, or None. vector: (d,), shown as a barcode. bars: label -> score,
@@ -28,7 +28,7 @@ class Step:
     bars: Sequence[tuple[str, float]] = ()
 
 
-def draw(steps: Sequence[Step], *, threshold: float | None = None) -> Plot:
+def draw(steps: Sequence[ChainStep], *, threshold: float | None = None) -> Plot:
     """Return the steps from left to right, an arrow between each. threshold: mark on ``bars``."""
     figure, axes = style.figure(2.75 * len(steps), 3.5, columns=len(steps))
     figure.set_layout_engine("constrained", wspace=0.09)  # room for the arrows
@@ -49,7 +49,7 @@ def draw(steps: Sequence[Step], *, threshold: float | None = None) -> Plot:
     return Plot("chain", figure, alt, numbers, photos=any(s.picture is not None for s in steps))
 
 
-def _show(axes, step: Step, threshold: float | None) -> None:  # type: ignore[no-untyped-def]
+def _show(axes, step: ChainStep, threshold: float | None) -> None:  # type: ignore[no-untyped-def]
     if step.picture is not None:
         style.picture(axes, step.picture)
     elif step.vector is not None:
@@ -76,11 +76,11 @@ def example() -> Plot:
     vector = np.random.default_rng(1).normal(0, 1, 64)
     return draw(
         [
-            Step("preprocess", "upright, RGB", shade),
-            Step("detect", "box and five points", shade[::-1]),
-            Step("align", "112 x 112", shade[16:80, 16:80]),
-            Step("embed", "64 numbers", vector=vector),
-            Step("recognize", "Ann", bars=(("Ann", 0.82), ("Bo", 0.11), ("Cy", 0.05))),
+            ChainStep("preprocess", "upright, RGB", shade),
+            ChainStep("detect", "box and five points", shade[::-1]),
+            ChainStep("align", "112 x 112", shade[16:80, 16:80]),
+            ChainStep("embed", "64 numbers", vector=vector),
+            ChainStep("recognize", "Ann", bars=(("Ann", 0.82), ("Bo", 0.11), ("Cy", 0.05))),
         ],
         threshold=0.36,
     )
