@@ -10,6 +10,7 @@ model's frozen options dataclass, ``engine`` is ``runtime.onnx.OnnxOptions``.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class Detector(Protocol):
         """Score below which the best face of a photo may be one that is not upright."""
         return None
 
+    @abstractmethod
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
         ...
@@ -98,6 +100,7 @@ class Landmarker(Protocol):
     spec: ModelSpec
     scheme: Scheme
 
+    @abstractmethod
     def locate(self, image: Image, faces: Faces) -> Faces:
         """Return the same faces with points of ``scheme``, in the plane of ``image.size``."""
         ...
@@ -151,6 +154,7 @@ class Embedder(Protocol):
     def prepare(self) -> None:
         """Open what the first chips would have to wait for."""
 
+    @abstractmethod
     def embed(self, *chips: Chips) -> Embeddings:
         """Return the vectors of n faces, in their order; n = 0 gives the empty set.
 
@@ -169,6 +173,7 @@ class Quality(Protocol):
 
     names: tuple[str, ...]
 
+    @abstractmethod
     def measure(
         self, image: Image, faces: Faces, chips: Chips | None = None
     ) -> Mapping[str, Float32Array]:
@@ -188,6 +193,7 @@ class Liveness(Protocol):
         """The score from which on a presentation is taken for bona fide."""
         return 0.5
 
+    @abstractmethod
     def judge(self, image: Image, faces: Faces) -> Float32Array:
         """Return (n,) float32: larger is more likely a person before the camera."""
         ...
@@ -217,6 +223,7 @@ class FrameSource(Protocol):
         """Frames a second, where the source says so."""
         return None
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
 
     def close(self) -> None:
@@ -240,10 +247,12 @@ class Tracker(Protocol):
         """How long a face may be out of sight and keep its id."""
         return 0.0
 
+    @abstractmethod
     def update(self, faces: Faces, time_s: float) -> Faces:
         """Return the faces of the next frame with ``track_ids``."""
         ...
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget every track, as at the cut of a film."""
         ...

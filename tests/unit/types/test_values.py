@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facelign.errors import BadArray, ModelMismatch, SpaceMismatch
-from facelign.quality.measure import Quality
+from facelign.quality.measure import FaceQuality
 from facelign.types.arrays import checked
 from facelign.types.chips import Chips
 from facelign.types.decisions import Decision, Threshold
@@ -340,7 +340,7 @@ def test_one_rule_cuts_every_set() -> None:
             Landmarks(numbers[:, None, None] * np.ones((4, 5, 2)), FIVE),
             lambda s: s.points[:, 0, 0],
         ),
-        "quality": (Quality(*([numbers] * 7)), lambda s: s.sharpness),
+        "quality": (FaceQuality(*([numbers] * 7)), lambda s: s.sharpness),
     }
     for name, (whole, told) in sets.items():
         for index, kept in (
