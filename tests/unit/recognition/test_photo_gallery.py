@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from facelign.errors import BadArray, GalleryError, NoFace, SpaceMismatch
+from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.memory import MemoryStore
 from facelign.imaging.write import write
 from facelign.recognition.options import IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery, open_gallery
@@ -126,3 +128,17 @@ def test_a_classifier_of_another_gallery_is_refused(gallery: PhotoGallery, portr
     options = IdentifyOptions(classifier=Old())  # type: ignore[arg-type]
     with pytest.raises(GalleryError, match="has changed"):
         gallery.name(vectors, options=options)
+
+
+def test_a_gallery_that_is_no_file_names_and_enrolls_as_one_that_is(
+    recognizer: Recognizer, photo: Path, portrait: Image, gallery: PhotoGallery
+) -> None:
+    with PhotoGallery(Gallery(MemoryStore()), recognizer) as memory:
+        (result,) = memory.enroll("Eileen", photo)
+        assert result.enrolled
+        (again,) = memory.enroll("Eileen", photo)
+        assert again.reason == "already enrolled"
+        (face,), (wanted,) = memory.identify(portrait).faces, gallery.identify(portrait).faces
+        assert face.answer == wanted.answer
+        assert memory.remove("Eileen").templates == 1
+        assert memory.people() == []
