@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from facelign.geometry.boxes import nms
+from facelign.geometry.boxes import iou, nms
 from facelign.geometry.letterbox import PlaneMap
 from facelign.types.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from facelign.types.faces import Faces
@@ -73,6 +73,21 @@ class Candidates:
         if len(self) < 2:
             return self
         return self[nms(self.boxes, self.scores if ranks is None else ranks, threshold, by=by)]
+
+    def best_over(self, box: FloatArray, overlap: float) -> Candidates | None:
+        """Return the best candidate with at least ``overlap`` with ``box``, or None."""
+        near = np.flatnonzero(iou(np.asarray(box, np.float32)[None], self.boxes)[0] >= overlap)
+        if not near.size:
+            return None
+        return self[near[[int(np.argmax(self.scores[near]))]]]
+
+    def mirrored(self, width: int, scheme: Scheme) -> Candidates:
+        """Return the candidates of a mirrored picture of ``width`` in the picture itself."""
+        boxes = self.boxes.copy()
+        boxes[:, [0, 2]] = (width - 1) - self.boxes[:, [2, 0]]
+        points = self.points[:, list(scheme.mirror)].copy()
+        points[:, :, 0] = (width - 1) - points[:, :, 0]
+        return Candidates(boxes, self.scores, points)
 
     def faces(self, detector: str, image: Image, scheme: Scheme | None) -> Faces:
         """Return faces in the plane of ``image.size``; self is in the plane of its pixels."""

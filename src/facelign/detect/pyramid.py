@@ -93,3 +93,21 @@ def fitness(heights: FloatArray, best_px: float, loss: float) -> FloatArray:
     octaves = np.abs(np.log2(np.maximum(heights, 1e-3) / best_px))
     factors: FloatArray = np.maximum(1.0 - loss * octaves, 0.1)
     return factors
+
+
+def surroundings(
+    pixels: ByteArray, box: FloatArray, height: float, margin: float = 0.3
+) -> tuple[ByteArray, PlaneMap] | None:
+    """Return the surroundings of ``box`` with the face ``height`` px high, and the map into it."""
+    h, w = pixels.shape[:2]
+    x1, y1, x2, y2 = (float(v) for v in box)
+    reach = margin * (y2 - y1)
+    left, top = max(0, round(x1 - reach)), max(0, round(y1 - reach))
+    right, bottom = min(w, round(x2 + reach)), min(h, round(y2 + reach))
+    if right - left < 2 or bottom - top < 2:
+        return None
+    factor = height / (y2 - y1)
+    size = scaled((right - left, bottom - top), factor)
+    picture = resized(pixels[top:bottom, left:right], size)
+    scale = (size[0] / (right - left), size[1] / (bottom - top))
+    return picture, PlaneMap(scale, (-left * scale[0], -top * scale[1]))

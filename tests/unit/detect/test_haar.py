@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facelign.detect.models.haar import HaarOptions, score_of
+from facelign.detect.cascade import CascadeOptions, score_of
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
 from facelign.runtime.opencv import cascade
@@ -56,4 +56,4 @@ def test_options_reach_the_cascade(detector: Any, portrait: Image) -> None:
 )
 def test_options_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        HaarOptions(**wrong)
+        CascadeOptions(**wrong)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facelign.detect.models.yunet import SPECS, YuNetOptions, tilt_of
+from facelign.detect.leveling import tilt_of
+from facelign.detect.models.yunet import SPECS, YuNetOptions
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import iou
 from facelign.types.faces import Faces

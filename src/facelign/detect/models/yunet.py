@@ -14,30 +14,26 @@ look is sure of 6, the second of 23).
 
 The points of a face lie nearly as if it were upright: of a roll of 20 degrees the eyes of a face
 of 96 px tell 2 (``yunet``) or 11 (``yunet-n``), of one of 224 px about 17. So every face is looked
-at again at that height, turned until its eyes are level, and then mirrored; its points are the
-mean of the last two looks (``Steady``).
+at again at that height, turned until its eyes are level (``detect.leveling``, ``Steady``).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import cv2
 import numpy as np
 
 from facelign.detect.anchors import Candidates, decode_free
-from facelign.detect.pyramid import Copy, Strip, copy_of, fitness
+from facelign.detect.leveling import leveled
+from facelign.detect.pyramid import Copy, Strip, copy_of, fitness, surroundings
 from facelign.errors import ConfigError
-from facelign.geometry.boxes import iou, nms
+from facelign.geometry.boxes import nms
 from facelign.geometry.letterbox import PlaneMap
-from facelign.geometry.transforms import apply, compose, invert, scaling
-from facelign.imaging.resize import resized, scaled
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types import specs
-from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
+from facelign.types.arrays import ByteArray, Float32Array, FloatArray, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -248,7 +244,14 @@ class YuNet(Detector):
             if len(again):
                 kept = Candidates.joined([kept, again]).suppressed(self.options.nms_iou)
         if self.options.steady is Steady.LEVEL:
-            kept = self._steadied(image.pixels, kept)
+            o = self.options
+            kept = leveled(
+                lambda views: self._candidates(np.concatenate([_blob(v) for v in views]), 0.3),
+                image.pixels,
+                kept,
+                smallest_px=o.steady_px,
+                most=o.steady_faces,
+            )
         return kept.faces(self.spec.id, image, FIVE)
 
     def _copies(self, size: tuple[int, int]) -> list[Copy]:
@@ -337,214 +340,20 @@ class YuNet(Detector):
             views = self._candidates(blob, self.options.score_threshold)
             for box, plane, view in zip(some, planes, views, strict=True):
                 if plane is not None and len(view):
-                    best = _same_face(view.back(plane), box, 0.4)
+                    best = view.back(plane).best_over(box, 0.4)
                     if best is not None:
                         confirmed.append(best)
         return Candidates.joined(confirmed, len(FIVE.mirror))
 
-    def _steadied(self, pixels: ByteArray, found: Candidates) -> Candidates:
-        """Return the same candidates with the points that closer, level looks give."""
-        chosen = np.flatnonzero(found.heights >= self.options.steady_px)
-        chosen = chosen[np.argsort(-found.heights[chosen], kind="stable")]
-        chosen = chosen[: self.options.steady_faces]
-        level = _Level(found.points.copy(), np.zeros(len(found)), np.zeros(len(found), np.float32))
-        waiting = chosen
-        for _ in range(_ROUNDS):
-            self._leveled(pixels, found, waiting, level)
-            # the net sets points upright: a face that lies or hangs is told by its scores only
-            doubtful = np.minimum(found.scores, level.scores)[waiting] < _UPRIGHT_SCORE
-            turned = []
-            for i in waiting[doubtful]:
-                turn = self._turn(pixels, found.boxes[i], float(level.tilts[i]))
-                if turn:
-                    level.tilts[i] += turn
-                    turned.append(i)
-            waiting = np.asarray(turned, np.int64)
-            if not waiting.size:
-                break
-        seen = np.flatnonzero(level.scores)
-        mirrored = self._closer(pixels, found, seen, level, mirrored=True)
-        for i, view in zip(seen, mirrored, strict=True):
-            if view is not None:
-                level.points[i] = (level.points[i] + view[0]) / 2
-        return Candidates(found.boxes, found.scores, level.points)
-
-    def _leveled(
-        self, pixels: ByteArray, found: Candidates, waiting: IntArray, level: _Level
-    ) -> None:
-        """Look at the faces ``waiting`` until their eyes are level, and note that in ``level``."""
-        for _ in range(_REPEATS):
-            views = self._closer(pixels, found, waiting, level)
-            again = []
-            for i, view in zip(waiting, views, strict=True):
-                if view is None:
-                    continue
-                level.points[i], level.scores[i] = view
-                lean = (tilt_of(view[0]) - level.tilts[i] + 180.0) % 360.0 - 180.0
-                level.tilts[i] += _TOLD_LESS * lean
-                if abs(lean) > _LEVEL:
-                    again.append(i)
-            waiting = np.asarray(again, np.int64)
-            if not waiting.size:
-                break
-
-    def _closer(
-        self,
-        pixels: ByteArray,
-        found: Candidates,
-        chosen: IntArray,
-        level: _Level,
-        mirrored: bool = False,
-    ) -> list[tuple[Float32Array, float] | None]:
-        """Return points (5, 2) and score of each face of ``chosen``, turned back by its tilt.
-
-        Points are in the plane of ``pixels``, whatever the view was; None where nothing was seen.
-        """
-        width, height = _LEVEL_SIZE
-        middle, half = np.array([width - 1, height - 1]) / 2, _LEVEL_HEIGHT / 2
-        box = np.concatenate([middle - half, middle + half])
-        given: list[tuple[Float32Array, float] | None] = []
-        for start in range(0, len(chosen), _LEVEL_BATCH):
-            views = [
-                _view(level.around(pixels, found.boxes, i), float(level.tilts[i]), _LEVEL_SIZE)
-                for i in chosen[start : start + _LEVEL_BATCH]
-            ]
-            step = -1 if mirrored else 1
-            blob = np.concatenate([_blob(picture[:, ::step]) for picture, _ in views])
-            for seen, (_, matrix) in zip(self._candidates(blob, 0.3), views, strict=True):
-                best = _same_face(_mirrored(seen, width) if mirrored else seen, box, 0.3)
-                if best is None:
-                    given.append(None)
-                else:
-                    spots = apply(invert(matrix), best.points[0]).astype(np.float32)
-                    given.append((spots, float(best.scores[0])))
-        return given
-
-    def _turn(self, pixels: ByteArray, box: FloatArray, tilt: float) -> float:
-        """Return how far a face is rolled beyond ``tilt``, degrees, in steps of 45."""
-        height, side = _TURN_HEIGHT, _TURN_SIDE
-        around = _around(pixels, box, height)
-        views = [_view(around, tilt + turn, (side, side)) for turn in _EIGHTHS]
-        blob = np.concatenate([_blob(picture) for picture, _ in views])
-        scores = []
-        for seen in self._candidates(blob, 0.3):
-            # only the face in the middle counts, not a neighbor at the edge of the picture
-            offset = np.abs((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2 - side / 2)
-            central = seen.scores[(offset < height / 3).all(axis=1)]
-            scores.append(float(central.max()) if central.size else 0.0)
-        best = int(np.argmax(scores))
-        return _EIGHTHS[best] if scores[best] > scores[0] + _TURN_MARGIN else 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Level:
-    """What closer looks at n faces have told so far; filled as they are made.
-
-    points: (n, 5, 2) px. tilts: (n,) degrees clockwise by which the faces are rolled. scores: (n,)
-    of the last look, 0 where none has seen the face. sources: what views are drawn from, by face.
-    """
-
-    points: Float32Array
-    tilts: Float64Array
-    scores: Float32Array
-    sources: dict[int, _Around] = field(default_factory=dict)
-
-    def around(self, pixels: ByteArray, boxes: FloatArray, face: int) -> _Around:
-        """Return what the views of a face are drawn from: reduced once, not for every look."""
-        made = self.sources.get(face)
-        if made is None:
-            made = self.sources[face] = _around(pixels, boxes[face], _LEVEL_HEIGHT)
-        return made
-
-
-#: a face may lie or hang when its first or its level look gives less: 131 upright faces have at
-#: least 0.911 and 0.916, of upside-down ones 99 in 100 at most 0.92
-_UPRIGHT_SCORE = 0.92
-#: a turn must give a score better by this much, or the face is taken as it stands (the
-#: right quarter of 131 faces with level eyes is better than the three others by 0.021 or more with
-#: ``yunet``, by 0.013 with ``yunet-n``); it is asked for until there is none, so often at most
-_TURN_MARGIN, _ROUNDS = 0.02, 3
-#: height of the face in these looks, and side of their pictures, px
-_TURN_HEIGHT, _TURN_SIDE = 64.0, 96
-_EIGHTHS = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
-#: height of the face in a closer look, and size (w, h) of its picture, px. On 102 faces of faces68
-#: the error is the same for 256 px in 256 x 288, and larger for 192 px by an eighth
-_LEVEL_HEIGHT, _LEVEL_SIZE = 224.0, (224, 256)
-#: faces in one call: more take longer a face (caches)
-_LEVEL_BATCH = 4
-#: a closer look is repeated, turned by what it saw, while the eyes lean by more degrees, so often
-_LEVEL, _REPEATS = 8.0, 4
-#: the roll of a face is so many times what a closer look tells
-_TOLD_LESS = 1.2
 
 #: side of the picture in which a doubtful candidate is looked at again, and its height there, px
 _DOUBT_SIDE, _DOUBT_HEIGHT = 128, 64.0
 _BATCH = 16
 
 
-def tilt_of(points: FloatArray) -> float:
-    """Return by how much the line of the eyes in five points (5, 2) falls to the right, degrees.
-
-    Clockwise in the picture, the opposite of the sign of a pose's roll.
-    """
-    dx, dy = (float(v) for v in points[1] - points[0])
-    return math.degrees(math.atan2(dy, dx))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Around:
-    """What the views of one face are drawn from, made once for all of them.
-
-    pixels: the photo, or the surroundings of a large face, reduced. into: (2, 3), photo px -> px
-    of these pixels. factor: px of a view per photo px. center: of the face, photo px.
-    """
-
-    pixels: ByteArray
-    into: Float64Array
-    factor: float
-    center: tuple[float, float]
-
-
-def _around(pixels: ByteArray, box: FloatArray, height: float) -> _Around:
-    """Return what views of the face of ``box`` that show it ``height`` px high are drawn from."""
-    x1, y1, x2, y2 = (float(v) for v in box)
-    factor = height / (y2 - y1)
-    source, into = pixels, scaling(1.0)
-    if factor < 0.5:
-        crop = _crop(pixels, box, 2 * height, margin=1.0)
-        if crop is not None:
-            source, plane = crop
-            (sx, sy), (tx, ty) = plane.scale, plane.shift
-            into = compose(np.array([[1.0, 0.0, tx], [0.0, 1.0, ty]]), scaling(sx, sy))
-    return _Around(source, into, factor, ((x1 + x2) / 2, (y1 + y2) / 2))
-
-
-def _view(around: _Around, tilt: float, size: tuple[int, int]) -> tuple[ByteArray, Float64Array]:
-    """Return a picture of ``size`` (w, h) with the face in its middle, and the map.
-
-    The face is turned back by ``tilt`` degrees; outside the photo is black. The map is a (2, 3)
-    matrix, photo px -> picture px.
-    """
-    factor, (cx, cy) = around.factor, around.center
-    cos, sin = math.cos(math.radians(tilt)) * factor, math.sin(math.radians(tilt)) * factor
-    mx, my = (size[0] - 1) / 2, (size[1] - 1) / 2
-    matrix = np.array([[cos, sin, mx - cos * cx - sin * cy], [-sin, cos, my + sin * cx - cos * cy]])
-    onto = compose(matrix, invert(around.into))
-    drawn = cv2.warpAffine(around.pixels, onto, size, flags=cv2.INTER_LINEAR)
-    return np.asarray(drawn, np.uint8), matrix
-
-
-def _same_face(seen: Candidates, box: FloatArray, overlap: float) -> Candidates | None:
-    """Return the best candidate that overlaps ``box``, as a set of one, or None."""
-    near = np.flatnonzero(iou(np.asarray(box, np.float32)[None], seen.boxes)[0] >= overlap)
-    if not near.size:
-        return None
-    return seen[near[[int(np.argmax(seen.scores[near]))]]]
-
-
 def _put(pixels: ByteArray, box: FloatArray, blob: Float32Array) -> PlaneMap | None:
     """Write the enlarged surroundings of ``box`` into ``blob`` (3, side, side), BGR."""
-    crop = _crop(pixels, box, _DOUBT_HEIGHT, margin=0.5)
+    crop = surroundings(pixels, box, _DOUBT_HEIGHT, margin=0.5)
     if crop is None:
         return None
     picture, plane = crop
@@ -562,30 +371,3 @@ def _blob(picture: ByteArray) -> Float32Array:
     for channel in range(3):
         blob[0, channel, :h, :w] = picture[:, :, 2 - channel]
     return blob
-
-
-def _crop(
-    pixels: ByteArray, box: FloatArray, height: float, margin: float = 0.3
-) -> tuple[ByteArray, PlaneMap] | None:
-    """Return the surroundings of ``box`` with the face ``height`` px high, and the map into it."""
-    h, w = pixels.shape[:2]
-    x1, y1, x2, y2 = (float(v) for v in box)
-    reach = margin * (y2 - y1)
-    left, top = max(0, round(x1 - reach)), max(0, round(y1 - reach))
-    right, bottom = min(w, round(x2 + reach)), min(h, round(y2 + reach))
-    if right - left < 2 or bottom - top < 2:
-        return None
-    factor = height / (y2 - y1)
-    size = scaled((right - left, bottom - top), factor)
-    picture = resized(pixels[top:bottom, left:right], size)
-    scale = (size[0] / (right - left), size[1] / (bottom - top))
-    return picture, PlaneMap(scale, (-left * scale[0], -top * scale[1]))
-
-
-def _mirrored(found: Candidates, width: int) -> Candidates:
-    """Return the candidates of a mirrored picture of ``width`` in the picture itself."""
-    boxes = found.boxes.copy()
-    boxes[:, [0, 2]] = (width - 1) - found.boxes[:, [2, 0]]
-    points = found.points[:, list(FIVE.mirror)].copy()
-    points[:, :, 0] = (width - 1) - points[:, :, 0]
-    return Candidates(boxes, found.scores, points)
