@@ -33,6 +33,7 @@ machine.one_core(pin=False)
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
+from facelign import models  # noqa: E402
 from facelign.datasets.widerface import read_boxes  # noqa: E402
 from facelign.detect.attempts import find  # noqa: E402
 from facelign.errors import FacelignError  # noqa: E402
@@ -225,8 +226,7 @@ def peak_mb() -> int:
 
 
 def measure(name: str, shared: Path) -> dict[str, Any]:
-    spec = default().spec(Task.DETECT, name)
-    model = load(spec, Store.from_environment())
+    model = models.detector(name)
     detection, lfw = shared / "data/detection", shared / "data/recognition/lfw_100"
     with tempfile.TemporaryDirectory() as folder:
         large = at_twelve_megapixels(model, lfw, detection / "large", Path(folder))

@@ -49,9 +49,7 @@ from facelign.lab.material.trials import Trials
 from facelign.lab.statistics import resampling
 from facelign.lab.statistics.resampling import SEED, Interval
 from facelign.lab.verification.figures import evaluate as verify
-from facelign.models.weights.store import Store
 from facelign.recognition.recognizer import Recognizer
-from facelign.runtime.onnx import OnnxOptions
 from facelign.types.specs import Task
 
 BASELINE = here.RESULTS / "gate.json"
@@ -193,7 +191,7 @@ def detection_part(name: str) -> dict[str, Any]:
 
     Not every face of these photos carries a box: the second figure holds for comparison only.
     """
-    detector = load(Task.DETECT, name)
+    detector = models.detector(name)
     photos = [
         *read_boxes(here.DETECTION / "mask_voc_bbx_gt.txt", here.DETECTION),
         *read_boxes(here.DETECTION / "wider_bbx_gt.txt", here.DETECTION),
@@ -220,7 +218,7 @@ def detection_part(name: str) -> dict[str, Any]:
 
 def landmarks_part(name: str) -> dict[str, Any]:
     """Return the error of a detector's five points, on cut faces (every fifth) and whole photos."""
-    detector = load(Task.DETECT, name)
+    detector = models.detector(name)
     rows: list[tuple[float, int]] = []
     missed: list[tuple[float, int]] = []
     for folder, step in (("faces68", 5), ("faces68_full", 1)):
@@ -246,13 +244,6 @@ def landmarks_part(name: str) -> dict[str, Any]:
             _outcomes("NME of five points", rows, larger=False),
             _outcomes("faces missed", missed, larger=False),
         ]
-    )
-
-
-def load(task: Task, name: str) -> Any:
-    """Return a model."""
-    return models.load(
-        models.default().spec(task, name), Store.from_environment(), engine=OnnxOptions()
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from facelign.errors import ConfigError
 from facelign.geometry.letterbox import PlaneMap
+from facelign.imaging.resize import resized, scaled
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.contracts import Detector
@@ -149,11 +150,7 @@ def _needed(detector: Detector, options: Attempts) -> float:
 def _padded(detector: Detector, image: Image, border: float) -> Faces:
     """Return the faces of a copy with a border of mid gray, in the plane of ``image``."""
     h, w = image.pixels.shape[:2]
-    factor = min(1.0, _PADDED_SIDE / max(w, h))
-    pixels: ByteArray = image.pixels
-    if factor < 1.0:
-        size = (max(1, round(w * factor)), max(1, round(h * factor)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    pixels = resized(image.pixels, scaled((w, h), min(1.0, _PADDED_SIDE / max(w, h))))
     rows, columns = pixels.shape[:2]
     edge = max(1, round(border * max(rows, columns)))
     border_copy = cv2.copyMakeBorder(

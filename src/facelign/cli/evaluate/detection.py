@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,21 +52,19 @@ def detection(
     from facelign import models
     from facelign.datasets.widerface import read_boxes
     from facelign.lab.detection import run as detection_run
-    from facelign.models.weights.store import Store
-    from facelign.runtime.onnx import OnnxOptions
-    from facelign.types.specs import Task
 
     photos = read_boxes(truth, images)
     empty = _empty(without)
-    known, store = models.default(), Store.from_environment()
+    store = models.Store.from_environment()
     names = trials.named("--detectors", detectors)
-    settings = {} if score_threshold is None else {"score_threshold": score_threshold}
+    settings: dict[str, Any] = (
+        {} if score_threshold is None else {"score_threshold": score_threshold}
+    )
     runs: list[DetectionRun] = []
     with progress("detecting", (len(photos) + len(empty)) * len(names)) as done:
         for name in names:
-            spec = known.spec(Task.DETECT, name)
-            detector = models.load(spec, store, options=settings, engine=OnnxOptions())
-            size = sum(path.stat().st_size for path in store.ready(spec).values()) / 1e6
+            detector = models.detector(name, **settings)
+            size = sum(path.stat().st_size for path in store.ready(detector.spec).values()) / 1e6
             run = detection_run.run(
                 name,
                 detector,

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from facelign.errors import ConfigError
+from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray, Float64Array
 from facelign.types.image import Image
 
@@ -154,10 +155,8 @@ def _low_resolution(image: Image, face: Reference | None, amount: float) -> Byte
     if factor >= 1:
         return image.pixels
     height, width = image.pixels.shape[:2]
-    small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    reduced = cv2.resize(image.pixels, small, interpolation=cv2.INTER_AREA)
-    large = cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(large, np.uint8)
+    small = resized(image.pixels, scaled((width, height), factor))
+    return resized(small, (width, height), enlarge=cv2.INTER_CUBIC)
 
 
 def _blur(image: Image, face: Reference | None, amount: float) -> ByteArray:
