@@ -15,22 +15,8 @@ from facelign.lab.identification import run as identification_run
 from facelign.lab.identification.galleries import by_height
 from facelign.lab.identification.run import media_of
 from facelign.lab.identification.searching import galleries, search
-from facelign.lab.material.named import Named
 from facelign.lab.statistics.bands import band_names
-from facelign.types.embeddings import Metric, Space
-
-SPACE = Space("made/up/five", 24, Metric.COSINE, unit=True)
-
-
-def _named(people: int = 80, photos: int = 4, seed: int = 0, spread: float = 0.35) -> Named:
-    rng = np.random.default_rng(seed)
-    rows = np.repeat(rng.normal(size=(people, 24)), photos, axis=0)
-    rows = rows + rng.normal(scale=spread, size=rows.shape)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    names = tuple(f"p{i:03d}" for i in np.repeat(np.arange(people), photos))
-    heights = rng.uniform(20, 140, len(rows))
-    digests = tuple(f"{seed}-{i}" for i in range(len(rows)))
-    return Named(SPACE, rows.astype(np.float32), names, heights, digests)
+from made_people import named_people as _named
 
 
 def test_a_search_run_as_json() -> None:

@@ -9,21 +9,7 @@ import pytest
 
 from facelign.errors import Refused
 from facelign.lab.material import projection
-from facelign.lab.material.named import Named
-from facelign.types.embeddings import Metric, Space
-
-SPACE = Space("made/up/five", 24, Metric.COSINE, unit=True)
-
-
-def _named(people: int = 80, photos: int = 4, seed: int = 0, spread: float = 0.35) -> Named:
-    rng = np.random.default_rng(seed)
-    rows = np.repeat(rng.normal(size=(people, 24)), photos, axis=0)
-    rows = rows + rng.normal(scale=spread, size=rows.shape)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    names = tuple(f"p{i:03d}" for i in np.repeat(np.arange(people), photos))
-    heights = rng.uniform(20, 140, len(rows))
-    digests = tuple(f"{seed}-{i}" for i in range(len(rows)))
-    return Named(SPACE, rows.astype(np.float32), names, heights, digests)
+from made_people import named_people as _named
 
 
 def test_pictures_in_the_plane_are_repeatable_and_keep_people_together() -> None:
