@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def asked(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the detectors' laws in an empty home without a mirror and without a network."""
-    # what CI gives its own pytest (-n, --durations) is not for this one: -x stops at one error alone
+    # what CI gives its own pytest (-n, --durations) is not for this one: -x stops at one error
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FACELIGN_", "PYTEST_"))}
     mirror = tmp_path / "mirror"
     mirror.mkdir(exist_ok=True)
