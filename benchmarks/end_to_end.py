@@ -117,8 +117,8 @@ def facelign_sides(
     store: Store, people: dict[str, list[Path]], folder: Path
 ) -> tuple[list[Side], dict[str, Recognizer]]:
     """Return a side a preset: from the file to the name, search and decision included."""
-    from facelign.recognition.photo_gallery import EnrollOptions
-    from facelign.recognition.selection import FacePolicy
+    from facelign.recognition.options import EnrollOptions
+    from facelign.types.policies import FacePolicy
 
     sides, recognizers = [], {}
     for preset in PRESETS:

@@ -29,7 +29,7 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
-from facelign.compare.thresholds import VERIFY_FMR, score_at_fmr, search_threshold
+from facelign.compare.thresholds import score_at_fmr, search_threshold
 from facelign.datasets.folder import read_folder
 from facelign.datasets.records import Photo
 from facelign.files.home import cache_path
@@ -51,6 +51,7 @@ from facelign.lab.statistics.resampling import SEED, people_weights
 from facelign.recognition.options import IdentifyOptions
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.calibrations import Calibration
+from facelign.types.policies import VERIFY_FMR
 
 SIZES = (10, 100, 300)
 HEIGHTS = (80, 60, 40, 30, 24, 20)

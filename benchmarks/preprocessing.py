@@ -21,11 +21,12 @@ from facelign.errors import NoFace
 from facelign.imaging.read import read
 from facelign.lab.alignment.degradations import parse
 from facelign.lab.material.named import Named, all_scores
-from facelign.recognition.chain import ChainOptions
+from facelign.recognition.options import ChainOptions
 from facelign.recognition.recognizer import Recognizer
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.selection import choose
 from facelign.types.embeddings import Embeddings
 from facelign.types.image import Image
+from facelign.types.policies import FacePolicy
 
 STEPS = ("", "luma-equalize", "gamma=1.5", "gamma=2.2", "clahe", "gamma=1.5,clahe")
 

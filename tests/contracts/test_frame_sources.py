@@ -16,15 +16,11 @@ class Pictures(FrameSource):
 
     def __init__(self, pictures: list[Image], fps: float = 25.0) -> None:
         self._pictures = pictures
-        self._fps = fps
-
-    @property
-    def fps(self) -> float:
-        return self._fps
+        self.rate = self.fps = fps
 
     def __iter__(self) -> Iterator[Frame]:
         for number, picture in enumerate(self._pictures):
-            yield Frame(picture, number, number / self._fps)
+            yield Frame(picture, number, number / self.rate)
 
     def close(self) -> None:
         self._pictures = []

@@ -493,6 +493,5 @@ def test_what_is_exported_is_imported(gallery, tmp_path):
     assert other.history()[0].action == "import"
 
 
-def test_a_store_says_whether_it_outlives_the_process(store):
-    assert store.durable == (store.location is not None)
+def test_a_store_with_a_place_names_the_files_of_its_vectors(store):
     assert bool(store.files()) == (store.location is not None)

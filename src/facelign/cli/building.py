@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from facelign.recognition.fused import Ensemble
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
-    from facelign.recognition.results import Analysis, Enrollment
+    from facelign.recognition.results import Enrollment
+    from facelign.types.analysis import Analysis
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
 

@@ -25,7 +25,8 @@ from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
-    from facelign.recognition.results import Analysis, Enrollment, Identification
+    from facelign.recognition.results import Enrollment, Identification
+    from facelign.types.analysis import Analysis
     from facelign.types.arrays import ByteArray
 
 PhotosFolder = Annotated[

@@ -10,7 +10,8 @@ from facelign.errors import ConfigError
 
 if TYPE_CHECKING:
     from facelign.cli.building import Listed
-    from facelign.recognition.results import Analysis, Comparison, Identification
+    from facelign.recognition.results import Comparison, Identification
+    from facelign.types.analysis import Analysis
     from facelign.types.arrays import ByteArray
     from facelign.types.image import Image
 

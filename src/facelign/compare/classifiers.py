@@ -25,10 +25,6 @@ FORMAT = "facelign-classifier-1"
 _ROWS = 1024
 
 
-#: how a name is chosen
-Rule = ClassifierRule
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class NameClassifier:
     """A fitted classifier with its names.
@@ -40,7 +36,7 @@ class NameClassifier:
     k: neighbors that vote. revision: of the gallery that it was fitted on, -1 for none.
     """
 
-    rule: Rule
+    rule: ClassifierRule
     space: str
     metric: Metric
     people: tuple[str, ...]
@@ -57,7 +53,7 @@ class NameClassifier:
         put(self, "bias", checked("bias", self.bias, np.float32, (len(self.people),)))
         if not self.people or len(set(self.people)) != len(self.people):
             raise BadArray("classifier: wanted names, each once.")
-        if self.rule is not Rule.KNN and len(self.table) != len(self.people):
+        if self.rule is not ClassifierRule.KNN and len(self.table) != len(self.people):
             raise BadArray("classifier: wanted one row a person.")
         if not len(self.table) or self.codes.min() < 0 or self.codes.max() >= len(self.people):
             raise BadArray("classifier: a row belongs to nobody.")
@@ -97,11 +93,11 @@ class NameClassifier:
         return self.decode(self.answers(vectors, space))
 
     def _said(self, probes: Float32Array) -> IntArray:
-        if self.rule is Rule.SVM:
+        if self.rule is ClassifierRule.SVM:
             sides = scaled(probes, self.metric) @ self.table.T + self.bias
             return np.asarray(sides.argmax(axis=1), np.int64)
         scores = score_matrix(probes, self.table, self.metric)
-        if self.rule is Rule.MEAN:
+        if self.rule is ClassifierRule.MEAN:
             nearest_mean: IntArray = self.codes[scores.argmax(axis=1)]
             return nearest_mean
         k = min(self.k, scores.shape[1])
@@ -146,7 +142,7 @@ class NameClassifier:
             if str(held["format"]) != FORMAT:
                 raise ValueError("it is of another format")
             return cls(
-                Rule(str(held["rule"])),
+                ClassifierRule(str(held["rule"])),
                 str(held["space"]),
                 Metric(str(held["metric"])),
                 tuple(str(name) for name in held["people"].tolist()),

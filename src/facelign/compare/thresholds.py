@@ -11,8 +11,7 @@ from facelign.errors import BadArray, NoCalibration, Refused
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Decision, SearchThreshold, Threshold
 from facelign.types.embeddings import Space, same_space
-from facelign.types.policies import SEARCH_FPIR as SEARCH_FPIR
-from facelign.types.policies import VERIFY_FMR as VERIFY_FMR
+from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR
 
 #: rule of 3: no error in N independent trials leaves an upper 95 % bound of 3 / N
 RULE_OF_THREE = 3.0

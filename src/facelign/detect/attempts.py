@@ -16,7 +16,7 @@ from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.contracts import Detector
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.policies import Attempts as Attempts
+from facelign.types.policies import Attempts
 
 Quarter = Literal[90, 180, 270]
 _QUARTERS: tuple[Quarter, ...] = (90, 180, 270)

@@ -68,25 +68,13 @@ class CascadeDetector(Detector):
     ) -> None:
         self.spec = spec
         self.options = options
+        self.wants_px = options.max_side
+        self.score_floor = options.score_threshold
+        self.sure_score = max(0.85, options.score_threshold)
         self._path = files[spec.weights[0].name]
         # a classifier has scratch memory of its own, so every thread gets one
         self._threads = threading.local()
         self._classifier()
-
-    @property
-    def wants_px(self) -> int:
-        """The long side that it needs, px: larger photos may be decoded reduced to it."""
-        return self.options.max_side
-
-    @property
-    def score_floor(self) -> float:
-        """The smallest score that it calls a face."""
-        return self.options.score_threshold
-
-    @property
-    def sure_score(self) -> float:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return max(0.85, self.options.score_threshold)
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""

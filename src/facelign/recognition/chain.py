@@ -11,7 +11,7 @@ from facelign.errors import ModelMismatch
 from facelign.models import Registry, catalog, load
 from facelign.models.weights.store import Store, missing
 from facelign.recognition.finding import Finder, require
-from facelign.recognition.options import ChainOptions as ChainOptions
+from facelign.recognition.options import ChainOptions
 from facelign.recognition.presets import Part, Preset
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.contracts import Embedder, Layout

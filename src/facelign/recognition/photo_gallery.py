@@ -11,9 +11,7 @@ from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
 from facelign.recognition.enrolling import enroll
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
-from facelign.recognition.options import ALREADY as ALREADY
-from facelign.recognition.options import EnrollOptions as EnrollOptions
-from facelign.recognition.options import IdentifyOptions as IdentifyOptions
+from facelign.recognition.options import ALREADY, EnrollOptions, IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
 from facelign.recognition.selection import choose

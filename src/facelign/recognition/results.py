@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facelign.errors import FacelignError
-from facelign.types.analysis import Analysis as Analysis
-from facelign.types.analysis import PhotoInfo as PhotoInfo
+from facelign.types.analysis import Analysis
 from facelign.types.decisions import CandidateList, Decision
 from facelign.types.faces import Face
 

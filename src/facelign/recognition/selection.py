@@ -9,7 +9,7 @@ import numpy as np
 from facelign.errors import InputError, NoFace, Remedy, SeveralFaces
 from facelign.types.analysis import Analysis
 from facelign.types.faces import Faces
-from facelign.types.policies import FacePolicy as FacePolicy
+from facelign.types.policies import FacePolicy
 
 #: under this share of the largest face's height a face is background
 BACKGROUND_SHARE = 0.5

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,9 @@ class Port:
     kind: str
 
 
-def _port(node: object) -> Port:
-    shape = tuple(d if isinstance(d, int) else None for d in getattr(node, "shape", ()))
-    return Port(str(getattr(node, "name", "")), shape, str(getattr(node, "type", "")))
+def _port(node: Any) -> Port:
+    shape = tuple(d if isinstance(d, int) else None for d in node.shape)
+    return Port(node.name, shape, node.type)
 
 
 class Session:

@@ -43,29 +43,18 @@ WeightPaths = Mapping[str, Path]
 class Detector(Protocol):
     """Finds faces. Laws: deterministic; input unchanged; a mirrored photo gives mirrored faces;
     a blank photo gives n = 0; boxes and points are in the plane of ``image.size``.
+
+    wants_px: the long side that it needs, px: larger photos may be decoded reduced to it.
+    score_floor: the smallest score that it calls a face. sure_score: above it a face is believed
+    even in a photo that was turned to find it. upright_score: below it the best face of a photo may
+    be one that is not upright.
     """
 
     spec: ModelSpec
-
-    @property
-    def wants_px(self) -> int | None:
-        """The long side that it needs, px: larger photos may be decoded reduced to it."""
-        return None
-
-    @property
-    def score_floor(self) -> float:
-        """The smallest score that it calls a face."""
-        return 0.0
-
-    @property
-    def sure_score(self) -> float | None:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return None
-
-    @property
-    def upright_score(self) -> float | None:
-        """Score below which the best face of a photo may be one that is not upright."""
-        return None
+    wants_px: int | None = None
+    score_floor: float = 0.0
+    sure_score: float | None = None
+    upright_score: float | None = None
 
     @abstractmethod
     def detect(self, image: Image) -> Faces:
@@ -184,14 +173,12 @@ class Quality(Protocol):
 class Liveness(Protocol):
     """Tells bona fide presentations from attacks. Laws: one score in [0, 1] a face, in their order;
     deterministic; input unchanged; no face gives no score.
+
+    threshold: the score from which on a presentation is taken for bona fide.
     """
 
     id: str
-
-    @property
-    def threshold(self) -> float:
-        """The score from which on a presentation is taken for bona fide."""
-        return 0.5
+    threshold: float = 0.5
 
     @abstractmethod
     def judge(self, image: Image, faces: Faces) -> Float32Array:
@@ -211,17 +198,13 @@ class Frame:
 class FrameSource(Protocol):
     """Gives frames. Laws: numbers and times rise; after ``close`` there are none; closing twice
     does no harm.
+
+    live: whether frames that nobody takes in time are lost, as those of a camera. fps: frames a
+    second, where the source says so.
     """
 
-    @property
-    def live(self) -> bool:
-        """Whether frames that nobody takes in time are lost, as those of a camera."""
-        return False
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second, where the source says so."""
-        return None
+    live: bool = False
+    fps: float | None = None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
@@ -240,12 +223,11 @@ class Tracker(Protocol):
     """Follows faces from frame to frame. Laws: the same faces in the same order come back, each
     with an id of its own in ``track_ids``; a face that stays keeps its id; a new one gets an id
     that was never used; ``reset`` forgets all tracks.
+
+    patience_s: how long a face may be out of sight and keep its id.
     """
 
-    @property
-    def patience_s(self) -> float:
-        """How long a face may be out of sight and keep its id."""
-        return 0.0
+    patience_s: float = 0.0
 
     @abstractmethod
     def update(self, faces: Faces, time_s: float) -> Faces:
@@ -314,16 +296,7 @@ class TemplateStore(Protocol):
     """
 
     name: str
-
-    @property
-    def location(self) -> Path | None:
-        """The file, or None where there is none."""
-        return None
-
-    @property
-    def durable(self) -> bool:
-        """Whether what was confirmed outlives the process."""
-        return True
+    location: Path | None = None
 
     def state(self) -> State:
         """Return where the gallery stands now, whoever brought it there."""

@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facelign.recognition.results import (
-        Analysis,
-        Comparison,
-        Enrollment,
-        Identification,
-        IdentifiedFace,
-    )
+    from facelign.recognition.results import Comparison, Enrollment, Identification, IdentifiedFace
+    from facelign.types.analysis import Analysis
     from facelign.types.decisions import SearchThreshold, Threshold
     from facelign.types.faces import Face
     from facelign.types.templates import TemplateInfo

@@ -12,7 +12,6 @@ import pytest
 from facelign import models as models
 from facelign.cli.app import run
 from facelign.cli.evaluate import inputs
-from facelign.compare import thresholds
 from facelign.compare.calibrations import load, shipped_ids
 from facelign.compare.pairs import PairScores
 from facelign.errors import Refused
@@ -22,6 +21,7 @@ from facelign.lab.calibration.planning import more_people, needed_comparisons
 from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Part
 from facelign.types.embeddings import Metric, Space
+from facelign.types.policies import VERIFY_FMR
 
 SPACE = Space("made/up/five", 8, Metric.COSINE, unit=True)
 ABOUT = CalibrationRequest("made", "made", "2026-01-01", draws=100)
@@ -199,7 +199,7 @@ def test_shipped_records_hold_on_the_other_half_of_their_people(record_id: str) 
     assert len(checks) == 2
     assert sum(check["subjects"] for check in checks) == record.subjects
     for check in checks:
-        assert check["target"] == thresholds.VERIFY_FMR
+        assert check["target"] == VERIFY_FMR
         low, high = check["stated"]
         assert low <= check["observed"]["value"] <= high
     assert record.notes["without"] == "lfw_100"

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelign.detect.attempts import Attempts, find, turned_back, turned_with
+from facelign.detect.attempts import find, turned_back, turned_with
 from facelign.errors import ConfigError
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
+from facelign.types.policies import Attempts
 from facelign.types.schemes import FIVE
 
 quarters = st.sampled_from([0, 90, 180, 270])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from facelign.errors import NoFace, SeveralFaces
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.selection import choose
 from facelign.types.faces import Faces
+from facelign.types.policies import FacePolicy
 
 
 def faces(*boxes: tuple[float, float, float, float], scores: list[float] | None = None) -> Faces:

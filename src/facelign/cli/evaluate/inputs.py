@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from facelign.lab.material.photos import Embedded
     from facelign.recognition.recognizer import Recognizer
-    from facelign.recognition.selection import FacePolicy
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import Threshold
+    from facelign.types.policies import FacePolicy
     from facelign.types.specs import Task
 
 Images = Annotated[

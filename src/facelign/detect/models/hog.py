@@ -82,19 +82,11 @@ class Hog(Detector):
     ) -> None:
         self.spec = spec
         self.options = options
+        self.score_floor = options.score_threshold
+        self.sure_score = max(0.5, options.score_threshold)
         # a detector has scratch memory of its own, so every thread gets one
         self._threads = threading.local()
         self._detector()
-
-    @property
-    def score_floor(self) -> float:
-        """The smallest score that it calls a face."""
-        return self.options.score_threshold
-
-    @property
-    def sure_score(self) -> float:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return max(0.5, self.options.score_threshold)
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""

@@ -120,19 +120,11 @@ class Mmod(Detector):
     ) -> None:
         self.spec = spec
         self.options = options
+        self.score_floor = options.score_threshold
+        self.sure_score = max(0.8, options.score_threshold)
         self._session = Session(files[spec.weights[0].name], engine)
         self._mean = np.array(spec.input.mean, np.float32)
         self._scale = np.float32(1 / spec.input.std[0])
-
-    @property
-    def score_floor(self) -> float:
-        """The smallest score that it calls a face."""
-        return self.options.score_threshold
-
-    @property
-    def sure_score(self) -> float:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return max(0.8, self.options.score_threshold)
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""

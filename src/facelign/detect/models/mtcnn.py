@@ -166,26 +166,12 @@ class Mtcnn(Detector):
     ) -> None:
         self.spec = spec
         self.options = options
+        self.wants_px = options.max_side
+        self.sure_score = max(0.95, options.thresholds[2])
+        # faces that are not upright are found with points as if they were, at 0.82 to 0.985 (LFW
+        # photos, turned), upright ones nearly always above 0.99
+        self.upright_score = 0.99
         self._p, self._r, self._o = (Session(files[w.name], engine) for w in spec.weights)
-
-    @property
-    def wants_px(self) -> int:
-        """The long side that it needs, px: larger photos may be decoded reduced to it."""
-        return self.options.max_side
-
-    @property
-    def sure_score(self) -> float:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return max(0.95, self.options.thresholds[2])
-
-    @property
-    def upright_score(self) -> float:
-        """Score below which the best face of a photo may be one that is not upright.
-
-        Such faces are found with points as if they were upright, at 0.82 to 0.985 (LFW photos,
-        turned), upright ones nearly always above 0.99.
-        """
-        return 0.99
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""

@@ -210,22 +210,10 @@ class YuNet(Detector):
     ) -> None:
         self.spec = spec
         self.options = options
+        self.wants_px = min(options.max_side, max(options.scales))
+        self.score_floor = options.score_threshold
+        self.sure_score = min(0.95, options.score_threshold + 0.2)
         self._net = Session(files[spec.weights[0].name], engine)
-
-    @property
-    def wants_px(self) -> int:
-        """The long side that it needs, px: larger photos may be decoded reduced to it."""
-        return min(self.options.max_side, max(self.options.scales))
-
-    @property
-    def score_floor(self) -> float:
-        """The smallest score that it calls a face."""
-        return self.options.score_threshold
-
-    @property
-    def sure_score(self) -> float:
-        """Score above which a face is believed even in a photo that was turned to find it."""
-        return min(0.95, self.options.score_threshold + 0.2)
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""

@@ -83,8 +83,6 @@ class MemoryStore(TemplateStore):
         []
     """
 
-    durable = False
-
     def __init__(self, name: str = "memory") -> None:
         self.name = name
         self._lock = threading.RLock()

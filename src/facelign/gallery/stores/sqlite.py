@@ -71,7 +71,7 @@ class SqliteStore(TemplateStore):
             raise GalleryError(
                 f"The gallery {path} cannot be opened: it is a folder.", "Name a file."
             )
-        self.path = path
+        self.path = self.location = path
         self.name = path.name
         self.readonly = readonly
         self.wait_s = wait_s
@@ -149,11 +149,6 @@ class SqliteStore(TemplateStore):
             self._note.close()
 
     # -- transactions ----------------------------------------------------------------------------
-
-    @property
-    def location(self) -> Path:
-        """The file."""
-        return self.path
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ from facelign.models.weights.store import Store
 from facelign.recognition import embedding
 from facelign.recognition.chain import CHAIN_VERSION
 from facelign.recognition.finding import Finder
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.selection import choose
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import ByteArray, Float64Array
@@ -41,6 +41,7 @@ from facelign.types.contracts import Embedder, Landmarker, Layout
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.policies import FacePolicy
 from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, Task
 
 #: layouts of the study, from no alignment at all to the model's own, and what each is

@@ -14,7 +14,7 @@ from scipy import sparse
 from facelign.compare import curves
 from facelign.compare.curves import ScoreSet
 from facelign.compare.pairs import PairScores
-from facelign.compare.thresholds import RULE_OF_THREE, VERIFY_FMR
+from facelign.compare.thresholds import RULE_OF_THREE
 from facelign.lab.calibration.probabilities import pav_ratios
 from facelign.lab.material.named import Named, all_scores, blocks
 from facelign.lab.statistics.rates import RATES
@@ -28,6 +28,7 @@ from facelign.lab.statistics.resampling import (
 )
 from facelign.types.arrays import Float64Array, IntArray
 from facelign.types.calibrations import Calibration, OperatingPoint
+from facelign.types.policies import VERIFY_FMR
 
 #: the largest non-mated scores that a record keeps one by one: at least those above FMR 1.5e-3
 _TAIL = (1000, 5000)

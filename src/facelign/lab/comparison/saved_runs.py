@@ -11,11 +11,11 @@ import numpy as np
 from scipy import stats
 
 from facelign.compare.pairs import PairScores
-from facelign.compare.thresholds import VERIFY_FMR
 from facelign.errors import DatasetMalformed, Refused
 from facelign.lab.statistics.paired import PairedOptions, System, differences, verdict_of
 from facelign.lab.statistics.rates import tar_name
 from facelign.lab.statistics.resampling import Interval
+from facelign.types.policies import VERIFY_FMR
 
 #: figures of a saved run: name -> whether larger is better
 FIGURES: Mapping[str, bool] = {"accuracy": True, "auc": True, "eer": False}

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from facelign.compare.classifiers import NameClassifier, Rule, scaled
+from facelign.compare.classifiers import NameClassifier, scaled
 from facelign.errors import BadArray, Refused
 from facelign.lab.identification.searching import search
 from facelign.lab.material.named import Named
 from facelign.lab.statistics.exact import exact_share
 from facelign.lab.statistics.resampling import SEED, Interval
 from facelign.types.arrays import Float32Array, IntArray
+from facelign.types.policies import ClassifierRule
 
 
 def fit(
-    named: Named, rule: Rule, *, k: int = 1, seed: int = SEED, revision: int = -1
+    named: Named, rule: ClassifierRule, *, k: int = 1, seed: int = SEED, revision: int = -1
 ) -> NameClassifier:
     """Return a classifier over the people of ``named``.
 
@@ -32,9 +33,9 @@ def fit(
         raise Refused("There is no vector to fit a classifier on.", "Enroll somebody first.")
     rows, codes = scaled(named.vectors, named.space.metric), named.codes
     bias = np.zeros(len(people), np.float32)
-    if rule is Rule.MEAN:
+    if rule is ClassifierRule.MEAN:
         rows, codes = _means(rows, codes, named), np.arange(len(people))
-    elif rule is Rule.SVM:
+    elif rule is ClassifierRule.SVM:
         rows, bias = _hyperplanes(rows, codes, len(people), seed)
         codes = np.arange(len(people))
     return NameClassifier(
@@ -80,11 +81,11 @@ class Classifier(StrEnum):
 
 #: rule and neighbors of each classifier
 _RULES = {
-    Classifier.NEAREST: (Rule.KNN, 1),
-    Classifier.KNN_3: (Rule.KNN, 3),
-    Classifier.KNN_5: (Rule.KNN, 5),
-    Classifier.MEAN: (Rule.MEAN, 1),
-    Classifier.SVM: (Rule.SVM, 1),
+    Classifier.NEAREST: (ClassifierRule.KNN, 1),
+    Classifier.KNN_3: (ClassifierRule.KNN, 3),
+    Classifier.KNN_5: (ClassifierRule.KNN, 5),
+    Classifier.MEAN: (ClassifierRule.MEAN, 1),
+    Classifier.SVM: (ClassifierRule.SVM, 1),
 }
 
 
@@ -121,8 +122,8 @@ def classify(
     """Return how often a classifier names probes rightly, without and with the threshold."""
     searches = search(gallery, probes)
     rule, k = _RULES[classifier]
-    if rule is Rule.SVM and len(set(gallery.people)) < 2:
-        rule = Rule.KNN  # of one person every rule has the same answer
+    if rule is ClassifierRule.SVM and len(set(gallery.people)) < 2:
+        rule = ClassifierRule.KNN  # of one person every rule has the same answer
     answers = fit(gallery, rule, k=k, seed=seed).answers(probes.vectors)
     known = searches.mate >= 0
     if not known.any():

@@ -26,6 +26,7 @@ from facelign.lab.material.photos import Failure
 from facelign.lab.statistics.resampling import SEED
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.calibrations import Calibration
+from facelign.types.policies import VERIFY_FMR
 
 #: people in the galleries that are told side by side, as far as there are people
 SIZES = (10, 100, 300)
@@ -49,7 +50,7 @@ class SearchLimits:
         def of(templates: int) -> float:
             return thresholds.search_threshold(calibration, templates, fpir).threshold.score
 
-        fixed = thresholds.score_at_fmr(calibration, thresholds.VERIFY_FMR)
+        fixed = thresholds.score_at_fmr(calibration, VERIFY_FMR)
         return cls(of, fixed, fpir, f"FPIR {fpir:g} by calibration {calibration.id}")
 
     @classmethod

@@ -19,11 +19,12 @@ from facelign.lab.material.named import Named
 from facelign.quality.measure import assess
 from facelign.recognition.recognizer import Photo as Source
 from facelign.recognition.recognizer import Recognizer
-from facelign.recognition.selection import FacePolicy, choose
+from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray
 from facelign.types.embeddings import Space
 from facelign.types.faces import Faces
+from facelign.types.policies import FacePolicy
 
 #: what the reason of a photo begins with whose face was not found and that was used whole
 RAW = "raw photo"

@@ -16,7 +16,6 @@ import numpy as np
 from scipy import stats
 
 from facelign.compare.pairs import Failures, PairScores
-from facelign.compare.thresholds import VERIFY_FMR
 from facelign.errors import BadArray, Refused
 from facelign.lab.defaults import PAIRED_DRAWS, SEED
 from facelign.lab.statistics.folds import RULES, Decided, cross_validated
@@ -24,6 +23,7 @@ from facelign.lab.statistics.ranked import Ranked
 from facelign.lab.statistics.rates import lowest_rate, rate_text, shows
 from facelign.lab.statistics.resampling import Interval, pair_weights
 from facelign.types.arrays import BoolArray, Float64Array
+from facelign.types.policies import VERIFY_FMR
 
 #: comparisons times draws that a bootstrap may cost
 _EFFORT = 100_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facelign.compare.thresholds import VERIFY_FMR
+from facelign.types.policies import VERIFY_FMR
 
 #: false match rates that are told as far as the pairs allow, the largest first
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from facelign.compare import curves
 from facelign.compare.curves import ScoreSet
 from facelign.compare.pairs import Failures, PairScores
-from facelign.compare.thresholds import VERIFY_FMR
 from facelign.errors import BadArray
 from facelign.lab.statistics.bands import band_names, bands
 from facelign.lab.statistics.resampling import DRAWS, SEED, Interval, share
+from facelign.types.policies import VERIFY_FMR
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ def fetch(
                         "stopped.",
                     ) from problem
                 pause = min(patience.pause_s * 2 ** (idle - 1), patience.longest_pause_s)
-                pause = max(pause * random.uniform(0.8, 1.2), getattr(problem, "wait_s", 0.0))  # noqa: S311
+                asked = problem.wait_s if isinstance(problem, _Again) else 0.0
+                pause = max(pause * random.uniform(0.8, 1.2), asked)  # noqa: S311
                 on_progress(Progress("note", remote.name, text=f"{_reason(problem)}, trying again"))
                 time.sleep(min(pause, 2 * patience.longest_pause_s))
                 continue

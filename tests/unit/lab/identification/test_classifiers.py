@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.svm import LinearSVC
 
-from facelign.compare.classifiers import NameClassifier, Rule
+from facelign.compare.classifiers import NameClassifier
 from facelign.errors import BadArray, ConfigError, Refused, SpaceMismatch
 from facelign.lab.identification import classifiers
 from facelign.lab.material.named import Named
 from facelign.types.embeddings import Metric, Space
+from facelign.types.policies import ClassifierRule as Rule
 
 UNIT = Space("made-up/unit", 16, Metric.COSINE, unit=True)
 PLAIN = Space("made-up/plain", 16, Metric.EUCLIDEAN, unit=False)
