@@ -11,24 +11,6 @@ from facelign.errors import ExtraMissing
 from facelign.types.arrays import ByteArray, Float64Array, IntArray
 
 
-def _engine() -> Any:
-    """Return the module dlib; raises ExtraMissing."""
-    try:
-        return import_module("dlib")
-    except ImportError as problem:
-        raise ExtraMissing(
-            "This needs dlib, which is not installed.", "Run: pip install 'facelign[dlib]'"
-        ) from problem
-
-
-def version() -> str | None:
-    """Return the version of dlib, or None when it is not installed."""
-    try:
-        return str(_engine().__version__)
-    except ExtraMissing:
-        return None
-
-
 class FrontalFaceDetector:
     """dlib's HOG detector, whose weights are part of dlib itself.
 
@@ -36,7 +18,13 @@ class FrontalFaceDetector:
     """
 
     def __init__(self) -> None:
-        self._detector = _engine().get_frontal_face_detector()
+        try:
+            dlib: Any = import_module("dlib")
+        except ImportError as problem:
+            raise ExtraMissing(
+                "This needs dlib, which is not installed.", "Run: pip install 'facelign[dlib]'"
+            ) from problem
+        self._detector = dlib.get_frontal_face_detector()
 
     def run(
         self, pixels: ByteArray, upsample: int, threshold: float

@@ -50,13 +50,6 @@ def available_providers() -> tuple[str, ...]:
     return tuple(ort.get_available_providers())
 
 
-def version() -> str:
-    """Return the version of ONNX Runtime."""
-    import onnxruntime as ort
-
-    return str(ort.__version__)
-
-
 @dataclass(frozen=True, slots=True)
 class Port:
     """An input or output of a graph. shape: None where any length fits."""
@@ -71,10 +64,20 @@ def _port(node: Any) -> Port:
     return Port(node.name, shape, node.type)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An open session. failures: what its calls may raise."""
+
+    engine: Any
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    failures: tuple[type[Exception], ...]
+
+
 class Session:
     """A network that is ready to run; one may be shared by any number of threads.
 
-    ONNX Runtime is opened at the first run (or ``warm_up``), once, under a lock.
+    ONNX Runtime is opened at the first run (or ``open``), once, under a lock.
     """
 
     def __init__(self, model: Path | bytes, options: OnnxOptions | None = None) -> None:
@@ -103,26 +106,18 @@ class Session:
         opened = self._open()
         given = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
         try:
-            return list(opened.engine.run(None if outputs is None else list(outputs), given))
+            found: list[AnyArray] = opened.engine.run(outputs, given)
         except opened.failures as problem:
             shapes = {name: (array.shape, str(array.dtype)) for name, array in given.items()}
             raise BadArray(
-                f"{self._name()} does not run on {shapes}: {_first_line(problem)}",
+                f"{self._name()} does not run on {shapes}: {first_line(problem)}",
                 f"It wants {[(p.name, p.shape, p.kind) for p in opened.inputs]}.",
             ) from problem
+        return found
 
     def open(self) -> None:
         """Open the network; done by the first run otherwise."""
         self._open()
-
-    def warm_up(self, feeds: Mapping[str, AnyArray] | None = None) -> None:
-        """Open the network and run it once, so that the first real call is not the slow one.
-
-        Without ``feeds`` zeros are used, with 1 for a free batch and 64 for other free lengths.
-        """
-        if feeds is None:
-            feeds = {port.name: zeros_for(port) for port in self.inputs}
-        self.run(feeds)
 
     def _open(self) -> _Opened:
         if self._opened is None:
@@ -138,62 +133,11 @@ class Session:
         return f"Session({self._name()}, {self.options})"
 
 
-_NUMPY_KINDS: Mapping[str, type[np.generic]] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(bool)": np.bool_,
-}
-
-
-def zeros_for(port: Port, *, batch: int = 1, free: int = 64) -> AnyArray:
-    """Return zeros that fit ``port``: ``batch`` for a free first axis, ``free`` for the others."""
-    shape = tuple(
-        (batch if axis == 0 else free) if length is None else length
-        for axis, length in enumerate(port.shape)
-    )
-    return np.zeros(shape, _NUMPY_KINDS.get(port.kind, np.float32))
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    engine: _Engine
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    failures: tuple[type[Exception], ...]
-
-
-class _Engine:
-    """The few calls of an InferenceSession that we use, typed."""
-
-    def __init__(self, session: object) -> None:
-        self._session = session
-
-    def run(self, outputs: list[str] | None, feeds: dict[str, AnyArray]) -> list[AnyArray]:
-        """Return what the network gives."""
-        found: list[AnyArray] = self._session.run(outputs, feeds)  # type: ignore[attr-defined]
-        return found
-
-
 def _failures() -> tuple[type[Exception], ...]:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    names = (
-        "EPFail",
-        "Fail",
-        "InvalidArgument",
-        "InvalidGraph",
-        "InvalidProtobuf",
-        "NoModel",
-        "NoSuchFile",
-        "NotImplemented",
-        "RuntimeException",
-    )
-    found = tuple(getattr(state, name) for name in names if hasattr(state, name))
+    kinds = [kind for kind in vars(state).values() if isinstance(kind, type)]
+    found = [kind for kind in kinds if issubclass(kind, Exception)]
     # names of missing feeds and foreign dtypes are ValueErrors of the binding itself
     return (*found, ValueError, RuntimeError)
 
@@ -232,10 +176,10 @@ def _opened(model: Path | bytes, options: OnnxOptions, name: str) -> _Opened:
     except failures as problem:
         where: object = model if isinstance(model, Path) else name
         raise WeightsCorrupt(
-            f"ONNX Runtime cannot open {where}: {_first_line(problem)}", _CORRUPT_HINT
+            f"ONNX Runtime cannot open {where}: {first_line(problem)}", _CORRUPT_HINT
         ) from problem
     return _Opened(
-        engine=_Engine(session),
+        engine=session,
         inputs=tuple(_port(node) for node in session.get_inputs()),
         outputs=tuple(_port(node) for node in session.get_outputs()),
         failures=failures,
@@ -245,5 +189,6 @@ def _opened(model: Path | bytes, options: OnnxOptions, name: str) -> _Opened:
 _CORRUPT_HINT = "Run 'facelign models verify' to find damaged files."
 
 
-def _first_line(problem: Exception) -> str:
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:300]
+def first_line(problem: Exception, most: int = 300) -> str:
+    """Return what an engine says first, at most ``most`` characters of it."""
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:most]

@@ -134,7 +134,6 @@ def test_hog_without_dlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(runtime_dlib, "import_module", absent)
     with pytest.raises(ExtraMissing, match=r"facelign\[dlib\]"):
         hog.Hog(hog.SPECS[0], {}, hog.HogOptions(), OnnxOptions())
-    assert runtime_dlib.version() is None
 
 
 @pytest.mark.parametrize("options", [{"upsample": 5}, {"upsample": -1}, {"max_pixels": -1}])

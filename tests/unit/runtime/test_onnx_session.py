@@ -66,11 +66,6 @@ def test_opened_once_by_many_threads(model: Path, monkeypatch: pytest.MonkeyPatc
     assert all((y == x * 2).all() for y in found)
 
 
-def test_warm_up_runs_with_zeros(model: Path) -> None:
-    Session(model).warm_up()
-    Session(model).warm_up({"x": np.ones((2, 3), np.float32)})
-
-
 def test_views_and_read_only_arrays_may_be_fed(model: Path) -> None:
     x = np.arange(12, dtype=np.float32).reshape(3, 4)[:, ::-1][:, :3]
     x.flags.writeable = False
@@ -108,7 +103,7 @@ def test_files_that_are_no_models(tmp_path: Path, data: bytes | None) -> None:
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(WeightsCorrupt, match=r"bad\.onnx"):
-        Session(path).warm_up()
+        Session(path).open()
 
 
 def test_options_that_cannot_be_meant() -> None:
@@ -129,7 +124,7 @@ def test_threads_and_spinning_are_passed_on(model: Path, monkeypatch: pytest.Mon
         return original(path, sess_options=sess_options, providers=providers)
 
     monkeypatch.setattr(ort, "InferenceSession", watched)
-    Session(model).warm_up()
+    Session(model).open()
     assert seen[0].intra_op_num_threads == 1
     assert seen[0].inter_op_num_threads == 1
     assert seen[0].get_session_config_entry("session.intra_op.allow_spinning") == "0"

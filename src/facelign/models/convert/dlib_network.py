@@ -74,11 +74,8 @@ def parse_descriptor(data: bytes) -> Network:
     """Return dlib's face descriptor network; raises WeightsCorrupt for anything else."""
     reader = DatReader(data)
     reader.expect(1, "the version of the loss layer")
-    name = reader.text()
-    if name == "loss_metric_2":  # margin and distance threshold, of use in training only
-        reader.real(), reader.real()
-    elif name != "loss_metric_":
-        raise corrupt(f"a loss layer '{name}'")
+    if reader.word("a loss layer '{}'", "loss_metric_", "loss_metric_2") == "loss_metric_2":
+        reader.pass_reals(2)  # margin and distance threshold, of use in training only
     network = _network(reader, DESCRIPTOR, "input_rgb_image_sized")
     reader.finish()
     return network
@@ -97,9 +94,7 @@ def parse_mmod(data: bytes) -> tuple[Network, MmodLossOptions]:
     """Return dlib's MMOD detector and its options; raises WeightsCorrupt for anything else."""
     reader = DatReader(data)
     reader.expect(1, "the version of the loss layer")
-    name = reader.text()
-    if name != "loss_mmod_":
-        raise corrupt(f"a loss layer '{name}'")
+    reader.word("a loss layer '{}'", "loss_mmod_")
     options = _mmod_options(reader)
     network = _network(reader, MMOD, "input_rgb_image_pyramid")
     reader.finish()
@@ -115,13 +110,12 @@ def _mmod_options(reader: DatReader) -> MmodLossOptions:
         inner = reader.integer()
         if inner not in (1, 2):
             raise corrupt(f"version {inner} of a sliding window")
-    window = (reader.count(4096, "px of a window"), reader.count(4096, "px of a window"))
+    window = _pair(reader, "px of a window")
     if version > 1 and inner == 2:
         reader.text()
-    for _ in range(3):  # two loss weights and the overlap that counts as found, for training
-        reader.real()
+    reader.pass_reals(3)  # two loss weights and the overlap that counts as found, for training
     overlap, covered = reader.real(), reader.real()
-    reader.real(), reader.real()  # when a box lies in an ignored region: training again
+    reader.pass_reals(2)  # when a box lies in an ignored region: training again
     if version >= 3 and reader.byte() != 1:
         raise corrupt("a detector without an image pyramid")
     if version >= 4:
@@ -159,9 +153,7 @@ def _state(reader: DatReader) -> None:
 
 
 def _input(reader: DatReader, wanted: str) -> Float64Array:
-    name = reader.text()
-    if name not in (wanted, f"{wanted}2"):
-        raise corrupt(f"an input layer '{name}'")
+    name = reader.word("an input layer '{}'", wanted, f"{wanted}2")
     mean = np.array([reader.real() for _ in range(3)])
     if name == "input_rgb_image_sized":
         reader.expect(150, "the height of the input")
@@ -173,15 +165,13 @@ def _input(reader: DatReader, wanted: str) -> Float64Array:
 
 
 def _convolution(reader: DatReader) -> Layer:
-    name = reader.text()
-    if name not in ("con_4", "con_5", "con_6"):
-        raise corrupt(f"a convolution '{name}'")
+    name = reader.word("a convolution '{}'", "con_4", "con_5", "con_6")
     params = reader.tensor().reshape(-1).astype(np.float64)
     filters = reader.integer()
     window, stride, pad = _pair(reader), _pair(reader), _pair(reader)
     shape, bias_shape = reader.alias(), reader.alias()
-    _training(reader)
-    use_bias = reader.boolean() if name in ("con_5", "con_6") else True
+    reader.pass_reals(4)  # multipliers of learning rate and weight decay
+    use_bias = name == "con_4" or reader.boolean()
     if name == "con_6" and reader.boolean():
         raise corrupt("a convolution with a fused ReLU")
     size = int(np.prod(shape, dtype=object))
@@ -200,9 +190,7 @@ def _convolution(reader: DatReader) -> Layer:
 
 def _affine(reader: DatReader) -> Layer:
     """Return gain and bias; of a batch normalization, those that its statistics amount to."""
-    name = reader.text()
-    if name not in ("affine_", "affine_2", "bn_con2", "bn_con"):
-        raise corrupt(f"an affine layer '{name}'")
+    name = reader.word("an affine layer '{}'", "affine_", "affine_2", "bn_con2", "bn_con")
     params = reader.tensor().reshape(-1).astype(np.float64)
     gain_shape, bias_shape = reader.alias(), reader.alias()
     channels = gain_shape[1]
@@ -227,7 +215,7 @@ def _normalization(
     mean = reader.tensor().reshape(-1).astype(np.float64)
     variance = reader.tensor().reshape(-1).astype(np.float64)
     reader.integer(), reader.integer()  # number of updates, averaging window
-    _training(reader)
+    reader.pass_reals(4)  # multipliers of learning rate and weight decay
     epsilon = reader.real() if with_epsilon else 1e-4  # dlib's DEFAULT_BATCH_NORM_EPS
     if mean.shape != gain.shape or variance.shape != gain.shape:
         raise corrupt("a batch normalization whose sizes do not agree")
@@ -238,9 +226,7 @@ def _normalization(
 
 
 def _pooling(reader: DatReader) -> Layer:
-    name = reader.text()
-    if name not in ("max_pool_2", "avg_pool_2"):
-        raise corrupt(f"a pooling layer '{name}'")
+    name = reader.word("a pooling layer '{}'", "max_pool_2", "avg_pool_2")
     window, stride, pad = _pair(reader), _pair(reader), _pair(reader)
     if window != (0, 0) and not _slides(window, stride, pad):
         raise corrupt("a pooling layer that cannot be")
@@ -248,29 +234,25 @@ def _pooling(reader: DatReader) -> Layer:
 
 
 def _relu(reader: DatReader) -> Layer:
-    name = reader.text()
-    if name not in ("relu_", "relu_2") or (name == "relu_2" and reader.boolean()):
-        raise corrupt(f"a layer '{name}' in the place of a ReLU")
+    place = "a layer '{}' in the place of a ReLU"
+    if reader.word(place, "relu_", "relu_2") == "relu_2" and reader.boolean():
+        raise corrupt(place.format("relu_2"))
     return Layer("relu")
 
 
 def _sum(reader: DatReader) -> Layer:
-    name = reader.text()
-    if name != "add_prev_":
-        raise corrupt(f"a layer '{name}' in the place of a sum")
+    reader.word("a layer '{}' in the place of a sum", "add_prev_")
     return Layer("add_prev")
 
 
 def _connected(reader: DatReader) -> Layer:
-    name = reader.text()
-    if name not in ("fc_2", "fc_3"):
-        raise corrupt(f"a layer '{name}' in the place of the last one")
+    name = reader.word("a layer '{}' in the place of the last one", "fc_2", "fc_3")
     outputs = reader.count(1 << 16, "outputs")
     inputs = reader.count(1 << 16, "inputs")
     params = reader.tensor().reshape(-1).astype(np.float64)
     reader.alias(), reader.alias()
     reader.expect(1, "the bias mode of the last layer")
-    _training(reader)
+    reader.pass_reals(4)  # multipliers of learning rate and weight decay
     if name == "fc_3":
         reader.boolean()
     if inputs * outputs != len(params) or not len(params):
@@ -286,14 +268,8 @@ def _slides(window: tuple[int, int], stride: tuple[int, int], pad: tuple[int, in
     )
 
 
-def _pair(reader: DatReader) -> tuple[int, int]:
-    return reader.count(1 << 12, "px"), reader.count(1 << 12, "px")
-
-
-def _training(reader: DatReader) -> None:
-    """Read past four multipliers of learning rate and weight decay."""
-    for _ in range(4):
-        reader.real()
+def _pair(reader: DatReader, what: str = "px") -> tuple[int, int]:
+    return reader.count(1 << 12, what), reader.count(1 << 12, what)
 
 
 _READERS = {

@@ -10,6 +10,7 @@ allocated from a count before that count was compared with the bytes that are le
 from __future__ import annotations
 
 import bz2
+import math
 from pathlib import Path
 
 import numpy as np
@@ -119,9 +120,8 @@ class DatReader:
     def real(self) -> float:
         """Return the next float or double (never NaN or infinite)."""
         mantissa, exponent = self.integer(), self.integer()
-        if abs(exponent) > LARGEST_EXPONENT or abs(mantissa) >= 1 << 63:
-            raise corrupt(f"a number before byte {self.position} is not finite")
-        value = float(np.ldexp(float(mantissa), exponent))
+        beyond = abs(exponent) > LARGEST_EXPONENT or abs(mantissa) >= 1 << 63
+        value = np.inf if beyond else float(np.ldexp(float(mantissa), exponent))
         if not np.isfinite(value):
             raise corrupt(f"a number before byte {self.position} is not finite")
         return value
@@ -139,6 +139,18 @@ class DatReader:
         self.position += 1
         return self._data[self.position - 1]
 
+    def pass_reals(self, count: int) -> None:
+        """Read past floats that are of use in training only."""
+        for _ in range(count):
+            self.real()
+
+    def word(self, what: str, *known: str) -> str:
+        """Return the next string, one of ``known``. what: the fault, with {} for another one."""
+        text = self.text()
+        if text not in known:
+            raise corrupt(what.format(text))
+        return text
+
     def text(self) -> str:
         """Return the next string, such as the name of a layer."""
         length = self.count(LONGEST_NAME, "characters in a name")
@@ -153,7 +165,7 @@ class DatReader:
         """Return the next tensor as (n, k, rows, columns) float32; all its numbers are finite."""
         self.expect(2, "the version of a tensor")
         shape = self.sizes()
-        size = shape[0] * shape[1] * shape[2] * shape[3]
+        size = math.prod(shape)
         self.need(4 * size)
         values = np.frombuffer(self._data, "<f4", size, self.position).astype(np.float32)
         self.position += 4 * size

@@ -6,7 +6,7 @@ Kazemi and Sullivan, "One millisecond face alignment with an ensemble of regress
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +63,9 @@ def parse_shape(data: bytes) -> ShapeTables:
     reader.finish()
     if len({len(a) for a in anchors} | {len(d) for d in deltas}) != 1:
         raise corrupt("its cascades look at different numbers of pixels")
-    tables = ShapeTables(
-        initial,
-        np.stack([p[0] for p in parts]),
-        np.stack([p[1] for p in parts]),
-        np.stack([p[2] for p in parts]),
-        np.stack(anchors).astype(np.int32),
-        np.stack(deltas),
-    )
+    pairs, thresholds, leaves = (np.stack(part) for part in zip(*parts, strict=True))
+    anchored = np.stack(anchors).astype(np.int32)
+    tables = ShapeTables(initial, pairs, thresholds, leaves, anchored, np.stack(deltas))
     _check_indices(tables)
     return tables
 
@@ -142,12 +137,4 @@ def _cascade(reader: DatReader, width: int) -> tuple[Int32Array, Float32Array, F
 def write_shape(tables: ShapeTables, out: Path) -> None:
     """Write the tables as an ``.npz`` without pickles (``np.load(..., allow_pickle=False)``)."""
     with out.open("wb") as stream:
-        np.savez(
-            stream,
-            initial=tables.initial,
-            pairs=tables.pairs,
-            thresholds=tables.thresholds,
-            leaves=tables.leaves,
-            anchors=tables.anchors,
-            deltas=tables.deltas,
-        )
+        np.savez(stream, **{field.name: getattr(tables, field.name) for field in fields(tables)})

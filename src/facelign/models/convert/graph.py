@@ -314,7 +314,7 @@ def _check_wiring(graph: Graph) -> None:
 # writing
 
 
-def serialize(graph: Graph) -> bytes:
+def serialize(graph: Graph, title: str = "facelign") -> bytes:
     """Return the graph as an ONNX file; the same graph gives the same bytes."""
     import onnx
     from onnx import helper, numpy_helper
@@ -336,7 +336,7 @@ def serialize(graph: Graph) -> bytes:
         for name, part in graph.constants.items()
     ]
     body = helper.make_graph(
-        nodes, "facelign", [value(v) for v in graph.inputs], [value(v) for v in graph.outputs],
+        nodes, title, [value(v) for v in graph.inputs], [value(v) for v in graph.outputs],
         weights,
     )  # fmt: skip
     model = helper.make_model(
