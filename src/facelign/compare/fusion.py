@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from facelign.errors import BadArray, ConfigError, SpaceMismatch
 from facelign.types.arrays import Float64Array, FloatArray
+from facelign.types.reading import record
 
 #: what the first field of a saved fusion says
 FORMAT = "facelign-fusion-1"
@@ -65,27 +66,6 @@ class Fusion:
     def to_json(self) -> str:
         """Return the fusion as JSON text."""
         return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Fusion:
-        """Return the fusion in ``text``; raises ConfigError."""
-        try:
-            record = json.loads(text)
-            if record["format"] != FORMAT or record["rule"] not in ("mean", "z-norm", "logistic"):
-                raise ValueError("another format or rule")
-            return cls(
-                record["rule"],
-                texts(record, "spaces"),
-                _numbers(record, "weights"),
-                _numbers(record, "centers"),
-                _numbers(record, "spreads"),
-                number(record, "bias"),
-                text_of(record, "fitted_on"),
-            )
-        except _DAMAGE as error:
-            raise ConfigError(
-                f"This is no saved fusion: {told(error)}.", "Fit it again."
-            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,45 +146,25 @@ class Boosted:
         """Return the fusion as JSON text."""
         return json.dumps({"format": BOOSTED_FORMAT, **asdict(self)}, allow_nan=False) + "\n"
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Boosted:
-        """Return the fusion in ``text``; raises ConfigError."""
-        try:
-            record = json.loads(text)
-            if record["format"] != BOOSTED_FORMAT:
-                raise ValueError("another format")
-            trees = tuple(
-                Tree(
-                    _whole(tree, "feature"),
-                    _numbers(tree, "threshold"),
-                    _whole(tree, "left"),
-                    _whole(tree, "right"),
-                    _numbers(tree, "value"),
-                )
-                for tree in _list(record, "trees")
-            )
-            return cls(
-                texts(record, "spaces"),
-                number(record, "baseline"),
-                trees,
-                text_of(record, "fitted_on"),
-            )
-        except _DAMAGE as error:
-            raise ConfigError(
-                f"This is no saved boosting: {told(error)}.", "Fit it again."
-            ) from error
-
 
 Scorer = Fusion | Boosted
 
 
 def from_json(text: str | bytes) -> Scorer:
     """Return the fusion in ``text``, whichever kind it is; raises ConfigError."""
+    kind = "fusion"
     try:
-        kind = json.loads(text)["format"]
-    except _DAMAGE as error:
-        raise ConfigError(f"This is no saved fusion: {told(error)}.", "Fit it again.") from error
-    return Boosted.from_json(text) if kind == BOOSTED_FORMAT else Fusion.from_json(text)
+        table = json.loads(text)
+        if table["format"] == BOOSTED_FORMAT:
+            kind = "boosting"
+        elif table["format"] != FORMAT or table["rule"] not in get_args(Rule):
+            raise ValueError("another format or rule")
+        boosting = kind == "boosting"
+        scorer: Scorer = record(Boosted, table) if boosting else record(Fusion, table)
+        each_once("spaces", scorer.spaces)
+    except DAMAGE as error:
+        raise ConfigError(f"This is no saved {kind}: {told(error)}.", "Fit it again.") from error
+    return scorer
 
 
 def mean(spaces: Sequence[str]) -> Fusion:
@@ -246,65 +206,19 @@ def equal_shares(spreads: npt.ArrayLike) -> FloatArray:
     return weights
 
 
-# -- reading records: nothing is converted that a damaged file could mean otherwise ---------------
-
-#: what reading a record can fail with
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+#: what reading a saved fusion or ensemble can fail with
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 def told(error: Exception) -> str:
     """Return what is wrong with a record, in words, without a full stop."""
-    if isinstance(error, KeyError):
-        return f"there is no {error}"
-    return str(error).rstrip(".")
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
 
 
-def number(record: Mapping[str, Any], name: str) -> float:
-    """Return a finite number of a record; raises ValueError, KeyError."""
-    return _number(record[name], name)
-
-
-def text_of(record: Mapping[str, Any], name: str) -> str:
-    """Return a text of a record; raises ValueError, KeyError."""
-    value = record[name]
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
-    return value
-
-
-def texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return a list of texts, each of them once, of a record; raises ValueError, KeyError."""
-    values = _list(record, name)
-    if not all(isinstance(value, str) and value for value in values):
-        raise ValueError(f"{name} is no list of names")
+def each_once(name: str, values: Sequence[str]) -> None:
+    """Raise ValueError when a field of a record holds a text twice."""
     if len(set(values)) != len(values):
         raise ValueError(f"{name} holds a name twice")
-    return tuple(values)
-
-
-def _list(record: Mapping[str, Any], name: str) -> list[Any]:
-    value = record[name]
-    if not isinstance(value, list):
-        raise ValueError(f"{name} is no list")
-    return value
-
-
-def _number(value: Any, name: str) -> float:
-    # true is a number to Python and none to whoever reads the file; Infinity is JSON to Python only
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is no finite number")
-    return float(value)
-
-
-def _numbers(record: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    return tuple(_number(value, name) for value in _list(record, name))
-
-
-def _whole(record: Mapping[str, Any], name: str) -> tuple[int, ...]:
-    values = _list(record, name)
-    if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
-        raise ValueError(f"{name} is no list of whole numbers")
-    return tuple(values)
 
 
 def _table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ from facelign.types.arrays import Float64Array, FloatArray
 from facelign.types.decisions import Threshold
 from facelign.types.embeddings import Metric, Space
 from facelign.types.policies import FacePolicy
+from facelign.types.reading import record
 
 FORMAT = "facelign-ensemble-1"
+#: what is saved of a threshold; an ensemble has no interval and no calibration
+_SAVED = ("score", "fmr", "source", "subjects", "mated", "non_mated")
 
 
 def preset_of(models: Sequence[str], detector: str, *, flip: bool = False) -> Preset:
@@ -79,74 +82,43 @@ class EnsembleRecord:
 
     def to_json(self) -> str:
         """Return the record as JSON text."""
-        limit = self.threshold
-        record = {
-            "format": FORMAT,
-            "models": list(self.models),
-            "detector": self.detector,
-            "flip": self.flip,
-            "rule": self.rule,
-            "threshold": {
-                "score": limit.score,
-                "fmr": limit.fmr,
-                "source": limit.source,
-                "subjects": limit.subjects,
-                "mated": limit.mated,
-                "non_mated": limit.non_mated,
-            },
-            "fusion": json.loads(self.scorer.to_json()),
-        }
-        return json.dumps(record, allow_nan=False, indent=1) + "\n"
+        table = {"format": FORMAT, **asdict(self), "fusion": json.loads(self.scorer.to_json())}
+        del table["scorer"]
+        table["threshold"] = {name: getattr(self.threshold, name) for name in _SAVED}
+        return json.dumps(table, allow_nan=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> EnsembleRecord:
         """Return the record in ``text``; raises ConfigError."""
         try:
-            record = json.loads(text)
-            if record["format"] != FORMAT:
+            table = json.loads(text)
+            if table["format"] != FORMAT:
                 raise ValueError("another format")
-            scorer = fusion.from_json(json.dumps(record["fusion"]))
-            models = fusion.texts(record, "models")
-            if len(models) != len(scorer.spaces):
-                raise ValueError(f"{len(models)} models, and a rule for {len(scorer.spaces)}")
-            if not isinstance(record["flip"], bool):
+            if not isinstance(table["flip"], bool):
                 raise ValueError("flip is neither true nor false")
-            return cls(
-                models,
-                fusion.text_of(record, "detector"),
-                record["flip"],
-                fusion.text_of(record, "rule"),
-                scorer,
-                _threshold(record["threshold"]),
-            )
-        except ConfigError as error:
+            scorer = fusion.from_json(json.dumps(table["fusion"]))
+            found = record(cls, table, scorer=scorer, threshold=_threshold(table["threshold"]))
+            fusion.each_once("models", found.models)
+            if len(found.models) != len(scorer.spaces):
+                raise ValueError(f"{len(found.models)} models, and a rule for {len(scorer.spaces)}")
+        except (ConfigError, *fusion.DAMAGE) as error:
+            said = error.message if isinstance(error, ConfigError) else f"{fusion.told(error)}."
             raise ConfigError(
-                f"This is no saved ensemble: {error.message}",
+                f"This is no saved ensemble: {said}",
                 "Make and save one with: facelign evaluate ensemble",
             ) from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ConfigError(
-                f"This is no saved ensemble: {fusion.told(error)}.",
-                "Make and save one with: facelign evaluate ensemble",
-            ) from error
+        return found
 
 
-def _threshold(record: Mapping[str, Any]) -> Threshold:
+def _threshold(table: Mapping[str, Any]) -> Threshold:
     """Return the threshold of a record; raises ValueError, TypeError, KeyError."""
-    fmr = None if record["fmr"] is None else fusion.number(record, "fmr")
-    if fmr is not None and not 0 < fmr < 1:
-        raise ValueError("fmr lies between 0 and 1")
-    counts = {name: record[name] for name in ("subjects", "mated", "non_mated")}
-    for name, count in counts.items():
-        whole = isinstance(count, int) and not isinstance(count, bool)
-        if count is not None and (not whole or count < 0):
+    for name in ("subjects", "mated", "non_mated"):
+        if type(table[name]) is not int or table[name] < 0:
             raise ValueError(f"{name} is no count")
-    return Threshold(
-        score=fusion.number(record, "score"),
-        fmr=fmr,
-        source=fusion.text_of(record, "source"),
-        **counts,
-    )
+    found = record(Threshold, table, "threshold", interval=None, calibration=None)
+    if found.fmr is not None and not 0 < found.fmr < 1:
+        raise ValueError("fmr lies between 0 and 1")
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,18 +141,18 @@ class Ensemble:
         True
     """
 
-    def __init__(self, record: EnsembleRecord, **options: Any) -> None:
+    def __init__(self, fitted: EnsembleRecord, **options: Any) -> None:
         """Build the chain of the record; options as those of ``Recognizer``.
 
         Raises ModelMismatch when the models of this machine live in other spaces than the record's.
         """
-        self.record = record
-        chain = preset_of(record.models, record.detector, flip=record.flip)
+        self.record = fitted
+        chain = preset_of(fitted.models, fitted.detector, flip=fitted.flip)
         self.recognizer = Recognizer(chain, **options)
         spaces = spaces_of(self.recognizer)
-        if spaces != record.scorer.spaces:
+        if spaces != fitted.scorer.spaces:
             raise ModelMismatch(
-                f"The ensemble was fitted on {', '.join(record.scorer.spaces)}, "
+                f"The ensemble was fitted on {', '.join(fitted.scorer.spaces)}, "
                 f"and the models here give {', '.join(spaces)}.",
                 "Fit it again with: facelign evaluate ensemble",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facelign.compare.fusion import Fusion, equal_shares, mean, z_norm
+from facelign.compare.fusion import Fusion, equal_shares, from_json, mean, z_norm
 from facelign.compare.scores import score_matrix
 from facelign.errors import BadArray, ConfigError, SpaceMismatch
 
@@ -53,14 +53,14 @@ def test_a_weighted_sum_of_cosines_is_the_cosine_of_the_joint_vector() -> None:
 
 def test_records_come_back_equal_and_strangers_are_refused() -> None:
     rule = z_norm(["a", "b"], RNG.normal(size=(10, 2)), "made-up people")
-    assert Fusion.from_json(rule.to_json()) == rule
+    assert from_json(rule.to_json()) == rule
     with pytest.raises(SpaceMismatch):
         rule.fused([[0.1, 0.2]], ["b", "a"])
     with pytest.raises(BadArray):
         rule.fused([[0.1, 0.2, 0.3]])
     for text in ("", "[]", "{}", rule.to_json().replace("z-norm", "magic"), "[" * 10_000):
         with pytest.raises(ConfigError):
-            Fusion.from_json(text)
+            from_json(text)
     with pytest.raises(BadArray):
         Fusion("mean", ("a",), (1.0,), (0.0,), (0.0,))
     with pytest.raises(BadArray):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from facelign.compare.fusion import Fusion
+from facelign.compare.fusion import from_json
 from facelign.errors import BadArray
 from facelign.lab.ensemble.figures import logistic
 
@@ -32,7 +32,7 @@ def test_a_fitted_fusion_beats_its_parts_on_other_people() -> None:
     near = np.abs(odds - 1) < 0.3
     ratio = (same[near].sum() / same.sum()) / ((~same[near]).sum() / (~same).sum())
     assert math.log(ratio) == pytest.approx(1, abs=0.35)
-    assert Fusion.from_json(rule.to_json()) == rule
+    assert from_json(rule.to_json()) == rule
     for bad in (
         ([[0.1, 0.2]], [True]),
         ([[0.1]], [True]),
