@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import typer
-
 from facelign.cli import building
-from facelign.cli.exits import Exit
-from facelign.cli.flags import JsonFlag, command
+from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer
 from facelign.wire.records import plain
 
-app = typer.Typer(help="Look at or clear the cache of vectors.", no_args_is_help=True)
+app = Commands("Look at or clear the cache of vectors.")
 
 
-@app.command("info")
-@command
-def info(output: JsonFlag) -> int:
+@app.add("info")
+def info(output: JsonFlag) -> None:
     """Show where the cache is and how much it holds."""
     with building.cache() as cache:
         size, files = cache.info(), cache.files()
@@ -26,14 +22,11 @@ def info(output: JsonFlag) -> int:
         f"{size.bytes / 1e6:.1f} of {size.limit_bytes / 1e6:.0f} MB",
         json=output.json,
     )
-    return Exit.DONE
 
 
-@app.command("clear")
-@command
-def clear(output: JsonFlag) -> int:
+@app.add("clear")
+def clear(output: JsonFlag) -> None:
     """Delete every cached vector and overwrite its bytes; what is needed is computed again."""
     with building.cache() as cache:
         count = cache.clear()
     answer({"cleared": count}, f"{count} entries deleted.", json=output.json)
-    return Exit.DONE

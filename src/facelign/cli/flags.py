@@ -4,12 +4,7 @@ A parameter that is a frozen dataclass whose fields say a ``Flag`` (see ``wire.o
 may have a group of its own in its file, whose fields may say typer's Option or Argument too)
 becomes the flags of its fields, in their order, and the command is handed the object::
 
-    @command
-    def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
-        recognizer = building.recognizer(chain)  # chain.detector is what --detector said
-
-    @app.command("similarity")  # in a group of commands
-    @command
+    @command  # of a group of commands: @app.add("similarity")
     def similarity(
         photos: Photos,
         out: OutFile,  # a parameter of typer stays what it is
@@ -23,9 +18,9 @@ becomes the flags of its fields, in their order, and the command is handed the o
 ``only`` and ``without`` leave fields out, which then keep their defaults; ``help`` says other
 words, and a name says another default. The order of the help is that of the parameters; where a
 group stands behind a parameter with a default, a ``*`` stands before it. What a field checks
-(``share``, ``height``) is checked before the command begins. Commands import at the top of their
-file; what loads arrays and networks is imported by ``building`` when it is called, so that no
-help waits for it.
+(``share``, ``height``) is checked before the command begins. A command that returns nothing is
+done. Commands import at the top of their file; what loads arrays and networks is imported by
+``building`` when it is called, so that no help waits for it.
 """
 
 from __future__ import annotations
@@ -34,10 +29,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from dataclasses import field as dataclass_field
+from functools import partial
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from facelign.cli.exits import Exit
 from facelign.wire.options import Flag, OutputFlags
 
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
@@ -71,7 +68,7 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
     """Return a command for typer with flags in the place of groups."""
     hints = get_type_hints(function, include_extras=True)
     groups: dict[str, tuple[type, list[str]]] = {}
-    checks: dict[str, Flag] = {}
+    checks: dict[str, Callable[[Any], object]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         group, pick = _group(hints[parameter.name])
@@ -85,21 +82,32 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
             parameters.append(_named(field.name, default, _option(hint, pick.help)))
             flag = _flag(hint)
             if flag is not None and flag.check is not None:
-                checks[field.name] = flag
+                checks[field.name] = partial(flag.check, flag.spelling)
 
     def run(**given: Any) -> object:
-        for name, flag in checks.items():
-            if flag.check is not None and given[name] is not None:
-                flag.check(flag.spelling, given[name])
+        for name, check in checks.items():
+            if given[name] is not None:
+                check(given[name])
         for name, (group, picked) in groups.items():
             given[name] = group(**{field: given.pop(field) for field in picked})
-        return function(**given)
+        return function(**given) or Exit.DONE
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__
     run.__doc__, run.__module__ = function.__doc__, function.__module__
     run.__annotations__ = {entry.name: entry.annotation for entry in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+class Commands(typer.Typer):
+    """A group of commands."""
+
+    def __init__(self, help: str) -> None:
+        super().__init__(help=help, no_args_is_help=True)
+
+    def add(self, name: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+        """Return the decorator of the command ``name``, with flags in the place of groups."""
+        return lambda function: self.command(name)(command(function))
 
 
 def _group(hint: object) -> tuple[type | None, Pick]:

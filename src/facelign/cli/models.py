@@ -6,25 +6,25 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli.flags import JsonFlag, command
-from facelign.cli.output import answer, emit, line, note
+from facelign.cli.flags import Commands, JsonFlag
+from facelign.cli.output import answer, line, note
 from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.wire.records import Record, plain
 
 if TYPE_CHECKING:
     from facelign.models import Registry
+    from facelign.models.weights.bundle import Packed
     from facelign.models.weights.progress import OnProgress, Progress
-    from facelign.models.weights.store import Store
+    from facelign.models.weights.store import Checked, Store
     from facelign.types.specs import ModelSpec
 
-app = typer.Typer(help="Models and their weights.", no_args_is_help=True)
+app = Commands("Models and their weights.")
 
 
 class Guard(StrEnum):
@@ -78,14 +78,9 @@ def _one(registry: Registry, name: str) -> list[ModelSpec]:
     return registry.find(name)
 
 
-def _size(spec: ModelSpec) -> int:
-    """Bytes of the files as their first source has them."""
+def size(spec: ModelSpec) -> int:
+    """Return the bytes of the files as their first source has them."""
     return sum(file.sources[0].size for file in spec.weights)
-
-
-def _present(spec: ModelSpec, store: Store) -> bool:
-    """Say whether the model can be used now: its weights are here, and its extra is installed."""
-    return store.present(spec) and _extra_is_here(spec)
 
 
 def _extra_is_here(spec: ModelSpec) -> bool:
@@ -97,16 +92,23 @@ def _record(spec: ModelSpec, store: Store) -> Record:
         "id": spec.id,
         "task": spec.task.value,
         "title": spec.title,
-        "present": _present(spec, store),
-        "size": _size(spec),
+        "present": store.present(spec) and _extra_is_here(spec),  # it can be used now
+        "size": size(spec),
         "variant": spec.variant,
         "extra": spec.extra,
         "license": plain(spec.license),
     }
 
 
-@app.command("list")
-@command
+def _of_file(entry: Checked | Packed) -> Record:
+    return {"file" if key == "name" else key: value for key, value in plain(entry).items()}
+
+
+def _packed(entry: Packed) -> str:
+    return f"{entry.model}  {entry.name}  {entry.size} bytes"
+
+
+@app.add("list")
 def list_models(
     license_: Annotated[
         Guard | None,
@@ -122,23 +124,21 @@ def list_models(
     registry, store = registry_and_store()
     hidden = {None: (), Guard.COMMERCIAL: ("no",), Guard.STRICT: ("no", "unclear")}[license_]
     specs = [spec for spec in registry.specs() if spec.license.commercial not in hidden]
-    if output.json:
-        for spec in specs:
-            emit(_record(spec, store))
-        return
     width = max((len(spec.id) for spec in specs), default=2)
-    line(f"{'id':<{width}}  {'task':<8}  {'here':<4}  {'MB':>6}  {'commercial':<10}  title")
+    if not output.json:
+        line(f"{'id':<{width}}  {'task':<8}  {'here':<4}  {'MB':>6}  {'commercial':<10}  title")
     for spec in specs:
-        here = "yes" if _present(spec, store) else "no"
-        needs = f" (needs facelign[{spec.extra}])" if not _extra_is_here(spec) else ""
-        line(
-            f"{spec.id:<{width}}  {spec.task.value:<8}  {here:<4}  {_size(spec) / 1e6:>6.1f}  "
+        record = _record(spec, store)
+        here = "yes" if record["present"] else "no"
+        needs = "" if _extra_is_here(spec) else f" (needs facelign[{spec.extra}])"
+        text = (
+            f"{spec.id:<{width}}  {spec.task.value:<8}  {here:<4}  {size(spec) / 1e6:>6.1f}  "
             f"{spec.license.commercial:<10}  {spec.title}{needs}"
         )
+        answer(record, text, json=output.json)
 
 
-@app.command()
-@command
+@app.add("show")
 def show(model: Id, output: JsonFlag) -> None:
     """Show everything that is known about a model."""
     registry, store = registry_and_store()
@@ -148,29 +148,22 @@ def show(model: Id, output: JsonFlag) -> None:
 
 
 def _full(spec: ModelSpec, store: Store, place: str) -> Record:
-    record = _record(spec, store)
-    record |= {
-        "entry": spec.entry,
-        "engine": spec.engine.value,
-        "defined": place,
-        "input": asdict(spec.input),
-        "output": asdict(spec.output),
-        "paper": spec.paper,
-        "origin": spec.origin,
-        "published": [asdict(claim) for claim in spec.published],
-        "defaults": {key: str(value) for key, value in spec.defaults.items()},
-        "weights": [
-            {
-                "name": file.name,
-                "convert": file.convert,
-                "sources": [
-                    {key: value for key, value in asdict(source).items() if value}
-                    for source in file.sources
-                ],
-            }
-            for file in spec.weights
-        ],
-    }
+    record = _record(spec, store) | {"entry": spec.entry, "engine": spec.engine.value}
+    record["defined"] = place
+    for name in ("input", "output", "paper", "origin", "published"):
+        record[name] = plain(getattr(spec, name))
+    record["defaults"] = {key: str(value) for key, value in spec.defaults.items()}
+    record["weights"] = [
+        {
+            "name": file.name,
+            "convert": file.convert,
+            "sources": [
+                {key: value for key, value in plain(source).items() if value}
+                for source in file.sources
+            ],
+        }
+        for file in spec.weights
+    ]
     return record
 
 
@@ -179,30 +172,30 @@ def _lines(value: object, depth: int = 0) -> Iterator[str]:
     pad = "  " * depth
     if isinstance(value, dict):
         for key, part in value.items():
-            if part in ("", None, [], {}, ()):
+            if part in ("", None, [], {}):
                 continue
-            if isinstance(part, dict | list) and part and not _flat(part):
+            if isinstance(part, dict) or (isinstance(part, list) and _nested(part)):
                 yield f"{pad}{key}:"
                 yield from _lines(part, depth + 1)
             else:
-                yield f"{pad}{key}: {_flat_text(part)}"
+                yield f"{pad}{key}: {_text(part)}"
     elif isinstance(value, list):
         for part in value:
-            inner = list(_lines(part, depth + 1))
-            yield f"{pad}- {inner[0].strip()}"
-            yield from inner[1:]
+            first, *rest = _lines(part, depth + 1)
+            yield f"{pad}- {first.strip()}"
+            yield from rest
     else:
         yield f"{pad}{value}"
 
 
-def _flat(part: object) -> bool:
-    return isinstance(part, list) and all(not isinstance(p, dict | list) for p in part)
+def _nested(part: list[object]) -> bool:
+    return any(isinstance(entry, dict | list) for entry in part)
 
 
-def _flat_text(part: object) -> str:
-    if isinstance(part, list | tuple):
-        return ", ".join(str(p) for p in part)
-    return {True: "yes", False: "no"}.get(part, str(part)) if isinstance(part, bool) else str(part)
+def _text(part: object) -> str:
+    if isinstance(part, bool):
+        return "yes" if part else "no"
+    return ", ".join(map(str, part)) if isinstance(part, list) else str(part)
 
 
 @contextmanager
@@ -243,8 +236,7 @@ def _say_step(step: Progress, say: Callable[[str], None]) -> None:
         say(f"{step.file}: converting")
 
 
-@app.command()
-@command
+@app.add("pull")
 def pull(names: Ids, output: JsonFlag) -> None:
     """Bring the weights of models or presets here, checked and converted."""
     registry, store = registry_and_store()
@@ -261,24 +253,15 @@ def pull(names: Ids, output: JsonFlag) -> None:
             note(f"{spec.id} needs more than weights: pip install 'facelign[{spec.extra}]'")
 
 
-@app.command()
-@command
+@app.add("verify")
 def verify(output: JsonFlag) -> None:
     """Compare the SHA-256 of every file that is here with the promised one."""
     registry, store = registry_and_store()
     files = store.verify(registry.specs())
     for entry in files:
-        record = {
-            "model": entry.model,
-            "file": entry.name,
-            "path": str(entry.path),
-            "sha256": entry.sha256,
-            "good": entry.good,
-            "reason": entry.reason,
-        }
         state = "good" if entry.good else "BAD "
         text = f"{state}  {entry.model}  {entry.name}  {entry.sha256}"
-        answer(record, text, json=output.json)
+        answer(_of_file(entry), text, json=output.json)
     bad = [entry for entry in files if not entry.good]
     if bad:
         names = " ".join(dict.fromkeys(entry.model for entry in bad))
@@ -290,8 +273,7 @@ def verify(output: JsonFlag) -> None:
         note("No weights are here yet.")
 
 
-@app.command()
-@command
+@app.add("path")
 def path(model: Id, output: JsonFlag) -> None:
     """Print where the files of a model lie, ready for its engine."""
     registry, store = registry_and_store()
@@ -301,8 +283,7 @@ def path(model: Id, output: JsonFlag) -> None:
             answer(record, str(place), json=output.json)
 
 
-@app.command("bundle")
-@command
+@app.add("bundle")
 def make_bundle(
     out: Annotated[Path, typer.Argument(help="The tar file to write.", show_default=False)],
     names: Annotated[
@@ -320,13 +301,10 @@ def make_bundle(
     if not specs:
         raise WeightsMissing("No weights are here yet.", "Run: facelign models pull default")
     for entry in bundle(store, specs, out):
-        record = {"model": entry.model, "file": entry.name, "size": entry.size}
-        text = f"{entry.model}  {entry.name}  {entry.size} bytes"
-        answer(record | {"sha256": entry.sha256}, text, json=output.json)
+        answer(_of_file(entry), _packed(entry), json=output.json)
 
 
-@app.command("unbundle")
-@command
+@app.add("unbundle")
 def open_bundle(
     file: Annotated[Path, typer.Argument(help="A tar file made by bundle.", show_default=False)],
     output: JsonFlag,
@@ -336,12 +314,12 @@ def open_bundle(
 
     registry, store = registry_and_store()
     for entry in unbundle(store, registry.specs(), file):
-        record = {"model": entry.model, "file": entry.name, "size": entry.size}
-        answer(record, f"{entry.model}  {entry.name}  {entry.size} bytes", json=output.json)
+        record = _of_file(entry)
+        del record["sha256"]
+        answer(record, _packed(entry), json=output.json)
 
 
-@app.command()
-@command
+@app.add("add")
 def add(
     file: Annotated[
         Path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,20 +11,18 @@ import typer
 
 from facelign.cli import building, trials
 from facelign.cli.exits import Exit
-from facelign.cli.flags import JsonFlag, command
+from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, emit, line, note, visible
 from facelign.errors import ConfigError, GalleryError
 from facelign.files.home import gallery_path
 from facelign.types.policies import ClassifierRule
-from facelign.wire.options import GalleryFlags
+from facelign.wire.options import GalleryFlags, OutputFlags
 from facelign.wire.records import Record, plain, template_record
 
 if TYPE_CHECKING:
     from facelign.gallery.gallery import Gallery, Receipt, TemplateInfo
 
-app = typer.Typer(
-    help="List, correct, remove, export and import the people of a gallery.", no_args_is_help=True
-)
+app = Commands("List, correct, remove, export and import the people of a gallery.")
 
 Name = Annotated[str, typer.Argument(help="The name of a person.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -34,85 +32,70 @@ Space = Annotated[
 ]
 
 
-@app.command("list")
-@command
-def list_people(where: GalleryFlags, output: JsonFlag) -> int:
+@app.add("list")
+def list_people(where: GalleryFlags, output: JsonFlag) -> None:
     """List everybody who is enrolled, with the number of their templates."""
     with _open(where, readonly=True) as gallery:
         people = gallery.people()
-    if output.json:
-        for person in people:
-            record = plain(person)
-            emit({"person": record.pop("name")} | {k: v for k, v in record.items() if k != "id"})
-        return Exit.DONE
-    rows = [(p.name, str(p.templates), "\n".join(p.spaces), _day(p.created)) for p in people]
-    _table(("Person", "Templates", "Space", "Since"), rows, numbers=(1,))
-    if not people:
-        line("Nobody is enrolled.")
-    return Exit.DONE
+    records = (
+        {"person": p.name, **{k: v for k, v in plain(p).items() if k not in ("id", "name")}}
+        for p in people
+    )
+    rows = ((p.name, str(p.templates), "\n".join(p.spaces), p.created[:10]) for p in people)
+    heads = ("Person", "Templates", "Space", "Since")
+    _listed(output, records, heads, rows, numbers=(1,), none="Nobody is enrolled.")
 
 
-@app.command("show")
-@command
-def show(name: Name, where: GalleryFlags, output: JsonFlag) -> int:
+@app.add("show")
+def show(name: Name, where: GalleryFlags, output: JsonFlag) -> None:
     """Show everything that is kept of a person, except the vectors themselves."""
     with _open(where, readonly=True) as gallery:
         templates = gallery.templates(name)
-    if output.json:
-        for template in templates:
-            emit(template_record(template))
-        return Exit.DONE
-    rows = [
+    rows = (
         (
             str(t.id),
             t.photo.reference,
             "-" if t.face.height is None else f"{t.face.height:.0f}",
             "-" if t.face.score is None else f"{t.face.score:.2f}",
             t.space,
-            _day(t.created),
+            t.created[:10],
             ("rejected; " if t.rejected else "") + (t.consent or ""),
         )
         for t in templates
-    ]
+    )
     heads = ("Template", "Photo", "Face px", "Score", "Space", "Since", "Note")
-    _table(heads, rows, numbers=(0, 2, 3))
-    return Exit.DONE
+    _listed(output, map(template_record, templates), heads, rows, numbers=(0, 2, 3))
 
 
-@app.command("rename")
-@command
+@app.add("rename")
 def rename(
     old: Annotated[str, typer.Argument(help="The name now.", show_default=False)],
     new: Annotated[str, typer.Argument(help="The name from now on.", show_default=False)],
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Give a person another name."""
     with _open(where) as gallery:
         gallery.rename(old, new)
     record = {"renamed": {"from": old, "to": new}}
     answer(record, f"{old} is now {new}.", json=output.json)
-    return Exit.DONE
 
 
-@app.command("merge")
-@command
+@app.add("merge")
 def merge(
     a: Annotated[str, typer.Argument(help="This person goes into the other.", show_default=False)],
     b: Annotated[str, typer.Argument(help="This person stays.", show_default=False)],
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Make two people one: B stays, and A's templates become B's."""
     with _open(where) as gallery:
         count = gallery.merge(a, b)
     record = {"merged": {"from": a, "into": b, "templates": count}}
     answer(record, f"{a} went into {b}, with {_count(count)}.", json=output.json)
-    return Exit.DONE
 
 
-@app.command("split")
-@command
+@app.add("split")
 def split(
     name: Name,
     to: Annotated[str, typer.Option("--to", help="The name of the new person.")],
@@ -127,7 +110,7 @@ def split(
     *,
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Make a new person of some templates of another one."""
     if not photos and not templates:
         raise ConfigError(
@@ -137,7 +120,7 @@ def split(
         theirs = gallery.templates(name)
         going = list(templates or ())
         for photo in photos or ():
-            of_photo = [t.id for t in theirs if _is_photo(t, photo)]
+            of_photo = [t.id for t in theirs if _shows(t, photo, _digest(photo))]
             if not of_photo:
                 raise GalleryError(
                     f"{name} has no template of {photo}.", f"See: facelign people show '{name}'"
@@ -147,11 +130,9 @@ def split(
     count = len(set(going))
     record = {"split": {"from": name, "to": to, "templates": count}}
     answer(record, f"{_count(count)} of {name} became {to}.", json=output.json)
-    return Exit.DONE
 
 
-@app.command("reject")
-@command
+@app.add("reject")
 def reject(
     name: Name,
     photo: Annotated[
@@ -160,17 +141,13 @@ def reject(
     ],
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Say that a photo does not show a person: it is never proposed as them again."""
     with _open(where) as gallery:
-        rejected = {
-            t.photo.digest: t.photo.reference
-            for t in gallery.templates(name)
-            if _is_photo(t, photo) and t.photo.digest
-        }
+        theirs = gallery.templates(name)
         own = _digest(photo)
-        if own is not None:
-            rejected = {own: photo}
+        enrolled = (t.photo for t in theirs if t.photo.digest and _shows(t, photo, own))
+        rejected = {own: photo} if own else {p.digest: p.reference for p in enrolled}
         if not rejected:
             raise GalleryError(
                 f"{photo} is neither a file nor an enrolled photo of {name}.",
@@ -180,11 +157,9 @@ def reject(
     text = f"{photo} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
     record = {"rejected": {"person": name, "photo": photo, "templates": aside}}
     answer(record, text, json=output.json)
-    return Exit.DONE
 
 
-@app.command("classifier")
-@command
+@app.add("classifier")
 def fit_classifier(
     rule: Annotated[
         ClassifierRule,
@@ -195,7 +170,7 @@ def fit_classifier(
     *,
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Fit a classifier on the templates, for 'identify --classifier'; it lies beside the gallery.
 
     Fit it again when the gallery changes. Removing a person deletes it: it holds their vectors.
@@ -212,24 +187,17 @@ def fit_classifier(
         named = sources.of_gallery(gallery, space)
         fitted = classifiers.fit(named, rule, k=k, revision=revision)
         fitted.save(path)
-    record = {
-        "file": str(path),
-        "rule": rule.value,
-        "people": len(fitted.people),
-        "templates": len(named.people),
-        "space": fitted.space,
-    }
+    people, space, templates = len(fitted.people), fitted.space, len(named.people)
+    record = {"file": str(path), "rule": rule.value, "people": people}
     answer(
-        {"classifier": record},
-        f"{path}: {rule.value} of {len(fitted.people)} people, {_count(len(named.people))}.",
+        {"classifier": record | {"templates": templates, "space": space}},
+        f"{path}: {rule.value} of {people} people, {_count(templates)}.",
         "Use it: facelign identify PHOTO --classifier. It holds personal data.",
         json=output.json,
     )
-    return Exit.DONE
 
 
-@app.command("remove")
-@command
+@app.add("remove")
 def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFlag) -> int:
     """Remove a person from every byte of gallery and cache; print the proof. No undo."""
     with _open(where) as gallery:
@@ -243,18 +211,14 @@ def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFla
     return Exit.DONE if receipt.verified else Exit.GALLERY
 
 
-@app.command("history")
-@command
-def history(where: GalleryFlags, output: JsonFlag) -> int:
+@app.add("history")
+def history(where: GalleryFlags, output: JsonFlag) -> None:
     """Show every change, oldest first. Vectors and removed people are not in it."""
     with _open(where, readonly=True) as gallery:
         changes = gallery.history()
-    if output.json:
-        for change in changes:
-            keys = ("number", "time", "action", "text", "templates", "undone")
-            emit({key: getattr(change, key) for key in keys})
-        return Exit.DONE
-    rows = [
+    keys = ("number", "time", "action", "text", "templates", "undone")
+    records = ({key: getattr(change, key) for key in keys} for change in changes)
+    rows = (
         (
             str(c.number),
             c.time[:19].replace("T", " "),
@@ -262,44 +226,37 @@ def history(where: GalleryFlags, output: JsonFlag) -> int:
             c.text + (" (undone)" if c.undone else ""),
         )
         for c in changes
-    ]
-    _table(("No.", "Time (UTC)", "Change", "What"), rows, numbers=(0,))
-    if not changes:
-        line("Nothing has happened yet.")
-    return Exit.DONE
+    )
+    heads = ("No.", "Time (UTC)", "Change", "What")
+    _listed(output, records, heads, rows, numbers=(0,), none="Nothing has happened yet.")
 
 
-@app.command("undo")
-@command
-def undo(where: GalleryFlags, output: JsonFlag) -> int:
+@app.add("undo")
+def undo(where: GalleryFlags, output: JsonFlag) -> None:
     """Take the last change back; a removal cannot be."""
     with _open(where) as gallery:
         undone = gallery.undo()
     record = [{"number": c.number, "action": c.action, "text": c.text} for c in undone]
     lines = (f"Undone: {change.action}, {change.text}" for change in undone)
     answer({"undone": record}, *lines, json=output.json)
-    return Exit.DONE
 
 
-@app.command("export")
-@command
+@app.add("export")
 def export(
     file: Annotated[Path, typer.Argument(help="FILE.npz to write.", show_default=False)],
     space: Space = None,
     *,
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Write the templates of a space to an .npz of plain arrays. It holds personal data."""
     with _open(where, readonly=True) as gallery:
         count = gallery.export(file, space)
     text = f"{_count(count)} written to {file}. They are personal data: keep the file safe."
     answer({"exported": {"file": str(file), "templates": count}}, text, json=output.json)
-    return Exit.DONE
 
 
-@app.command("import")
-@command
+@app.add("import")
 def import_people(
     file: Annotated[Path, typer.Argument(help=".npz, .npy, .pickle or .json.", show_default=False)],
     labels: Annotated[
@@ -309,7 +266,7 @@ def import_people(
     *,
     where: GalleryFlags,
     output: JsonFlag,
-) -> int:
+) -> None:
     """Enroll templates of an export, of face_recognition, or of an .npy with labels.
 
     Nothing in the file is executed; pickles are read as plain data only.
@@ -319,24 +276,21 @@ def import_people(
     batch = transfer.read(file, labels)
     with _open(where, create=True) as gallery:
         done = gallery.import_batch(batch)
-    record: Record = {
-        "file": str(file),
-        "enrolled": done.enrolled,
-        "skipped": len(done.skipped),
-        "space": batch.space.id,
-    }
-    text = f"{_count(done.enrolled)} enrolled in space {batch.space.id}"
-    if done.skipped:
-        text += f"; {len(done.skipped)} skipped ({done.skipped[0][1]}, ...)"
+    skipped, space = done.skipped, batch.space.id
+    record = {"file": str(file), "enrolled": done.enrolled, "skipped": len(skipped), "space": space}
+    text = f"{_count(done.enrolled)} enrolled in space {space}"
+    if skipped:
+        text += f"; {len(skipped)} skipped ({skipped[0][1]}, ...)"
     answer({"imported": record}, text + ".", json=output.json)
-    return Exit.DONE
 
 
 # -- what the commands share ---------------------------------------------------------------------
 
 
 def _open(where: GalleryFlags, *, create: bool = False, readonly: bool = False) -> Gallery:
-    return building.templates(gallery_path(where.gallery), create=create, readonly=readonly)
+    from facelign.gallery.gallery import Gallery
+
+    return Gallery.open(gallery_path(where.gallery), create=create, readonly=readonly)
 
 
 def _confirmed(name: str, templates: int) -> bool:
@@ -354,13 +308,11 @@ def _terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _is_photo(template: TemplateInfo, photo: str) -> bool:
+def _shows(template: TemplateInfo, photo: str, digest: str | None) -> bool:
     """Return whether a word means the photo of a template: reference, file name, or its bytes."""
-    reference = template.photo.reference
-    if photo in (reference, Path(reference).name):
-        return True
-    own = _digest(photo)
-    return own is not None and own == template.photo.digest
+    shown = template.photo
+    names = (shown.reference, Path(shown.reference).name)
+    return photo in names or (digest is not None and digest == shown.digest)
 
 
 def _digest(photo: str) -> str | None:
@@ -389,20 +341,32 @@ def _count(templates: int) -> str:
     return f"{templates} template{'' if templates == 1 else 's'}"
 
 
-def _day(time: str) -> str:
-    return time[:10]
+def _listed(
+    output: OutputFlags,
+    records: Iterable[Record],
+    heads: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    *,
+    numbers: tuple[int, ...],
+    none: str = "",
+) -> None:
+    """Write the records as JSON, or the rows: a table on a terminal, with tabs into a pipe."""
+    rows = list(rows)
+    if output.json:
+        for record in records:
+            emit(record)
+    elif not rows and none:
+        line(none)
+    elif not sys.stdout.isatty():
+        for row in rows:
+            line("\t".join(cell.replace("\n", ",") for cell in row))
+    elif rows:
+        _table(heads, rows, numbers)
 
 
 def _table(
-    heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], numbers: tuple[int, ...] = ()
+    heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: tuple[int, ...]
 ) -> None:
-    """Print a table on a terminal, and lines with tabs into a pipe."""
-    if not rows:
-        return
-    if not sys.stdout.isatty():
-        for row in rows:
-            line("\t".join(cell.replace("\n", ",") for cell in row))
-        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
