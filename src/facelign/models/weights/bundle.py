@@ -6,14 +6,16 @@ people only: what a member is, is decided by its SHA-256.
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from facelign.errors import FacelignError, WeightsCorrupt, WeightsMissing
 from facelign.files import disk as files
-from facelign.models.weights.store import Store
+from facelign.models.weights.store import Store, missing
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
 
 #: a bundle of everything has a few dozen members
@@ -46,10 +48,7 @@ def bundle(store: Store, specs: Sequence[ModelSpec], out: Path) -> list[Packed]:
         for spec in specs:
             store.allowed(spec)
             if not store.present(spec):
-                raise WeightsMissing(
-                    f"The weights of {spec.id} are not on this machine.",
-                    f"Run: facelign models pull {spec.id}",
-                )
+                raise missing(spec)
             for file, source, path in store.raw_files(spec):
                 if source.sha256 in seen or source.kind is SourceKind.FILE:
                     continue
@@ -129,73 +128,56 @@ def _take(
     opened = tar.extractfile(entry)
     if opened is None:
         raise _refused(path, f"has the member {entry.name!r} without contents")
-    scratch = store.scratch("unbundled")
-    try:
-        with scratch.open("xb") as out:
-            found = files.copy_checked(opened, out, entry.size)
-        owners = known.get((found, entry.size))
-        if owners is None:
-            raise _refused(path, f"has the member {entry.name!r}, which facelign does not know")
-        return _kept(store, owners, scratch)
-    finally:
-        scratch.unlink(missing_ok=True)
+    unknown = _refused(path, f"has the member {entry.name!r}, which facelign does not know")
+    return _received(store, opened, entry.size, known, unknown)
 
 
 def take_file(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Packed]:
     """Take one weight file, known by its SHA-256, into ``store``."""
     known = _known(specs)
+    unknown = WeightsCorrupt(
+        f"{path} is no weight file that facelign knows.",
+        "To add a model of your own, write a TOML record beside it and add that.",
+    )
     try:
         size = path.stat().st_size
-        wanted = size in {length for _, length in known}
-        owners = known.get((files.digest(path), size)) if wanted else None
-        if owners is None:
-            raise WeightsCorrupt(
-                f"{path} is no weight file that facelign knows.",
-                "To add a model of your own, write a TOML record beside it and add that.",
-            )
-        scratch = store.scratch("added")
-        try:
-            with path.open("rb") as opened, scratch.open("xb") as out:
-                found = files.copy_checked(opened, out, size)
-            if found != owners[0][2].sha256:
-                raise WeightsCorrupt(f"{path} changed while it was read.", "Try again.")
-            return _kept(store, owners, scratch)
-        finally:
-            scratch.unlink(missing_ok=True)
+        if size not in {length for _, length in known}:
+            raise unknown
+        with path.open("rb") as opened:
+            return _received(store, opened, size, known, unknown)
     except OSError as problem:
         raise WeightsMissing(
             f"{path} cannot be read: {problem.strerror}.", "Check the path."
         ) from problem
 
 
-def _kept(
-    store: Store, owners: Sequence[tuple[ModelSpec, WeightFile, Source]], scratch: Path
+def _received(
+    store: Store, opened: IO[bytes], size: int, known: _Known, unknown: WeightsCorrupt
 ) -> list[Packed]:
-    """Put the file where each of its owners looks for it; usually there is one."""
+    """Put a file where each of its owners looks for it; usually there is one."""
     taken: list[Packed] = []
-    places: set[Path] = set()
     refusals: list[FacelignError] = []
-    for spec, file, source in owners:
-        try:
-            store.allowed(spec)
-        except FacelignError as problem:
-            refusals.append(problem)
-            continue
-        if source.kind is SourceKind.FILE:
-            continue
-        place = store.raw_path(source, file.name)
-        if any(entry.model == spec.id and entry.name == file.name for entry in taken):
-            continue  # two sources of one file give the same bytes
-        if place not in places:
-            places.add(place)
-            copy = store.scratch(file.name)
+    places: set[Path] = set()
+    with store.scratch("received") as scratch:
+        with scratch.open("xb") as out:
+            sha256 = files.copy_checked(opened, out, size)
+        if (sha256, size) not in known:
+            raise unknown
+        for spec, file, source in known[sha256, size]:
             try:
-                with scratch.open("rb") as opened, copy.open("xb") as out:
-                    files.copy_checked(opened, out, source.size)
-                store.keep(source, file.name, copy)
-            finally:
-                copy.unlink(missing_ok=True)
-        taken.append(Packed(spec.id, file.name, source.size, source.sha256))
+                store.allowed(spec)
+            except FacelignError as problem:
+                refusals.append(problem)
+                continue
+            entry = Packed(spec.id, file.name, size, sha256)
+            # the user's own file stays where it is; two sources of one file give the same bytes
+            if source.kind is SourceKind.FILE or entry in taken:
+                continue
+            taken.append(entry)
+            if store.raw_path(source, file.name) not in places:
+                with store.scratch(file.name) as copy:
+                    shutil.copyfile(scratch, copy)
+                    places.add(store.keep(source, file.name, copy))
     if refusals and not taken:
         raise refusals[0]
     return taken

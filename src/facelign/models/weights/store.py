@@ -17,6 +17,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -119,6 +120,8 @@ class Store:
 
     def raw_path(self, source: Source, name: str) -> Path:
         """Return where the file of ``source`` lies, or would lie."""
+        if source.kind is SourceKind.FILE:
+            return Path(source.path)
         packed = f".{source.compression}" if source.compression else ""
         return self.folder / f"{source.sha256[:12]}-{name}{packed}"
 
@@ -133,28 +136,22 @@ class Store:
         """Read every file of ``specs`` that is here and compare its SHA-256 with the promise."""
         found: list[Checked] = []
         for spec in specs:
-            for file, source, path in self.raw_files(spec):
-                now = files.digest(path)
-                good = now == source.sha256
-                reason = "" if good else f"SHA-256 is {now}, wanted {source.sha256}"
-                found.append(Checked(spec.id, file.name, path, now, good, reason))
-                found.extend(self._verified_conversion(spec, file, source))
+            for name, path, wanted in self._promises(spec):
+                now = files.digest(path) if path.is_file() else ""
+                good = bool(wanted) and now == wanted
+                said = f"SHA-256 is {now or 'not to be had'}, wanted {wanted or 'a stamp'}"
+                found.append(Checked(spec.id, name, path, now, good, "" if good else said))
         return found
 
-    def _verified_conversion(
-        self, spec: ModelSpec, file: WeightFile, source: Source
-    ) -> Iterator[Checked]:
-        folder = self._converted_folder(file, source)
-        if folder is None or not folder.is_dir():
-            return
-        for path, stamp in self._parts(folder, file):
-            wanted = str(files.read_stamp(stamp).get("sha256", ""))
-            now = files.digest(path) if path.is_file() else ""
-            good = bool(wanted) and now == wanted
-            reason = (
-                "" if good else f"SHA-256 is {now or 'not to be had'}, wanted {wanted or 'a stamp'}"
-            )
-            yield Checked(spec.id, f"{file.name} (converted)", path, now, good, reason)
+    def _promises(self, spec: ModelSpec) -> Iterator[tuple[str, Path, str]]:
+        """Yield name, path and promised SHA-256 of every file of the model that is here."""
+        for file, source, raw in self.raw_files(spec):
+            yield file.name, raw, source.sha256
+            made = self._converted(file, source)
+            if made is not None and made.parent.is_dir():
+                for path, stamp in _parts(made):
+                    wanted = str(files.read_stamp(stamp).get("sha256", ""))
+                    yield f"{file.name} (converted)", path, wanted
 
     def remove(self, spec: ModelSpec) -> list[Path]:
         """Remove what is here of the model, published and converted; return what went."""
@@ -171,7 +168,7 @@ class Store:
                 if path.exists():
                     path.unlink()
                     gone.append(path)
-                _stamp(path).unlink(missing_ok=True)
+                _stamp(source, path).unlink(missing_ok=True)
         return gone
 
     # how it arrives
@@ -200,8 +197,8 @@ class Store:
                     self._mend(file)
                     try:
                         if self._raw(file) is None:
-                            came = arrivals.bring(spec, file)
-                            self.keep(came.source, file.name, came.path)
+                            source, path = arrivals.bring(spec, file)
+                            self.keep(source, file.name, path)
                     except DownloadFailed as problem:
                         failures.append(problem)  # the others may still come
         for spec in specs:
@@ -218,121 +215,120 @@ class Store:
         if found is None:
             return
         source, path = found
-        if not files.still(path, _stamp(path), source.sha256):
+        if not files.still(path, _stamp(source, path), source.sha256):
             if source.kind is SourceKind.FILE:
                 return  # the user's own file is never touched; loading it names it
             path.unlink()
-        folder = self._converted_folder(file, source)
-        if folder is not None and folder.is_dir() and self._bad_part(folder, file) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        made = self._converted(file, source)
+        if made is not None and made.parent.is_dir() and _bad_part(made) is not None:
+            shutil.rmtree(made.parent, ignore_errors=True)
 
     def keep(self, source: Source, name: str, scratch: Path) -> Path:
         """Move a checked file of ``source`` to its place and stamp it; return that place."""
         place = self.raw_path(source, name)
         with files.replacing(place) as part:
             scratch.replace(part)
-        files.write_stamp(place, _stamp(place), source.sha256)
+        files.write_stamp(place, _stamp(source, place), source.sha256)
         return place
 
-    def scratch(self, name: str) -> Path:
-        """Return a new path on the same file system as the cache."""
-        return files.scratch_in(self._partial, name)
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """Yield a new path on the file system of the cache; what is left there goes afterwards."""
+        path = files.scratch_in(self._partial, name)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     # how it is prepared
 
     def _raw(self, file: WeightFile) -> tuple[Source, Path] | None:
-        for source in file.sources:
-            if source.kind is SourceKind.FILE:
-                path = Path(source.path)
-            else:
-                path = self.raw_path(source, file.name)
-            if path.is_file():
-                return source, path
-        return None
+        places = ((source, self.raw_path(source, file.name)) for source in file.sources)
+        return next(((source, path) for source, path in places if path.is_file()), None)
 
     def _prepared(self, spec: ModelSpec, file: WeightFile, on_progress: OnProgress) -> Path:
         found = self._raw(file)
         if found is None:
             raise missing(spec)
         source, raw = found
-        folder = self._converted_folder(file, source)
-        if folder is not None and folder.is_dir():
-            bad = self._bad_part(folder, file)
+        made = self._converted(file, source)
+        if made is not None and made.parent.is_dir():
+            bad = _bad_part(made)
             if bad is not None:
                 raise _damaged(spec, bad)
-            return folder / self._converted_name(file)
+            return made
         if raw.stat().st_size != source.size or not files.still(
-            raw, _stamp_of(source, raw), source.sha256
+            raw, _stamp(source, raw), source.sha256
         ):
             raise _damaged(spec, raw)
-        if folder is None:
+        if made is None:
             return raw
         on_progress(Progress("convert", file.name, total=source.size))
-        self._convert(spec, file, source, raw, folder)
-        return folder / self._converted_name(file)
+        _convert(file, source, raw, made)
+        return made
 
-    def _convert(
-        self, spec: ModelSpec, file: WeightFile, source: Source, raw: Path, folder: Path
-    ) -> None:
-        """Convert beside the place, then move the whole folder there.
+    def _converted(self, file: WeightFile, source: Source) -> Path | None:
+        """Return where the engine's file lies, or would lie; None where that is the published one.
 
-        Of two processes that do it at once one moves first; the other takes what is there.
+        Its folder holds nothing but the conversion.
         """
-        files.made(folder.parent)
-        with TemporaryDirectory(prefix=".new-", dir=folder.parent) as made:
-            work = Path(made) / "result"
-            work.mkdir()
-            out = work / self._converted_name(file)
-            plain = raw
-            if source.compression:
-                plain = out if not file.convert else Path(made) / file.name
-                _unpack(raw, plain, MOST_UNPACKED * source.size)
-            if file.convert:
-                _converter(file.convert)(plain, out)
-            if file.convert and _converter(file.convert).apart and apart.set_apart(out):
-                (work / _APART_STAMP).touch()  # tells ``_parts`` that there are two
-            for path, stamp in self._parts(work, file):
-                with path.open("rb") as done:
-                    os.fsync(done.fileno())
-                files.write_stamp(path, stamp, files.digest(path))
-            try:
-                work.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-                _log.debug("another process converted %s of %s first", file.name, spec.id)
-        files.sync_folder(folder.parent)
-
-    def _converted_folder(self, file: WeightFile, source: Source) -> Path | None:
-        if not file.convert and not source.compression:
-            return None
-        how = "unpacked"
         if file.convert:
             converter = _converter(file.convert)
             how = f"{converter.name}-v{converter.version}"
-        return self.folder / "converted" / f"{source.sha256[:12]}-{how}"
+            name = Path(file.name).stem + converter.suffix
+        elif source.compression:
+            how, name = "unpacked", file.name
+        else:
+            return None
+        return self.folder / "converted" / f"{source.sha256[:12]}-{how}" / name
 
-    @staticmethod
-    def _converted_name(file: WeightFile) -> str:
-        if not file.convert:
-            return file.name
-        return Path(file.name).stem + _converter(file.convert).suffix
 
-    def _bad_part(self, folder: Path, file: WeightFile) -> Path | None:
-        """Return the file of a conversion that is absent or is not what was written, or None."""
-        for path, stamp in self._parts(folder, file):
-            wanted = files.read_stamp(stamp).get("sha256")
-            good = isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)
-            if not good:
-                return path
-        return None
+def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
+    """Convert beside the place, then move the whole folder there.
 
-    def _parts(self, folder: Path, file: WeightFile) -> list[tuple[Path, Path]]:
-        """Return the files of a conversion, each with its stamp: the graph, and weights apart."""
-        parts = [(folder / self._converted_name(file), folder / "stamp.json")]
-        if (folder / _APART_STAMP).exists():
-            parts.append((folder / apart.NAME, folder / _APART_STAMP))
-        return parts
+    Of two processes that do it at once one moves first; the other takes what is there.
+    """
+    folder = files.made(place.parent.parent)
+    with TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+        out = Path(scratch) / "result" / place.name
+        out.parent.mkdir()
+        plain = raw
+        if source.compression:
+            plain = out if not file.convert else Path(scratch) / file.name
+            _unpack(raw, plain, MOST_UNPACKED * source.size)
+        if file.convert:
+            converter = _converter(file.convert)
+            converter(plain, out)
+            if converter.apart and apart.set_apart(out):
+                out.with_name(_APART_STAMP).touch()  # tells ``_parts`` that there are two
+        for path, stamp in _parts(out):
+            with path.open("rb") as done:
+                os.fsync(done.fileno())
+            files.write_stamp(path, stamp, files.digest(path))
+        try:
+            out.parent.rename(place.parent)
+        except OSError:
+            if not place.parent.is_dir():
+                raise
+            _log.debug("another process converted %s first", file.name)
+    files.sync_folder(folder)
+
+
+def _parts(made: Path) -> list[tuple[Path, Path]]:
+    """Return the files of a conversion, each with its stamp: the graph, and weights apart."""
+    parts = [(made, made.with_name("stamp.json"))]
+    if made.with_name(_APART_STAMP).exists():
+        parts.append((made.with_name(apart.NAME), made.with_name(_APART_STAMP)))
+    return parts
+
+
+def _bad_part(made: Path) -> Path | None:
+    """Return the file of a conversion that is absent or is not what was written, or None."""
+    for path, stamp in _parts(made):
+        wanted = files.read_stamp(stamp).get("sha256")
+        if not (isinstance(wanted, str) and path.is_file() and files.still(path, stamp, wanted)):
+            return path
+    return None
 
 
 def missing(*specs: ModelSpec) -> WeightsMissing:
@@ -360,13 +356,11 @@ def _converter(name: str) -> Converter:
         ) from None
 
 
-def _stamp(path: Path) -> Path:
-    return path.with_name(f".{path.name}.stamp")
-
-
-def _stamp_of(source: Source, path: Path) -> Path:
+def _stamp(source: Source, path: Path) -> Path:
     """Return where the stamp lies; a user's own file gets none beside it, so it is read."""
-    return Path(os.devnull) / path.name if source.kind is SourceKind.FILE else _stamp(path)
+    if source.kind is SourceKind.FILE:
+        return Path(os.devnull) / path.name
+    return path.with_name(f".{path.name}.stamp")
 
 
 def _unpack(packed: Path, out: Path, most: int) -> None:
