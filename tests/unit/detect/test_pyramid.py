@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelign.detect.pyramid import copy_of, fitness, strips
+from facelign.detect.pyramid import copy_of, doublings, fitness, reduced, strips
+from facelign.types.image import Image
 
 sides = st.integers(1, 9000)
 
@@ -64,3 +66,20 @@ def test_the_best_height_is_preferred() -> None:
     assert factors.argmax() == 3
     assert factors[2] == factors[4]
     assert (factors >= 0.1).all()
+
+
+def test_a_photo_is_reduced_whole_and_never_enlarged() -> None:
+    picture, plane = reduced(np.zeros((300, 900, 3), np.uint8), 450)
+    assert picture.shape == (150, 450, 3)
+    assert plane.scale == (0.5, 0.5)
+    same, plane = reduced(np.zeros((30, 90, 3), np.uint8), 450)
+    assert (same.shape, plane.scale) == ((30, 90, 3), (1.0, 1.0))
+
+
+def test_a_photo_is_doubled_as_often_as_its_pixels_allow(caplog: pytest.LogCaptureFixture) -> None:
+    photo = Image.from_array(np.zeros((100, 100), np.uint8), "gray")
+    assert doublings(photo, 2, 160_000) == 2
+    assert not caplog.text
+    assert doublings(photo, 2, 159_999) == 1
+    assert "doubled 1 times only, see max_pixels" in caplog.text
+    assert doublings(photo, 0, 1) == 0

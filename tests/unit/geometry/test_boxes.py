@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facelign.geometry.boxes import area, clip, from_xywh, intersection, iou, nms
+from facelign.geometry.boxes import area, clip, from_inclusive, from_xywh, intersection, iou, nms
 
 
 @st.composite
@@ -114,3 +114,9 @@ def test_whole_pixel_rectangles_become_edges() -> None:
     assert from_xywh(np.zeros((0, 4))).shape == (0, 4)
     with pytest.raises(ValueError, match="reshape"):
         from_xywh(np.zeros((1, 3)))
+
+
+def test_inclusive_rectangles_become_edges() -> None:
+    found = from_inclusive(np.array([[0, 0, 0, 0], [10, 20, 39, 59]]))
+    assert found.dtype == np.float32
+    assert found.tolist() == [[-0.5, -0.5, 0.5, 0.5], [9.5, 19.5, 39.5, 59.5]]

@@ -14,6 +14,7 @@ from facelign.types.specs import (
     DetectorOutput,
     Engine,
     InputSpec,
+    LandmarkerOutput,
     License,
     ModelSpec,
     Source,
@@ -30,9 +31,10 @@ def test_every_source_of_a_file_holds_the_same_bytes() -> None:
         "net.onnx",
         sha256=SHA,
         size=7,
-        wheel=("nets==1.0", "nets/net.onnx"),
+        wheel="nets==1.0",
+        member="nets/net.onnx",
         address="https://example.org/net.onnx",
-        package=("nets", "net.onnx"),
+        installed=True,
         convert="onnx-prelu",
     )
     assert [source.kind for source in file.sources] == [
@@ -60,6 +62,21 @@ def test_a_file_from_nowhere_is_refused() -> None:
 def test_a_users_own_file_is_named_by_its_path() -> None:
     source = Source.file("/home/me/net.onnx", sha256=SHA, size=7)
     assert (source.kind, source.path, source.url) == (SourceKind.FILE, "/home/me/net.onnx", "")
+
+
+def test_the_task_of_a_record_is_told_by_its_output() -> None:
+    file = WeightFile.same(
+        "net.onnx", sha256=SHA, size=7, wheel="nets==1.0", member="nets/net.onnx"
+    )
+    license = License("MIT", "MIT", "none", "yes")
+    spec = ModelSpec.of(
+        "tiny", "mine:Tiny", file, output=LandmarkerOutput("five"), license=license, title="Tiny"
+    )
+    assert (spec.id, spec.task, spec.weights) == ("tiny", Task.LANDMARK, (file,))
+    assert (spec.engine, spec.input, spec.title) == (Engine.ONNX, InputSpec(None), "Tiny")
+    assert [source.kind for source in file.sources] == [SourceKind.WHEEL]
+    bare = ModelSpec.of("tiny", "mine:Tiny", output=DetectorOutput(None), license=license)
+    assert (bare.task, bare.weights) == (Task.DETECT, ())
 
 
 def test_a_record_says_nothing_that_was_not_said() -> None:

@@ -13,19 +13,17 @@ from facelign.detect.cascade import CascadeDetector
 from facelign.types import specs
 
 SPECS = (
-    specs.ModelSpec(
-        id="haar",
-        task=specs.Task.DETECT,
-        entry="facelign.detect.models.haar:Haar",
-        engine=specs.Engine.OPENCV,
-        weights=(
-            specs.WeightFile.same(
-                "haarcascade_frontalface_default.xml",
-                sha256="0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
-                size=930_127,
-                package=("cv2", "data/haarcascade_frontalface_default.xml"),
-            ),
+    specs.ModelSpec.of(
+        "haar",
+        "facelign.detect.models.haar:Haar",
+        specs.WeightFile.same(
+            "haarcascade_frontalface_default.xml",
+            sha256="0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
+            size=930_127,
+            member="cv2/data/haarcascade_frontalface_default.xml",
+            installed=True,
         ),
+        engine=specs.Engine.OPENCV,
         input=specs.InputSpec(size=None, order="gray"),
         output=specs.DetectorOutput(scheme=None, smallest_px=30),
         license=specs.License(

@@ -9,15 +9,15 @@ face_recognition does: 40 px); upright faces only.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from dataclasses import dataclass
 
 import numpy as np
 
+from facelign.detect.pyramid import doublings
 from facelign.errors import ConfigError
-from facelign.geometry.boxes import from_xywh
+from facelign.geometry.boxes import from_inclusive
 from facelign.geometry.letterbox import PlaneMap
 from facelign.runtime.dlib import FrontalFaceDetector
 from facelign.runtime.onnx import OnnxOptions
@@ -27,13 +27,10 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 
 SPECS = (
-    specs.ModelSpec(
-        id="hog",
-        task=specs.Task.DETECT,
-        entry="facelign.detect.models.hog:Hog",
+    specs.ModelSpec.of(
+        "hog",
+        "facelign.detect.models.hog:Hog",
         engine=specs.Engine.DLIB,
-        weights=(),
-        input=specs.InputSpec(size=None),
         output=specs.DetectorOutput(scheme=None, smallest_px=40),
         license=specs.License(
             code="Boost Software License 1.0 (dlib)",
@@ -47,8 +44,6 @@ SPECS = (
         extra="dlib",
     ),
 )
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +67,13 @@ class HogOptions:
             raise ConfigError(f"score_threshold: wanted a number, got {self.score_threshold}.")
 
 
+class _OwnDetector(threading.local):
+    """A detector for every thread that asks: each has scratch memory of its own."""
+
+    def __init__(self) -> None:
+        self.detector = FrontalFaceDetector()
+
+
 class Hog(Detector):
     """Finds upright faces as ``dlib.get_frontal_face_detector()`` does."""
 
@@ -84,29 +86,15 @@ class Hog(Detector):
         self.options = options
         self.score_floor = options.score_threshold
         self.sure_score = max(0.5, options.score_threshold)
-        # a detector has scratch memory of its own, so every thread gets one
-        self._threads = threading.local()
-        self._detector()
+        self._own = _OwnDetector()
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
         image = image.full()
-        pixels = image.pixels
-        doublings, most = self.options.upsample, self.options.max_pixels or math.inf
-        while doublings and pixels.shape[0] * pixels.shape[1] * 4**doublings > most:
-            doublings -= 1
-        if doublings < self.options.upsample:
-            _log.warning("%s: doubled %d times only, see max_pixels", image.source, doublings)
-        rectangles, scores = self._detector().run(pixels, doublings, self.options.score_threshold)
-        size = rectangles[:, 2:] - rectangles[:, :2] + 1
-        boxes = from_xywh(np.concatenate([rectangles[:, :2], size], axis=1).astype(np.float32))
+        o = self.options
+        times = doublings(image, o.upsample, o.max_pixels or math.inf)
+        rectangles, scores = self._own.detector.run(image.pixels, times, o.score_threshold)
+        boxes = from_inclusive(rectangles)
         if image.scale != 1:  # no full size can be had
             boxes = PlaneMap((image.scale, image.scale)).boxes_back(boxes)
-        faces = Faces(boxes, scores.astype(np.float32), None, self.spec.id, image.size)
-        return faces.sorted()
-
-    def _detector(self) -> FrontalFaceDetector:
-        mine: FrontalFaceDetector | None = getattr(self._threads, "detector", None)
-        if mine is None:
-            mine = self._threads.detector = FrontalFaceDetector()
-        return mine
+        return Faces(boxes, scores.astype(np.float32), None, self.spec.id, image.size).sorted()

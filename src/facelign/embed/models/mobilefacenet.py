@@ -21,20 +21,16 @@ _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 SPECS = (
-    specs.ModelSpec(
-        id="mobilefacenet",
-        task=specs.Task.EMBED,
-        entry="facelign.embed.models.mobilefacenet:MobileFaceNet",
-        engine=specs.Engine.ONNX,
-        weights=(
-            specs.WeightFile.same(
-                "mobilefacenet_foamliu.onnx",
-                sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
-                size=3_998_070,
-                address=f"{_REPOSITORY}/weights/MobileFaceNet.onnx",
-                # has no PRelu; what it needs is a free batch
-                convert="onnx-prelu",
-            ),
+    specs.ModelSpec.of(
+        "mobilefacenet",
+        "facelign.embed.models.mobilefacenet:MobileFaceNet",
+        specs.WeightFile.same(
+            "mobilefacenet_foamliu.onnx",
+            sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
+            size=3_998_070,
+            address=f"{_REPOSITORY}/weights/MobileFaceNet.onnx",
+            # has no PRelu; what it needs is a free batch
+            convert="onnx-prelu",
         ),
         input=specs.InputSpec(size=(112, 112), mean=_MEAN, std=_STD),
         output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),

