@@ -61,10 +61,14 @@ def align(
 
     What is done already is skipped; several processes may share one job; failures come at the end.
     """
+    from facelign.recognition.aligning import AlignJob
+
     recognizer = building.aligner(chain, cut.layout, cut.options)
     found = building.listing([source])
     policy = which.policy(FacePolicy.LARGEST)
-    job = building.align_job(recognizer, found, target, policy, random_order=random_order)
+    job = AlignJob(
+        recognizer, found.files, found.root, target, policy=policy, random_order=random_order
+    )
     failures = list(found.missing)
     with progress("aligning", len(job.todo)) as done:
         if job.skipped:

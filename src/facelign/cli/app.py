@@ -15,70 +15,39 @@ from facelign.cli import output
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
-#: commands in the order of --help: name -> (where in facelign.cli, title). A group is an ``app``.
-#: The title is as the module says it, told again so that the list of commands loads none of them
-#: (a test holds both together).
-COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+#: commands in the order of --help, with their titles. Each lies in the file of its name, a group
+#: as ``app``. The title is as the module says it, told again so that the list of commands loads
+#: none of them (a test holds both together).
+COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "detect": (
-            "detect:detect",
-            "Find every face: box, score and points, in pixels of the upright photo.",
-        ),
-        "align": (
-            "align:align",
-            "Write one aligned face a photo (the largest, unless --face says otherwise).",
-        ),
-        "embed": (
-            "embed:embed",
-            "Turn every face into a vector. Vectors are biometric data: keep them as such.",
-        ),
-        "verify": (
-            "verify:verify",
-            "Compare two photos: exit 0 for the same person, 1 for different people.",
-        ),
-        "enroll": (
-            "enroll:enroll",
-            "Enroll a folder of folders (one a person), or photos of one person with --name.",
-        ),
-        "identify": (
-            "identify:identify",
-            "Name every face of every photo, or say Unknown; exit 1 when nobody is known.",
-        ),
+        "detect": "Find every face: box, score and points, in pixels of the upright photo.",
+        "align": "Write one aligned face a photo (the largest, unless --face says otherwise).",
+        "embed": "Turn every face into a vector. Vectors are biometric data: keep them as such.",
+        "verify": "Compare two photos: exit 0 for the same person, 1 for different people.",
+        "enroll": "Enroll a folder of folders (one a person), or photos of one person with --name.",
+        "identify": "Name every face of every photo, or say Unknown; exit 1 when nobody is known.",
         "sort": (
-            "sort:sort",
-            "Copy (or link) photos into a folder per person; unknown and no-face have folders too.",
+            "Copy (or link) photos into a folder per person; unknown and no-face have folders too."
         ),
-        "evaluate": (
-            "evaluate:app",
-            "Measure error rates, with intervals, on photos whose truth is known.",
-        ),
+        "evaluate": "Measure error rates, with intervals, on photos whose truth is known.",
         "calibrate": (
-            "calibrate:calibrate",
-            "Make a threshold from photos of people you know, with interval, counts and held-out "
-            "check.",
+            "Make a threshold from photos of people you know, with interval, counts and "
+            "held-out check."
         ),
-        "study": ("study:app", "Experiments that answer one question."),
+        "study": "Experiments that answer one question.",
         "plot": (
-            "plot:app",
-            "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, "
-            "HOG.",
+            "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
         ),
-        "people": (
-            "people:app",
-            "List, correct, remove, export and import the people of a gallery.",
-        ),
-        "models": ("models:app", "Models and their weights."),
-        "cache": ("cache:app", "Look at or clear the cache of vectors."),
+        "people": "List, correct, remove, export and import the people of a gallery.",
+        "models": "Models and their weights.",
+        "cache": "Look at or clear the cache of vectors.",
         "doctor": (
-            "doctor:doctor",
-            "Print versions, processor, providers, cache and models here, and run a self-test.",
+            "Print versions, processor, providers, cache and models here, and run a self-test."
         ),
-        "demo": (
-            "demo:demo",
-            "Enroll and identify people, and write a page that shows every stage.",
-        ),
+        "demo": "Enroll and identify people, and write a page that shows every stage.",
     }
 )
+GROUPS = frozenset({"evaluate", "study", "plot", "people", "models", "cache"})
 
 #: what refusals of the command line (a wrong word, option or value) derive from. Newer versions
 #: of typer carry their own click, so it is reached through a class that typer makes public.
@@ -128,19 +97,14 @@ def build(names: Sequence[str] = tuple(COMMANDS), *, titles: bool = False) -> ty
     )
     app.callback()(root)
     for name in names:
-        place, title = COMMANDS[name]
-        module, _, attribute = place.partition(":")
-        if titles and attribute == "app":
-            app.add_typer(typer.Typer(help=title), name=name)
-            continue
-        if titles:
-            app.command(name, help=title)(_never_called)
-            continue
-        command = getattr(import_module(f"facelign.cli.{module}"), attribute)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+        if titles and name in GROUPS:
+            app.add_typer(typer.Typer(help=COMMANDS[name]), name=name)
+        elif titles:
+            app.command(name, help=COMMANDS[name])(_never_called)
+        elif name in GROUPS:
+            app.add_typer(import_module(f"facelign.cli.{name}").app, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(getattr(import_module(f"facelign.cli.{name}"), name))
     return app
 
 

@@ -7,8 +7,7 @@ that a command's help, which needs none of it, does not wait for arrays and netw
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,27 +15,17 @@ from typing import TYPE_CHECKING
 from facelign.cli.output import note
 from facelign.errors import ConfigError
 from facelign.files.home import cache_path, may_write
-from facelign.recognition.options import (
-    ChainOptions,
-    EnrollOptions,
-    IdentifyOptions,
-)
+from facelign.recognition.options import ChainOptions, IdentifyOptions
 from facelign.types.policies import VERIFY_FMR, Attempts, FacePolicy
-from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, NamingFlags
+from facelign.wire.options import ChainFlags, NamingFlags
 from facelign.wire.records import Record, failure
 
 if TYPE_CHECKING:
     from facelign.compare.classifiers import NameClassifier
     from facelign.gallery.cache import VectorCache
-    from facelign.gallery.gallery import Gallery
-    from facelign.imaging.listing import PeopleFolders
-    from facelign.jobs.sorting import Sorter
-    from facelign.recognition.aligning import AlignJob
-    from facelign.recognition.fused import Ensemble
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
     from facelign.recognition.results import Enrollment
-    from facelign.types.analysis import Analysis
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
 
@@ -85,15 +74,6 @@ def finder(chain: ChainFlags) -> Recognizer:
     return recognizer(replace(chain, layout="crop"), embeds=False)
 
 
-def faces(
-    recognizer: Recognizer, photos: Listed, *, keep: bool, done: Callable[[int], None]
-) -> Iterator[Analysis]:
-    """Yield the faces of every photo, in order."""
-    from facelign.recognition.recognizer import Stage
-
-    return recognizer.stream(photos.files, until=Stage.DETECT, keep=keep, done=done)
-
-
 def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Recognizer:
     """Return a recognizer that cuts chips of a layout; a landmarker is added where it wants one.
 
@@ -106,23 +86,6 @@ def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Re
     if chain.landmarks is None and needs == (IBUG_68.id,):
         chain = replace(chain, landmarks="dlib-68")
     return recognizer(replace(chain, layout=layout), layout_options=options, embeds=False)
-
-
-def align_job(
-    recognizer: Recognizer, photos: Listed, target: Path, policy: FacePolicy, *, random_order: bool
-) -> AlignJob:
-    """Return the job that aligns the photos into a picture or a tree."""
-    from facelign.recognition.aligning import AlignJob
-
-    files, root = photos.files, photos.root
-    return AlignJob(recognizer, files, root, target, policy=policy, random_order=random_order)
-
-
-def ensemble(file: Path) -> Ensemble:
-    """Return the fitted ensemble of a file."""
-    from facelign.recognition.fused import Ensemble
-
-    return Ensemble.load(file)
 
 
 def cache() -> VectorCache:
@@ -140,31 +103,7 @@ def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> Ph
     return PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
 
 
-def templates(gallery: Path, *, create: bool = False, readonly: bool = False) -> Gallery:
-    """Return a gallery that no photo is asked of."""
-    from facelign.gallery.gallery import Gallery
-
-    return Gallery.open(gallery, create=create, readonly=readonly)
-
-
-def sorter(target: Path, *, link: bool) -> AbstractContextManager[Sorter]:
-    """Return what puts photos into the folders of ``target``."""
-    from facelign.jobs.sorting import Sorter
-
-    return Sorter(target, link=link)
-
-
 # -- options of the library ----------------------------------------------------------------------
-
-
-def enrolling(flags: EnrollFlags, which: FaceFlags) -> EnrollOptions:
-    """Return how photos are enrolled."""
-    return EnrollOptions(
-        policy=which.policy(EnrollOptions().policy),
-        min_height=flags.min_height,
-        consent=flags.consent,
-        force=flags.force,
-    )
 
 
 def naming(
@@ -217,12 +156,6 @@ class ThresholdRule:
         if self.record is not None:
             return thresholds.threshold(self.record, self.record.target if fmr is None else fmr)
         return self.recognizer.threshold(VERIFY_FMR if fmr is None else fmr)
-
-    def distance(self, limit: Threshold) -> float:
-        """Return a threshold as a distance of the recognizer's space."""
-        from facelign.compare import scores
-
-        return scores.distance(limit.score, self.recognizer.space.metric)
 
     @property
     def search(self) -> SearchThreshold | None:
@@ -312,16 +245,13 @@ def path_of(text: str) -> str:
     return str(path)
 
 
-@dataclass(frozen=True, slots=True)
-class EnrollmentJobs:
-    """What enroll is to do: (person, photo) in order, and what could not even be tried."""
+def enrollment_jobs(
+    paths: Sequence[str], name: str | None
+) -> tuple[list[tuple[str, Photo]], list[Enrollment]]:
+    """Return (person, photo) of what enroll is to do, and what could not even be tried.
 
-    photos: list[tuple[str, Photo]]
-    failures: list[Enrollment]
-
-
-def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
-    """Return the jobs of a folder of folders, or of photos of one person when ``name`` is given."""
+    paths: folders of folders, or photos of one person when ``name`` is given.
+    """
     from facelign.imaging.listing import people_folders
     from facelign.recognition.results import Enrollment
     from facelign.types.templates import person_name
@@ -335,7 +265,7 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
         found = listing(paths)
         photos += [(person, file) for file in found.files]
         failures += [Enrollment(f["image"], person, False, f["error"], True) for f in found.missing]
-        return EnrollmentJobs(photos, failures)
+        return photos, failures
     for root in map(Path, map(path_of, paths)):
         if not root.is_dir():
             raise ConfigError(
@@ -354,15 +284,10 @@ def enrollment_jobs(paths: Sequence[str], name: str | None) -> EnrollmentJobs:
         for file in people.loose:
             reason = "it lies in no person's folder; use --name"
             failures.append(Enrollment(str(file), "", False, reason, True))
-        _left_out(people)
-    return EnrollmentJobs(photos, failures)
-
-
-def _left_out(people: PeopleFolders) -> None:
-    """Say what a folder of people holds that is not enrolled."""
-    _notes(people.notes, len(people.skipped))
-    for person in people.empty:
-        note(f"note: the folder of {person} holds no photo")
+        _notes(people.notes, len(people.skipped))
+        for folder in people.empty:
+            note(f"note: the folder of {folder} holds no photo")
+    return photos, failures
 
 
 def _several_inside(folder: Path, files: Sequence[Path]) -> None:

@@ -34,15 +34,18 @@ def detect(
     chain: Annotated[ChainFlags, without("model", "layout", "flip")],
 ) -> int:
     """Find every face: box, score and points, in pixels of the upright photo."""
+    from facelign.recognition.recognizer import Stage
+
     found = building.listing(photos)
     recognizer = building.finder(chain)
     if explain:
         return _explain(recognizer, found, output)
     pictures = Pictures(output.draw, found)
+    keep = output.draw is not None
     with reporting(output) as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
-        for analysis in building.faces(recognizer, found, keep=output.draw is not None, done=done):
+        for analysis in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
             record = records.photo_record(analysis)
             results.add(record, _lines(record))
             pictures.faces(analysis, [f"{face.score:.2f}" for face in analysis.faces])

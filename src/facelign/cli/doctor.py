@@ -20,7 +20,7 @@ from facelign.cli.output import answer
 from facelign.errors import FacelignError
 from facelign.files.home import cache_path, home_folder
 from facelign.recognition.options import DEFAULT_PRESET
-from facelign.wire.records import Record
+from facelign.wire.records import Record, plain, some
 
 if TYPE_CHECKING:
     from facelign.models import Registry
@@ -30,14 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PACKAGES = (
-    ("numpy", "numpy"),
-    ("onnx", "onnx"),
-    ("onnxruntime", "onnxruntime"),
-    ("opencv", "opencv-python-headless"),
-    ("pillow", "pillow"),
-    ("dlib-bin", "dlib-bin"),
-    ("pillow-heif", "pillow-heif"),
-    ("scikit-image", "scikit-image"),
+    *("numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "dlib-bin"),
+    *("pillow-heif", "scikit-image"),
 )
 #: instruction sets that move the speed of the networks (x86 and Arm names of the kernel)
 _FEATURES = (
@@ -68,8 +62,8 @@ def doctor(
         "engine": _engine(),
         "settings": _settings(store),
         "models": _models(known, store),
-        "broken": [{"place": b.place, "reason": b.reason} for b in known.broken],
-        "self_test": self_test(known, store, preset),
+        "broken": plain(known.broken),
+        "self_test": self_test(preset),
     }
     answer(report, *_lines(report), json=output.json)
     return Exit.DONE if report["self_test"]["ok"] else Exit.MODEL
@@ -82,7 +76,8 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "system": platform.platform(),
     }
-    for name, package in _PACKAGES:
+    for package in _PACKAGES:
+        name = package.removesuffix("-python-headless")
         try:
             found[name] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -150,26 +145,22 @@ def _settings(store: Store) -> Record:
 
 def _models(known: Registry, store: Store) -> list[Record]:
     """Return the models whose weights are here, each file with its digest and state."""
-    found: list[Record] = []
-    for spec in known.specs():
-        if not spec.weights or not store.present(spec):
-            continue
-        files = store.verify([spec])
-        found.append(
-            {
-                "id": spec.id,
-                "task": spec.task.value,
-                "commercial": spec.license.commercial,
-                "files": [
-                    {"file": f.name, "sha256": f.sha256, "good": f.good, "reason": f.reason}
-                    for f in files
-                ],
-            }
-        )
-    return found
+    return [
+        {
+            "id": spec.id,
+            "task": spec.task.value,
+            "commercial": spec.license.commercial,
+            "files": [
+                {"file": f.name, **some(f, "sha256", "good", "reason")}
+                for f in store.verify([spec])
+            ],
+        }
+        for spec in known.specs()
+        if spec.weights and store.present(spec)
+    ]
 
 
-def self_test(known: Registry, store: Store, preset: str) -> Record:
+def self_test(preset: str) -> Record:
     """Walk the portrait through the preset; return ok, what was seen, and the ms of each stage.
 
     Every stage runs twice; the second, warm time is told, the first one as ``first_ms``.
@@ -177,7 +168,7 @@ def self_test(known: Registry, store: Store, preset: str) -> Record:
     image, subject = _portrait()
     report: Record = {"preset": preset, "subject": subject, "ok": False, "stages": {}}
     try:
-        report |= _walk(known, store, preset, image, expect_face=subject == "portrait")
+        report |= _walk(preset, image, expect_face=subject == "portrait")
     except FacelignError as problem:
         report["problem"] = problem.message
         report["hint"] = problem.hint
@@ -207,11 +198,10 @@ def pattern() -> tuple[Image, str]:
     return read(pixels, order="rgb"), "pattern (scikit-image is not installed: no portrait)"
 
 
-def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_face: bool) -> Record:
+def _walk(preset: str, image: Image, *, expect_face: bool) -> Record:
+    from facelign import models
     from facelign.align.chips import chips
-    from facelign.models import load
     from facelign.recognition.presets import preset as find_preset
-    from facelign.types.specs import EmbedderOutput, Task
 
     chosen = find_preset(preset)
     stages: dict[str, Mapping[str, float]] = {}
@@ -227,18 +217,17 @@ def _walk(known: Registry, store: Store, preset: str, image: Image, *, expect_fa
         }
         return result
 
-    detector = load(known.spec(Task.DETECT, chosen.detector), store)
+    detector = models.detector(chosen.detector)
     faces = timed(f"detect {chosen.detector}", partial(detector.detect, image))
     report: Record = {"faces": len(faces), "stages": stages, "ok": not expect_face}
-    if chosen.landmarker and len(faces):
-        landmarker = load(known.spec(Task.LANDMARK, chosen.landmarker), store)
+    if not len(faces):
+        return report
+    if chosen.landmarker:
+        landmarker = models.landmarker(chosen.landmarker)
         faces = timed(f"locate {chosen.landmarker}", partial(landmarker.locate, image, faces))
     for part in chosen.parts:
-        spec = known.spec(Task.EMBED, part.model)
-        if not isinstance(spec.output, EmbedderOutput) or not len(faces):
-            continue
-        embedder = load(spec, store)
-        layout = known.layout(spec.output.layout)
+        embedder = models.embedder(part.model)
+        layout = models.layout(embedder.layouts[0])
         aligned, _, _ = timed(f"align {layout.id}", partial(chips, image, faces, layout))
         vectors = timed(f"embed {part.model}", partial(embedder.embed, aligned))
         report["ok"] = bool(len(vectors))

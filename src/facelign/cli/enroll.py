@@ -13,7 +13,7 @@ from facelign.cli.output import answer, progress
 from facelign.cli.results import reporting
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
-from facelign.recognition.options import ALREADY
+from facelign.recognition.options import ALREADY, EnrollOptions
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, GalleryFlags, OutputFlags
 
@@ -41,14 +41,15 @@ def enroll(
 
     A photo must show one face; a face under half the height of the largest does not count.
     """
-    jobs = building.enrollment_jobs(photos, name)
-    if not jobs.photos and not jobs.failures:
+    jobs, failures = building.enrollment_jobs(photos, name)
+    if not jobs and not failures:
         raise ConfigError(
             f"No folder of a person lies in {', '.join(photos)}.",
             "Give a folder that holds one folder a person, or say --name NAME.",
         )
     recognizer = building.recognizer(chain)
-    options = building.enrolling(how, which)
+    policy = which.policy(EnrollOptions().policy)
+    options = EnrollOptions(policy, how.min_height, how.consent, how.force)
     counts: Counter[str] = Counter()
     people: set[str] = set()
 
@@ -63,10 +64,10 @@ def enroll(
 
     path = gallery_path(where.gallery)
     with reporting(output) as results, building.opened(path, recognizer, create=True) as gallery:
-        for failed in jobs.failures:
+        for failed in failures:
             take(failed)
-        with progress("enrolling", len(jobs.photos)) as done:
-            for found in gallery.enroll_many(jobs.photos, options, done=done):
+        with progress("enrolling", len(jobs)) as done:
+            for found in gallery.enroll_many(jobs, options, done=done):
                 take(found)
     words = ("files", "enrolled", "skipped", "failed")
     summary = {word: counts[word] for word in words} | {"people": len(people)}

@@ -15,7 +15,7 @@ import typer
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
 from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
-from facelign.wire.records import Record, plain
+from facelign.wire.records import Record, plain, some
 
 if TYPE_CHECKING:
     from facelign.models import Registry
@@ -154,14 +154,8 @@ def _full(spec: ModelSpec, store: Store, place: str) -> Record:
         record[name] = plain(getattr(spec, name))
     record["defaults"] = {key: str(value) for key, value in spec.defaults.items()}
     record["weights"] = [
-        {
-            "name": file.name,
-            "convert": file.convert,
-            "sources": [
-                {key: value for key, value in plain(source).items() if value}
-                for source in file.sources
-            ],
-        }
+        some(file, "name", "convert")
+        | {"sources": [{k: v for k, v in plain(s).items() if v} for s in file.sources]}
         for file in spec.weights
     ]
     return record

@@ -17,7 +17,7 @@ from facelign.errors import ConfigError, GalleryError
 from facelign.files.home import gallery_path
 from facelign.types.policies import ClassifierRule
 from facelign.wire.options import GalleryFlags, OutputFlags
-from facelign.wire.records import Record, plain, template_record
+from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:
     from facelign.gallery.gallery import Gallery, Receipt, TemplateInfo
@@ -217,7 +217,7 @@ def history(where: GalleryFlags, output: JsonFlag) -> None:
     with _open(where, readonly=True) as gallery:
         changes = gallery.history()
     keys = ("number", "time", "action", "text", "templates", "undone")
-    records = ({key: getattr(change, key) for key in keys} for change in changes)
+    records = (some(change, *keys) for change in changes)
     rows = (
         (
             str(c.number),
@@ -236,7 +236,7 @@ def undo(where: GalleryFlags, output: JsonFlag) -> None:
     """Take the last change back; a removal cannot be."""
     with _open(where) as gallery:
         undone = gallery.undo()
-    record = [{"number": c.number, "action": c.action, "text": c.text} for c in undone]
+    record = [some(change, "number", "action", "text") for change in undone]
     lines = (f"Undone: {change.action}, {change.text}" for change in undone)
     answer({"undone": record}, *lines, json=output.json)
 

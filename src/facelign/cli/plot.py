@@ -10,7 +10,7 @@ import typer
 
 from facelign.cli import building, pictures, trials
 from facelign.cli.exits import Exit
-from facelign.cli.flags import Photos, command, only
+from facelign.cli.flags import Commands, Photos, only
 from facelign.cli.output import line, note, progress
 from facelign.errors import ConfigError, DatasetMalformed, FacelignError, InputError, Refused
 from facelign.files.home import gallery_path
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from facelign.types.contracts import Detector
     from facelign.types.decisions import Threshold
 
-app = typer.Typer(
-    help="Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG.",
-    no_args_is_help=True,
+app = Commands(
+    "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
 )
 
 OutFile = Annotated[Path, typer.Option("--out", help="FILE.png, FILE.svg, or FILE.csv (numbers).")]
@@ -44,8 +43,7 @@ Tile = Annotated[int, typer.Option("--tile", min=80, help="Side of one picture, 
 Models = Annotated[ChainFlags, only("preset", "detector", "model", "layout")]
 
 
-@app.command("barcodes")
-@command
+@app.add("barcodes")
 def barcodes(a: Photo, b: Photo, out: OutFile, chain: Models) -> int:
     """Two photos, their embeddings as barcodes, and the distance slot by slot."""
     trials.needs("report", "matplotlib")
@@ -74,8 +72,7 @@ def barcodes(a: Photo, b: Photo, out: OutFile, chain: Models) -> int:
     return _save(plot, out)
 
 
-@app.command("similarity")
-@command
+@app.add("similarity")
 def similarity(
     photos: Photos, out: OutFile, which: Annotated[FaceFlags, only("face")], chain: Models
 ) -> int:
@@ -97,8 +94,7 @@ def similarity(
     return Exit.INPUT if failed else Exit.DONE
 
 
-@app.command("tsne")
-@command
+@app.add("tsne")
 def tsne(
     photos: Photos,
     out: OutFile,
@@ -150,7 +146,7 @@ def outliers(points: FloatArray, people: list[str], most: int = 12) -> list[int]
     return [int(i) for i in lost[np.argsort(-own[lost], kind="stable")][:most]]
 
 
-@app.command("scores")
+@app.add("scores")
 def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     """Histograms, ROC, DET, F1 or error rates of a saved run."""
     trials.needs("report", "matplotlib")
@@ -172,8 +168,7 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     return _save(plot, out)
 
 
-@app.command("chain")
-@command
+@app.add("chain")
 def chain(
     photo: Photo,
     out: OutFile,
@@ -190,8 +185,7 @@ def chain(
     return _save(figure.draw(steps, threshold=limit), out)
 
 
-@app.command("detectors")
-@command
+@app.add("detectors")
 def detectors(
     photos: Photos,
     out: OutFile,
@@ -236,8 +230,7 @@ def detectors(
     return Exit.INPUT if failed else Exit.DONE
 
 
-@app.command("hog")
-@command
+@app.add("hog")
 def hog(photo: Photo, out: OutFile, chain: Annotated[ChainFlags, only("detector")]) -> int:
     """HOG of the largest face: size and direction of the gradient, cell by cell."""
     trials.needs("report", "matplotlib")

@@ -36,6 +36,8 @@ def sort(
 
     A photo of several known people lands in the folder of each. A rerun goes on where it stopped.
     """
+    from facelign.jobs.sorting import Sorter
+
     found = building.listing(photos)
     recognizer = building.recognizer(chain)
     path = gallery_path(where.gallery)
@@ -43,7 +45,7 @@ def sort(
     with (
         reporting(output) as results,
         building.opened(path, recognizer) as gallery,
-        building.sorter(target, link=link) as sorter,
+        Sorter(target, link=link) as sorter,
     ):
         for record in found.missing:
             results.add(record)

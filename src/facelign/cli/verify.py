@@ -55,6 +55,8 @@ def verify(
     chain: Annotated[ChainFlags, without("workers")],
 ) -> int:
     """Compare two photos: exit 0 for the same person, 1 for different people."""
+    from facelign.compare.scores import distance
+
     policy = which.policy(FacePolicy.LARGEST)
     if fusion is not None:
         return _fused(fusion, a, b, policy, output)
@@ -67,7 +69,7 @@ def verify(
     if output.draw is not None:
         spare([output.draw], photos)
     result = recognizer.compare(*photos, threshold=limit, policy=policy, calibration=rule.record)
-    record = records.verify_record(result, rule.distance(limit))
+    record = records.verify_record(result, distance(limit.score, recognizer.space.metric))
     if output.draw is not None:
         pair(output.draw, result)
     answer(record, *_lines(record, policy), json=output.json)
@@ -89,8 +91,10 @@ def _lines(record: records.Record, policy: FacePolicy) -> Iterator[str]:
 
 def _fused(file: Path, a: str, b: str, policy: FacePolicy, output: OutputFlags) -> int:
     """Compare two photos by a fitted ensemble, which brings its models and its threshold."""
+    from facelign.recognition.fused import Ensemble
+
     photo_a, photo_b = building.path_of(a), building.path_of(b)
-    decision = building.ensemble(file).verify(photo_a, photo_b, policy=policy)
+    decision = Ensemble.load(file).verify(photo_a, photo_b, policy=policy)
     limit = decision.threshold
     record = {
         "a": photo_a,
@@ -99,7 +103,7 @@ def _fused(file: Path, a: str, b: str, policy: FacePolicy, output: OutputFlags) 
         "score": decision.score,
         "rule": decision.rule,
         "scores": dict(decision.scores),
-        "threshold": {"score": limit.score, "fmr": limit.fmr, "source": limit.source},
+        "threshold": records.some(limit, "score", "fmr", "source"),
     }
     same = "same person" if decision.is_match else "different people"
     parts = ", ".join(f"{name} {value:.3f}" for name, value in decision.scores.items())

@@ -25,6 +25,10 @@ def number(value: float, digits: int = 6) -> float:
     return round(float(value), digits)
 
 
+def _number(value: float | None, digits: int = 6) -> float | None:
+    return None if value is None else number(value, digits)
+
+
 def plain(value: object) -> Any:
     """Return a frozen record and what it holds as what JSON knows; paths become text."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -34,6 +38,11 @@ def plain(value: object) -> Any:
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
     return str(value) if isinstance(value, Path | StrEnum) else value
+
+
+def some(value: object, *names: str) -> Record:
+    """Return some fields of a value, as they are."""
+    return {name: getattr(value, name) for name in names}
 
 
 def failure(source: str, reason: object) -> Record:
@@ -82,38 +91,21 @@ def embed_record(analysis: Analysis, space: str) -> Record:
 
 def template_record(template: TemplateInfo) -> Record:
     """Return everything that is kept with a template, except its vector."""
-    face = template.face
-    return {
-        "template": template.id,
-        "person": template.person,
-        "photo": template.photo.reference,
-        "digest": template.photo.digest,
-        "space": template.space,
-        "box": None if face.box is None else [round(v, 2) for v in face.box],
-        "score": face.score,
-        "height": face.height,
-        "created": template.created,
-        "consent": template.consent,
-        "rejected": template.rejected,
-    }
+    face, photo = template.face, template.photo
+    record: Record = {"template": template.id, "person": template.person}
+    record |= {"photo": photo.reference, "digest": photo.digest, "space": template.space}
+    record["box"] = None if face.box is None else [round(v, 2) for v in face.box]
+    record |= some(face, "score", "height")
+    return record | some(template, "created", "consent", "rejected")
 
 
 def threshold_record(threshold: Threshold, distance: float) -> Record:
     """Return a threshold with its evidence."""
-    record: Record = {
-        "score": number(threshold.score),
-        "distance": number(distance),
-        "fmr": threshold.fmr,
-        "source": threshold.source,
-    }
+    record: Record = {"score": number(threshold.score), "distance": number(distance)}
+    record |= some(threshold, "fmr", "source")
     if threshold.calibration:
-        record |= {
-            "interval": list(threshold.interval) if threshold.interval else None,
-            "subjects": threshold.subjects,
-            "mated": threshold.mated,
-            "non_mated": threshold.non_mated,
-            "calibration": threshold.calibration,
-        }
+        record["interval"] = list(threshold.interval) if threshold.interval else None
+        record |= some(threshold, "subjects", "mated", "non_mated", "calibration")
     return record
 
 
@@ -124,7 +116,6 @@ def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
     def chosen(analysis: Analysis, face: int) -> Record:
         return {"face": face, "faces": len(analysis.faces)} | face_record(analysis.faces[face])
 
-    llr = decision.log_likelihood_ratio
     return {
         "a": comparison.a.photo.source,
         "b": comparison.b.photo.source,
@@ -134,7 +125,7 @@ def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
         "metric": decision.metric,
         "threshold": threshold_record(decision.threshold, threshold_distance),
         "model": decision.space.id,
-        "log_likelihood_ratio": None if llr is None else number(llr, 3),
+        "log_likelihood_ratio": _number(decision.log_likelihood_ratio, 3),
         "face_a": chosen(comparison.a, comparison.face_a),
         "face_b": chosen(comparison.b, comparison.face_b),
     }
@@ -142,12 +133,7 @@ def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
 
 def enroll_record(result: Enrollment) -> Record:
     """Return what enroll prints for one file."""
-    record: Record = {
-        "image": result.image,
-        "person": result.person,
-        "enrolled": result.enrolled,
-        "reason": result.reason,
-    }
+    record = some(result, "image", "person", "enrolled", "reason")
     if result.face_height is not None:
         record["height"] = number(result.face_height, 1)
     return record
@@ -155,15 +141,10 @@ def enroll_record(result: Enrollment) -> Record:
 
 def search_record(threshold: SearchThreshold) -> Record:
     """Return the threshold of a search with its evidence."""
-    return {
-        "score": number(threshold.threshold.score),
-        "fmr": threshold.threshold.fmr,
-        "fpir": threshold.fpir,
-        "templates": threshold.templates,
-        "limited": threshold.limited,
-        "source": threshold.threshold.source,
-        "note": threshold.note,
-    }
+    limit = threshold.threshold
+    record = {"score": number(limit.score), "fmr": limit.fmr}
+    record |= some(threshold, "fpir", "templates", "limited")
+    return record | {"source": limit.source, "note": threshold.note}
 
 
 def _named(found: IdentifiedFace) -> Record:
@@ -175,10 +156,10 @@ def _named(found: IdentifiedFace) -> Record:
     record |= {
         "person": answer.person,
         "reason": answer.reason,
-        "score": None if best is None else number(best.score),
-        "distance": None if best is None else number(best.distance),
-        "threshold": None if limit is None else number(limit.threshold.score),
-        "margin": None if answer.margin is None else number(answer.margin),
+        "score": best and number(best.score),
+        "distance": best and number(best.distance),
+        "threshold": limit and number(limit.threshold.score),
+        "margin": _number(answer.margin),
         "candidates": [
             {"person": c.person, "score": number(c.score), "distance": number(c.distance)}
             for c in answer.candidates

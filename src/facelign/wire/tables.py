@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from facelign.errors import ConfigError
 from facelign.files import disk
@@ -32,47 +32,46 @@ class Writer(Protocol):
         """Write what is still held; the disk may be full."""
 
 
-class Csv:
-    """One row a face (of a photo without one, a row all the same); no cell is a formula."""
+class _TextFile:
+    """A file of text; bytes that are no text in a name are spelled out, as JSON does it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = _text(path)
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(COLUMNS)
-
-    def add(self, record: Record) -> None:
-        """Write the faces of one record."""
-        self._rows.writerows(map(guarded, row) for row in rows(record))
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-class JsonLines:
-    """One record a line, as --json prints it."""
+class Csv(_TextFile):
+    """Rows of a CSV, of which no cell is a formula."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = _text(path)
+    def __init__(self, path: Path, columns: Iterable[str] = COLUMNS) -> None:
+        super().__init__(path)
+        self._rows = csv.writer(self._file)
+        self._rows.writerow(columns)
+
+    def write(self, *rows: Iterable[object]) -> None:
+        """Write rows."""
+        self._rows.writerows(map(guarded, row) for row in rows)
+
+    def add(self, record: Record) -> None:
+        """Write one row a face (of a photo without one, a row all the same)."""
+        self.write(*rows(record))
+
+
+class JsonLines(_TextFile):
+    """One record a line, as --json prints it."""
 
     def add(self, record: Record) -> None:
         """Write one record."""
         self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-class WriterKind(Protocol):
-    """Opens a file of a format."""
-
-    def __call__(self, path: Path, /) -> Writer:
-        """Return the writer of a new file."""
-
 
 #: every format of a table, by the suffix of its file
-FORMATS: Mapping[str, WriterKind] = MappingProxyType({".csv": Csv, ".jsonl": JsonLines})
+FORMATS: Mapping[str, Callable[[Path], Writer]] = MappingProxyType(
+    {".csv": Csv, ".jsonl": JsonLines}
+)
 
 
 class FaceTable:
@@ -114,15 +113,11 @@ class FaceTable:
         if not self._failures:
             beside.unlink(missing_ok=True)
             return
-        with disk.replacing(beside, sync=False) as scratch, _text(scratch) as file:
-            csv.writer(file).writerows(
-                map(guarded, row) for row in (("image", "reason"), *self._failures)
-            )
-
-
-def _text(path: Path) -> IO[str]:
-    # Bytes that are no text in a file's name are spelled out, as JSON does it.
-    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        with (
+            disk.replacing(beside, sync=False) as scratch,
+            closing(Csv(scratch, ("image", "reason"))) as table,
+        ):
+            table.write(*self._failures)
 
 
 def rows(record: Record) -> Iterable[list[Any]]:

@@ -6,7 +6,9 @@ templates) is absent: an empty text, or -1 for a template.
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +27,8 @@ from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE, SCHEMES, Scheme
 from facelign.wire.records import Record
+
+T = TypeVar("T")
 
 
 def analysis(record: Record, space: Space | None = None, *, five: Scheme = FIVE) -> Analysis:
@@ -61,14 +65,8 @@ def analysis(record: Record, space: Space | None = None, *, five: Scheme = FIVE)
 def enrollment(record: Record) -> Enrollment:
     """Return what enrolling one file did."""
     try:
-        return Enrollment(
-            record["image"],
-            record["person"],
-            bool(record["enrolled"]),
-            record["reason"],
-            bool(record.get("failed", False)),
-            face_height=record.get("height"),
-        )
+        enrolled, reason, height = record["enrolled"], record["reason"], record.get("height")
+        return _of(Enrollment, record, enrolled=bool(enrolled), reason=reason, face_height=height)
     except (KeyError, TypeError) as error:
         raise _malformed("enrollment", error) from error
 
@@ -94,15 +92,10 @@ def decision(record: Record, space: Space) -> Decision:
     """Return the decision of a verification; raises SpaceMismatch for another space's."""
     try:
         same_space(space.id, record["model"], "the record")
-        return Decision(
-            record["score"],
-            record["distance"],
-            record["metric"],
-            threshold(record["threshold"]),
-            bool(record["same"]),
-            space,
-            record["log_likelihood_ratio"],
-        )
+        limit, ratio = threshold(record["threshold"]), record["log_likelihood_ratio"]
+        same = bool(record["same"])
+        scores = (record["score"], record["distance"], record["metric"])
+        return Decision(*scores, limit, same, space, ratio)
     except (KeyError, TypeError) as error:
         raise _malformed("verification", error) from error
 
@@ -110,23 +103,18 @@ def decision(record: Record, space: Space) -> Decision:
 def threshold(record: Record) -> Threshold:
     """Return a threshold with its evidence."""
     interval = record.get("interval")
-    return Threshold(
-        record["score"],
-        record["fmr"],
-        record["source"],
-        None if interval is None else (interval[0], interval[1]),
-        record.get("subjects", 0),
-        record.get("mated", 0),
-        record.get("non_mated", 0),
-        record.get("calibration"),
-    )
+    return _of(Threshold, record, interval=interval and (interval[0], interval[1]))
 
 
 def search_threshold(record: Record) -> SearchThreshold:
     """Return the threshold of a search."""
-    return SearchThreshold(
-        threshold(record), record["fpir"], record["templates"], record["limited"], record["note"]
-    )
+    return _of(SearchThreshold, record, threshold=threshold(record), note=record["note"])
+
+
+def _of(kind: Callable[..., T], record: Record, **given: object) -> T:
+    """Return a dataclass whose fields the record tells by their names, but those ``given``."""
+    names = inspect.signature(kind).parameters
+    return kind(**{name: record[name] for name in names if name in record} | given)
 
 
 def _answer(face: Record, limit: SearchThreshold | None, size: int) -> CandidateList:

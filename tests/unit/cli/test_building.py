@@ -9,10 +9,10 @@ import pytest
 from facelign.cli import building
 from facelign.errors import ConfigError, NoCalibration, SpaceMismatch
 from facelign.models import catalog
-from facelign.recognition.options import EnrollOptions, IdentifyOptions
+from facelign.recognition.options import IdentifyOptions
 from facelign.recognition.presets import preset
 from facelign.types.policies import FacePolicy, TemplateMode
-from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, NamingFlags
+from facelign.wire.options import ChainFlags, NamingFlags
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,6 @@ def test_marks_that_came_with_a_pasted_path(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("note: ")
 
 
-def test_how_photos_are_enrolled():
-    assert building.enrolling(EnrollFlags(), FaceFlags()) == EnrollOptions()
-    flags = EnrollFlags(consent="by mail", force=True, min_height=12.0)
-    assert building.enrolling(flags, FaceFlags(largest=True)) == EnrollOptions(
-        FacePolicy.LARGEST, 12.0, "by mail", True
-    )
-
-
 @pytest.mark.weights
 def test_how_faces_are_named(recognizer, tmp_path):
     assert building.naming(NamingFlags(), recognizer, tmp_path / "g.db") == IdentifyOptions()
@@ -74,7 +66,6 @@ def test_a_threshold_is_one_rule(recognizer):
     assert score.threshold(0.01).score == 0.25
     assert score.search is not None
     assert score.search.note == "given on the command line"
-    assert score.distance(score.threshold()) == pytest.approx(0.75)
     for text in ("nan", "inf"):
         with pytest.raises(ConfigError, match="is no score"):
             building.rule(recognizer, text)

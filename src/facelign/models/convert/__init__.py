@@ -47,11 +47,11 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
         c.name: c
         for c in (
             # block-quantized weights unpacked, batch normalization folded, PRelu rewritten
-            Converter("onnx-float32", 3, ".onnx", f"{_ONNX}:convert_float32", apart=True),
+            Converter("onnx-float32", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
             # the same, for pictures of any size that is a multiple of 32
             Converter("onnx-yunet", 2, ".onnx", f"{_ONNX}:convert_yunet"),
             # PRelu rewritten, any batch; for files that hold float32 already
-            Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_prelu", apart=True),
+            Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),

@@ -23,14 +23,7 @@ _SAME = (*_BLOCK, "add_prev1", "relu")
 _DOWN = (*_BLOCK, "tag2", "skip1", "avg_pool", "add_prev2", "relu")
 DESCRIPTOR = (
     *("con", "affine", "relu", "max_pool"),
-    *(_SAME * 3),
-    *_DOWN,
-    *(_SAME * 3),
-    *_DOWN,
-    *(_SAME * 2),
-    *_DOWN,
-    *(_SAME * 2),
-    *_DOWN,
+    *(_SAME * 3 + _DOWN + _SAME * 3 + _DOWN + _SAME * 2 + _DOWN + _SAME * 2 + _DOWN),
     *("avg_pool", "fc"),
 )
 MMOD = (*(("con", "affine", "relu") * 6), "con")

@@ -26,8 +26,6 @@ MOST_ELEMENTS = 1 << 26
 MOST_NODES = 4096
 MOST_AXES = 8
 
-HINT = "Pull the file again; if that does not help, report it."
-
 #: operators that are let in, with the inputs that each cannot do without (ONNX operator list)
 OPERATORS: Mapping[str, int] = MappingProxyType(
     {
@@ -109,17 +107,6 @@ class Graph:
     opset: int
     ir_version: int
 
-    def copy(self) -> Graph:
-        """Return a graph that may be changed without changing this one (arrays are shared)."""
-        return Graph(
-            [Node(n.op, [*n.inputs], [*n.outputs], {**n.attributes}, n.name) for n in self.nodes],
-            dict(self.constants),
-            [Value(v.name, v.kind, [*v.shape]) for v in self.inputs],
-            [Value(v.name, v.kind, [*v.shape]) for v in self.outputs],
-            self.opset,
-            self.ir_version,
-        )
-
     def users(self) -> dict[str, list[Node]]:
         """Return the nodes that read each value; a node twice if it reads it twice."""
         found: dict[str, list[Node]] = {}
@@ -132,24 +119,22 @@ class Graph:
         """Return the node that makes each value."""
         return {name: node for node in self.nodes for name in node.outputs}
 
-    def fresh(self, stem: str) -> str:
-        """Return a name for a constant that is not taken."""
+    def constant(self, stem: str, value: AnyArray) -> str:
+        """Add a weight under a name that is not taken; return that name."""
         name, count = stem, 0
         while name in self.constants:
             count += 1
             name = f"{stem}.{count}"
-        return name
-
-    def constant(self, stem: str, value: AnyArray) -> str:
-        """Add a weight; return its name."""
-        name = self.fresh(stem)
         self.constants[name] = value
         return name
 
 
 def refuse(what: str) -> WeightsCorrupt:
     """Return the error for a file that is not what it should be."""
-    return WeightsCorrupt(f"The ONNX file is not usable: {what}.", HINT)
+    return WeightsCorrupt(
+        f"The ONNX file is not usable: {what}.",
+        "Pull the file again; if that does not help, report it.",
+    )
 
 
 # reading
@@ -183,17 +168,10 @@ def parse(data: bytes) -> Graph:
         raise refuse(f"format version {model.ir_version} is not known")
     if model.functions or graph.sparse_initializer or len(graph.node) > MOST_NODES:
         raise refuse("it holds functions, sparse weights or too many nodes")
-    constants = {}
-    for tensor in graph.initializer:
-        constants[_text(tensor.name)] = array(tensor)
-    found = Graph(
-        nodes=[_node(node) for node in graph.node],
-        constants=constants,
-        inputs=[_value(value) for value in graph.input],
-        outputs=[_value(value) for value in graph.output],
-        opset=opsets[0],
-        ir_version=model.ir_version,
-    )
+    constants = {_text(tensor.name): array(tensor) for tensor in graph.initializer}
+    nodes = [_node(node) for node in graph.node]
+    inputs, outputs = ([_value(value) for value in part] for part in (graph.input, graph.output))
+    found = Graph(nodes, constants, inputs, outputs, opsets[0], model.ir_version)
     _check_wiring(found)
     return found
 
@@ -316,11 +294,7 @@ def _check_wiring(graph: Graph) -> None:
 
 def serialize(graph: Graph, title: str = "facelign") -> bytes:
     """Return the graph as an ONNX file; the same graph gives the same bytes."""
-    import onnx
     from onnx import helper, numpy_helper
-
-    def value(v: Value) -> Any:
-        return helper.make_tensor_value_info(v.name, v.kind, v.shape)
 
     nodes = []
     for node in graph.nodes:
@@ -335,15 +309,15 @@ def serialize(graph: Graph, title: str = "facelign") -> bytes:
         numpy_helper.from_array(np.asarray(part, order="C"), name)
         for name, part in graph.constants.items()
     ]
-    body = helper.make_graph(
-        nodes, title, [value(v) for v in graph.inputs], [value(v) for v in graph.outputs],
-        weights,
-    )  # fmt: skip
+    inputs, outputs = (
+        [helper.make_tensor_value_info(value.name, value.kind, value.shape) for value in values]
+        for values in (graph.inputs, graph.outputs)
+    )
     model = helper.make_model(
-        body,
+        helper.make_graph(nodes, title, inputs, outputs, weights),
         producer_name="facelign",
         ir_version=max(4, graph.ir_version),  # from 4 on weights need not be graph inputs
-        opset_imports=[onnx.helper.make_opsetid("", graph.opset)],
+        opset_imports=[helper.make_opsetid("", graph.opset)],
     )
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from facelign.errors import FacelignError
 from facelign.models.convert import rewrites
 from facelign.models.convert.graph import MOST_ELEMENTS, Graph, Node, clean, read, refuse, serialize
-from facelign.runtime.onnx import Session
+from facelign.runtime.onnx import Session, first_line
 from facelign.types.arrays import AnyArray
 
 #: largest difference to the unconverted graph, relative to the largest output
@@ -34,13 +35,8 @@ MOST_WORK = 1 << 37
 PROBE_PX = 64
 
 
-def convert_float32(raw: Path, out: Path) -> None:
-    """Convert a network with quantized weights; the batch becomes free."""
-    _convert(raw, out, free=("N",))
-
-
-def convert_prelu(raw: Path, out: Path) -> None:
-    """Convert a network that holds float32 already: PRelu rewritten, the batch free."""
+def convert_batched(raw: Path, out: Path) -> None:
+    """Convert a network, with quantized weights or without; the batch becomes free."""
     _convert(raw, out, free=("N",))
 
 
@@ -55,7 +51,8 @@ def _convert(raw: Path, out: Path, free: Sequence[str]) -> None:
     clean(plain)
     if len(plain.inputs) != 1 or not plain.inputs[0].shape:
         raise refuse(f"it has {len(plain.inputs)} inputs, wanted one")
-    fast = plain.copy()
+    # the arrays are shared: a change puts another one in the place of one
+    fast = deepcopy(plain, {id(array): array for array in plain.constants.values()})
     rewrites.fold_batch_normalization(fast)
     rewrites.rewrite_prelu(fast)
     clean(fast)
@@ -121,7 +118,7 @@ def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
     try:
         model = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError, ValueError) as problem:
-        raise refuse(f"its shapes do not fit ({_first(problem)})") from problem
+        raise refuse(f"its shapes do not fit ({first_line(problem, 200)})") from problem
     found: dict[str, tuple[int, ...]] = {}
     for value in [*model.graph.input, *model.graph.value_info, *model.graph.output]:
         dims = value.type.tensor_type.shape.dim
@@ -163,7 +160,3 @@ def _agree(found: Sequence[AnyArray], wanted: Sequence[AnyArray]) -> None:
         apart = float(np.abs(got - want).max(initial=0.0))
         if not apart <= TOLERANCE * scale:
             raise refuse(f"converted it would differ by {apart / scale:.1e} from what it was")
-
-
-def _first(problem: Exception) -> str:
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]

@@ -153,15 +153,19 @@ def scale_output(graph: Graph, node: Node, factor: AnyArray, shift: AnyArray) ->
     if factor.shape != (outs,) or shift.shape != (outs,) or bias.shape != (outs,):
         raise refuse("a normalization does not fit the convolution before it")
     with np.errstate(all="ignore"):
-        weight = (weight * factor.reshape([-1] + [1] * (weight.ndim - 1))).astype(np.float32)
-        bias = (bias * factor + shift).astype(np.float32)
-    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        weight = _single(weight * factor.reshape([-1] + [1] * (weight.ndim - 1)))
+        bias = _single(bias * factor + shift)
+    stem = node.inputs[1]
+    parts = graph.constant(f"{stem}.folded", weight), graph.constant(f"{stem}.bias", bias)
+    node.inputs = [node.inputs[0], *parts]
+
+
+def _single(values: AnyArray) -> AnyArray:
+    """Return folded weights in float32; raises WeightsCorrupt unless all are finite."""
+    single = values.astype(np.float32)
+    if not np.isfinite(single).all():
         raise refuse("folded weights are not finite")
-    node.inputs = [
-        node.inputs[0],
-        graph.constant(f"{node.inputs[1]}.folded", weight),
-        graph.constant(f"{node.inputs[1]}.bias", bias),
-    ]
+    return single
 
 
 #: closest that a slope may come to 1 for the short form of PRelu; nearer ones take the long form
@@ -217,9 +221,7 @@ def scale_input(graph: Graph, node: Node, factor: AnyArray) -> None:
         raise refuse(f"a convolution of {outs} channels has {groups} groups")
     shaped = weight.reshape(groups, outs // groups, weight.shape[1], -1)
     with np.errstate(all="ignore"):
-        shaped = (shaped * factor.reshape(groups, 1, -1, 1)).astype(np.float32)
-    if not np.isfinite(shaped).all():
-        raise refuse("folded weights are not finite")
+        shaped = _single(shaped * factor.reshape(groups, 1, -1, 1))
     name = graph.constant(f"{node.inputs[1]}.scaled", shaped.reshape(outs, weight.shape[1], *rest))
     node.inputs = [node.inputs[0], name, *node.inputs[2:]]
 
