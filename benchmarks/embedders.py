@@ -124,7 +124,7 @@ def backward_chips(photos: Sequence[tuple[str, Image, Faces]]) -> Chips:
     layout = Arcface112()
     maps = [invert(similarity(ARCFACE_FIVE, face.landmarks.points[0])) for _, _, face in photos]  # type: ignore[union-attr]
     cut = [
-        warp(image.pixels, matrix, layout.size, layout.sampling)
+        warp(image.pixels, matrix, layout.size)
         for (_, image, _), matrix in zip(photos, maps, strict=True)
     ]
     return Chips(np.stack(cut), layout.id, np.stack(maps))

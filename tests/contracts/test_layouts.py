@@ -94,7 +94,7 @@ def test_the_record_is_complete(layout: Layout) -> None:
     assert layout.needs
     assert set(layout.needs) <= {"box", *SCHEMES}
     assert min(layout.size) > 0
-    assert layout.sampling.kind in ("warp", "dlib")
+    assert layout.sampling in ("warp", "dlib")
 
 
 def test_chips_have_the_size_that_is_promised(layout: Layout, portrait: Image) -> None:

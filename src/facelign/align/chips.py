@@ -28,7 +28,7 @@ from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.imaging.resize import resized
 from facelign.types.arrays import ByteArray, Float64Array, IntArray
 from facelign.types.chips import Chips
-from facelign.types.contracts import Layout, Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 
@@ -82,14 +82,14 @@ def _chip(
         check_face(judged.points[0], judged.scheme.id)
     matrix = layout.fit(face)[0]
     _check_place(matrix, layout.size, face.image_size)
-    if layout.sampling.kind == "dlib" and scheme in dlib_chip.TEMPLATES:
+    if layout.sampling == "dlib" and scheme in dlib_chip.TEMPLATES:
         return _dlib_chip(full(), face, scheme)
     if image.scale < 1 and max(_axis_scales(matrix)) > image.scale:
         image = full()
     if image.scale != 1:
         onto_file = invert(scaling(image.scale))
-        return warp(image.pixels, compose(matrix, onto_file), layout.size, layout.sampling), matrix
-    return warp(image.pixels, matrix, layout.size, layout.sampling), matrix
+        return warp(image.pixels, compose(matrix, onto_file), layout.size), matrix
+    return warp(image.pixels, matrix, layout.size), matrix
 
 
 def _dlib_chip(image: Image, face: Faces, scheme: str) -> tuple[ByteArray, Float64Array]:
@@ -103,25 +103,16 @@ def _dlib_chip(image: Image, face: Faces, scheme: str) -> tuple[ByteArray, Float
     return chip, compose(matrix, onto_pixels)
 
 
-def warp(
-    pixels: ByteArray, to_chip: Float64Array, size: tuple[int, int], sampling: Sampling
-) -> ByteArray:
+def warp(pixels: ByteArray, to_chip: Float64Array, size: tuple[int, int]) -> ByteArray:
     """Return the chip (height, width, 3) uint8 of ``size`` (width, height).
 
     pixels: (h, w, 3) uint8. to_chip: (2, 3), pixel of ``pixels`` -> pixel of the chip.
     """
-    factors = _reductions(to_chip) if sampling.reduce_first else (1, 1)
+    factors = _reductions(to_chip)
     if factors != (1, 1):
         pixels, onto = _reduced(pixels, to_chip, size, factors)
         to_chip = compose(to_chip, invert(onto))
-    chip = cv2.warpAffine(
-        pixels,
-        to_chip,
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(sampling.border,) * 3,
-    )
+    chip = cv2.warpAffine(pixels, to_chip, size, flags=cv2.INTER_LINEAR)  # black outside
     return np.asarray(chip, np.uint8)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from facelign.compare.scores import measure, score_matrix
 from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismatch
 from facelign.files.npz import read_arrays, write_private
-from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
+from facelign.types.arrays import Float32Array, FloatArray, IntArray, check, checked
 from facelign.types.embeddings import Metric
 from facelign.types.policies import ClassifierRule
 
@@ -47,10 +47,8 @@ class NameClassifier:
     revision: int = -1
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "table", checked("table", self.table, np.float32, (None, None)))
-        put(self, "codes", checked("codes", self.codes, np.int64, (len(self.table),)))
-        put(self, "bias", checked("bias", self.bias, np.float32, (len(self.people),)))
+        check(self, np.float32, table=(None, None), bias=(len(self.people),))
+        check(self, np.int64, codes=(len(self.table),))
         if not self.people or len(set(self.people)) != len(self.people):
             raise BadArray("classifier: wanted names, each once.")
         if self.rule is not ClassifierRule.KNN and len(self.table) != len(self.people):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from facelign.compare.curves import ScoreSet
 from facelign.errors import BadArray
-from facelign.types.arrays import BoolArray, Float64Array, IntArray, checked
+from facelign.types.arrays import BoolArray, Float64Array, IntArray, check
 
 
 class Failures(StrEnum):
@@ -43,13 +43,10 @@ class PairScores:
     failed: BoolArray
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
         n = len(self.scores)
-        put(self, "scores", checked("scores", self.scores, np.float64, (n,)))
-        for name in ("same", "failed"):
-            put(self, name, checked(name, getattr(self, name), np.bool_, (n,)))
-        for name in ("a", "b", "folds"):
-            put(self, name, checked(name, getattr(self, name), np.int64, (n,)))
+        check(self, np.float64, scores=(n,))
+        check(self, np.bool_, same=(n,), failed=(n,))
+        check(self, np.int64, a=(n,), b=(n,), folds=(n,))
         if ((self.a == self.b) != self.same).any():
             raise BadArray("pairs: a pair is mated exactly if both photos show one person.")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from facelign.datasets.records import MAX_LIST_BYTES, list_text, malformed
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
-from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray, checked
+from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray, check
 
 #: numberings of annotated points that are known (``types.schemes.REDUCTIONS``)
 ANNOTATIONS = ("ibug-68", "muct")
@@ -40,11 +40,8 @@ class PointTable:
     scheme: str = ""
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        n = len(self.files)
-        put(self, "points", checked("points", self.points, np.float64, (n, None, 2)))
-        shape = self.points.shape[:2]
-        put(self, "visible", checked("visible", self.visible, np.bool_, shape))
+        check(self, np.float64, points=(len(self.files), None, 2))
+        check(self, np.bool_, visible=self.points.shape[:2])
 
     def __len__(self) -> int:
         return len(self.files)

@@ -14,7 +14,7 @@ import numpy as np
 from facelign.datasets.records import list_text, malformed
 from facelign.errors import BadArray, DatasetMalformed, DatasetMissing
 from facelign.files.npz import read_arrays
-from facelign.types.arrays import AnyArray, Float32Array, checked
+from facelign.types.arrays import AnyArray, Float32Array, check
 
 #: what an array of names is called in the wild
 _NAMES = ("people", "person", "persons", "labels", "names", "subjects", "y")
@@ -37,9 +37,7 @@ class SavedEmbeddings:
 
     def __post_init__(self) -> None:
         n = len(self.people)
-        object.__setattr__(self, "vectors", checked("vectors", self.vectors, np.float32, (n, None)))
-        if self.boxes is not None:
-            object.__setattr__(self, "boxes", checked("boxes", self.boxes, np.float32, (n, 4)))
+        check(self, np.float32, vectors=(n, None), boxes=(n, 4))
         if self.files and len(self.files) != n:
             raise BadArray(f"files: wanted {n} paths, got {len(self.files)}.")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.datasets.records import list_text, malformed
-from facelign.types.arrays import BoolArray, Float32Array, IntArray, checked
+from facelign.types.arrays import BoolArray, Float32Array, IntArray, check
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 
@@ -30,11 +30,9 @@ class BoxedPhoto:
     attributes: IntArray
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "boxes", checked("boxes", self.boxes, np.float32, (None, 4)))
-        n = len(self.boxes)
-        put(self, "ignore", checked("ignore", self.ignore, np.bool_, (n,)))
-        put(self, "attributes", checked("attributes", self.attributes, np.int64, (n, 6)))
+        check(self, np.float32, boxes=(None, 4))
+        check(self, np.bool_, ignore=(len(self.boxes),))
+        check(self, np.int64, attributes=(len(self.boxes), 6))
 
 
 def read_boxes(path: str | Path, images: str | Path | None = None) -> tuple[BoxedPhoto, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.geometry.boxes import clip
 from facelign.imaging.resize import resized
-from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, checked, picked
+from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, check, picked
 from facelign.types.chips import Chips
 from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
@@ -56,10 +56,7 @@ class FaceQuality:
 
     def __post_init__(self) -> None:
         n = len(self.height_px)
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if value is not None:
-                object.__setattr__(self, item.name, checked(item.name, value, np.float32, (n,)))
+        check(self, np.float32, **{item.name: (n,) for item in fields(self)})
 
     def __len__(self) -> int:
         return len(self.height_px)

@@ -10,7 +10,7 @@ import numpy as np
 
 from facelign.errors import BadArray
 from facelign.report.plot import Plot
-from facelign.types.arrays import Float64Array, checked
+from facelign.types.arrays import Float64Array, check
 from facelign.wire.cells import csv_text
 
 
@@ -95,7 +95,7 @@ class FaceMap:
 
     def __post_init__(self) -> None:
         n = len(self.people)
-        object.__setattr__(self, "points", checked("points", self.points, np.float64, (n, 2)))
+        check(self, np.float64, points=(n, 2))
         if self.photos and len(self.photos) != n:
             raise BadArray(f"face map: wanted {n} photos or none, got {len(self.photos)}.")
 

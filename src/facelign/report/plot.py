@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
 from facelign.report.style import DPI, settle
-from facelign.types.arrays import Float64Array, checked
+from facelign.types.arrays import Float64Array, check
 from facelign.wire.cells import csv_text
 
 #: what a figure can be written as
@@ -38,12 +38,7 @@ class Series:
     note: str = ""
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "x", checked("x", self.x, np.float64, (None,)))
-        for name in ("y", "low", "high"):
-            value = getattr(self, name)
-            if value is not None:
-                put(self, name, checked(name, value, np.float64, (len(self.x),)))
+        check(self, np.float64, x=("n",), y=("n",), low=("n",), high=("n",))
         if (self.low is None) != (self.high is None):
             raise BadArray(f"series {self.label}: an interval has two ends.")
 

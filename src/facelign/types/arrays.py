@@ -70,3 +70,18 @@ def checked(
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def check(record: object, dtype: type[np.generic], **shapes: tuple[int | str | None, ...]) -> None:
+    """Put arrays of a frozen record, by field, into the form of ``checked``; None stays.
+
+    A length that has a name, as in ``check(self, np.float32, boxes=("n", 4), scores=("n",))``, is
+    that of the field that names it first. Raises BadArray.
+    """
+    lengths: dict[str, int] = {}
+    for name, shape in shapes.items():
+        if getattr(record, name) is not None:
+            wanted = tuple(lengths.get(n) if isinstance(n, str) else n for n in shape)
+            array = checked(name, getattr(record, name), dtype, wanted)
+            lengths |= {n: k for n, k in zip(shape, array.shape, strict=True) if isinstance(n, str)}
+            object.__setattr__(record, name, array)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import Float64Array, checked
+from facelign.types.arrays import Float64Array, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,7 @@ class Calibration:
     target: float = 1e-3
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "scores", checked("scores", self.scores, np.float64, (None,)))
-        put(self, "fmr", checked("fmr", self.fmr, np.float64, (len(self.scores),)))
-        put(self, "llr_scores", checked("llr_scores", self.llr_scores, np.float64, (None,)))
-        put(self, "llr", checked("llr", self.llr, np.float64, (len(self.llr_scores),)))
+        check(self, np.float64, scores=("n",), fmr=("n",), llr_scores=("k",), llr=("k",))
         if len(self.scores) < 2 or self.mated < 1 or self.non_mated < 1:
             raise BadArray("calibration: wanted mated and non-mated comparisons, got none.")
         if not (np.diff(self.scores) > 0).all() or (np.diff(self.fmr) > 0).any():

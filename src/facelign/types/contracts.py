@@ -95,30 +95,19 @@ class Landmarker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How chips are sampled: part of a layout, because it moves embeddings.
-
-    kind "warp": bilinear (OpenCV), constant black border, area reduction first when shrinking.
-    kind "dlib": dlib's own chip extraction, byte for byte.
-    """
-
-    kind: Literal["warp", "dlib"] = "warp"
-    border: int = 0
-    reduce_first: bool = True
-
-
 class Layout(Protocol):
     """Pure geometry, no weights. Laws: template points map onto themselves; a rotated photo gives
     (nearly) the same chip when aligned by points; impossible points raise, never NaN.
 
     size: (width, height) of the chip. needs: "box" or scheme ids it can align by, best first.
+    sampling: part of a layout, because it moves vectors. "warp": bilinear (OpenCV), black outside,
+    area reduction first when shrinking. "dlib": dlib's own chip extraction, byte for byte.
     """
 
     id: str
     size: tuple[int, int]
     needs: tuple[str, ...]
-    sampling: Sampling = Sampling()
+    sampling: Literal["warp", "dlib"] = "warp"
 
     def fit(self, faces: Faces) -> Float64Array:
         """Return (n, 2, 3) float64, photo px -> chip px; raises DegenerateLandmarks(indices)."""

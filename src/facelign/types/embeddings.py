@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from facelign.errors import BadArray, SpaceMismatch
-from facelign.types.arrays import Float32Array, Selector, checked, picked
+from facelign.types.arrays import Float32Array, Selector, check, picked
 
 
 class Metric(StrEnum):
@@ -80,9 +80,7 @@ class Embeddings:
     norms: Float32Array
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "vectors", checked("vectors", self.vectors, np.float32, (None, self.space.dim)))
-        put(self, "norms", checked("norms", self.norms, np.float32, (len(self.vectors),)))
+        check(self, np.float32, vectors=("n", self.space.dim), norms=("n",))
 
     def __len__(self) -> int:
         return len(self.vectors)

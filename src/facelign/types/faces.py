@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import Float32Array, IntArray, Selector, checked, picked
+from facelign.types.arrays import Float32Array, IntArray, Selector, check, picked
 from facelign.types.landmarks import Landmarks
 
 
@@ -76,18 +76,13 @@ class Faces:
     track_ids: IntArray | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "boxes", checked("boxes", self.boxes, np.float32, (None, 4)))
+        check(self, np.float32, boxes=("n", 4), scores=("n",), pose=("n", 3))
         n = len(self.boxes)
-        put(self, "scores", checked("scores", self.scores, np.float32, (n,)))
+        check(self, np.int64, track_ids=(n,))
         if n and not bool((self.boxes[:, 2:] > self.boxes[:, :2]).all()):
             raise BadArray("boxes: wanted x2 > x1 and y2 > y1 in every row.")
         if self.landmarks is not None and len(self.landmarks) != n:
             raise BadArray(f"landmarks: wanted {n} faces, got {len(self.landmarks)}.")
-        if self.pose is not None:
-            put(self, "pose", checked("pose", self.pose, np.float32, (n, 3)))
-        if self.track_ids is not None:
-            put(self, "track_ids", checked("track_ids", self.track_ids, np.int64, (n,)))
 
     @classmethod
     def none(cls, detector: str, image_size: tuple[int, int]) -> Faces:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import ModelMismatch
-from facelign.types.arrays import Float32Array, Selector, checked, picked
+from facelign.types.arrays import Float32Array, Selector, check, picked
 from facelign.types.schemes import FIVE, Scheme
 
 
@@ -26,14 +26,8 @@ class Landmarks:
     depth: Float32Array | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
         k = self.scheme.k
-        put(self, "points", checked("points", self.points, np.float32, (None, k, 2)))
-        n = len(self.points)
-        for name in ("visibility", "depth"):
-            value = getattr(self, name)
-            if value is not None:
-                put(self, name, checked(name, value, np.float32, (n, k)))
+        check(self, np.float32, points=("n", k, 2), visibility=("n", k), depth=("n", k))
 
     def __len__(self) -> int:
         return len(self.points)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.errors import ConfigError
-from facelign.types.arrays import Float32Array, IntArray, checked
+from facelign.types.arrays import Float32Array, IntArray, check
 from facelign.types.embeddings import Space
 from facelign.types.faces import Face
 
@@ -41,9 +41,7 @@ class FaceRecord:
     height: float | None = None
 
     def __post_init__(self) -> None:
-        if self.points is not None:
-            points = checked("points", self.points, np.float32, (None, 2))
-            object.__setattr__(self, "points", points)
+        check(self, np.float32, points=(None, 2))
 
     @classmethod
     def of(cls, face: Face) -> FaceRecord:

@@ -15,7 +15,7 @@ from facelign.align.fitting import ARCFACE_FIVE, check_face, each, landmarks_by
 from facelign.errors import ConfigError
 from facelign.geometry.transforms import similarity
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
@@ -26,11 +26,10 @@ class ArcfaceOptions:
     size: int = 112
 
 
-class Arcface112:
+class Arcface112(Layout):
     """The ArcFace layout. 68 points are reduced to five; other schemes have no mouth corners."""
 
     needs: tuple[str, ...] = ("five", "ibug-68")
-    sampling = Sampling()
 
     def __init__(self, *, size: int = 112) -> None:
         self.options = ArcfaceOptions(size)

@@ -17,7 +17,7 @@ from facelign.align.fitting import each
 from facelign.errors import ConfigError, DegenerateLandmarks
 from facelign.geometry.boxes import clip
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
@@ -36,11 +36,10 @@ class CropOptions:
             )
 
 
-class Crop:
+class Crop(Layout):
     """The box with a margin. Faces that are turned in the photo are turned in the chip."""
 
     needs: tuple[str, ...] = ("box",)
-    sampling = Sampling()
 
     def __init__(self, *, size: int = 160, margin: float = 32.0) -> None:
         self.options = CropOptions(size, margin)

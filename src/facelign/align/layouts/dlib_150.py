@@ -15,7 +15,7 @@ from facelign.align.dlib_chip import PADDING, SIZE, rectangle_of, to_photo
 from facelign.align.fitting import check_face, each, landmarks_by
 from facelign.geometry.transforms import invert, similarity
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 from facelign.types.schemes import FIVE
 
@@ -27,14 +27,14 @@ _FIVE = np.array(
 FIVE_ON_CHIP: Float64Array = (PADDING + _FIVE) / (2 * PADDING + 1) * SIZE - 0.5
 
 
-class Dlib150:
+class Dlib150(Layout):
     """The layout dlib-150; it has no options, because other chips would be another layout."""
 
     id = "dlib-150"
     size = (SIZE, SIZE)
     needs: tuple[str, ...] = ("dlib-5", "ibug-68", "five")
     #: dlib's own sampling for dlib's points; ``align.chips`` warps when ``five`` placed the chip
-    sampling = Sampling("dlib")
+    sampling = "dlib"
     #: where the five points lie on the chip, px
     template = FIVE_ON_CHIP
 

@@ -18,7 +18,7 @@ import numpy as np
 from facelign.align.fitting import CLOSEST_PX, check_face, each, eye_centers, landmarks_by
 from facelign.errors import ConfigError, DegenerateLandmarks
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
@@ -37,11 +37,10 @@ class EyesOptions:
             )
 
 
-class Eyes:
+class Eyes(Layout):
     """Rotation only, by the centers of the two eyes; eyes end up level and above the mouth."""
 
     needs: tuple[str, ...] = ("five", "ibug-68", "dlib-5")
-    sampling = Sampling()
 
     def __init__(self, *, size: int = 224, margin: float = 0.0) -> None:
         self.options = EyesOptions(size, margin)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from facelign.align.fitting import ARCFACE_FIVE, check_face, each, landmarks_by
 from facelign.geometry.transforms import similarity
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
-class FivePoints:
+class FivePoints(Layout):
     """ArcFace's five points; 68 points are reduced to five."""
 
     needs: tuple[str, ...] = ("five", "ibug-68")
-    sampling = Sampling()
 
     def __init__(self, size: int) -> None:
         self.id = f"five-{size}"

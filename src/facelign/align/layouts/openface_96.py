@@ -17,7 +17,7 @@ from facelign.align.fitting import check_face, each, landmarks_by
 from facelign.errors import ConfigError, DegenerateLandmarks
 from facelign.geometry.transforms import affine_of_three
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 #: parts of the chip's side, from the template scaled by its minimum and maximum (AlignDlib)
@@ -54,10 +54,8 @@ class OpenfaceOptions:
             raise ConfigError(f"A chip of {self.size} px cannot be meant.", "Take 96.")
 
 
-class Openface96:
+class Openface96(Layout):
     """OpenFace's layout."""
-
-    sampling = Sampling()
 
     def __init__(self, *, size: int = 96, form: str = "outer") -> None:
         self.options = OpenfaceOptions(size, form)

@@ -10,15 +10,14 @@ import numpy as np
 
 from facelign.align.fitting import each
 from facelign.types.arrays import Float64Array
-from facelign.types.contracts import Sampling
+from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
-class Square:
+class Square(Layout):
     """The square over the longer side of the box. Faces that are turned stay turned."""
 
     needs: tuple[str, ...] = ("box",)
-    sampling = Sampling()
 
     def __init__(self, size: int) -> None:
         self.id = f"square-{size}"
