@@ -6,9 +6,9 @@ so what uses its answer checks it against the scores of that person's templates 
 
 from __future__ import annotations
 
-import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from facelign.types.policies import ClassifierRule
 
 #: what the first field of a saved classifier says
 FORMAT = "facelign-classifier-1"
+#: what reading a saved classifier can fail with
+_DAMAGE = (ValueError, TypeError, KeyError, EOFError, OSError, BadZipFile, DatasetMalformed)
 #: probes that are scored at a time
 _ROWS = 1024
 
@@ -58,18 +60,6 @@ class NameClassifier:
         if self.k < 1:
             raise BadArray("classifier: wanted k of at least 1.")
 
-    def encode(self, people: list[str] | tuple[str, ...]) -> IntArray:
-        """Return (n,) numbers of names; raises BadArray for a name that it does not know."""
-        numbers = {name: i for i, name in enumerate(self.people)}
-        unknown = [name for name in people if name not in numbers]
-        if unknown:
-            raise BadArray(f"classifier: it does not know {unknown[0]!r}.")
-        return np.array([numbers[name] for name in people], np.int64)
-
-    def decode(self, codes: IntArray) -> list[str]:
-        """Return the names of (n,) numbers."""
-        return [self.people[int(code)] for code in codes]
-
     def answers(self, vectors: FloatArray, space: str | None = None) -> IntArray:
         """Return (n,) numbers of the people named for (n, d) vectors; everybody gets a name.
 
@@ -83,14 +73,14 @@ class NameClassifier:
                 "Fit it again: facelign people classifier",
             )
         probes = checked("vectors", vectors, np.float32, (None, self.table.shape[1]))
-        said = [self._said(probes[i : i + _ROWS]) for i in range(0, len(probes), _ROWS)]
+        said = [self._answers(probes[i : i + _ROWS]) for i in range(0, len(probes), _ROWS)]
         return np.concatenate(said) if said else np.zeros(0, np.int64)
 
     def names(self, vectors: FloatArray, space: str | None = None) -> list[str]:
         """Return the names for (n, d) vectors; as ``answers``."""
-        return self.decode(self.answers(vectors, space))
+        return [self.people[code] for code in self.answers(vectors, space)]
 
-    def _said(self, probes: Float32Array) -> IntArray:
+    def _answers(self, probes: Float32Array) -> IntArray:
         if self.rule is ClassifierRule.SVM:
             sides = scaled(probes, self.metric) @ self.table.T + self.bias
             return np.asarray(sides.argmax(axis=1), np.int64)
@@ -112,20 +102,9 @@ class NameClassifier:
         It is there under its name only when it is complete. ``load`` reads it. Raises ConfigError.
         """
         target = Path(path)
-        arrays = {
-            "format": np.array(FORMAT),
-            "rule": np.array(str(self.rule)),
-            "space": np.array(self.space),
-            "metric": np.array(str(self.metric)),
-            "people": np.array(self.people),
-            "table": self.table,
-            "codes": self.codes,
-            "bias": self.bias,
-            "k": np.array(self.k),
-            "revision": np.array(self.revision),
-        }
+        arrays = {field.name: np.array(getattr(self, field.name)) for field in fields(self)}
         try:
-            write_private(target, arrays)
+            write_private(target, {"format": np.array(FORMAT), **arrays})
         except OSError as error:
             raise ConfigError(
                 f"{target} cannot be written: {error.strerror}.", "Name another place."
@@ -150,16 +129,7 @@ class NameClassifier:
                 int(held["k"]),
                 int(held["revision"]),
             )
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            EOFError,
-            OSError,
-            zipfile.BadZipFile,
-            BadArray,
-            DatasetMalformed,
-        ) as error:
+        except _DAMAGE as error:
             raise ConfigError(
                 f"{source} is no saved classifier: {error}.",
                 "Fit it again: facelign people classifier",

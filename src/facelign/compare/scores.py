@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import overload
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from facelign.errors import BadArray, CompareError
 from facelign.types.arrays import Float64Array, FloatArray, IntArray
-from facelign.types.embeddings import Embeddings, Metric, same_space
+from facelign.types.embeddings import Embeddings, same_space
 
 
 class Measure(StrEnum):
@@ -35,6 +35,8 @@ class Measure(StrEnum):
         return self not in (Measure.EUCLIDEAN, Measure.SQUARED_EUCLIDEAN)
 
 
+#: one number, or an array of them
+Value = TypeVar("Value", float, FloatArray)
 #: what two sets of vectors may be given as; lists are arrays
 Vectors = Embeddings | npt.ArrayLike
 
@@ -46,7 +48,7 @@ _NEAR = 1e-6
 _BLOCK = 512
 
 
-def measure(metric: Metric | Measure | str) -> Measure:
+def measure(metric: str) -> Measure:
     """Return the measure of that name; raises CompareError, which lists the names there are."""
     try:
         return Measure(str(metric))
@@ -56,9 +58,7 @@ def measure(metric: Metric | Measure | str) -> Measure:
         ) from error
 
 
-def score_matrix(
-    a: Vectors, b: Vectors, metric: Metric | Measure | str | None = None
-) -> FloatArray:
+def score_matrix(a: Vectors, b: Vectors, metric: str | None = None) -> FloatArray:
     """Return every score between two sets: (n, m) float64, larger is more alike.
 
     a: (n, d); b: (m, d). metric: for Embeddings their own when left out. Cosine gives [-1, 1], a
@@ -72,7 +72,7 @@ def score_matrix(
     return _scores(squares, scale)
 
 
-def pair_scores(a: Vectors, b: Vectors, metric: Metric | Measure | str | None = None) -> FloatArray:
+def pair_scores(a: Vectors, b: Vectors, metric: str | None = None) -> FloatArray:
     """Return the scores of row i of ``a`` with row i of ``b``: (n,) float64.
 
     As ``score_matrix`` otherwise; both sets must have the same length.
@@ -88,9 +88,7 @@ def pair_scores(a: Vectors, b: Vectors, metric: Metric | Measure | str | None = 
     return _scores(np.einsum("nd,nd->n", difference, difference), scale)
 
 
-def listed_scores(
-    vectors: npt.ArrayLike, a: IntArray, b: IntArray, metric: Metric | Measure | str
-) -> Float64Array:
+def listed_scores(vectors: npt.ArrayLike, a: IntArray, b: IntArray, metric: str) -> Float64Array:
     """Return the scores (p,) of the vectors (n, d) in rows ``a`` (p,) with those in ``b`` (p,).
 
     Where a row is -1 the score is below all others, so that it matches at no threshold among them.
@@ -118,36 +116,23 @@ def listed_scores(
     return scores
 
 
-@overload
-def distance(score: float, metric: Metric | Measure | str) -> float: ...
-@overload
-def distance(score: FloatArray, metric: Metric | Measure | str) -> Float64Array: ...
-def distance(score: float | FloatArray, metric: Metric | Measure | str) -> float | Float64Array:
+def distance(score: Value, metric: str) -> Value:
     """Return the distance behind a score, smaller is more alike: 1 - cosine, or minus the score.
 
     >>> distance(0.75, "cosine"), distance(-0.6, "euclidean")
     (0.25, 0.6)
     """
-    return _turned(score, metric)
+    turned = (measure(metric) is Measure.COSINE) - np.asarray(score, np.float64)
+    return turned if isinstance(score, np.ndarray) else float(turned)
 
 
-@overload
-def score_of(distance: float, metric: Metric | Measure | str) -> float: ...
-@overload
-def score_of(distance: FloatArray, metric: Metric | Measure | str) -> Float64Array: ...
-def score_of(distance: float | FloatArray, metric: Metric | Measure | str) -> float | Float64Array:
-    """Return the score of a distance: the inverse of ``distance``.
+def score_of(distance_: Value, metric: str) -> Value:
+    """Return the score of a distance: the way is the same there and back.
 
     >>> score_of(0.6, "euclidean")
     -0.6
     """
-    return _turned(distance, metric)
-
-
-def _turned(value: float | FloatArray, metric: Metric | Measure | str) -> float | Float64Array:
-    """Return distances of scores or scores of distances: the way is the same there and back."""
-    turned = (measure(metric) is Measure.COSINE) - np.asarray(value, np.float64)
-    return turned if isinstance(value, np.ndarray) else float(turned)
+    return distance(distance_, metric)
 
 
 def converted(distance: float, source: Measure | str, target: Measure | str) -> float:
@@ -197,9 +182,7 @@ def _scores(squares: FloatArray, scale: Measure) -> FloatArray:
     return np.clip(1 - distances, -1, 1) if scale is Measure.COSINE else 0.0 - distances
 
 
-def _pair(
-    a: Vectors, b: Vectors, metric: Metric | Measure | str | None
-) -> tuple[FloatArray, FloatArray, Measure]:
+def _pair(a: Vectors, b: Vectors, metric: str | None) -> tuple[FloatArray, FloatArray, Measure]:
     if isinstance(a, Embeddings) and isinstance(b, Embeddings):
         same_space(a.space.id, b.space.id, "the other set")
     for side in (a, b):

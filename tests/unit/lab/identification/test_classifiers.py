@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.svm import LinearSVC
 
 from facelign.compare.classifiers import NameClassifier
-from facelign.errors import BadArray, ConfigError, Refused, SpaceMismatch
+from facelign.errors import ConfigError, Refused, SpaceMismatch
 from facelign.lab.identification import classifiers
 from facelign.lab.material.named import Named
 from facelign.types.embeddings import Metric, Space
@@ -70,15 +70,6 @@ def test_means_and_planes_as_in_scikit_learn() -> None:
         mine = classifiers.fit(part, Rule.SVM, seed=11)
         assert (mine.answers(seen) == plane.predict(seen)).all()
         assert len(mine.table) == people
-
-
-def test_names_become_numbers_and_names_again() -> None:
-    named, _ = _people(UNIT, 5, 2)
-    fitted = classifiers.fit(named, Rule.MEAN)
-    assert fitted.decode(fitted.encode(list(named.people))) == list(named.people)
-    assert (fitted.encode(named.people) == named.codes).all()
-    with pytest.raises(BadArray, match="does not know 'nobody'"):
-        fitted.encode(["nobody"])
 
 
 @pytest.mark.parametrize("rule", list(Rule))
