@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
 class CalibrateFlags:
     """What is to be calibrated on, and what for."""
 
-    images: Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")] = (
-        None
-    )
+    images: inputs.PeopleFolder = None
     pairs: Annotated[
         Path | None, Flag("--pairs", "Only these pairs (default: all pairs of --images).")
     ] = None
@@ -79,13 +75,12 @@ class CalibrateFlags:
     ] = None
 
     def request(
-        self, record: RecordNames, templates: int, failed: int, drawing: inputs.DrawFlags
+        self, about: CalibrationRequest, templates: int, failed: int = 0
     ) -> CalibrationRequest:
-        """Return what is wanted of a record. templates: searched, unless a size was given."""
-        from facelign.lab.calibration.figures import CalibrationRequest
+        """Return what is wanted of the record. templates: searched, unless a size was given."""
         from facelign.lab.material.trials import set_name
 
-        notes = dict(record.notes)
+        notes = dict(about.notes)
         target = self.fmr or VERIFY_FMR
         if self.without is not None:
             notes["without"] = set_name(self.without)
@@ -94,20 +89,7 @@ class CalibrateFlags:
             notes |= {"fpir": self.fpir, "templates": size}
             target = min(self.fpir / size, self.fmr or 1.0)
         notes["failed_photos"] = failed
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        return CalibrationRequest(
-            record.id, record.set, today, record.chain, target, drawing.draws, drawing.seed, notes
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RecordNames:
-    """What a record says of where it comes from."""
-
-    id: str
-    set: str
-    chain: Mapping[str, str]
-    notes: Mapping[str, Any]
+        return replace(about, target=target, notes=notes)
 
 
 @command
@@ -124,6 +106,9 @@ def calibrate(
 
     Refuses (exit 1, no file) what the data cannot support, and says how many people are missing.
     """
+    from facelign.compare.calibrations import to_json
+    from facelign.files import disk
+
     _check(asked)
     target = _out(asked)
     recognizer: Recognizer | None = None
@@ -134,7 +119,8 @@ def calibrate(
         measured, lost = _of_photos(asked, asked.images, recognizer, policy, drawing)
     else:
         measured = _of_gallery(asked, drawing)
-    _write(measured.record, target)
+    with disk.atomic(target) as file:
+        file.write(to_json(measured.record).encode())
     if output.json:
         emit(_record(measured, target))
     else:
@@ -184,6 +170,7 @@ def _of_photos(
     policy: FacePolicy,
     drawing: inputs.DrawFlags,
 ) -> tuple[CalibrationRun, tuple[Failure, ...]]:
+    from facelign.lab.calibration.figures import CalibrationRequest
     from facelign.lab.calibration.run import record_id, run
     from facelign.lab.material.photos import embed
     from facelign.lab.material.trials import Trials, set_name
@@ -199,13 +186,16 @@ def _of_photos(
     walk = recognizer.chain
     name = asked.set_name or set_name(images)
     named = embedded.named
-    about = RecordNames(
+    about = CalibrationRequest(
         record_id(walk.preset, name, walk.evidence["preprocessing"]),
         name,
+        inputs.today(),
         walk.evidence,
-        {"face": str(policy)},
+        draws=drawing.draws,
+        seed=drawing.seed,
+        notes={"face": str(policy)},
     )
-    request = asked.request(about, len(named.people), len(embedded.failures), drawing)
+    request = asked.request(about, len(named.people), len(embedded.failures))
     if trials is None:
         return run(named, request), embedded.failures
     scored, digest = trials.scored(embedded), trials.digest_of(embedded)
@@ -214,6 +204,7 @@ def _of_photos(
 
 def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> CalibrationRun:
     from facelign.gallery.gallery import Gallery
+    from facelign.lab.calibration.figures import CalibrationRequest
     from facelign.lab.calibration.run import run
     from facelign.lab.material.sources import of_gallery
 
@@ -230,49 +221,37 @@ def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> Calibration
     model, layout, points = (*named.space.id.split("/"), "", "")[:3]
     chain = {"source": "templates of a gallery", "model": model, "layout": layout, "points": points}
     notes = {"gallery": path.name, "gallery_templates": templates}
-    about = RecordNames(f"gallery-{name}", name, chain, notes)
-    return run(named, asked.request(about, templates, 0, drawing))
-
-
-def _write(record: Calibration, target: Path) -> None:
-    from facelign.compare.calibrations import to_json
-    from facelign.files import disk
-
-    with disk.atomic(target) as file:
-        file.write(to_json(record).encode())
+    about = CalibrationRequest(
+        f"gallery-{name}",
+        name,
+        inputs.today(),
+        chain,
+        draws=drawing.draws,
+        seed=drawing.seed,
+        notes=notes,
+    )
+    return run(named, asked.request(about, templates))
 
 
 def _report(measured: CalibrationRun, recognizer: Recognizer | None, target: Path) -> Report:
     from facelign.lab.calibration.report import report
 
     record = measured.record
-    more = {
-        "set": record.set,
-        "digest of the set": record.digest,
-        "record": target.name,
-        "draws, seed": f"{record.notes['draws']}, {record.notes['seed']}",
-    }
+    drawn = f"{record.notes['draws']}, {record.notes['seed']}"
+    more = {"set": record.set, "digest of the set": record.digest}
+    more |= {"record": target.name, "draws, seed": drawn}
     return report(measured, inputs.provenance(recognizer, more))
 
 
 def _record(measured: CalibrationRun, target: Path) -> dict[str, Any]:
+    from facelign.lab.plain import told
+
     record = measured.record
-    point = next(p for p in record.points if abs(p.fmr / record.target - 1) < 1e-9)
     return {
         "out": str(target),
-        "id": record.id,
-        "fmr": record.target,
-        "threshold": point.threshold,
-        "interval": list(point.interval),
-        "tar": point.tar,
-        "mated": record.mated,
-        "non_mated": record.non_mated,
-        "subjects": record.subjects,
-        "photos": record.photos,
-        "set": record.set,
-        "digest": record.digest,
-        "space": record.space,
-        "date": record.date,
+        **told(record, "id fmr=target"),
+        **told(measured.point, "threshold interval tar"),
+        **told(record, "mated non_mated subjects photos set digest space date"),
         "fpir": record.notes.get("fpir"),
         "templates": record.notes.get("templates"),
         "held_out": measured.held_out.to_dict(),
@@ -286,7 +265,7 @@ def _say(measured: CalibrationRun, target: Path) -> None:
         f"{record.mated:,} mated and {record.non_mated:,} non-mated comparisons; {record.space}"
     )
     for point in record.points:
-        mark = "  <- asked for" if abs(point.fmr / record.target - 1) < 1e-9 else ""
+        mark = "  <- asked for" if point is measured.point else ""
         line(
             f"  FMR {point.fmr:<8g} at {point.threshold:.4f}  "
             f"({point.interval[0]:.2g} to {point.interval[1]:.2g})  TAR {100 * point.tar:.2f} %"
@@ -327,14 +306,8 @@ def _reach(record: Calibration) -> list[str]:
         return []
     other = shipped(record.space)
     further = other is not None and other.non_mated > record.non_mated
-    return [
-        limit.note,
-        *(
-            [
-                "The record that ships with facelign reaches further; this one takes its place "
-                "while it lies beside the gallery."
-            ]
-            if further
-            else []
-        ),
-    ]
+    known = (
+        "The record that ships with facelign reaches further; this one takes its place while it "
+        "lies beside the gallery."
+    )
+    return [limit.note, known] if further else [limit.note]

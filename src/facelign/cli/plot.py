@@ -164,7 +164,7 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
         )
     if kind not in drawing.KINDS:
         raise ConfigError(f"There is no kind '{kind}'.", f"There are: {', '.join(drawing.KINDS)}.")
-    plot = drawing.KINDS[kind](pairs, str(record.get("set", run.stem)))
+    plot = drawing.draw(kind, pairs, str(record.get("set", run.stem)))
     return _save(plot, out)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facelign.cli.output import note
+from facelign.errors import ConfigError, ExtraMissing
 from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
 from facelign.types.policies import VERIFY_FMR
 from facelign.wire.options import Flag
@@ -55,10 +57,7 @@ class PairedFlags:
 
 def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
     """Return the comparisons that the options mean; what was skipped is said."""
-    from dataclasses import replace
-
     from facelign.datasets.folder import read_folder
-    from facelign.errors import ConfigError
     from facelign.lab.material.trials import Trials, set_name
 
     if (pairs is None) == (not every):
@@ -97,8 +96,6 @@ def words(text: str) -> list[str]:
 
 def named(option: str, text: str) -> list[str]:
     """Return the parts of a comma-separated option; raises ConfigError where it names nothing."""
-    from facelign.errors import ConfigError
-
     found = words(text)
     if not found:
         raise ConfigError(f"{option} names nothing.", "Give one or more, by commas.")
@@ -107,10 +104,6 @@ def named(option: str, text: str) -> list[str]:
 
 def needs(name: str, packages: str) -> None:
     """Raise ExtraMissing unless the packages of an extra can be imported."""
-    from importlib.util import find_spec
-
-    from facelign.errors import ExtraMissing
-
     missing = [package for package in packages.split() if find_spec(package) is None]
     if missing:
         shown = {"sklearn": "scikit-learn"}.get(missing[0], missing[0])

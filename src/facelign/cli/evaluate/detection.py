@@ -97,24 +97,17 @@ def _empty(folder: Path | None) -> list[Path]:
     return [Path(file) for file in listed.files]
 
 
+_ROW = "{:10} {:>6} {:>7} {:>6} {:>12} {:>17} {:>6} {:>6} {:>8}"
+
+
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
     first = runs[0].report.matched
     counted = f", of at least {smallest:g} px" if smallest else ""
     line(f"{name}: {first.photos} photos, {first.faces} faces{counted}")
-    line(
-        f"{'detector':10} {'AP':>6} {'recall':>7} {'false':>6} {'overlapping':>12} "
-        f"{'false/1000 empty':>17} {'ms':>6} {'MB':>6} {'peak MB':>8}"
-    )
+    heads = ("detector", "AP", "recall", "false", "overlapping", "false/1000 empty")
+    line(_ROW.format(*heads, "ms", "MB", "peak MB"))
     for run in runs:
-        plain = run.report.to_dict()
-        recall = "-" if plain["recall"] is None else f"{plain['recall']:.3f}"
-        crowded = f"{run.crowded[0]:.3f} of {run.crowded[1]}" if run.crowded[1] else "-"
-        empty = "-" if run.false_per_thousand is None else f"{run.false_per_thousand:.0f}"
-        peak = "-" if run.peak_mb is None else f"{run.peak_mb:.0f}"
-        line(
-            f"{run.detector:10} {plain['ap']:6.3f} {recall:>7} {plain['false_faces']:>6} "
-            f"{crowded:>12} {empty:>17} {run.ms:6.0f} {run.megabytes:6.1f} {peak:>8}"
-        )
+        line(_ROW.format(*run.cells()))
     for run in runs:
         if run.empty:
             low, high = run.empty.interval

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from facelign.cli import building
 from facelign.cli.evaluate import inputs
@@ -14,8 +12,9 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError, NoCalibration
+from facelign.lab.defaults import Templates
 from facelign.types.policies import SEARCH_FPIR, FacePolicy
-from facelign.wire.options import ChainFlags, FaceFlags, share
+from facelign.wire.options import ChainFlags, FaceFlags, Flag, share
 
 if TYPE_CHECKING:
     from facelign.lab.identification.run import IdentificationRun, SearchLimits
@@ -25,46 +24,38 @@ if TYPE_CHECKING:
     from facelign.report.page import Report
 
 
-class Mode(StrEnum):
-    """What the photos of a person become."""
+@dataclass(frozen=True, slots=True)
+class SearchFlags:
+    """What is searched in, and by which rule."""
 
-    EACH = "each"
-    MEAN = "mean"
-    ROBUST = "robust"
-
-
-Fpir = Annotated[float, typer.Option("--fpir", help="Share of strangers that may be given a name.")]
-Templates = Annotated[
-    Mode, typer.Option("--templates", help="A template a photo, or one mean a person.")
-]
-Sizes = Annotated[
-    str, typer.Option("--sizes", help="People in the galleries that are compared, by commas.")
-]
-Media = Annotated[
-    Path | None,
-    typer.Option(
-        "--media",
-        help="CSV of photo, template, medium: vectors are averaged by medium, then by template.",
-    ),
-]
+    fpir: Annotated[float, Flag("--fpir", "Share of strangers that may be given a name.")] = (
+        SEARCH_FPIR
+    )
+    threshold: inputs.FixedThreshold = None
+    templates: Annotated[
+        Templates, Flag("--templates", "A template a photo, or one mean a person.")
+    ] = Templates.EACH
+    sizes: Annotated[
+        str, Flag("--sizes", "People in the galleries that are compared, by commas.")
+    ] = "10,100,300"
+    media: Annotated[
+        Path | None,
+        Flag(
+            "--media",
+            "CSV of photo, template, medium: vectors are averaged by medium, then by template.",
+        ),
+    ] = None
+    by_height: inputs.ByHeight = False
 
 
 @command
 def identification(
-    images: inputs.Images = None,
-    embeddings: inputs.Embeddings = None,
-    metric: inputs.MetricName = "cosine",
-    *,
+    source: Annotated[inputs.SourceFlags, only("images", "embeddings", "metric")],
     output: JsonFlag,
-    fpir: Fpir = SEARCH_FPIR,
-    threshold: inputs.FixedThreshold = None,
-    templates: Templates = Mode.EACH,
-    sizes: Sizes = "10,100,300",
-    media: Media = None,
-    by_height: inputs.ByHeight = False,
+    asked: SearchFlags,
     pages: inputs.PageFlags,
-    seed: inputs.Seed = 20211,
-    no_cache: inputs.NoCache = False,
+    drawing: Annotated[inputs.DrawFlags, only("seed")],
+    caching: inputs.CacheFlags,
     which: Annotated[FaceFlags, only("face")],
     chain: ChainFlags,
 ) -> int:
@@ -74,46 +65,46 @@ def identification(
     gallery. Exit 3 when some photos failed.
     """
     from facelign.lab.identification import run as identification_run
-    from facelign.lab.identification import searching
     from facelign.lab.material import sources
     from facelign.lab.material.trials import set_name
 
-    if (images is None) == (not embeddings):
+    images, files = source.images, source.embeddings or []
+    if (images is None) == (not files):
         raise ConfigError("One of --images and --embeddings is wanted.", "Say --images DIR.")
     recognizer: Recognizer | None = None
     if images is not None:
-        recognizer = building.recognizer(chain, cached=not no_cache)
-    share("--fpir", fpir)
-    limits = _limits(recognizer, threshold, fpir)
+        recognizer = building.recognizer(chain, cached=not caching.no_cache)
+    share("--fpir", asked.fpir)
+    limits = _limits(recognizer, asked.threshold, asked.fpir)
     embedded: Embedded | None = None
     if recognizer is not None and images is not None:
         embedded = inputs.folder(recognizer, images, which.policy(FacePolicy.CENTRAL))
         named, name = embedded.named, set_name(images)
     else:
-        files = embeddings or []
+        vectors, metric = source.saved()
         name = files[0].stem
-        named = sources.named_of_saved(inputs.saved(files), name, inputs.metric(metric))
-    if media is not None:
-        named = _averaged(named, embedded, media)
+        named = sources.named_of_saved(vectors, name, metric)
+    if asked.media is not None:
+        named = _averaged(named, embedded, asked.media)
     run = identification_run.run(
         named,
         limits,
         name=name,
-        mode=searching.Templates(templates.value),
+        mode=asked.templates,
         failures=embedded.failures if embedded else (),
-        sizes=inputs.counts("--sizes", sizes),
-        heights=by_height,
-        seed=seed,
+        sizes=inputs.counts("--sizes", asked.sizes),
+        heights=asked.by_height,
+        seed=drawing.seed,
     )
-    from_file = building.calibration(recognizer, threshold) if recognizer is not None else None
+    from_file = building.calibration(recognizer, asked.threshold) if recognizer else None
     caveats = []
-    if threshold is None or from_file is not None:
+    if asked.threshold is None or from_file is not None:
         caveats = inputs.same_set(recognizer, name, from_file)
     if pages.wanted:
-        shown = embedded if media is None and not pages.no_photos else None
+        shown = embedded if asked.media is None and not pages.no_photos else None
         pages.write(_report(run, recognizer, caveats, shown))
     if output.json:
-        preset = chain.preset if recognizer is not None else None
+        preset = chain.preset if recognizer else None
         emit({**run.to_dict(), "caveats": caveats, "preset": preset})
     else:
         _say(run, caveats)
@@ -152,14 +143,9 @@ def _averaged(named: Named, embedded: Embedded | None, media: Path) -> Named:
     if embedded is None:
         photos = list(named.photos)
     else:
-        placed = sorted(zip(embedded.rows.tolist(), embedded.photos, strict=True), key=_row)
-        photos = [photo.path.as_posix() for row, photo in placed if row >= 0]
+        photos = [embedded.photos[n].path.as_posix() for _, n in sorted(embedded.photo_of.items())]
     templates, kinds = media_of(photos, read_media_csv(media))
     return media_averaged(named, templates, kinds)
-
-
-def _row(entry: tuple[int, Any]) -> int:
-    return entry[0]
 
 
 def _report(

@@ -2,66 +2,119 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import shlex
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from facelign.cli import trials
+from facelign.cli.output import note, progress
+from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
 from facelign.wire.options import Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from facelign.datasets.saved import SavedEmbeddings
     from facelign.lab.material.photos import Embedded
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import Threshold
+    from facelign.types.embeddings import Metric
     from facelign.types.policies import FacePolicy
     from facelign.types.specs import Task
 
-Images = Annotated[
-    Path | None, typer.Option("--images", help="Folder of people: one folder a person.")
-]
-Embeddings = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--embeddings", help="Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."
+ByHeight = Annotated[bool, Flag("--by-height", "Also by the height of the face.")]
+FixedThreshold = Annotated[
+    str | None,
+    Flag(
+        "--threshold",
+        "Threshold to judge: a score, a published one by name, or a calibration file "
+        "(default: that of the preset).",
     ),
 ]
-MetricName = Annotated[
-    str, typer.Option("--metric", help="How saved vectors are compared: cosine or euclidean.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws; it is printed.")]
-ReportFile = Annotated[
-    Path | None, typer.Option("--report", help="Write everything to one HTML file.")
-]
-NoPhotos = Annotated[
-    bool,
-    typer.Option(
-        "--no-photos", help="For publishing: no pictures of people, no folders in the report."
-    ),
-]
-Figures = Annotated[
-    Path | None, typer.Option("--figures", help="Folder for the figures, as PNG and SVG.")
-]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Folder for the numbers, as CSV.")]
+PeopleFolder = Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")]
+
+
+class Protocol(StrEnum):
+    """Protocols whose lists are known by name."""
+
+    LFW_VIEW_1 = "lfw-view1"
+    LFW_VIEW_2 = "lfw-view2"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFlags:
+    """Where photos or vectors, and the pairs among them, come from."""
+
+    images: PeopleFolder = None
+    pairs: Annotated[
+        Path | None,
+        Flag(
+            "--pairs",
+            "List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
+        ),
+    ] = None
+    all_pairs: Annotated[bool, Flag("--all-pairs", "Every pair of photos in --images.")] = False
+    protocol: Annotated[
+        Protocol | None, Flag("--protocol", "Protocol of LFW; its lists lie in --lists.")
+    ] = None
+    lists: Annotated[Path | None, Flag("--lists", "Folder of the protocol's lists.")] = None
+    bin: Annotated[
+        Path | None, Flag("--bin", "InsightFace's FILE.bin; nothing in it is executed.")
+    ] = None
+    embeddings: Annotated[
+        list[Path] | None,
+        Flag("--embeddings", "Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."),
+    ] = None
+    metric: Annotated[
+        str, Flag("--metric", "How saved vectors are compared: cosine or euclidean.")
+    ] = "cosine"
+
+    def saved(self) -> tuple[SavedEmbeddings, Metric]:
+        """Return the vectors of one .npz, or of labels.csv and reps.csv, and their metric."""
+        from facelign.datasets.saved import read_npz, read_openface
+        from facelign.types.embeddings import Metric
+
+        files = self.embeddings or []
+        names = {file.name.lower(): file for file in files}
+        labels = [file for name, file in names.items() if "label" in name]
+        reps = [file for name, file in names.items() if "rep" in name]
+        if len(files) == 1 and files[0].suffix == ".npz":
+            found = read_npz(files[0])
+        elif len(files) == 2 and len(labels) == 1 and len(reps) == 1:
+            found = read_openface(labels[0], reps[0])
+        else:
+            raise ConfigError(
+                "--embeddings wants FILE.npz, or --embeddings labels.csv --embeddings reps.csv.",
+                "Give one of these.",
+            )
+        if self.metric not in ("cosine", "euclidean"):
+            raise ConfigError(
+                f"--metric {self.metric}: there are cosine and euclidean.", "Use one of them."
+            )
+        return found, Metric(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
 class PageFlags:
     """What a run writes besides the terminal: a page, its figures, its numbers."""
 
-    report: ReportFile = None
-    no_photos: NoPhotos = False
-    figures: Figures = None
-    csv: Csv = None
+    report: Annotated[Path | None, Flag("--report", "Write everything to one HTML file.")] = None
+    no_photos: Annotated[
+        bool,
+        Flag("--no-photos", "For publishing: no pictures of people, no folders in the report."),
+    ] = False
+    figures: Annotated[
+        Path | None, Flag("--figures", "Folder for the figures, as PNG and SVG.")
+    ] = None
+    csv: Annotated[Path | None, Flag("--csv", "Folder for the numbers, as CSV.")] = None
 
     @property
     def wanted(self) -> bool:
@@ -75,13 +128,20 @@ class PageFlags:
             trials.needs("report", "matplotlib")
 
     def write(self, built: Report) -> None:
-        """Write what is wanted of a report."""
-        write(built, self.report, self.figures, self.csv, photos=not self.no_photos)
+        """Write what is wanted of a report: the page, its figures, its numbers."""
+        from facelign.report import files
 
-
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Look at every photo again and keep no vectors.")
-]
+        photos = not self.no_photos
+        if self.report is not None:
+            self.report.parent.mkdir(parents=True, exist_ok=True)
+        for kind, target, written in (
+            ("report", self.report, files.page),
+            ("figures", self.figures, files.figures),
+            ("numbers", self.csv, files.numbers),
+        ):
+            if target is not None:
+                written(built, target, photos=photos)
+                note(f"{kind}: {target}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +161,10 @@ class CacheFlags:
     ] = False
 
 
-ByHeight = Annotated[bool, typer.Option("--by-height", help="Also by the height of the face.")]
-FixedThreshold = Annotated[
-    str | None,
-    typer.Option(
-        "--threshold",
-        help="Threshold to judge: a score, a published one by name, or a calibration file "
-        "(default: that of the preset).",
-    ),
-]
-
-
 def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshold | None:
     """Return the threshold that is judged, or None where the space has none."""
     from facelign.cli import building
     from facelign.compare import thresholds
-    from facelign.errors import ConfigError, NoCalibration
 
     if recognizer is None:
         if text is None:
@@ -142,9 +190,7 @@ def folder(
 
     without: a folder of people who are left out.
     """
-    from facelign.cli.output import note, progress
     from facelign.datasets.folder import read_folder
-    from facelign.errors import DatasetMissing
     from facelign.lab.material import photos
 
     found = read_folder(images)
@@ -166,8 +212,6 @@ def folder(
 
 def people_in(folder: Path) -> list[str]:
     """Return the people of a folder: the names of the folders in it."""
-    from facelign.errors import DatasetMissing
-
     if not folder.is_dir():
         raise DatasetMissing(f"There is no folder {folder}.", "Check the path.")
     people = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
@@ -178,46 +222,15 @@ def people_in(folder: Path) -> list[str]:
 
 def counts(option: str, text: str) -> list[int]:
     """Return numbers that were given with commas between them."""
-    from facelign.errors import ConfigError
-
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
         raise ConfigError(f"{option} {text}: wanted numbers such as 10,100,300.", "Fix the list.")
     return [int(word) for word in words]
 
 
-def saved(files: Sequence[Path]) -> Any:
-    """Return saved embeddings from one .npz, or from labels.csv and reps.csv."""
-    from facelign.datasets.saved import read_npz, read_openface
-    from facelign.errors import ConfigError
-
-    if len(files) == 1 and files[0].suffix == ".npz":
-        return read_npz(files[0])
-    names = {file.name.lower(): file for file in files}
-    labels = [file for name, file in names.items() if "label" in name]
-    reps = [file for name, file in names.items() if "rep" in name]
-    if len(files) == 2 and len(labels) == 1 and len(reps) == 1:
-        return read_openface(labels[0], reps[0])
-    raise ConfigError(
-        "--embeddings wants FILE.npz, or --embeddings labels.csv --embeddings reps.csv.",
-        "Give one of these.",
-    )
-
-
-def metric(name: str) -> Any:
-    """Return the metric of saved vectors."""
-    from facelign.errors import ConfigError
-    from facelign.types.embeddings import Metric
-
-    if name not in ("cosine", "euclidean"):
-        raise ConfigError(f"--metric {name}: there are cosine and euclidean.", "Use one of them.")
-    return Metric(name)
-
-
 def overlap_lists(folder: Path | None) -> dict[str, frozenset[str]]:
     """Return the lists of people in training sets, by file name."""
     from facelign.datasets.lfw import read_overlap
-    from facelign.errors import DatasetMissing
 
     if folder is None:
         return {}
@@ -254,14 +267,13 @@ def same_set(
     return []
 
 
-def command_line() -> str:
-    """Return the command that is running, as it can be typed again."""
-    return shlex.join(["facelign", *sys.argv[1:]])
+def today() -> str:
+    """Return the day, by UTC."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def sharpness(recognizer: Recognizer | None, embedded: Embedded) -> dict[str, Any]:
     """Return how sharp the faces are, as a further quality number of a report."""
-    from facelign.cli.output import progress
     from facelign.lab.material import photos
 
     if recognizer is None:
@@ -279,29 +291,7 @@ def provenance(
 
     models: those that were measured where no single recognizer was.
     """
-    import datetime
-
     from facelign.report import provenance
 
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return provenance.table(recognizer, {**more, "command": command_line(), "date": today}, models)
-
-
-def write(
-    report: Report, page: Path | None, figures: Path | None, csv: Path | None, *, photos: bool
-) -> None:
-    """Write a report, its figures and its numbers, as far as they are wanted."""
-    from facelign.cli.output import note
-    from facelign.report import files
-
-    for kind, target in (("report", page), ("figures", figures), ("numbers", csv)):
-        if target is None:
-            continue
-        if kind == "report":
-            target.parent.mkdir(parents=True, exist_ok=True)
-            files.page(report, target, photos=photos)
-        elif kind == "figures":
-            files.figures(report, target, photos=photos)
-        else:
-            files.numbers(report, target, photos=photos)
-        note(f"{kind}: {target}")
+    typed = shlex.join(["facelign", *sys.argv[1:]])
+    return provenance.table(recognizer, {**more, "command": typed, "date": today()}, models)

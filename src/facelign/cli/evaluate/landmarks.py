@@ -108,7 +108,7 @@ def landmarks(
     if pages.wanted:
         pages.write(_report(truth, runs))
     if output.json:
-        emit({"set": truth.name, "faces": len(truth), "runs": [_record(run) for run in runs]})
+        emit({"set": truth.name, "faces": len(truth), "runs": [run.to_dict() for run in runs]})
     else:
         _say(truth, runs)
     return Exit.INPUT if any(run.unread for run in runs) else Exit.DONE
@@ -131,31 +131,16 @@ def _given(model: str, detector: str, truth: str, wanted: str) -> tuple[str | No
     return scheme, truth, wanted, detector if model == "none" else model
 
 
-def _record(run: LandmarkRun) -> dict[str, object]:
-    return {
-        "model": run.model,
-        "detector": run.detector,
-        "compared_as": run.compared,
-        **run.report.to_dict(),
-        "unread": dict(run.unread),
-    }
+_ROW = "{:12} {:9} {:8} {:>7} {:>7} {:>9} {:>9} {:>8} {:>8} {:>7}"
 
 
 def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
     name = runs[0].report.normalizer
     line(f"{truth.name}: {len(truth)} faces; errors divided by the {name} distance")
-    line(
-        f"{'model':12} {'detector':9} {'points':8} {'NME':>7} {'median':>7} {'AUC@0.08':>9} "
-        f"{'AUC@0.10':>9} {'FR@0.08':>8} {'FR@0.10':>8} {'missed':>7}"
-    )
+    heads = ("model", "detector", "points", "NME", "median", "AUC@0.08", "AUC@0.10")
+    line(_ROW.format(*heads, "FR@0.08", "FR@0.10", "missed"))
     for run in runs:
-        plain = run.report.to_dict()
-        means = [f"{plain[k]:.4f}" if k in plain else "-" for k in ("nme", "nme_median")]
-        line(
-            f"{run.model:12} {run.detector:9} {run.compared:8} {means[0]:>7} {means[1]:>7} "
-            f"{plain['auc_0.08']:9.3f} {plain['auc_0.10']:9.3f} {plain['fr_0.08']:8.3f} "
-            f"{plain['fr_0.10']:8.3f} {run.report.missed:>7}"
-        )
+        line(_ROW.format(*run.cells()))
     hidden = len(truth) - runs[0].report.faces
     if hidden:
         line(f"{hidden} faces hide the points that {name} needs and are left out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from facelign.cli import building
 from facelign.cli.evaluate import inputs
@@ -13,11 +13,11 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
+from facelign.errors import ConfigError
 from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags, Flag
 
 if TYPE_CHECKING:
-    from facelign.compare.pairs import Failures
     from facelign.datasets.shelf import Shelf
     from facelign.lab.material.photos import Embedded
     from facelign.lab.material.trials import Trials
@@ -27,50 +27,12 @@ if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
 
 
-class Protocol(StrEnum):
-    """Protocols whose lists are known by name."""
-
-    LFW_VIEW_1 = "lfw-view1"
-    LFW_VIEW_2 = "lfw-view2"
-
-
 class Counting(StrEnum):
     """How pairs count of which a photo gave no face."""
 
     DIFFERENT = "different"
     LEFT_OUT = "left-out"
     RAW = "raw"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFlags:
-    """Where the pairs come from."""
-
-    images: Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")] = (
-        None
-    )
-    pairs: Annotated[
-        Path | None,
-        Flag(
-            "--pairs",
-            "List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
-        ),
-    ] = None
-    all_pairs: Annotated[bool, Flag("--all-pairs", "Every pair of photos in --images.")] = False
-    protocol: Annotated[
-        Protocol | None, Flag("--protocol", "Protocol of LFW; its lists lie in --lists.")
-    ] = None
-    lists: Annotated[Path | None, Flag("--lists", "Folder of the protocol's lists.")] = None
-    bin: Annotated[
-        Path | None, Flag("--bin", "InsightFace's FILE.bin; nothing in it is executed.")
-    ] = None
-    embeddings: Annotated[
-        list[Path] | None,
-        Flag("--embeddings", "Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."),
-    ] = None
-    metric: Annotated[
-        str, Flag("--metric", "How saved vectors are compared: cosine or euclidean.")
-    ] = "cosine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +53,8 @@ class JudgeFlags:
     by: Annotated[
         Path | None, Flag("--by", "CSV of person (or file) and group: also by group.")
     ] = None
-    by_height: Annotated[bool, Flag("--by-height", "Also by the height of the face.")] = False
-    threshold: Annotated[
-        str | None,
-        Flag(
-            "--threshold",
-            "Threshold to judge: a score, a published one by name, or a calibration file "
-            "(default: that of the preset).",
-        ),
-    ] = None
+    by_height: inputs.ByHeight = False
+    threshold: inputs.FixedThreshold = None
     overlap: Annotated[
         Path | None,
         Flag(
@@ -111,7 +66,7 @@ class JudgeFlags:
 
 @command
 def verification(
-    source: SourceFlags,
+    source: inputs.SourceFlags,
     output: JsonFlag,
     judge: JudgeFlags,
     reporting: inputs.PageFlags,
@@ -125,7 +80,9 @@ def verification(
     Accuracy with thresholds from other people, ROC, EER, TAR at fixed FMR, with intervals by
     resampling people.
     """
+    from facelign.compare.pairs import Failures
     from facelign.datasets.pairs_csv import read_groups_csv
+    from facelign.lab.comparison.saved_runs import pair_record
     from facelign.lab.material import sources
     from facelign.lab.verification.run import Choices, run
 
@@ -136,10 +93,13 @@ def verification(
     if not source.embeddings:
         recognizer = building.recognizer(chain, cached=not caching.no_cache)
     limit = inputs.fixed_threshold(recognizer, judge.threshold)
-    raw = judge.failures is Counting.RAW
-    trials, embedded = _material(source, recognizer, which.policy(FacePolicy.CENTRAL), raw=raw)
+    if recognizer is None:
+        trials, embedded = _saved(source)
+    else:
+        raw = judge.failures is Counting.RAW
+        trials, embedded = _material(source, recognizer, which.policy(FacePolicy.CENTRAL), raw=raw)
     choices = Choices(
-        _counting(judge.failures),
+        Failures[judge.failures.name],
         groups,
         judge.by_height,
         drawing.draws,
@@ -151,35 +111,16 @@ def verification(
     if reporting.wanted:
         _write(measured, recognizer, caveats, reporting)
     if output.json:
-        emit(
-            {
-                **measured.to_dict(),
-                "caveats": caveats,
-                "preset": chain.preset if recognizer else None,
-                **(_pair_scores(measured) if judge.pair_scores else {}),
-            }
-        )
+        more = {"pair_scores": pair_record(measured.pairs)} if judge.pair_scores else {}
+        preset = chain.preset if recognizer else None
+        emit({**measured.to_dict(), "caveats": caveats, "preset": preset, **more})
     else:
         _say(measured, caveats)
     return Exit.INPUT if embedded.failures or trials.missing else Exit.DONE
 
 
-def _pair_scores(measured: VerificationRun) -> dict[str, Any]:
-    from facelign.lab.comparison.saved_runs import pair_record
-
-    return {"pair_scores": pair_record(measured.pairs)}
-
-
-def _counting(name: Counting) -> Failures:
-    from facelign.compare.pairs import Failures
-
-    return Failures[name.name]
-
-
-def _check(source: SourceFlags) -> None:
+def _check(source: inputs.SourceFlags) -> None:
     """Raise ConfigError unless the flags say once where pairs come from."""
-    from facelign.errors import ConfigError
-
     sets = [source.images is not None, source.bin is not None, bool(source.embeddings)]
     hint = (
         "Say --images DIR with --pairs FILE, --all-pairs or --protocol; or --bin FILE; or "
@@ -199,7 +140,7 @@ def _check(source: SourceFlags) -> None:
 
 
 def _material(
-    source: SourceFlags, recognizer: Recognizer | None, policy: FacePolicy, *, raw: bool
+    source: inputs.SourceFlags, recognizer: Recognizer, policy: FacePolicy, *, raw: bool
 ) -> tuple[Trials, Embedded]:
     """Return the pairs, and the vectors of their photos."""
     from facelign.datasets.folder import read_folder
@@ -207,8 +148,6 @@ def _material(
     from facelign.lab.material import photos, sources
     from facelign.lab.material.trials import Trials, set_name
 
-    if source.embeddings or recognizer is None:
-        return _saved(source)
     if source.bin is not None:
         chips = read_bin(source.bin)
         with progress("embedding", len(chips.pictures)) as done:
@@ -222,20 +161,19 @@ def _material(
         return trials, photos.embed(recognizer, trials.photos, policy, done=done, raw_fallback=raw)
 
 
-def _saved(source: SourceFlags) -> tuple[Trials, Embedded]:
+def _saved(source: inputs.SourceFlags) -> tuple[Trials, Embedded]:
     from facelign.datasets.shelf import SavedShelf
     from facelign.lab.material import sources
 
     files = source.embeddings or []
-    saved, metric = inputs.saved(files), inputs.metric(source.metric)
-    name = files[0].stem
+    vectors, metric = source.saved()
     if source.pairs is None and source.protocol is None:
-        return sources.of_saved(saved, name, metric)
-    trials = _listed(source, SavedShelf(str(files[0]), saved.files))
-    return sources.of_saved_list(saved, trials, name, metric)
+        return sources.of_saved(vectors, files[0].stem, metric)
+    trials = _listed(source, SavedShelf(str(files[0]), vectors.files))
+    return sources.of_saved_list(vectors, trials, files[0].stem, metric)
 
 
-def _listed(source: SourceFlags, images: Path | Shelf) -> Trials:
+def _listed(source: inputs.SourceFlags, images: Path | Shelf) -> Trials:
     """Return the pairs that are reported, with those that choose the threshold."""
     from facelign.datasets.lfw import protocol
     from facelign.lab.material.trials import Trials

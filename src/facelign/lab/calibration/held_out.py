@@ -7,7 +7,6 @@ probabilities, on one half alone; the other half says what they are worth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from facelign.lab.calibration.probabilities import (
     reliability,
 )
 from facelign.lab.material.named import Named
+from facelign.lab.plain import PlainRecord
 from facelign.lab.statistics.resampling import DRAWS, SEED, Interval
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 
@@ -33,12 +33,14 @@ BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(PlainRecord):
     """A threshold chosen on one half of the people and judged on the other.
 
     stated: 95 % interval of its FMR on the half that chose it. observed: FMR on the other half,
     with its own interval. subjects, non_mated: of the other half.
     """
+
+    TOLD = "threshold target stated observed fnmr subjects non_mated inside compatible"
 
     threshold: float
     target: float
@@ -58,23 +60,9 @@ class Check:
         """Whether the two intervals overlap: both halves are samples."""
         return self.stated[0] <= self.observed.high and self.observed.low <= self.stated[1]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "threshold": self.threshold,
-            "target": self.target,
-            "stated": list(self.stated),
-            "observed": self.observed.to_dict(),
-            "fnmr": self.fnmr,
-            "subjects": self.subjects,
-            "non_mated": self.non_mated,
-            "inside": self.inside,
-            "compatible": self.compatible,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(PlainRecord):
     """How good probabilities are on people that the map has not seen, at even odds.
 
     As many non-mated as mated comparisons are looked at, drawn by seed, so that the figures do not
@@ -82,38 +70,29 @@ class Mapped:
     mean squared error. cllr: cost of the log-likelihood ratios in bits.
     """
 
+    TOLD = "method ece bins brier cllr"
+
     method: str
     ece: float
     brier: float
     cllr: float
     reliability: Reliability
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "method": self.method,
-            "ece": self.ece,
-            "bins": self.reliability.kind,
-            "brier": self.brier,
-            "cllr": self.cllr,
-        }
+    @property
+    def bins(self) -> str:
+        """Number and kind of the bins of ``ece``, which depends on both."""
+        return self.reliability.kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
+class HeldOut(PlainRecord):
     """Both ways round: thresholds, and maps to probabilities; empty where there is too little."""
+
+    TOLD = "checks probabilities=maps notes"
 
     checks: tuple[Check, ...]
     maps: tuple[Mapped, ...]
     notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "checks": [check.to_dict() for check in self.checks],
-            "probabilities": [one.to_dict() for one in self.maps],
-            "notes": list(self.notes),
-        }
 
 
 def of_people(named: Named, target: float, *, draws: int = DRAWS, seed: int = SEED) -> HeldOut:
@@ -190,14 +169,7 @@ def _maps(fitted: ScoreSet, judged: ScoreSet, seed: int) -> tuple[Mapped, ...]:
         ("logistic (Platt)", platt(fitted).log_likelihood_ratio(scores)),
     ):
         probability: Float64Array = 0.5 * (1 + np.tanh(ratios / 2))
-        bins = reliability(probability, truth, bins=BINS, equal_mass=True)
-        maps.append(
-            Mapped(
-                method,
-                bins.ece,
-                brier(probability, truth),
-                cllr(ratios[truth], ratios[~truth]),
-                bins,
-            )
-        )
+        bins = reliability(probability, truth, bins=BINS)
+        cost = cllr(ratios[truth], ratios[~truth])
+        maps.append(Mapped(method, bins.ece, brier(probability, truth), cost, bins))
     return tuple(maps)

@@ -55,11 +55,6 @@ class Platt:
     offset: float
     prior: float
 
-    def probability(self, scores: npt.ArrayLike) -> Float64Array:
-        """Return probabilities (n,) in [0, 1]."""
-        odds = self.slope * np.asarray(scores, np.float64) + self.offset
-        return 0.5 * (1 + np.tanh(odds / 2))
-
     def log_likelihood_ratio(self, scores: npt.ArrayLike) -> Float64Array:
         """Return (n,) ratios: the odds without the prior that the fit has seen."""
         odds = self.slope * np.asarray(scores, np.float64) + self.offset
@@ -126,32 +121,22 @@ class Reliability:
         return float(np.average(gaps, weights=self.counts))
 
 
-def reliability(
-    probabilities: npt.ArrayLike, truth: npt.ArrayLike, *, bins: int = 15, equal_mass: bool = False
-) -> Reliability:
-    """Return the reliability of probabilities (n,) against truth (n,), in bins of equal width.
+def reliability(probabilities: npt.ArrayLike, truth: npt.ArrayLike, *, bins: int) -> Reliability:
+    """Return the reliability of probabilities (n,) against truth (n,), in bins of equal mass.
 
-    equal_mass: bins with equally many comparisons instead. Number and kind of bins belong to the
-    figure: it depends on both.
+    Number and kind of bins belong to the figure: it depends on both.
     """
     said, true = np.asarray(probabilities, np.float64), np.asarray(truth, bool)
     if said.shape != true.shape or said.ndim != 1 or not len(said):
         raise BadArray("reliability: wanted one truth for each probability.")
-    if equal_mass:
-        place = np.empty(len(said), np.int64)
-        for number, part in enumerate(np.array_split(np.argsort(said, kind="stable"), bins)):
-            place[part] = number
-    else:
-        place = np.minimum((said * bins).astype(np.int64), bins - 1)
+    place = np.empty(len(said), np.int64)
+    for number, part in enumerate(np.array_split(np.argsort(said, kind="stable"), bins)):
+        place[part] = number
     counts = np.bincount(place, minlength=bins)
     held = np.flatnonzero(counts)
     means = [np.bincount(place, v, minlength=bins)[held] / counts[held] for v in (said, true)]
-    return Reliability(
-        tuple(means[0].tolist()),
-        tuple(means[1].tolist()),
-        tuple(counts[held].tolist()),
-        f"{bins} bins of equal {'mass' if equal_mass else 'width'}",
-    )
+    said_means, true_shares, masses = (tuple(v.tolist()) for v in (*means, counts[held]))
+    return Reliability(said_means, true_shares, masses, f"{bins} bins of equal mass")
 
 
 def brier(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> float:

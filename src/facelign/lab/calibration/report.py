@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from facelign.compare import curves
 from facelign.lab.calibration.held_out import Mapped
 from facelign.lab.calibration.run import CalibrationRun
-from facelign.lab.verification.report import percent, sci
+from facelign.lab.material.drawing import OVER_PEOPLE, between, percent, rate_cells, sci
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot
 from facelign.report.plots import histograms, rates, reliability
-from facelign.types.calibrations import OperatingPoint
 
 
 def report(
@@ -21,13 +18,13 @@ def report(
 ) -> Report:
     """Return the report of a calibration."""
     record = measured.record
-    point = _target(measured)
+    point = measured.point
     checks = measured.held_out.checks
     held = all(check.compatible for check in checks) if checks else None
     verdict = (
         f"At the threshold {point.threshold:.4f} about {sci(record.target)} of comparisons of two "
-        f"people pass (95 %: {sci(point.interval[0])} to {sci(point.interval[1])}), and "
-        f"{percent(point.tar)} of comparisons of one person."
+        f"people pass (95 %: {between(*point.interval)}), and {percent(point.tar)} of comparisons "
+        "of one person."
     )
     if held is not None:
         verdict += (
@@ -43,7 +40,7 @@ def report(
             Fact(
                 "FMR there",
                 sci(point.errors / record.non_mated),
-                f"{sci(point.interval[0])} to {sci(point.interval[1])} (95 %, over people)",
+                between(*point.interval) + OVER_PEOPLE,
                 f"{point.errors:,} of {record.non_mated:,} non-mated comparisons",
             ),
             Fact("TAR there", percent(point.tar), note=f"of {record.mated:,} mated comparisons"),
@@ -57,20 +54,15 @@ def report(
     )
 
 
-def _target(measured: CalibrationRun) -> OperatingPoint:
-    record = measured.record
-    return min(record.points, key=lambda point: abs(np.log(point.fmr / record.target)))
-
-
 def _rates(measured: CalibrationRun) -> Section:
     record = measured.record
-    threshold = _target(measured).threshold
+    threshold = measured.point.threshold
     steps = curves.curve(measured.scores).thinned()
     rows = [
         (
             f"{p.fmr:g}",
             f"{p.threshold:.4f}",
-            f"{sci(p.interval[0])} to {sci(p.interval[1])}",
+            between(*p.interval),
             percent(p.tar),
             p.errors,
         )
@@ -93,9 +85,8 @@ def _held_out(measured: CalibrationRun) -> Section:
     rows = [
         (
             f"{check.threshold:.4f}",
-            f"{sci(check.stated[0])} to {sci(check.stated[1])}",
-            sci(check.observed.value),
-            f"{sci(check.observed.low)} to {sci(check.observed.high)}",
+            between(*check.stated),
+            *rate_cells(check.observed),
             percent(check.fnmr),
             check.subjects,
             check.non_mated,
@@ -106,14 +97,8 @@ def _held_out(measured: CalibrationRun) -> Section:
     table = Table(
         "Each half of the people judges the threshold of the other",
         (
-            "threshold",
-            "stated FMR, 95 %",
-            "FMR on the others",
-            "95 %",
-            "FNMR",
-            "people",
-            "non-mated",
-            "inside",
+            *("threshold", "stated FMR, 95 %", "FMR on the others", "95 %"),
+            *("FNMR", "people", "non-mated", "inside"),
         ),
         rows,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -12,20 +13,25 @@ from facelign.lab.calibration import held_out
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
 from facelign.lab.calibration.held_out import HeldOut
 from facelign.lab.calibration.planning import more_people, needed_comparisons, support
-from facelign.lab.calibration.probabilities import Platt, platt
+from facelign.lab.calibration.probabilities import platt
 from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Preset
-from facelign.types.calibrations import Calibration
+from facelign.types.calibrations import Calibration, OperatingPoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRun:
-    """A record that the data supports. scores: those behind it. platt: the logistic map."""
+    """A record that the data supports. scores: those behind it."""
 
     record: Calibration
     held_out: HeldOut
-    platt: Platt
     scores: ScoreSet
+
+    @property
+    def point(self) -> OperatingPoint:
+        """The operating point at the false match rate that was asked for."""
+        record = self.record
+        return min(record.points, key=lambda point: abs(math.log(point.fmr / record.target)))
 
 
 def record_id(chosen: Preset, set_name: str, preprocessing: str = "") -> str:
@@ -86,7 +92,7 @@ def run(
         },
         **request.notes,
     }
-    return CalibrationRun(replace(record, notes=notes), checked, sigmoid, evidence.scores)
+    return CalibrationRun(replace(record, notes=notes), checked, evidence.scores)
 
 
 def _both_kinds(named: Named, target: float) -> None:

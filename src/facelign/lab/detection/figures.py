@@ -12,6 +12,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from facelign.errors import BadArray
 from facelign.geometry.boxes import iou
+from facelign.lab.plain import told
+from facelign.lab.statistics.bands import band_names, bands
 from facelign.types.arrays import BoolArray, Float64Array
 
 #: overlap from which a box counts as found (WIDER FACE, PASCAL VOC)
@@ -60,13 +62,11 @@ class Matched:
         return int((~self.true & (self.scores >= threshold)).sum())
 
 
-def match(
-    found: Sequence[Detections], truth: Sequence[Truth], *, overlap: float = OVERLAP
-) -> Matched:
+def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matched:
     """Return what was found, photo by photo.
 
     By falling score each detection takes the face that it overlaps most. A first detection of at
-    least ``overlap`` finds that face, a second one of the same face is false, one on an ignored
+    least ``OVERLAP`` finds that face, a second one of the same face is false, one on an ignored
     face does not count at all.
     """
     if len(found) != len(truth):
@@ -77,7 +77,7 @@ def match(
     hits: list[float] = []
     for said, real in zip(found, truth, strict=True):
         best = np.full(len(real.boxes), -np.inf)
-        for score, right in _photo(said, real, overlap, best):
+        for score, right in _photo(said, real, best):
             scores.append(score)
             true.append(right)
         count = ~np.asarray(real.ignore, bool)
@@ -95,9 +95,7 @@ def match(
     )
 
 
-def _photo(
-    said: Detections, real: Truth, overlap: float, best: Float64Array
-) -> list[tuple[float, bool]]:
+def _photo(said: Detections, real: Truth, best: Float64Array) -> list[tuple[float, bool]]:
     """Return (score, true) of the detections that count; writes the finders' scores to ``best``."""
     counted: list[tuple[float, bool]] = []
     order = np.argsort(-np.asarray(said.scores, np.float64), kind="stable")
@@ -106,7 +104,7 @@ def _photo(
     for i in order:
         score = float(said.scores[i])
         face = int(table[i].argmax()) if len(faces) else -1
-        if face < 0 or table[i, face] < overlap:
+        if face < 0 or table[i, face] < OVERLAP:
             counted.append((score, False))
         elif not real.ignore[face]:
             counted.append((score, not np.isfinite(best[face])))
@@ -133,42 +131,28 @@ def average_precision(matched: Matched) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
 
 
-def recall_by_height(
-    matched: Matched, threshold: float = -np.inf, edges: Sequence[float] = HEIGHTS
-) -> dict[str, dict[str, float]]:
+def recall_by_height(matched: Matched) -> dict[str, dict[str, float]]:
     """Return recall and number of faces by face height, px, for the heights that occur."""
-    place = np.searchsorted(edges, matched.heights, side="right") - 1
-    hit = (matched.found >= threshold) & np.isfinite(matched.found)
-    bands: dict[str, dict[str, float]] = {}
-    for number, low in enumerate(edges):
-        inside = place == number
-        if inside.any():
-            last = number + 1 == len(edges)
-            name = f"{low:g} px and more" if last else f"{low:g}-{edges[number + 1]:g} px"
-            bands[name] = {"recall": float(hit[inside].mean()), "faces": int(inside.sum())}
-    return bands
+    place = bands(matched.heights, HEIGHTS)
+    hit = np.isfinite(matched.found)
+    return {
+        name: {"recall": float(hit[place == number].mean()), "faces": int((place == number).sum())}
+        for number, name in enumerate(band_names(HEIGHTS))
+        if (place == number).any()
+    }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoreMeaning:
-    """What a detector's score means: scores (k,) rising, share of true faces (k,) rising."""
+def score_meaning(matched: Matched) -> tuple[Float64Array, Float64Array]:
+    """Return scores (k,) rising and the share of true faces (k,) among detections of each, rising.
 
-    scores: Float64Array
-    share: Float64Array
-
-    def of(self, score: npt.ArrayLike) -> Float64Array:
-        """Return the share of true faces among detections of that score, in [0, 1]."""
-        return np.interp(np.asarray(score, np.float64), self.scores, self.share)
-
-
-def score_meaning(matched: Matched) -> ScoreMeaning:
-    """Return the monotone fit of truth on score (pool adjacent violators)."""
+    The monotone fit of truth on score (pool adjacent violators).
+    """
     if not len(matched.scores):
         raise BadArray("score meaning: there are no detections.")
     rising, true = matched.scores[::-1], matched.true[::-1].astype(np.float64)
     fitted = np.asarray(IsotonicRegression().fit_transform(rising, true), np.float64)
     values, first = np.unique(rising, return_index=True)
-    return ScoreMeaning(values, fitted[first])
+    return values, fitted[first]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,41 +160,31 @@ class DetectionReport:
     """The record of a detection run; ``to_dict`` gives plain data."""
 
     matched: Matched
-    threshold: float
-    overlap: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         matched = self.matched
         return {
-            "photos": matched.photos,
-            "faces": matched.faces,
+            **told(matched, "photos faces"),
             "detections": len(matched.scores),
-            "overlap": self.overlap,
+            "overlap": OVERLAP,
             "ap": average_precision(matched),
-            "threshold": self.threshold,
-            "recall": matched.recall(self.threshold) if matched.faces else None,
-            "false_faces": matched.false_faces(self.threshold),
-            "recall_by_height": recall_by_height(matched, self.threshold),
+            "threshold": float(matched.scores.min()) if len(matched.scores) else 0.0,
+            "recall": matched.recall() if matched.faces else None,
+            "false_faces": matched.false_faces(),
+            "recall_by_height": recall_by_height(matched),
         }
 
 
 def evaluate(
-    found: Sequence[Detections],
-    truth: Sequence[Truth],
-    *,
-    threshold: float = -np.inf,
-    overlap: float = OVERLAP,
-    smallest: float = 0.0,
+    found: Sequence[Detections], truth: Sequence[Truth], *, smallest: float = 0.0
 ) -> DetectionReport:
     """Return every detection figure; faces under ``smallest`` px are ignored, not missed."""
     counted = [
         Truth(real.boxes, np.asarray(real.ignore, bool) | _shorter(real.boxes, smallest))
         for real in truth
     ]
-    matched = match(found, counted, overlap=overlap)
-    lowest = float(matched.scores.min()) if len(matched.scores) else 0.0
-    return DetectionReport(matched, max(threshold, lowest), overlap)
+    return DetectionReport(match(found, counted))
 
 
 def _shorter(boxes: npt.ArrayLike, smallest: float) -> BoolArray:

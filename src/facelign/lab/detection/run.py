@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from facelign.datasets.widerface import BoxedPhoto
 from facelign.errors import FacelignError, Refused
@@ -18,6 +17,8 @@ from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
 from facelign.lab.detection import figures
 from facelign.lab.detection.figures import DetectionReport, Detections, Truth
+from facelign.lab.plain import PlainRecord, told
+from facelign.lab.statistics.exact import exact_share
 from facelign.types.contracts import Detector
 
 #: faces that overlap another by this much are counted apart (A4-20)
@@ -25,12 +26,14 @@ CROWDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
+class Empty(PlainRecord):
     """What a detector finds in photos that show nobody.
 
     photos: how many were looked at. faces: detections in all of them. with_faces: photos in which
     it finds any. interval: 95 % interval of the share of such photos (Clopper and Pearson), [0, 1].
     """
+
+    TOLD = "photos false_faces=faces photos_with_false_faces=with_faces share_of_photos_95=interval"
 
     photos: int
     faces: int
@@ -44,17 +47,8 @@ class Empty:
     @property
     def interval(self) -> tuple[float, float]:
         """The share of photos with a false face that these photos leave possible."""
-        found = stats.binomtest(self.with_faces, self.photos).proportion_ci(0.95, "exact")
-        return float(found.low), float(found.high)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "photos": self.photos,
-            "false_faces": self.faces,
-            "photos_with_false_faces": self.with_faces,
-            "share_of_photos_95": list(self.interval),
-        }
+        share = exact_share(self.with_faces, self.photos)
+        return share.low, share.high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +84,29 @@ class DetectionRun:
             "recall_overlapping": self.crowded[0] if self.crowded[1] else None,
             "faces_overlapping": self.crowded[1],
             "false_per_1000_empty_photos": self.false_per_thousand,
-            "empty": self.empty.to_dict() if self.empty else None,
-            "share_true_by_score": dict(self.meaning),
-            "ms_per_photo": self.ms,
-            "megabytes": self.megabytes,
-            "peak_mb": self.peak_mb,
-            "unread": dict(self.unread),
+            **told(
+                self, "empty share_true_by_score=meaning ms_per_photo=ms megabytes peak_mb unread"
+            ),
         }
+
+    def cells(self) -> tuple[str, ...]:
+        """Return a row of a table of detectors.
+
+        Name, AP, recall, false faces, recall of overlapping faces, false faces per 1,000 photos
+        that show nobody, ms, MB, peak MB.
+        """
+        plain, empty = self.report.to_dict(), self.false_per_thousand
+        return (
+            self.detector,
+            f"{plain['ap']:.3f}",
+            "-" if plain["recall"] is None else f"{plain['recall']:.3f}",
+            str(plain["false_faces"]),
+            f"{self.crowded[0]:.3f} of {self.crowded[1]}" if self.crowded[1] else "-",
+            "-" if empty is None else f"{empty:.0f}",
+            f"{self.ms:.0f}",
+            f"{self.megabytes:.1f}",
+            "-" if self.peak_mb is None else f"{self.peak_mb:.0f}",
+        )
 
 
 def run(
@@ -185,9 +195,9 @@ def _meaning(report: DetectionReport) -> dict[str, float]:
     scores = report.matched.scores
     if not len(scores):
         return {}
-    fitted = figures.score_meaning(report.matched)
+    known, share = figures.score_meaning(report.matched)
     at = np.unique(np.round(np.quantile(scores, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]), 3))
-    return {f"{s:g}": round(float(fitted.of(s)), 4) for s in at}
+    return {f"{s:g}": round(float(np.interp(s, known, share)), 4) for s in at}
 
 
 def _crowded(

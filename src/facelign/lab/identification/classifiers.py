@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from facelign.compare.classifiers import NameClassifier, scaled
 from facelign.errors import BadArray, Refused
 from facelign.lab.identification.searching import search
 from facelign.lab.material.named import Named
+from facelign.lab.plain import PlainRecord
 from facelign.lab.statistics.exact import exact_share
 from facelign.lab.statistics.resampling import SEED, Interval
 from facelign.types.arrays import Float32Array, IntArray
@@ -34,18 +34,15 @@ def fit(
     rows, codes = scaled(named.vectors, named.space.metric), named.codes
     bias = np.zeros(len(people), np.float32)
     if rule is ClassifierRule.MEAN:
-        rows, codes = _means(rows, codes, named), np.arange(len(people))
+        means = np.stack([rows[codes == code].mean(axis=0) for code in range(len(people))])
+        rows = scaled(means, named.space.metric, unit=named.space.unit)
     elif rule is ClassifierRule.SVM:
         rows, bias = _hyperplanes(rows, codes, len(people), seed)
+    if rule is not ClassifierRule.KNN:
         codes = np.arange(len(people))
     return NameClassifier(
         rule, named.space.id, named.space.metric, people, rows, codes, bias, k, revision
     )
-
-
-def _means(rows: Float32Array, codes: IntArray, named: Named) -> Float32Array:
-    means = np.stack([rows[codes == code].mean(axis=0) for code in range(int(codes.max()) + 1)])
-    return scaled(means, named.space.metric, unit=named.space.unit)
 
 
 def _hyperplanes(
@@ -90,7 +87,7 @@ _RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(PlainRecord):
     """A classifier's answers, plain and checked against the threshold (A3-15).
 
     right: share of searches of enrolled people with the right name. checked: the same when a name
@@ -99,21 +96,17 @@ class Classified:
     name, strangers too: that is how such a rule is built, and no figure.
     """
 
+    TOLD = "classifier right checked lost_by_check named_strangers_checked"
+
     classifier: Classifier
     right: Interval
     checked: Interval
     named_strangers_checked: Interval | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        strangers = self.named_strangers_checked
-        return {
-            "classifier": str(self.classifier),
-            "right": self.right.to_dict(),
-            "checked": self.checked.to_dict(),
-            "lost_by_check": self.right.value - self.checked.value,
-            "named_strangers_checked": strangers.to_dict() if strangers else None,
-        }
+    @property
+    def lost_by_check(self) -> float:
+        """Share of searches whose right name misses the threshold."""
+        return self.right.value - self.checked.value
 
 
 def classify(

@@ -7,21 +7,18 @@ told of what ``identify`` answers, its smallest face included.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from facelign.compare.scores import score_matrix
 from facelign.errors import BadArray, Refused
+from facelign.lab.defaults import Templates
 from facelign.lab.identification.classifiers import Classified, Classifier, classify
-from facelign.lab.identification.searching import (
-    Searches,
-    Templates,
-    odd_even,
-    search,
-)
+from facelign.lab.identification.searching import Searches, odd_even, search
 from facelign.lab.material.named import Named
+from facelign.lab.plain import PlainRecord, plain, told
 from facelign.lab.statistics.exact import exact_share
 from facelign.lab.statistics.resampling import SEED, Interval
 from facelign.recognition.options import IdentifyOptions
@@ -45,7 +42,7 @@ def cmc(searches: Searches, ranks: int = RANKS) -> Float64Array:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSet:
+class OpenSet(PlainRecord):
     """What a threshold does in searches, as counts; rates have exact intervals.
 
     threshold: of the searches, templates: how many were searched; means where several galleries
@@ -65,15 +62,9 @@ class OpenSet:
     @classmethod
     def pooled(cls, parts: Sequence[OpenSet]) -> OpenSet:
         """Return the searches of several galleries together."""
-        return cls(
-            float(np.mean([part.threshold for part in parts])),
-            round(float(np.mean([part.templates for part in parts]))),
-            sum(part.strangers for part in parts),
-            sum(part.strangers_named for part in parts),
-            sum(part.enrolled for part in parts),
-            sum(part.enrolled_missed for part in parts),
-            sum(part.enrolled_misnamed for part in parts),
-        )
+        thresholds, templates, *counts = zip(*map(astuple, parts), strict=True)
+        searched = round(float(np.mean(templates)))
+        return cls(float(np.mean(thresholds)), searched, *map(sum, counts))
 
     @property
     def fpir(self) -> Interval | None:
@@ -97,12 +88,7 @@ class OpenSet:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {
-            "threshold": self.threshold,
-            "templates": self.templates,
-            "rank": 1,
-            **{name: rate.to_dict() if rate else None for name, rate in self.rates.items()},
-        }
+        return {**told(self, "threshold templates"), "rank": 1, **plain(self.rates)}
 
 
 def open_set(
@@ -184,7 +170,7 @@ def suspects(named: Named, threshold: float) -> tuple[Suspect, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedAndOpen:
+class ClosedAndOpen(PlainRecord):
     """The record of an identification run; ``to_dict`` gives plain data.
 
     The closed set enrolls every second photo and searches the others. In the open set people are
@@ -203,25 +189,18 @@ class ClosedAndOpen:
     open: OpenSet
     classifiers: tuple[Classified, ...]
     modes: Mapping[str, Mapping[str, float]]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
-            "gallery_subjects": self.gallery_subjects,
-            "templates": self.templates,
-            "probes": self.probes,
-            "strangers": self.strangers,
+            **told(self, "gallery_subjects templates probes strangers"),
             "rank1": self.rank1.value,
             "fpir": self.open.fpir.value if self.open.fpir else None,
             "fnir": self.open.fnir.value if self.open.fnir else None,
             "threshold": self.threshold,
-            "intervals": {"rank1": self.rank1.to_dict()},
-            "cmc": list(self.cmc),
-            "open_set": self.open.to_dict(),
-            "classifiers": [each.to_dict() for each in self.classifiers],
-            "modes": {name: dict(rates) for name, rates in self.modes.items()},
-            "notes": list(self.notes),
+            "intervals": {"rank1": plain(self.rank1)},
+            **told(self, "cmc open_set=open classifiers modes notes"),
         }
 
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.lab.identification.galleries import AtSize
 from facelign.lab.identification.run import IdentificationRun
+from facelign.lab.material.drawing import WALL, bounds, face_maps, percent, photo_tiles, spreads
 from facelign.lab.material.photos import Embedded
-from facelign.lab.material.projection import Method, project
-from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
+from facelign.lab.material.projection import Method
+from facelign.lab.material.thumbnails import Thumbnails
 from facelign.lab.statistics.resampling import Interval
-from facelign.lab.verification.report import WALL, bounds, percent
-from facelign.report.page import FaceMap, Fact, Report, Section, Table, Thumbnail, Tile, Wall
+from facelign.report.page import Fact, Report, Section, Table, Tile, Wall
 from facelign.report.plot import Series
-from facelign.report.plots import cmc, det, gallery_size, intervals
+from facelign.report.plots import cmc, det, gallery_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def report(
         _heights(searched),
         _classifiers(searched),
         _suspects(searched, thumbnails, options.embedded),
-        _maps(searched, thumbnails, options),
+        _maps(searched, thumbnails, options.methods),
         _failures(searched, options.embedded is not None),
     ]
     result = searched.result
@@ -86,21 +85,21 @@ def _headline(searched: IdentificationRun) -> list[Fact]:
     return facts
 
 
-def _exact(found: Interval) -> str:
+def _exact(found: Interval | None) -> str:
     return bounds(found).replace(", over people", ", exact")
+
+
+def _share(found: Interval | None) -> str:
+    return "" if found is None else percent(found.value)
 
 
 def _closed(searched: IdentificationRun) -> Section:
     result = searched.result
     ranks = np.arange(1, len(result.cmc) + 1, dtype=np.float64)
     line = Series(f"templates: {searched.mode}", ranks, np.array(result.cmc))
+    names = ("rank1", "fpir", "fnir")
     rows = [
-        (
-            mode,
-            percent(rates["rank1"]),
-            percent(rates["fpir"]) if "fpir" in rates else "",
-            percent(rates["fnir"]) if "fnir" in rates else "",
-        )
+        (mode, *(percent(rates[name]) if name in rates else "" for name in names))
         for mode, rates in result.modes.items()
     ]
     table = Table(
@@ -125,39 +124,26 @@ def _open(searched: IdentificationRun) -> Section:
         *(f"Note: {note}" for note in (*result.notes, *searched.notes)),
     ]
     figures = []
-    if searched.curve is not None:
-        curve = searched.curve
-        if ((curve.fpir > 0) & (curve.fnir > 0)).any():
-            line = Series(
-                f"{searched.curve_people:,} people, one photo each", curve.fpir, curve.fnir
-            )
-            figures.append(
-                det.draw(
-                    [line],
-                    x="Strangers named (FPIR)",
-                    y="Enrolled people missed (FNIR)",
-                    title="DET of searches",
-                )
-            )
+    curve = searched.curve
+    if curve is not None and ((curve.fpir > 0) & (curve.fnir > 0)).any():
+        who = f"{searched.curve_people:,} people, one photo each"
+        axes = {"x": "Strangers named (FPIR)", "y": "Enrolled people missed (FNIR)"}
+        line = Series(who, curve.fpir, curve.fnir)
+        figures.append(det.draw([line], **axes, title="DET of searches"))
     return Section("Open set: is it anybody of these at all?", said, figures)
 
 
 def _sizes(searched: IdentificationRun) -> Section | None:
     if not searched.sizes:
         return None
-
-    def series(label: str, found: Sequence[AtSize], which: str) -> Series:
-        rates = [getattr(at, which) for at in found]
-        return Series(
-            label,
-            np.array([at.people for at in found], np.float64),
-            np.array([rate.value for rate in rates]),
-        )
-
+    people = np.array([at.people for at in searched.sizes], np.float64)
     lines = [
-        series("FPIR, threshold follows the size", searched.sizes, "fpir"),
-        series("FPIR, threshold of one comparison", searched.sizes_fixed, "fpir"),
-        series("FNIR, threshold follows the size", searched.sizes, "fnir"),
+        Series(label, people, np.array([rate.value for rate in rates]))
+        for label, rates in (
+            ("FPIR, threshold follows the size", [at.fpir for at in searched.sizes]),
+            ("FPIR, threshold of one comparison", [at.fpir for at in searched.sizes_fixed]),
+            ("FNIR, threshold follows the size", [at.fnir for at in searched.sizes]),
+        )
     ]
     rows = [
         (
@@ -174,13 +160,8 @@ def _sizes(searched: IdentificationRun) -> Section | None:
     table = Table(
         "By size of the gallery",
         (
-            "people",
-            "threshold",
-            "FPIR",
-            "FNIR",
-            "wrong names",
-            "FPIR, fixed threshold",
-            "strangers",
+            *("people", "threshold", "FPIR", "FNIR"),
+            *("wrong names", "FPIR, fixed threshold", "strangers"),
         ),
         rows,
         f"Mean of {searched.sizes[0].draws} draws (smallest to largest); one photo a person.",
@@ -203,36 +184,22 @@ def _heights(searched: IdentificationRun) -> Section | None:
     rows = [
         (
             band.height,
-            band.strangers,
-            percent(band.fpir.value) if band.fpir else "",
-            _exact(band.fpir) if band.fpir else "",
-            band.enrolled,
-            percent(band.fnir.value) if band.fnir else "",
-            _exact(band.fnir) if band.fnir else "",
+            *(band.strangers, _share(band.fpir), _exact(band.fpir)),
+            *(band.enrolled, _share(band.fnir), _exact(band.fnir)),
         )
         for band in searched.heights
     ]
-    held = [band for band in searched.heights if band.fpir is not None]
-    values = np.array([[b.fpir.value, b.fpir.low, b.fpir.high] for b in held if b.fpir])
-    figures = []
-    if len(held):
-        names = [band.height for band in held]
-        figures.append(
-            intervals.draw(
-                names,
-                values[:, 0],
-                values[:, 1],
-                values[:, 2],
-                axis="Strangers named (FPIR)",
-                target=searched.limits.fpir,
-            )
-        )
+    drawn = spreads(
+        {band.height: band.fpir for band in searched.heights},
+        axis="Strangers named (FPIR)",
+        target=searched.limits.fpir,
+    )
     table = Table(
         "By height of the face",
         ("height", "strangers", "FPIR", "95 %", "enrolled", "FNIR", "95 %"),
         rows,
     )
-    return Section("Height of the face", figures=figures, tables=[table])
+    return Section("Height of the face", figures=[drawn] if drawn else [], tables=[table])
 
 
 def _classifiers(searched: IdentificationRun) -> Section:
@@ -241,16 +208,14 @@ def _classifiers(searched: IdentificationRun) -> Section:
             str(found.classifier),
             percent(found.right.value),
             percent(found.checked.value),
-            percent(found.named_strangers_checked.value) if found.named_strangers_checked else "",
+            _share(found.named_strangers_checked),
         )
         for found in searched.result.classifiers
     ]
     table = Table(
         "Classifiers",
         (
-            "classifier",
-            "right",
-            "right and above the threshold",
+            *("classifier", "right", "right and above the threshold"),
             "strangers named above the threshold",
         ),
         rows,
@@ -264,15 +229,14 @@ def _suspects(
 ) -> Section | None:
     if not searched.suspects:
         return None
-    photos = _places(embedded)
+    names = {}
+    if embedded is not None:
+        names = {row: embedded.photos[n].path.name for row, n in embedded.photo_of.items()}
     rows, tiles = [], []
     for suspect in searched.suspects[:WALL]:
-        place = photos.get(suspect.index)
-        name = str(suspect.index) if embedded is None or place is None else (
-            embedded.photos[place].path.name
-        )  # fmt: skip
+        name = names.get(suspect.index, str(suspect.index))
         rows.append((name, suspect.person, f"{suspect.best_score:.4f}"))
-        face = thumbnails.face(place) if thumbnails and place is not None else None
+        face = thumbnails.of_vector(suspect.index) if thumbnails else None
         tiles.append(Tile([face] if face else [], f"{suspect.person}: {suspect.best_score:.3f}"))
     note = "Photos that agree with none of the same person at the threshold of one comparison."
     table = Table("Likely mislabels", ("photo", "person", "best score"), rows, note)
@@ -281,46 +245,18 @@ def _suspects(
 
 
 def _maps(
-    searched: IdentificationRun, thumbnails: Thumbnails | None, options: PageOptions
+    searched: IdentificationRun, thumbnails: Thumbnails | None, methods: Sequence[Method]
 ) -> Section | None:
     if len(searched.named.people) < 5:
         return None
-    photos_of = _places(options.embedded)
-    maps = []
-    for method in options.methods:
-        found = project(searched.named, method=method, seed=searched.seed)
-        photos: Sequence[Thumbnail | None] = ()
-        if thumbnails is not None:
-            photos = [
-                thumbnails.face(photos_of[int(row)], SMALL) if int(row) in photos_of else None
-                for row in found.rows
-            ]
-        maps.append(
-            FaceMap(
-                f"{method} of the people with most photos",
-                found.points,
-                [searched.named.people[int(row)] for row in found.rows],
-                photos,
-                f"{method}, seed {found.seed}.",
-            )
-        )
+    maps = face_maps(searched.named, methods, searched.seed, thumbnails)
     return Section("Faces in the plane", maps=maps)
-
-
-def _places(embedded: Embedded | None) -> dict[int, int]:
-    """Return the photo of each vector."""
-    if embedded is None:
-        return {}
-    return {int(row): place for place, row in enumerate(embedded.rows) if row >= 0}
 
 
 def _failures(searched: IdentificationRun, photos: bool) -> Section | None:
     if not searched.failures:
         return None
     rows = [(failure.photo, failure.reason) for failure in searched.failures]
-    walls = []
-    if photos:
-        shown = [(whole(f.photo), f.reason) for f in searched.failures[:WALL]]
-        walls.append(Wall("The photos", [Tile([p] if p else [], text) for p, text in shown]))
+    walls = [Wall("The photos", photo_tiles(searched.failures))] if photos else []
     table = Table("Photos without a face", ("photo", "why"), rows)
     return Section("Failures", tables=[table], walls=walls)

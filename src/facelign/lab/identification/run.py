@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from facelign.compare import thresholds
 from facelign.errors import BadArray
+from facelign.lab.defaults import Templates
 from facelign.lab.identification import figures
 from facelign.lab.identification.figures import (
     ClosedAndOpen,
@@ -20,9 +21,10 @@ from facelign.lab.identification.figures import (
     suspects,
 )
 from facelign.lab.identification.galleries import AtSize, HeightRates, by_gallery_size, by_height
-from facelign.lab.identification.searching import Templates, galleries, search
+from facelign.lab.identification.searching import galleries, search
 from facelign.lab.material.named import Named
 from facelign.lab.material.photos import Failure
+from facelign.lab.plain import plain, told
 from facelign.lab.statistics.resampling import SEED
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.calibrations import Calibration
@@ -81,21 +83,19 @@ class IdentificationRun:
     suspects: tuple[Suspect, ...]
     failures: tuple[Failure, ...]
     seed: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        record = self.result.to_dict()
-        record |= {
+        return self.result.to_dict() | {
             "set": self.name,
             "digest": self.named.digest,
             "space": self.named.space.id,
             "templates_mode": str(self.mode),
             "fpir_target": self.limits.fpir,
             "threshold_source": self.limits.source,
-            "by_gallery_size": [at.to_dict() for at in self.sizes],
-            "by_gallery_size_fixed_threshold": [at.to_dict() for at in self.sizes_fixed],
-            "by_height": [rates.to_dict() for rates in self.heights],
+            **told(self, "by_gallery_size=sizes by_gallery_size_fixed_threshold=sizes_fixed"),
+            "by_height": plain(self.heights),
             "suspects": [
                 {
                     "photo": self.named.photos[s.index] if self.named.photos else str(s.index),
@@ -104,14 +104,10 @@ class IdentificationRun:
                 }
                 for s in self.suspects
             ],
-            "failures": {
-                "count": len(self.failures),
-                "photos": [{"photo": f.photo, "reason": f.reason} for f in self.failures],
-            },
+            "failures": {"count": len(self.failures), "photos": plain(self.failures)},
             "seed": self.seed,
+            "notes": [*self.result.notes, *self.notes],
         }
-        record["notes"] = [*record["notes"], *self.notes]
-        return record
 
 
 def run(
@@ -136,6 +132,7 @@ def run(
         if size > people // 2
     ]
     small = _under(named, IdentifyOptions().min_height)
+    largest = max(fitting, default=people // 2)
     curve, enrolled = _curve(named, seed)
     return IdentificationRun(
         name,
@@ -143,11 +140,9 @@ def run(
         limits,
         mode,
         result,
-        by_gallery_size(named, limits.of, fitting, seed=seed) if fitting else (),
-        by_gallery_size(named, lambda _n: limits.fixed, fitting, seed=seed) if fitting else (),
-        by_height(named, limits.of, max(fitting, default=people // 2), seed=seed)
-        if heights
-        else (),
+        by_gallery_size(named, limits.of, fitting, seed=seed),
+        by_gallery_size(named, lambda _n: limits.fixed, fitting, seed=seed),
+        by_height(named, limits.of, largest, seed=seed) if heights else (),
         curve,
         enrolled,
         suspects(named, limits.fixed),

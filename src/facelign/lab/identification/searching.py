@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 
@@ -12,26 +11,13 @@ from facelign.compare.scores import distance, measure
 from facelign.compare.thresholds import uncalibrated
 from facelign.errors import BadArray
 from facelign.gallery.search import score_table
+from facelign.lab.defaults import Templates
 from facelign.lab.material.named import Named
 from facelign.recognition.naming import Probe, decide
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
 from facelign.types.decisions import Candidate, SearchThreshold
 from facelign.types.embeddings import Embeddings, Metric
-from facelign.types.policies import TemplateMode
-
-
-class Templates(StrEnum):
-    """What a person's photos become in a gallery, as reports and command lines say it."""
-
-    EACH = "each"
-    MEAN = "mean"
-    ROBUST = "robust"
-
-    @property
-    def mode(self) -> TemplateMode:
-        """How the product calls it."""
-        return TemplateMode.BEST if self is Templates.EACH else TemplateMode(self.value)
 
 
 def odd_even(named: Named) -> tuple[BoolArray, BoolArray]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facelign.errors import BadArray
+from facelign.lab.plain import told
 from facelign.types.arrays import BoolArray, Float64Array
 
 
@@ -155,13 +156,7 @@ class LandmarkReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        plain: dict[str, Any] = {
-            "normalizer": str(self.normalizer),
-            "faces": self.faces,
-            "missed": self.missed,
-            "per_point": self.points.tolist(),
-            "by_yaw": dict(self.by_yaw),
-        }
+        plain = told(self, "normalizer faces missed per_point=points by_yaw")
         if len(self.errors):
             plain |= {"nme": float(self.errors.mean()), "nme_median": float(np.median(self.errors))}
         for limit in (0.08, 0.10):

@@ -40,18 +40,7 @@ def report(truth: PointTable, runs: Sequence[LandmarkRun], provenance: Mapping[s
         *("model", "detector", "points", "NME", "median"),
         *("AUC@0.08", "AUC@0.10", "FR@0.08", "FR@0.10", "missed"),
     )
-    rows = [
-        (
-            r.model,
-            r.detector,
-            r.compared,
-            f"{t['nme']:.4f}" if "nme" in t else "-",
-            f"{t['nme_median']:.4f}" if "nme" in t else "-",
-            *(f"{t[k]:.3f}" for k in ("auc_0.08", "auc_0.10", "fr_0.08", "fr_0.10")),
-            str(r.report.missed),
-        )
-        for r, t in zip(runs, plain, strict=True)
-    ]
+    rows = [run.cells() for run in runs]
     note = (
         f"NME: mean distance of visible points over the {divisor} distance; figures of another "
         "normalizer, or over other points, are not comparable. Faces that were not found count as "

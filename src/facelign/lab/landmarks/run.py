@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.figures import EYES, LandmarkReport, Normalizer
+from facelign.lab.plain import told
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -43,6 +45,19 @@ class LandmarkRun:
     report: LandmarkReport
     rows: IntArray
     unread: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        head = told(self, "model detector compared_as=compared")
+        return {**head, **self.report.to_dict(), "unread": dict(self.unread)}
+
+    def cells(self) -> tuple[str, ...]:
+        """Return a row of a table: names, points, NME and median, AUC and FR at limits, missed."""
+        plain = self.report.to_dict()
+        means = [f"{plain[k]:.4f}" if k in plain else "-" for k in ("nme", "nme_median")]
+        rates = [f"{plain[k]:.3f}" for k in ("auc_0.08", "auc_0.10", "fr_0.08", "fr_0.10")]
+        head = [self.model, self.detector, self.compared]
+        return (*head, *means, *rates, str(self.report.missed))
 
 
 def run(

@@ -2,13 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from facelign.compare.curves import ScoreSet, curve
+from facelign.lab.material.named import Named
+from facelign.lab.material.photos import Failure
+from facelign.lab.material.projection import Method, project
+from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
 from facelign.lab.statistics.paired import Difference
 from facelign.lab.statistics.resampling import Interval
+from facelign.report.page import FaceMap, Tile
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import intervals
+
+#: photos that a wall shows
+WALL = 24
+#: how the intervals came about
+OVER_PEOPLE = " (95 %, over people)"
+
+
+def percent(value: float, digits: int = 2) -> str:
+    """Return a share as percent."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def bounds(found: Interval | None) -> str:
+    """Return an interval over people in words."""
+    if found is None:
+        return ""
+    return f"{100 * found.low:.2f} to {100 * found.high:.2f} %{OVER_PEOPLE}"
+
+
+def sci(value: float) -> str:
+    """Return a rate with three digits."""
+    return "0" if value == 0 else f"{value:#.3g}"
+
+
+def between(low: float, high: float) -> str:
+    """Return the ends of the interval of a rate."""
+    return f"{sci(low)} to {sci(high)}"
+
+
+def rate_cells(rate: Interval | None) -> tuple[str, str]:
+    """Return the cells of a rate and of its interval."""
+    return ("", "") if rate is None else (sci(rate.value), between(rate.low, rate.high))
+
+
+def photo_tiles(failures: Sequence[Failure]) -> list[Tile]:
+    """Return the first photos of ``failures``, each whole and with its reason."""
+    shown = [(whole(failure.photo), failure.reason) for failure in failures[:WALL]]
+    return [Tile([picture] if picture else [], reason) for picture, reason in shown]
+
+
+def face_maps(
+    named: Named, methods: Sequence[Method], seed: int, faces: Thumbnails | None, more: str = ""
+) -> list[FaceMap]:
+    """Return the people with most photos in the plane. more: what else is said below."""
+    maps = []
+    for method in methods:
+        found = project(named, method=method, seed=seed)
+        rows = found.rows.tolist()
+        maps.append(
+            FaceMap(
+                f"{method} of the people with most photos",
+                found.points,
+                [named.people[row] for row in rows],
+                [faces.of_vector(row, SMALL) for row in rows] if faces else (),
+                f"{method}, seed {found.seed}.{more}",
+            )
+        )
+    return maps
 
 
 def roc_line(name: str, scores: ScoreSet, auc: float) -> Series:

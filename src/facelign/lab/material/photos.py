@@ -68,6 +68,11 @@ class Embedded:
         return np.array([str(photo.path) in failed for photo in self.photos]) | (self.rows < 0)
 
     @property
+    def photo_of(self) -> dict[int, int]:
+        """The photo of each vector, by their numbers."""
+        return {row: place for place, row in enumerate(self.rows.tolist()) if row >= 0}
+
+    @property
     def heights(self) -> Float64Array:
         """(n,) face heights, px; NaN where a photo has no face, or none is known."""
         known = self.named.heights

@@ -26,7 +26,13 @@ class Thumbnails:
 
     def __init__(self, embedded: Embedded) -> None:
         self._embedded = embedded
+        self._photo_of = embedded.photo_of
         self._cut: dict[tuple[int, int], Thumbnail | None] = {}
+
+    def of_vector(self, row: int, side: int = FACE) -> Thumbnail | None:
+        """Return the face that vector ``row`` is of."""
+        place = self._photo_of.get(row)
+        return None if place is None else self.face(place, side)
 
     def face(self, photo: int, side: int = FACE, caption: str | None = None) -> Thumbnail | None:
         """Return the chosen face of photo ``photo``, or the whole photo where none was found."""

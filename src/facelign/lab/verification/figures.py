@@ -8,16 +8,18 @@ never dropped silently: ``Failures`` says which way of counting was used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from facelign.compare import curves
 from facelign.compare.curves import BestThreshold, Curve
 from facelign.compare.pairs import Failures, PairScores
-from facelign.errors import Refused
+from facelign.errors import BadArray, Refused
 from facelign.lab.material.photos import Failure
+from facelign.lab.plain import plain, told
 from facelign.lab.statistics.folds import RULES, Decided, cross_validated, weighted_accuracy
 from facelign.lab.statistics.ranked import Ranked
 from facelign.lab.statistics.rates import RATES, rate_text, shows, tar_name
@@ -85,63 +87,39 @@ class Verification:
 
         A TAR beyond the evidence is None, and ``tar_needs`` says how many pairs it takes.
         """
-        by_f1 = self.best["f1"]
+        rates = {rate_text(at.fmr): at for at in self.tar_at_fmr.values()}
+        crossed = {
+            name: told(decided, "f1 accuracy accuracy_se=standard_error")
+            for name, decided in self.crossed.items()
+        }
         return {
-            "pairs": self.pairs,
-            "mated": self.mated,
-            "non_mated": self.non_mated,
-            "subjects": self.subjects,
-            "folds": self.folds,
-            "accuracy": self.accuracy,
-            "accuracy_se": self.accuracy_se,
-            "baseline_accuracy": self.baseline,
-            "auc": self.auc,
-            "eer": self.eer,
-            "tar_at_fmr": {rate_text(at.fmr): at.tar for at in self.tar_at_fmr.values()},
+            **told(self, "pairs mated non_mated subjects folds accuracy accuracy_se"),
+            **told(self, "baseline_accuracy=baseline auc eer"),
+            "tar_at_fmr": {rate: at.tar for rate, at in rates.items()},
             "thresholds_at_fmr": {
-                rate_text(at.fmr): at.threshold
-                for at in self.tar_at_fmr.values()
-                if at.threshold is not None
+                rate: at.threshold for rate, at in rates.items() if at.threshold is not None
             },
-            "best_f1": {
-                "threshold": by_f1.threshold,
-                "f1": by_f1.f1,
-                "accuracy": by_f1.accuracy,
-            },
+            "best_f1": told(self.best["f1"], "threshold f1 accuracy"),
             "best": {
                 name: {
                     "threshold": best.threshold,
-                    "in_sample": {"f1": best.f1, "accuracy": best.accuracy},
-                    "cross_validated": _crossed_dict(self.crossed.get(name)),
+                    "in_sample": told(best, "f1 accuracy"),
+                    "cross_validated": crossed.get(name),
                 }
                 for name, best in self.best.items()
             },
-            "intervals": {name: figure.to_dict() for name, figure in self.intervals.items()},
+            "intervals": plain(self.intervals),
             "failures": {
                 "counted_as": str(self.counting),
                 "pairs": self.failed_pairs,
                 "count": len(self.failures),
-                "photos": [{"photo": f.photo, "reason": f.reason} for f in self.failures],
+                "photos": plain(self.failures),
             },
-            "draws": self.draws,
-            "seed": self.seed,
-            "notes": list(self.notes),
+            **told(self, "draws seed notes"),
             "tar_needs": {
-                rate_text(at.fmr): f"needs {at.needs} pairs"
-                for at in self.tar_at_fmr.values()
-                if at.tar is None
+                rate: f"needs {at.needs} pairs" for rate, at in rates.items() if at.tar is None
             },
         }
-
-
-def _crossed_dict(decided: Decided | None) -> dict[str, float] | None:
-    if decided is None:
-        return None
-    return {
-        "f1": decided.f1,
-        "accuracy": decided.accuracy,
-        "accuracy_se": decided.standard_error,
-    }
 
 
 def evaluate(
@@ -256,20 +234,76 @@ class AtThreshold:
     fmr: Interval | None
     fnmr: Interval | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
-
 
 def at_threshold(
     pairs: PairScores, threshold: Threshold, draws: int = DRAWS, seed: int = SEED
 ) -> AtThreshold:
     """Return FMR and FNMR of pairs at a threshold, with intervals over people."""
-    match, same = pairs.scores >= threshold.score, pairs.same
-    return AtThreshold(
-        threshold.score,
-        threshold.fmr,
-        threshold.source,
-        share(pairs.where(~same), match[~same], draws=draws, seed=seed),
-        share(pairs.where(same), ~match[same], draws=draws, seed=seed),
-    )
+    rates = error_rates(pairs, threshold.score, draws, seed)
+    return AtThreshold(threshold.score, threshold.fmr, threshold.source, *rates)
+
+
+def error_rates(
+    pairs: PairScores, threshold: float, draws: int, seed: int
+) -> tuple[Interval | None, Interval | None]:
+    """Return FMR and FNMR at a score, with intervals over people; None without such pairs."""
+    match, same = pairs.scores >= threshold, pairs.same
+    fmr = share(pairs.where(~same), match[~same], draws=draws, seed=seed)
+    return fmr, share(pairs.where(same), ~match[same], draws=draws, seed=seed)
+
+
+class PersonErrors(NamedTuple):
+    """A person and the errors that she takes part in at a threshold."""
+
+    person: str
+    false_matches: int
+    false_non_matches: int
+
+
+def culprits(
+    pairs: PairScores, people: Sequence[str], threshold: float, most: int = 10
+) -> list[PersonErrors]:
+    """Return the people who take part in most errors, worst first.
+
+    people: names by number; without names there is nobody to name.
+    """
+    if not people:
+        return []
+    match = pairs.scores >= threshold
+    wrong, missed = match & ~pairs.same, ~match & pairs.same
+    apart = np.bincount(np.append(pairs.a[wrong], pairs.b[wrong]), minlength=len(people))
+    together = np.bincount(pairs.a[missed], minlength=len(people))
+    worst = np.argsort(-(apart + together), kind="stable")[:most]
+    errors = [PersonErrors(people[p], int(apart[p]), int(together[p])) for p in worst]
+    return [each for each in errors if each.false_matches + each.false_non_matches]
+
+
+#: shares that a quality number refuses: up to 20 %, over which its partial area is taken
+SHARES = tuple(percent / 100 for percent in range(21))
+
+
+@dataclass(frozen=True, slots=True)
+class RejectCurve:
+    """Error versus reject: FNMR after the worst share is refused, threshold fixed before."""
+
+    fnmr: tuple[float, ...]
+    threshold: float
+
+    @property
+    def area(self) -> float:
+        """Mean FNMR up to the last share: smaller is a better quality number."""
+        rates, shares = np.array(self.fnmr), np.array(SHARES)
+        return float(np.sum(np.diff(shares) * (rates[1:] + rates[:-1]) / 2) / shares[-1])
+
+
+def error_versus_reject(
+    mated: npt.ArrayLike, quality: npt.ArrayLike, threshold: float
+) -> RejectCurve:
+    """Return FNMR of mated scores (n,) after refusing pairs of the lowest ``quality`` (n,)."""
+    scores, numbers = np.asarray(mated, np.float64), np.asarray(quality, np.float64)
+    if scores.shape != numbers.shape or not len(scores):
+        raise BadArray("error versus reject: wanted one quality for each mated score.")
+    wrong = (scores < threshold)[np.argsort(numbers, kind="stable")]
+    left = np.append(np.cumsum(wrong[::-1])[::-1], 0)
+    out = [min(round(share * len(scores)), len(scores) - 1) for share in SHARES]
+    return RejectCurve(tuple(float(left[n] / (len(scores) - n)) for n in out), threshold)

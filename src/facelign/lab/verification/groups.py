@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +12,10 @@ from facelign.compare import curves
 from facelign.compare.curves import ScoreSet
 from facelign.compare.pairs import Failures, PairScores
 from facelign.errors import BadArray
+from facelign.lab.plain import PlainRecord
 from facelign.lab.statistics.bands import band_names, bands
-from facelign.lab.statistics.resampling import DRAWS, SEED, Interval, share
+from facelign.lab.statistics.resampling import DRAWS, SEED, Interval
+from facelign.lab.verification.figures import error_rates
 from facelign.types.policies import VERIFY_FMR
 
 
@@ -29,19 +30,17 @@ class GroupRates:
     fnmr: Interval | None
     own_threshold: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class ByGroup:
+class ByGroup(PlainRecord):
     """The same threshold for everybody, and what it does to each group.
 
     rate: the FMR that the threshold holds over all pairs. worst_fmr_ratio, worst_fnmr_ratio:
     largest over smallest rate above 0, or None. holds_for_all: the threshold at which no group's
     FMR exceeds the rate, as far as each has the pairs to say so.
     """
+
+    TOLD = "fmr=rate threshold groups worst_fmr_ratio worst_fnmr_ratio holds_for_all notes"
 
     rate: float
     threshold: float
@@ -50,18 +49,6 @@ class ByGroup:
     worst_fnmr_ratio: float | None
     holds_for_all: float
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "fmr": self.rate,
-            "threshold": self.threshold,
-            "groups": [group.to_dict() for group in self.groups],
-            "worst_fmr_ratio": self.worst_fmr_ratio,
-            "worst_fnmr_ratio": self.worst_fnmr_ratio,
-            "holds_for_all": self.holds_for_all,
-            "notes": list(self.notes),
-        }
 
 
 def by_group(
@@ -92,18 +79,14 @@ def by_group(
     for name in sorted(set(labels.tolist()) - {""}):
         part = counted.where(labels == name)
         apart = part.scores[~part.same]
+        rates = error_rates(part, threshold, draws, seed)
         own: float | None = None
         if len(apart) >= needs:
             own = curves.threshold_at_fmr(ScoreSet(apart, apart), rate)
             strictest = max(strictest, own)
         else:
             notes.append(f"{name}: {len(apart)} non-mated pairs, {needs} are needed.")
-        match = part.scores >= threshold
-        fmr, fnmr = (
-            share(part.where(kind), wrong[kind], draws=draws, seed=seed)
-            for kind, wrong in ((~part.same, match), (part.same, ~match))
-        )
-        every.append(GroupRates(name, int(part.same.sum()), len(apart), fmr, fnmr, own))
+        every.append(GroupRates(name, int(part.same.sum()), len(apart), *rates, own))
     return ByGroup(
         rate,
         threshold,
@@ -120,19 +103,16 @@ def by_height(
     heights: npt.ArrayLike,
     *,
     rate: float = VERIFY_FMR,
-    counting: Failures = Failures.DIFFERENT,
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> ByGroup:
-    """Return error rates by the smaller face height of each pair, px; the rest as ``by_group``."""
-    smaller = np.asarray(heights, np.float64)
-    if smaller.shape == (len(pairs), 2):
-        smaller = smaller.min(axis=1)
-    if smaller.shape != (len(pairs),):
-        raise BadArray(f"heights: wanted one or two for each of {len(pairs)} pairs.")
+    """Return error rates by ``heights`` (n,) of the smaller face of each pair, px.
+
+    The rest as ``by_group``.
+    """
     names = band_names()
-    labels = [names[band] for band in bands(smaller)]
-    rates = by_group(pairs, labels, rate=rate, counting=counting, draws=draws, seed=seed)
+    labels = [names[band] for band in bands(heights)]
+    rates = by_group(pairs, labels, rate=rate, draws=draws, seed=seed)
     rising = sorted(rates.groups, key=lambda group: names.index(group.group))
     return replace(rates, groups=tuple(rising))
 

@@ -9,15 +9,24 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
-from facelign.lab.material.drawing import spreads
-from facelign.lab.material.projection import Method, project
-from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
+from facelign.lab.material.drawing import (
+    OVER_PEOPLE,
+    bounds,
+    face_maps,
+    percent,
+    photo_tiles,
+    rate_cells,
+    sci,
+    spreads,
+)
+from facelign.lab.material.projection import Method
+from facelign.lab.material.thumbnails import Thumbnails
+from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.rates import rate_text, tar_label
-from facelign.lab.statistics.resampling import Interval
-from facelign.lab.verification.figures import Verification
+from facelign.lab.verification.figures import SHARES, Verification
 from facelign.lab.verification.groups import ByGroup
 from facelign.lab.verification.run import VerificationRun, most_errors, rejects, worst_pairs
-from facelign.report.page import FaceMap, Fact, Mood, Report, Section, Table, Thumbnail, Tile, Wall
+from facelign.report.page import Fact, Report, Section, Table, Thumbnail, Tile, Wall
 from facelign.report.plot import Series
 from facelign.report.plots import (
     det,
@@ -30,11 +39,8 @@ from facelign.report.plots import (
 )
 from facelign.types.arrays import Float64Array
 
-#: photos of failures that a wall shows, and photos of the largest matrix
-WALL, MATRIX = 24, 120
-
-#: how the intervals came about
-_OVER = " (95 %, over people)"
+#: photos of the largest matrix
+MATRIX = 120
 #: people below which the reader is warned: so few stand for nobody else
 FEW = 100
 
@@ -61,6 +67,7 @@ def report(
     """Return the report of a run."""
     options = options or VerificationPage()
     trials, embedded, result = measured.trials, measured.embedded, measured.result
+    people = "" if "people" in trials.protocol else f"{result.subjects:,} people"
     opened = options.photos and trials.opened
     thumbnails = Thumbnails(embedded) if opened else None
     sections = [
@@ -81,35 +88,9 @@ def report(
         headline=_headline(measured),
         sections=[section for section in sections if section is not None],
         provenance=provenance,
-        scope="; ".join(
-            part
-            for part in (
-                trials.protocol,
-                "" if "people" in trials.protocol else f"{result.subjects:,} people",
-                embedded.named.space.id,
-            )
-            if part
-        ),
-        mood=Mood.PLAIN,
+        scope="; ".join(filter(None, (trials.protocol, people, embedded.named.space.id))),
         caveats=(*_caveats(measured), *options.caveats),
     )
-
-
-def percent(value: float, digits: int = 2) -> str:
-    """Return a share as percent."""
-    return f"{100 * value:.{digits}f} %"
-
-
-def bounds(found: Interval | None, digits: int = 2) -> str:
-    """Return an interval in words."""
-    if found is None:
-        return ""
-    return f"{100 * found.low:.{digits}f} to {100 * found.high:.{digits}f} %{_OVER}"
-
-
-def sci(value: float) -> str:
-    """Return a rate with three digits."""
-    return "0" if value == 0 else f"{value:#.3g}"
 
 
 def _verdict(measured: VerificationRun) -> str:
@@ -136,36 +117,23 @@ def _headline(measured: VerificationRun) -> list[Fact]:
     result = measured.result
     ends = result.intervals
     error = f", standard error {percent(result.accuracy_se)}" if result.accuracy_se else ""
+    judged = _judged_on(result) + error
+    area = ends.get("auc")
+    spread = "" if area is None else f"{area.low:.5f} to {area.high:.5f}{OVER_PEOPLE}"
     facts = [
-        Fact(
-            "Accuracy",
-            percent(result.accuracy),
-            bounds(ends.get("accuracy")),
-            f"{_judged_on(result)}{error}",
-        ),
-        Fact("AUC", f"{result.auc:.5f}", _plain(ends.get("auc")), "1 is perfect"),
+        Fact("Accuracy", percent(result.accuracy), bounds(ends.get("accuracy")), judged),
+        Fact("AUC", f"{result.auc:.5f}", spread, "1 is perfect"),
         Fact("Equal error rate", percent(result.eer), bounds(ends.get("eer"))),
     ]
-    reached = [at for at in result.tar_at_fmr.values() if at.tar is not None]
-    if reached:
-        at = reached[-1]
+    for at in [at for at in result.tar_at_fmr.values() if at.tar is not None][-1:]:
+        evidence = f"{at.errors} non-mated pairs stand behind this threshold"
+        reached = percent(at.tar or 0.0)
         facts.append(
-            Fact(
-                tar_label(at.fmr),
-                percent(at.tar or 0.0),
-                bounds(result.tar_interval(at.fmr)),
-                f"{at.errors} non-mated pairs stand behind this threshold",
-            )
+            Fact(tar_label(at.fmr), reached, bounds(result.tar_interval(at.fmr)), evidence)
         )
-    facts.append(
-        Fact(
-            "Photos without a face",
-            f"{len(result.failures):,}",
-            note=f"of {len(measured.embedded.photos):,}; "
-            f"{result.failed_pairs:,} pairs counted as: {result.counting}",
-        )
-    )
-    return facts
+    counted = f"{result.failed_pairs:,} pairs counted as: {result.counting}"
+    note = f"of {len(measured.embedded.photos):,}; {counted}"
+    return [*facts, Fact("Photos without a face", f"{len(result.failures):,}", note=note)]
 
 
 def _judged_on(result: Verification) -> str:
@@ -175,10 +143,6 @@ def _judged_on(result: Verification) -> str:
     if "accuracy" in result.crossed:
         return f"{len(result.crossed['accuracy'].folds)} folds"
     return "in sample"
-
-
-def _plain(figure: Interval | None) -> str:
-    return "" if figure is None else f"{figure.low:.5f} to {figure.high:.5f}{_OVER}"
 
 
 def _caveats(measured: VerificationRun) -> list[str]:
@@ -207,51 +171,39 @@ def _rates(measured: VerificationRun) -> Section:
         curve.tar[::-1],
         note=f"AUC {result.auc:.5f}",
     )
-    lowest = max(1 / curve.non_mated / 2, 1e-7)
     rows = []
     for at in result.tar_at_fmr.values():
-        reached = at.tar is not None
-        rows.append(
-            (
-                rate_text(at.fmr),
-                percent(at.tar) if at.tar is not None else f"needs {at.needs:,} pairs",
-                bounds(result.tar_interval(at.fmr)).removesuffix(_OVER) if reached else "",
-                f"{at.threshold:.4f}" if at.threshold is not None else "",
-                at.errors if reached else "",
-            )
-        )
+        cells: tuple[object, ...] = (f"needs {at.needs:,} pairs", "", "", "")
+        if at.tar is not None:
+            spread = bounds(result.tar_interval(at.fmr)).removesuffix(OVER_PEOPLE)
+            cells = (percent(at.tar), spread, f"{at.threshold:.4f}", at.errors)
+        rows.append((rate_text(at.fmr), *cells))
     table = Table(
         "TAR at a fixed FMR",
         ("FMR", "TAR", "95 % interval", "threshold", "false matches"),
         rows,
         "A rate is told only as far as there are non-mated pairs to see one error at it.",
     )
-    drawn = [roc.draw([line], lowest=lowest)]
-    if ((curve.fmr > 0) & (curve.fnmr > 0)).any():  # else the two kinds are fully apart
-        drawn.append(det.draw([Series(line.label, curve.fmr, curve.fnmr)]))
-    drawn += [
-        histograms.draw(
-            measured.counted.set.mated, measured.counted.set.non_mated, threshold=measured.threshold
-        ),
-        rates.draw(curve.thresholds, curve.fmr, curve.fnmr, threshold=measured.threshold),
+    text = [
+        f"{result.mated:,} mated and {result.non_mated:,} non-mated pairs of "
+        f"{result.subjects:,} people. Intervals come from {result.draws:,} draws of people, "
+        f"seed {result.seed}.",
+        *(f"Note: {note}" for note in result.notes),
     ]
-    notes = [f"Note: {note}" for note in result.notes]
-    if not any(plot.name == "det" for plot in drawn):
-        notes.append(
+    figures = [roc.draw([line], lowest=max(1 / curve.non_mated / 2, 1e-7))]
+    if ((curve.fmr > 0) & (curve.fnmr > 0)).any():
+        figures.append(det.draw([Series(line.label, curve.fmr, curve.fnmr)]))
+    else:
+        text.append(
             "Note: there is no DET curve, because one threshold tells all mated from all non-mated "
             "pairs."
         )
-    return Section(
-        "Error rates",
-        [
-            f"{result.mated:,} mated and {result.non_mated:,} non-mated pairs of "
-            f"{result.subjects:,} people. Intervals come from {result.draws:,} draws of people, "
-            f"seed {result.seed}.",
-            *notes,
-        ],
-        drawn,
-        [table],
-    )
+    scores, threshold = measured.counted.set, measured.threshold
+    figures += [
+        histograms.draw(scores.mated, scores.non_mated, threshold=threshold),
+        rates.draw(curve.thresholds, curve.fmr, curve.fnmr, threshold=threshold),
+    ]
+    return Section("Error rates", text, figures, [table])
 
 
 def _thresholds(measured: VerificationRun) -> Section:
@@ -276,12 +228,8 @@ def _thresholds(measured: VerificationRun) -> Section:
         Table(
             "Best thresholds",
             (
-                "chosen by",
-                "threshold",
-                "F1 in sample",
-                "accuracy in sample",
-                "F1 on others",
-                "accuracy on others",
+                *("chosen by", "threshold", "F1 in sample", "accuracy in sample"),
+                *("F1 on others", "accuracy on others"),
             ),
             rows,
             "In sample: on the very pairs that chose it, so too good. On others: every fold is "
@@ -290,31 +238,14 @@ def _thresholds(measured: VerificationRun) -> Section:
     ]
     fixed = measured.fixed
     if fixed is not None:
-        tables.append(
-            Table(
-                "The threshold in use",
-                ("threshold", "meant for FMR", "FMR here", "95 %", "FNMR here", "95 %"),
-                [
-                    (
-                        f"{fixed.threshold:.4f}",
-                        "" if fixed.nominal_fmr is None else f"{fixed.nominal_fmr:g}",
-                        sci(fixed.fmr.value) if fixed.fmr else "",
-                        _rate_bounds(fixed.fmr),
-                        sci(fixed.fnmr.value) if fixed.fnmr else "",
-                        _rate_bounds(fixed.fnmr),
-                    )
-                ],
-                fixed.source,
-            )
-        )
+        nominal = "" if fixed.nominal_fmr is None else f"{fixed.nominal_fmr:g}"
+        cells = (f"{fixed.threshold:.4f}", nominal, *rate_cells(fixed.fmr), *rate_cells(fixed.fnmr))
+        columns = ("threshold", "meant for FMR", "FMR here", "95 %", "FNMR here", "95 %")
+        tables.append(Table("The threshold in use", columns, [cells], fixed.source))
     said = (
         f'Always answering "different" would be right in {percent(result.baseline)} of the pairs.'
     )
     return Section("Thresholds", [said], [figure], tables)
-
-
-def _rate_bounds(found: Interval | None) -> str:
-    return "" if found is None else f"{sci(found.low)} to {sci(found.high)}"
 
 
 def _groups(title: str, found: ByGroup | None) -> Section | None:
@@ -325,10 +256,8 @@ def _groups(title: str, found: ByGroup | None) -> Section | None:
             group.group,
             group.mated,
             group.non_mated,
-            sci(group.fmr.value) if group.fmr else "",
-            _rate_bounds(group.fmr),
-            sci(group.fnmr.value) if group.fnmr else "",
-            _rate_bounds(group.fnmr),
+            *rate_cells(group.fmr),
+            *rate_cells(group.fnmr),
             f"{group.own_threshold:.4f}" if group.own_threshold is not None else "too few pairs",
         )
         for group in found.groups
@@ -339,77 +268,55 @@ def _groups(title: str, found: ByGroup | None) -> Section | None:
         rows,
         "; ".join(found.notes),
     )
-    ratios = [
-        f"{name}: the worst group has {ratio:.1f} times the rate of the best."
-        for name, ratio in (("FMR", found.worst_fmr_ratio), ("FNMR", found.worst_fnmr_ratio))
-        if ratio is not None
-    ]
     said = [
         f"One threshold, {found.threshold:.4f}, that holds FMR {found.rate:g} over all pairs. "
-        f"At {found.holds_for_all:.4f} no group exceeds it, as far as each has the pairs to say.",
-        *ratios,
+        f"At {found.holds_for_all:.4f} no group exceeds it, as far as each has the pairs to say."
     ]
-    plots = (
-        spreads({group.group: group.fmr for group in found.groups}, axis="FMR"),
-        spreads({group.group: group.fnmr for group in found.groups}, axis="FNMR"),
-    )
-    figures = [plot for plot in plots if plot is not None]
+    figures = []
+    for name, ratio, figures_of in (
+        ("FMR", found.worst_fmr_ratio, {group.group: group.fmr for group in found.groups}),
+        ("FNMR", found.worst_fnmr_ratio, {group.group: group.fnmr for group in found.groups}),
+    ):
+        if ratio is not None:
+            said.append(f"{name}: the worst group has {ratio:.1f} times the rate of the best.")
+        plot = spreads(figures_of, axis=name)
+        if plot is not None:
+            figures.append(plot)
     return Section(title, said, figures, [table])
 
 
 def _worst(measured: VerificationRun, thumbnails: Thumbnails | None) -> Section:
-    low, high = worst_pairs(measured)
     walls, tables = [], []
-    for title, numbers, note in (
-        (
-            "Least alike photos of one person",
-            low,
-            "A pair far below the threshold is often a mislabel: look at the names.",
-        ),
-        (
-            "Most alike photos of two people",
-            high,
-            "A pair far above the threshold is often one person under two names.",
-        ),
-    ):
+    for (title, note), numbers in zip(_WORST, worst_pairs(measured), strict=True):
         rows = [_pair_row(measured, number) for number in numbers]
         tables.append(Table(title, ("photo", "photo", "score", "decided"), rows, note))
         if thumbnails is not None:
-            walls.append(Wall(title, _tiles(measured, numbers, thumbnails), note))
-    return Section(
-        "Worst pairs", ["The pairs that cost most, worst first."], tables=tables, walls=walls
-    )
+            tiles = [
+                Tile(_faces(measured.trials, number, thumbnails), f"score {row[2]}, {row[3]}")
+                for number, row in zip(numbers, rows, strict=True)
+            ]
+            walls.append(Wall(title, tiles, note))
+    text = ["The pairs that cost most, worst first."]
+    return Section("Worst pairs", text, tables=tables, walls=walls)
 
 
 def _pair_row(measured: VerificationRun, number: int) -> tuple[str, str, str, str]:
     trials, pairs = measured.trials, measured.pairs
-    a, b = trials.photos[trials.a[number]], trials.photos[trials.b[number]]
+    a, b = (trials.photos[side[number]].path.name for side in (trials.a, trials.b))
     score = float(pairs.scores[number])
     match = score >= measured.threshold
-    right = match == bool(pairs.same[number])
-    return (
-        a.path.name,
-        b.path.name,
-        f"{score:.4f}",
-        ("same" if match else "different") + ("" if right else ": wrong"),
-    )
+    right = "" if match == bool(pairs.same[number]) else ": wrong"
+    return a, b, f"{score:.4f}", ("same" if match else "different") + right
 
 
-def _tiles(measured: VerificationRun, numbers: Sequence[int], thumbnails: Thumbnails) -> list[Tile]:
-    trials = measured.trials
-    tiles = []
-    for number in numbers:
-        faces = [
-            thumbnails.face(place, caption=trials.photos[place].path.stem)
-            for place in (int(trials.a[number]), int(trials.b[number]))
-        ]
-        row = _pair_row(measured, number)
-        tiles.append(Tile([f for f in faces if f is not None], f"score {row[2]}, {row[3]}"))
-    return tiles
+def _faces(trials: Trials, pair: int, thumbnails: Thumbnails) -> list[Thumbnail]:
+    places = int(trials.a[pair]), int(trials.b[pair])
+    faces = [thumbnails.face(n, caption=trials.photos[n].path.stem) for n in places]
+    return [face for face in faces if face is not None]
 
 
 def _culprits(measured: VerificationRun) -> Section | None:
-    rows = most_errors(measured)
+    rows = [tuple(each) for each in most_errors(measured)]
     if not rows:
         return None
     return Section(
@@ -421,31 +328,35 @@ def _culprits(measured: VerificationRun) -> Section | None:
 
 def _failures(measured: VerificationRun, photos: bool) -> Section | None:
     embedded = measured.embedded
-    listed = [("no face", f) for f in embedded.failures] + [
-        ("fallback", f) for f in embedded.fallbacks
-    ]
+    listed = (*embedded.failures, *embedded.fallbacks)
     if not listed:
         return None
-    rows = [(kind, failure.photo, failure.reason) for kind, failure in listed]
+    kinds = ["no face"] * len(embedded.failures) + ["fallback"] * len(embedded.fallbacks)
+    rows = [(kind, each.photo, each.reason) for kind, each in zip(kinds, listed, strict=True)]
     walls = []
     if photos:
-        tiles = []
-        for _, failure in listed[:WALL]:
-            picture = whole(failure.photo)
-            tiles.append(Tile([picture] if picture else [], failure.reason))
+        tiles = photo_tiles(listed)
         walls.append(Wall("The photos", tiles, f"{len(tiles)} of {len(listed)} are shown."))
-    return Section(
-        "Failures and fallbacks",
-        [
-            f"{len(embedded.failures):,} photos gave no face; their pairs counted as: "
-            f"{measured.result.counting}. {len(embedded.fallbacks):,} more were found only by a "
-            "further attempt."
-        ],
-        tables=[Table("Photos", ("what", "photo", "why"), rows)],
-        walls=walls,
+    text = (
+        f"{len(embedded.failures):,} photos gave no face; their pairs counted as: "
+        f"{measured.result.counting}. {len(embedded.fallbacks):,} more were found only by a "
+        "further attempt."
     )
+    table = Table("Photos", ("what", "photo", "why"), rows)
+    return Section("Failures and fallbacks", [text], tables=[table], walls=walls)
 
 
+#: what the tables of worst pairs are called, and what they are good for
+_WORST = (
+    (
+        "Least alike photos of one person",
+        "A pair far below the threshold is often a mislabel: look at the names.",
+    ),
+    (
+        "Most alike photos of two people",
+        "A pair far above the threshold is often one person under two names.",
+    ),
+)
 _QUALITY = {
     "height": "height of the face",
     "score": "detector score",
@@ -458,11 +369,10 @@ def _quality(measured: VerificationRun, more: Mapping[str, Float64Array]) -> Sec
     named = {_QUALITY.get(name, name): c for name, c in rejects(measured, more).items()}
     if not named:
         return None
-    lines = [Series(name, np.array(c.rejected), np.array(c.fnmr)) for name, c in named.items()]
-    shares = (0.0, 0.05, 0.1, 0.2)
+    lines = [Series(name, np.array(SHARES), np.array(c.fnmr)) for name, c in named.items()]
     threshold = next(iter(named.values())).threshold
     rows = [
-        (name, *(sci(c.fnmr[c.rejected.index(share)]) for share in shares), sci(c.area))
+        (name, *(sci(c.fnmr[percents]) for percents in (0, 5, 10, 20)), sci(c.area))
         for name, c in named.items()
     ]
     table = Table(
@@ -472,39 +382,20 @@ def _quality(measured: VerificationRun, more: Mapping[str, Float64Array]) -> Sec
         f"At the threshold {threshold:.4f}. A number that does not make the error fall says "
         "nothing about recognizability here.",
     )
-    return Section(
-        "Which photos to refuse",
-        ["A pair is as good as the worse of its two photos."],
-        [error_reject.draw(lines)],
-        [table],
-    )
+    text = ["A pair is as good as the worse of its two photos."]
+    return Section("Which photos to refuse", text, [error_reject.draw(lines)], [table])
 
 
 def _maps(
     measured: VerificationRun, thumbnails: Thumbnails | None, methods: Sequence[Method]
 ) -> Section | None:
-    named, embedded = measured.embedded.named, measured.embedded
+    named = measured.embedded.named
     if len(named.people) < 5 or not any(named.people):
         return None
-    place = {int(row): number for number, row in enumerate(embedded.rows) if row >= 0}
-    maps = []
-    for method in methods:
-        found = project(named, method=method, seed=measured.choices.seed)
-        photos: Sequence[Thumbnail | None] = ()
-        if thumbnails is not None:
-            photos = [thumbnails.face(place[int(row)], SMALL) for row in found.rows]
-        maps.append(
-            FaceMap(
-                f"{method} of the people with most photos",
-                found.points,
-                [named.people[int(row)] for row in found.rows],
-                photos,
-                f"{method}, seed {found.seed}. Near points are alike; distances between far "
-                "groups mean nothing.",
-            )
-        )
-    return Section("Faces in the plane", ["A face among another person's deserves a look."],
-                   maps=maps)  # fmt: skip
+    more = " Near points are alike; distances between far groups mean nothing."
+    maps = face_maps(named, methods, measured.choices.seed, thumbnails, more)
+    text = ["A face among another person's deserves a look."]
+    return Section("Faces in the plane", text, maps=maps)
 
 
 def _matrix(measured: VerificationRun) -> Section | None:
@@ -514,10 +405,6 @@ def _matrix(measured: VerificationRun) -> Section | None:
     order = np.argsort(np.array(named.people, dtype=str), kind="stable")
     vectors = named.vectors[order]
     scores = score_matrix(vectors, vectors, named.space.metric)
-    drawn = similarity.draw(
-        scores,
-        [named.people[int(i)] for i in order],
-        axis="score",
-        threshold=measured.threshold,
-    )
+    people = [named.people[int(i)] for i in order]
+    drawn = similarity.draw(scores, people, axis="score", threshold=measured.threshold)
     return Section("Every photo against every photo", figures=[drawn])

@@ -13,18 +13,22 @@ from facelign.compare.pairs import Failures, PairScores
 from facelign.errors import Refused
 from facelign.lab.material.photos import Embedded
 from facelign.lab.material.trials import Trials
+from facelign.lab.plain import plain, told
 from facelign.lab.statistics.rates import shows
 from facelign.lab.statistics.resampling import DRAWS, SEED
-from facelign.lab.verification.errors import RejectCurve, culprits, error_versus_reject
 from facelign.lab.verification.figures import (
     AtThreshold,
+    PersonErrors,
+    RejectCurve,
     Verification,
     at_threshold,
     by_development,
+    culprits,
+    error_versus_reject,
     evaluate,
 )
 from facelign.lab.verification.groups import ByGroup, by_group, by_height
-from facelign.types.arrays import Float64Array, IntArray
+from facelign.types.arrays import Float64Array
 from facelign.types.decisions import Threshold
 
 #: FMR at which groups and heights are compared, where the pairs allow it; else the next larger
@@ -80,16 +84,13 @@ class VerificationRun:
             "protocol": trials.protocol,
             "space": embedded.named.space.id,
             "photos": len(embedded.photos),
-            "fallbacks": [{"photo": f.photo, "reason": f.reason} for f in embedded.fallbacks],
+            "fallbacks": plain(embedded.fallbacks),
             "missing_photos": len(trials.missing),
-            "fixed_threshold": self.fixed.to_dict() if self.fixed else None,
+            "fixed_threshold": plain(self.fixed),
             "overlap": dict(self.choices.overlap),
             "most_errors": {
                 "threshold": self.threshold,
-                "people": [
-                    {"person": name, "false_matches": apart, "false_non_matches": together}
-                    for name, apart, together in most_errors(self)
-                ],
+                "people": [each._asdict() for each in most_errors(self)],
             },
             "worst_pairs": {
                 kind: [
@@ -103,8 +104,7 @@ class VerificationRun:
                 for kind, places in zip(("mated", "non_mated"), worst_pairs(self), strict=True)
             },
             "error_versus_reject": {
-                name: {"threshold": curve.threshold, "area": curve.area, "fnmr": list(curve.fnmr)}
-                for name, curve in rejects(self).items()
+                name: told(curve, "threshold area fnmr") for name, curve in rejects(self).items()
             },
         }
         if self.groups:
@@ -195,18 +195,14 @@ def rejects(
     }
 
 
-def most_errors(measured: VerificationRun, most: int = 10) -> list[tuple[str, int, int]]:
-    """Return (person, false matches, false non-matches) at the threshold shown, worst first.
+def most_errors(measured: VerificationRun, most: int = 10) -> list[PersonErrors]:
+    """Return the people with most errors at the threshold shown, worst first.
 
     Pairs without a face are not among them: their failure is told elsewhere. Empty where people
     have no names.
     """
-    people = measured.trials.people
-    if not people:
-        return []
     usable = measured.pairs.where(~measured.pairs.failed)
-    worst = culprits(usable, measured.threshold, most)
-    return [(people[c.person], c.false_matches, c.false_non_matches) for c in worst]
+    return culprits(usable, measured.trials.people, measured.threshold, most)
 
 
 def worst_pairs(measured: VerificationRun, most: int = 12) -> tuple[list[int], list[int]]:
@@ -215,14 +211,11 @@ def worst_pairs(measured: VerificationRun, most: int = 12) -> tuple[list[int], l
     Pairs without a face are not among them: their failure is told elsewhere.
     """
     pairs = measured.pairs
-
-    def first(kind: IntArray, keys: Float64Array) -> list[int]:
-        worst: list[int] = kind[np.argsort(keys[kind], kind="stable")[:most]].tolist()
-        return worst
-
-    mated = np.flatnonzero(pairs.same & ~pairs.failed)
-    non_mated = np.flatnonzero(~pairs.same & ~pairs.failed)
-    return first(mated, pairs.scores), first(non_mated, -pairs.scores)
+    worst: list[list[int]] = []
+    for kind, keys in ((pairs.same, pairs.scores), (~pairs.same, -pairs.scores)):
+        places = np.flatnonzero(kind & ~pairs.failed)
+        worst.append(places[np.argsort(keys[places], kind="stable")[:most]].tolist())
+    return worst[0], worst[1]
 
 
 def _absent(trials: Trials, pairs: PairScores, counting: Failures) -> tuple[str, ...]:
@@ -239,19 +232,12 @@ def _absent(trials: Trials, pairs: PairScores, counting: Failures) -> tuple[str,
 def _by_height(
     trials: Trials, embedded: Embedded, pairs: PairScores, draws: int, seed: int
 ) -> ByGroup:
-    heights = np.stack([embedded.heights[trials.a], embedded.heights[trials.b]], axis=1)
-    known = np.isfinite(heights).all(axis=1) & ~pairs.failed
+    smaller = np.minimum(embedded.heights[trials.a], embedded.heights[trials.b])
+    known = np.isfinite(smaller) & ~pairs.failed
     if not known.any():
         raise Refused("The heights of the faces are not known.", "Saved vectors have none.")
     part = pairs.where(known)
-    return by_height(
-        part,
-        heights[known],
-        rate=_rate(part),
-        counting=Failures.LEFT_OUT,
-        draws=draws,
-        seed=seed,
-    )
+    return by_height(part, smaller[known], rate=_rate(part), draws=draws, seed=seed)
 
 
 def _rate(pairs: PairScores) -> float:

@@ -24,6 +24,7 @@ from facelign.lab.identification.searching import (
     search,
 )
 from facelign.lab.material.named import Named
+from facelign.lab.plain import plain
 from facelign.lab.statistics.exact import exact_share
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.embeddings import Metric, Space
@@ -304,7 +305,7 @@ def test_a_fixed_threshold_names_more_strangers_in_larger_galleries() -> None:
     assert rows[0].strangers == 150
     assert rows[0].fpir.low <= rows[0].fpir.value <= rows[0].fpir.high
     assert rows == by_gallery_size(named, lambda n: 0.6, [5, 20, 60], draws=3)
-    assert json.dumps([row.to_dict() for row in rows])
+    assert json.dumps(plain(rows))
     with pytest.raises(Refused):
         by_gallery_size(named, lambda n: 0.6, [80])
     with pytest.raises(Refused, match="second photo"):

@@ -16,7 +16,7 @@ from facelign.errors import BadArray, Refused
 from facelign.lab.material.photos import Failure
 from facelign.lab.statistics import folds
 from facelign.lab.verification import figures as ver
-from facelign.lab.verification.errors import culprits, error_versus_reject
+from facelign.lab.verification.figures import culprits, error_versus_reject
 from facelign.lab.verification.groups import by_group, by_height
 
 
@@ -192,8 +192,7 @@ def test_groups_at_one_threshold() -> None:
 
 def test_heights_of_the_smaller_face() -> None:
     pairs = _pairs()
-    heights = np.tile([[200, 35], [90, 100], [20, 10]], (60, 1))
-    record = by_height(pairs, heights, rate=0.1, draws=10)
+    record = by_height(pairs, np.tile([35, 90, 10], 60), rate=0.1, draws=10)
     assert [g.group for g in record.groups] == ["0-30 px", "30-40 px", "80-120 px"]
     assert sum(g.mated + g.non_mated for g in record.groups) == 180
     flat = by_height(pairs, np.full(180, 500), rate=0.1, draws=10)
@@ -216,12 +215,9 @@ def test_culprits() -> None:
         [False, False, True, True],
         people=(["a", "a", "c", "b"], ["b", "c", "c", "b"]),
     )
-    worst = culprits(pairs, 0.5)
-    assert [(c.person, c.false_matches, c.false_non_matches) for c in worst] == [
-        (0, 2, 0),
-        (2, 1, 1),
-        (1, 1, 0),
-    ]
+    assert culprits(pairs, ("Ada", "Bo", "Cy"), 0.5) == [("Ada", 2, 0), ("Cy", 1, 1), ("Bo", 1, 0)]
+    assert culprits(pairs, ("Ada", "Bo", "Cy"), 0.5, most=1) == [("Ada", 2, 0)]
+    assert culprits(pairs, (), 0.5) == []
 
 
 def test_error_versus_reject() -> None:
