@@ -31,7 +31,7 @@ LIMIT = 4 << 30
 
 def _mutations() -> object:
     """Return the module of the test, whose network and damage are used here too."""
-    path = HERE.parent / "tests" / "unit" / "weights" / "test_onnx_convert.py"
+    path = HERE.parent / "tests" / "unit" / "models" / "test_onnx_convert.py"
     made = importlib.util.spec_from_file_location("test_onnx_convert", path)
     module = importlib.util.module_from_spec(made)
     sys.modules[made.name] = module

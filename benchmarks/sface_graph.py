@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import machine
@@ -35,14 +36,14 @@ GFLOP = 1.15
 
 def variants(raw: Graph) -> dict[str, bytes]:
     """Return the graphs that are compared, by what they are."""
-    unpacked = raw.copy()
+    unpacked = deepcopy(raw)
     rewrites.fold_constants(unpacked)
     clean(unpacked)
-    folded = unpacked.copy()
+    folded = deepcopy(unpacked)
     rewrites.fold_batch_normalization(folded)
 
     def long_form() -> Graph:
-        graph = folded.copy()
+        graph = deepcopy(folded)
         graph.nodes = [
             part
             for node in graph.nodes
@@ -55,13 +56,13 @@ def variants(raw: Graph) -> dict[str, bytes]:
         return graph
 
     def plain_relu() -> Graph:
-        graph = folded.copy()
+        graph = deepcopy(folded)
         for node in graph.nodes:
             if node.op == "PRelu":
                 node.op, node.inputs = "Relu", node.inputs[:1]
         return graph
 
-    short = folded.copy()
+    short = deepcopy(folded)
     rewrites.rewrite_prelu(short)
     found = {
         "unpacked, PRelu kept": unpacked,

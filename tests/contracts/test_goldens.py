@@ -14,7 +14,7 @@ import pytest
 
 from facelign import models
 from facelign.geometry.transforms import apply
-from facelign.models.scan import own_models
+from facelign.models.catalog import own_models
 from facelign.models.weights.store import Store
 from facelign.types.chips import Chips
 from facelign.types.contracts import Detector, Embedder, Landmarker

@@ -1,20 +1,48 @@
-"""The catalog: every model and layout that is known, found by id."""
+"""The catalog: every model and layout that is known, found by id.
+
+Our own folders are looked into, and packages that announce theirs; nothing runs but imports.
+"""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import pkgutil
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module, metadata
 from pathlib import Path
+from types import ModuleType
 
 from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.files.disk import atomic
 from facelign.files.home import home_folder
-from facelign.models import scan, specfile
-from facelign.models.scan import Broken, LayoutFactory, Registered
+from facelign.models import specfile
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
+
+MODEL_PACKAGES = ("facelign.detect.models", "facelign.landmark.models", "facelign.embed.models")
+LAYOUTS = "facelign.align.layouts"
+ENTRY_POINTS = "facelign.models"
+
+LayoutFactory = Callable[..., Layout]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A record and the place where it is written."""
+
+    spec: ModelSpec
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A place that should give records and fails; shown with every list, never swallowed."""
+
+    place: str
+    reason: str
 
 
 class Registry:
@@ -33,11 +61,7 @@ class Registry:
             self._add(entry)
         for name, factory, place in layouts:
             if name in self._layouts:
-                raise ConfigError(
-                    f"The layout '{name}' is defined twice: in {self._layouts[name][1]} and "
-                    f"in {place}.",
-                    "Give one of them another id.",
-                )
+                raise _twice(f"layout '{name}'", self._layouts[name][1], place)
             self._layouts[name] = (factory, place)
 
     def _add(self, entry: Registered | Broken) -> None:
@@ -46,11 +70,8 @@ class Registry:
             return
         key = (entry.spec.task, entry.spec.id)
         if key in self._models:
-            raise ConfigError(
-                f"The {entry.spec.task} model '{entry.spec.id}' is defined twice: in "
-                f"{self._models[key].place} and in {entry.place}.",
-                "Give one of them another id.",
-            )
+            what = f"{entry.spec.task} model '{entry.spec.id}'"
+            raise _twice(what, self._models[key].place, entry.place)
         self._models[key] = entry
 
     def add_file(self, path: str | Path) -> ModelSpec:
@@ -113,10 +134,63 @@ class Registry:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
         if self.broken:
-            hint += " These could not be read: " + "; ".join(
-                f"{b.place}: {b.reason}" for b in self.broken
-            )
+            places = (f"{broken.place}: {broken.reason}" for broken in self.broken)
+            hint += f" These could not be read: {'; '.join(places)}"
         return UnknownModel(f"There is no {kind} '{name}'.", hint)
+
+
+def _twice(what: str, first: str, second: str) -> ConfigError:
+    return ConfigError(
+        f"The {what} is defined twice: in {first} and in {second}.", "Give one of them another id."
+    )
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """Yield the modules of a package, in the order of their names; nothing runs but imports."""
+    folder = import_module(package)
+    for entry in sorted(pkgutil.iter_modules(folder.__path__), key=lambda m: m.name):
+        if not entry.name.startswith("_"):
+            yield import_module(f"{package}.{entry.name}")
+
+
+def specs_of(module: ModuleType) -> tuple[Registered, ...]:
+    """Return the records of a module (its ``SPECS``); raises ConfigError when they are none."""
+    records = getattr(module, "SPECS", ())
+    if not all(isinstance(record, ModelSpec) for record in records):
+        raise ConfigError(
+            f"SPECS of {module.__name__} holds something else than ModelSpec.",
+            "See facelign.types.specs.",
+        )
+    return tuple(Registered(record, module.__name__) for record in records)
+
+
+def own_models() -> Iterator[Registered]:
+    """Yield the records of the models that come with facelign."""
+    for package in MODEL_PACKAGES:
+        for module in modules(package):
+            yield from specs_of(module)
+
+
+def announced_models() -> Iterator[Registered | Broken]:
+    """Yield the records of other packages (entry points of the group ``facelign.models``)."""
+    for point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
+        place = f"{point.value} (entry point '{point.name}')"
+        try:
+            module = point.load()
+            found = specs_of(module)
+        except (ImportError, AttributeError, ConfigError, SyntaxError) as problem:
+            yield Broken(place, str(problem))
+        else:
+            yield from found
+
+
+def own_layouts() -> Iterator[tuple[str, LayoutFactory, str]]:
+    """Yield id, factory and place of every layout that comes with facelign."""
+    for module in modules(LAYOUTS):
+        for factory in getattr(module, "LAYOUTS", ()):
+            named = getattr(factory, "id", None)  # else that of what it makes without options
+            name = named if isinstance(named, str) else factory().id
+            yield name, factory, module.__name__
 
 
 def default(home: Path | None = None) -> Registry:
@@ -126,7 +200,7 @@ def default(home: Path | None = None) -> Registry:
     None takes FACELIGN_HOME or the user's data folder. A record that cannot be read is noted in
     ``broken``.
     """
-    registry = Registry([*scan.own_models(), *scan.announced_models()], scan.own_layouts())
+    registry = Registry([*own_models(), *announced_models()], own_layouts())
     for path in sorted(own_records(home).glob("*/*.toml")):
         try:
             registry.add_file(path)

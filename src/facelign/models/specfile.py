@@ -23,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,24 +51,21 @@ def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
     known: gives the record of the model that it is ``like``, or raises UnknownModel.
     """
     table = _table(path)
-    allowed = {"id", "like", "task", "weights", "input", "output", "license", "defaults", *_TEXTS}
-    unknown = sorted(set(table) - allowed)
-    if unknown:
-        raise _wrong(path, f"has the unknown field '{unknown[0]}'")
+    sections = {"input", "output", "license", "defaults"}
+    _only(path, "", table, {"id", "like", "task", "weights", *sections, *_TEXTS})
     model_id, like = _text(path, table, "id"), _text(path, table, "like")
     if not _ID.fullmatch(model_id):
         raise _wrong(path, f"has the id '{model_id}'; lower case letters, digits and '-' make one")
     base = known(_task(path, table), like)
     if base.engine.value != "onnx":
         raise _wrong(path, f"is like '{like}', which is no ONNX model")
-    license_ = {} if "license" not in table else _section(path, table, "license")
     return dataclasses.replace(
         base,
         id=model_id,
         weights=(_weights(path, table, base),),
         input=_changed(path, "input", base.input, table),
         output=_changed(path, "output", base.output, table),
-        license=_replaced(path, "license", _UNKNOWN, license_),
+        license=_changed(path, "license", _UNKNOWN, table),
         defaults={**base.defaults, **_section(path, table, "defaults")},
         published=(),
         **cast("Any", {key: _text(path, table, key) for key in _TEXTS if key in table}),
@@ -102,9 +99,7 @@ def _weights(path: Path, table: Mapping[str, Any], base: ModelSpec) -> WeightFil
     entry = {"file": given} if isinstance(given, str) else given
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
         raise _wrong(path, "names no weights file")
-    unknown = sorted(set(entry) - {"file", "sha256", "convert"})
-    if unknown:
-        raise _wrong(path, f"has the unknown field 'weights.{unknown[0]}'")
+    _only(path, "weights.", entry, {"file", "sha256", "convert"})
     file = inside(path, entry["file"])
     found = digest(file)
     wanted = str(entry.get("sha256", found)).lower()
@@ -117,16 +112,20 @@ def _weights(path: Path, table: Mapping[str, Any], base: ModelSpec) -> WeightFil
 
 def inside(record: Path, name: str) -> Path:
     """Return the file ``name`` beside ``record``; raises ConfigError when it leads elsewhere."""
-    folder = record.resolve().parent
-    given = Path(name)
-    if given.is_absolute() or ".." in given.parts or "\\" in name or ":" in name:
-        raise _wrong(record, f"names weights outside of its folder ({name})")
+    folder, given = record.resolve().parent, Path(name)
     found = (folder / given).resolve()
-    if not found.is_relative_to(folder):
+    climbs = given.is_absolute() or ".." in given.parts or "\\" in name or ":" in name
+    if climbs or not found.is_relative_to(folder):
         raise _wrong(record, f"names weights outside of its folder ({name})")
     if not found.is_file():
         raise _wrong(record, f"names weights that are not there ({name})")
     return found
+
+
+def _only(path: Path, where: str, found: Iterable[str], known: set[str]) -> None:
+    unknown = sorted(set(found) - known)
+    if unknown:
+        raise _wrong(path, f"has the unknown field '{where}{unknown[0]}'")
 
 
 def _section(path: Path, table: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -137,14 +136,8 @@ def _section(path: Path, table: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _changed(path: Path, name: str, base: Any, table: Mapping[str, Any]) -> Any:
-    return _replaced(path, name, base, _section(path, table, name))
-
-
-def _replaced(path: Path, name: str, base: Any, changes: Mapping[str, Any]) -> Any:
-    known = {field.name for field in dataclasses.fields(base)}
-    unknown = sorted(set(changes) - known)
-    if unknown:
-        raise _wrong(path, f"has the unknown field '{name}.{unknown[0]}'")
+    changes = _section(path, table, name)
+    _only(path, f"{name}.", changes, {field.name for field in dataclasses.fields(base)})
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     if "metric" in values:
         if values["metric"] not in list(Metric):

@@ -15,9 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from facelign import models as models
 from facelign.errors import ConfigError, ModelError, UnknownModel, WeightsMissing
 from facelign.models import Registry, load
-from facelign.models.catalog import keep_file
+from facelign.models.catalog import Broken, Registered, keep_file
 from facelign.models.load import merged_options
-from facelign.models.scan import Broken, Registered
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.contracts import WeightPaths
@@ -184,7 +183,7 @@ def test_other_packages_join_by_an_entry_point(
 ) -> None:
     (tmp_path / "their_models.py").write_text(
         "from dataclasses import replace\n"
-        "from facelign.models import scan\n"
+        "from facelign.models import catalog\n"
         "from facelign.detect.models.yunet import SPECS as base\n"
         "SPECS = (replace(base[0], id='theirs'),)\n"
     )

@@ -19,7 +19,7 @@ from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import Difference, PairedOptions, System, differences
 from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
 from facelign.lab.verification.figures import Verification, evaluate
-from facelign.models.convert import apart
+from facelign.models.convert import WEIGHTS_APART
 from facelign.models.weights.store import Store
 from facelign.recognition.recognizer import Recognizer
 
@@ -257,7 +257,7 @@ def _megabytes(recognizer: Recognizer) -> float:
     known, store = models.default(), Store.from_environment()
     specs = [known.spec(task, model) for task, model in recognizer.chain.preset.models]
     graphs = {path for spec in specs for path in store.ready(spec).values()}
-    beside = {path.with_name(apart.NAME) for path in graphs}
+    beside = {path.with_name(WEIGHTS_APART) for path in graphs}
     return sum(path.stat().st_size for path in graphs | beside if path.is_file()) / 1e6
 
 

@@ -176,7 +176,6 @@ class _Walk:
         return serialize(self.graph, title)
 
     def through(self, layers: Sequence[Layer]) -> None:
-        """Append all layers."""
         for index, layer in enumerate(layers):
             name = f"{layer.kind}_{index}"
             if layer.kind.startswith("tag"):
@@ -189,7 +188,6 @@ class _Walk:
                 _STEPS[layer.kind](self, layer, name)
 
     def convolution(self, layer: Layer, name: str) -> None:
-        """Append a convolution."""
         if layer.weights.shape[1] != self.shape[0]:
             raise corrupt("a convolution that does not fit what it reads")
         if self.shape[1:] == (1, 1) and layer.pad == (1, 1) and layer.window == (3, 3):
@@ -202,7 +200,6 @@ class _Walk:
         self.shape = (len(layer.bias), *self.shape[1:])
 
     def affine(self, layer: Layer, name: str) -> None:
-        """Append gain and bias."""
         if len(layer.bias) != self.shape[0]:
             raise corrupt("an affine layer that does not fit what it reads")
         shape = (1, -1, 1, 1)
@@ -212,7 +209,6 @@ class _Walk:
         self.add("Add", name, bias)
 
     def relu(self, _layer: Layer, name: str) -> None:
-        """Append a ReLU."""
         self.add("Relu", name)
 
     def pooling(self, layer: Layer, name: str) -> None:

@@ -19,6 +19,7 @@ from facelign.models.weights.progress import Meter, OnProgress, Progress, silent
 #: answers after which trying again makes sense (RFC 9110, RFC 6585)
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 MOST_REDIRECTS = 8
+_GONE = "The address no longer works; use another source."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,9 @@ def fetch(
     """
     patience = patience or Patience()
     part.parent.mkdir(parents=True, exist_ok=True)
-    limits = httpx.Timeout(patience.timeout_s)
     idle = 0
     with httpx.Client(
-        timeout=limits,
+        timeout=patience.timeout_s,
         follow_redirects=False,
         headers={"User-Agent": f"facelign/{__version__}", "Accept-Encoding": "identity"},
     ) as client:
@@ -93,9 +93,15 @@ def fetch(
                 pause = max(pause * random.uniform(0.8, 1.2), asked)  # noqa: S311
                 on_progress(Progress("note", remote.name, text=f"{_reason(problem)}, trying again"))
                 time.sleep(min(pause, 2 * patience.longest_pause_s))
-                continue
-            _check(part, remote)
-            return
+            else:
+                break
+    found = digest(part)
+    if found != remote.sha256:
+        part.unlink()
+        raise DownloadFailed(
+            f"{remote.url}: SHA-256 is {found}, wanted {remote.sha256}.",
+            "Another file lies there now, or something on the way changed it. It was not kept.",
+        )
 
 
 def _attempt(client: httpx.Client, remote: RemoteFile, part: Path, on_progress: OnProgress) -> None:
@@ -122,10 +128,7 @@ def _allowed(url: str, remote: RemoteFile) -> None:
     parts = urlsplit(url)
     schemes = {"https", "http"} if remote.plain_http else {"https"}
     if parts.scheme not in schemes or not parts.hostname:
-        raise DownloadFailed(
-            f"{remote.url}: leads to {url}, which is not an https address.",
-            "The address no longer works; use another source.",
-        )
+        raise DownloadFailed(f"{remote.url}: leads to {url}, which is not an https address.", _GONE)
 
 
 def _receive(
@@ -137,10 +140,7 @@ def _receive(
     if answer.status_code in AGAIN:
         raise _Again(f"the server answers {answer.status_code}", _wait(answer))
     if answer.status_code not in (200, 206):
-        raise DownloadFailed(
-            f"{remote.url}: the server answers {answer.status_code}.",
-            "The address no longer works; use another source.",
-        )
+        raise DownloadFailed(f"{remote.url}: the server answers {answer.status_code}.", _GONE)
     if not (have and answer.status_code == 206 and _starts_at(answer, have)):
         have = 0  # the server sends the whole, or something else than asked for
         if answer.status_code == 206 and not _starts_at(answer, 0):
@@ -172,16 +172,6 @@ def _starts_at(answer: httpx.Response, start: int) -> bool:
 def _wait(answer: httpx.Response) -> float:
     asked = answer.headers.get("retry-after", "")
     return float(asked) if asked.isdigit() and len(asked) < 6 else 0.0
-
-
-def _check(part: Path, remote: RemoteFile) -> None:
-    found = digest(part)
-    if found != remote.sha256:
-        part.unlink()
-        raise DownloadFailed(
-            f"{remote.url}: SHA-256 is {found}, wanted {remote.sha256}.",
-            "Another file lies there now, or something on the way changed it. It was not kept.",
-        )
 
 
 def _length(part: Path) -> int:

