@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,12 +10,10 @@ import typer
 from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
-from facelign.cli.flags import JsonFlag, command, only
+from facelign.cli.flags import JsonFlag, command, only, without
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, FacelignError
-from facelign.lab.defaults import PAIRED_DRAWS, SEED
-from facelign.types.policies import VERIFY_FMR
-from facelign.wire.options import ChainFlags
+from facelign.wire.options import ChainFlags, Flag
 
 if TYPE_CHECKING:
     from facelign.lab.alignment.figures import Study
@@ -24,25 +23,26 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=True)
 
-Layouts = Annotated[
-    str, typer.Option("--layouts", help="none, crop, square, eyes, five, native; by commas.")
-]
-Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
-Models = Annotated[str, typer.Option("--models", help="Embedding models, by id.")]
-Rotations = Annotated[
-    str, typer.Option("--rotations", help="Leans of the head, degrees, to either side.")
-]
-Changes = Annotated[
-    str,
-    typer.Option(
-        "--degradations", help="none, low-resolution, blur, dark, glasses; =AMOUNT may follow."
-    ),
-]
-Cross = Annotated[
-    bool,
-    typer.Option("--cross", help="Every degradation at every rotation (default: one at a time)."),
-]
-Rate = Annotated[float, typer.Option("--fmr", help="FMR at which TAR is told.")]
+
+@dataclass(frozen=True, slots=True)
+class ArmFlags:
+    """Which arms are compared, in which conditions."""
+
+    layouts: Annotated[
+        str, Flag("--layouts", "none, crop, square, eyes, five, native; by commas.")
+    ] = "none,crop,square,eyes,five,native"
+    detectors: Annotated[str, Flag("--detectors", "Detectors, by id.")] = "yunet"
+    rotations: Annotated[
+        str, Flag("--rotations", "Leans of the head, degrees, to either side.")
+    ] = "0,15,30,45"
+    degradations: Annotated[
+        str,
+        Flag("--degradations", "none, low-resolution, blur, dark, glasses; =AMOUNT may follow."),
+    ] = "none,low-resolution,blur,dark,glasses"
+    models: Annotated[str, Flag("--models", "Embedding models, by id.")] = "sface"
+    cross: Annotated[
+        bool, Flag("--cross", "Every degradation at every rotation (default: one at a time).")
+    ] = False
 
 
 @app.callback()
@@ -54,18 +54,9 @@ def root() -> None:
 @command
 def alignment(
     images: trials.ImagesFolder,
-    pairs: trials.PairsFile = None,
-    all_pairs: trials.AllPairs = False,
-    layouts: Layouts = "none,crop,square,eyes,five,native",
-    detectors: Detectors = "yunet",
-    rotations: Rotations = "0,15,30,45",
-    degradations: Changes = "none,low-resolution,blur,dark,glasses",
-    models: Models = "sface",
-    cross: Cross = False,
-    fmr: Rate = VERIFY_FMR,
-    draws: trials.Draws = PAIRED_DRAWS,
-    seed: trials.Seed = SEED,
-    *,
+    listed: trials.PairFlags,
+    asked: ArmFlags,
+    paired: Annotated[trials.PairedFlags, without("timed")],
     pages: inputs.PageFlags,
     output: JsonFlag,
     chain: Annotated[ChainFlags, only("workers")],
@@ -77,18 +68,19 @@ def alignment(
     pages.check()
     from facelign.lab.alignment import figures
     from facelign.lab.alignment.run import Bench
+    from facelign.lab.statistics.paired import PairedOptions
 
     try:
-        leans = [float(text) for text in trials.words(rotations)]
+        leans = [float(text) for text in trials.words(asked.rotations)]
     except ValueError as error:
-        raise ConfigError(f"--rotations {rotations}: {error}.", "Such as 0,15,30.") from error
-    conditions = figures.conditions(leans, trials.words(degradations), cross=cross)
-    compared = trials.trials(images, pairs, all_pairs)
-    cuts = trials.named("--layouts", layouts)
+        raise ConfigError(f"--rotations {asked.rotations}: {error}.", "Such as 0,15,30.") from error
+    conditions = figures.conditions(leans, trials.words(asked.degradations), cross=asked.cross)
+    compared = trials.trials(images, listed.pairs, listed.all_pairs)
+    cuts = trials.named("--layouts", asked.layouts)
     figures.check_layouts(cuts)
     bench = Bench(
-        trials.named("--models", models),
-        trials.named("--detectors", detectors),
+        trials.named("--models", asked.models),
+        trials.named("--detectors", asked.detectors),
         cuts,
         cache=building.cache(),
         workers=chain.workers or 2,
@@ -98,11 +90,12 @@ def alignment(
     note(f"{len(photos)} photos, {len(conditions)} conditions, {len(arms)} arms")
     with progress("study", len(photos)) as done:
         vectors = bench.run(photos, conditions, done)
-    study = figures.summarize(compared, vectors, wanted=fmr, draws=draws, seed=seed)
+    options = PairedOptions(paired.fmr, paired.draws, paired.seed)
+    study = figures.summarize(compared, vectors, options)
     if pages.wanted:
         pages.write(_report(study, bench))
     if output.json:
-        emit(study.to_dict() | {"seed": seed})
+        emit(study.to_dict())
     else:
         _say(study)
     return Exit.DONE
@@ -122,7 +115,7 @@ def _report(study: Study, bench: Bench) -> Report:
     more = {
         "set": study.trials.name,
         "digest of the set": study.trials.digest(),
-        "draws, seed": f"{study.draws}, {study.seed}",
+        "draws, seed": f"{study.options.draws}, {study.options.seed}",
     }
     models = [(Task.DETECT, name) for name in bench.detectors]
     models += [(Task.EMBED, name) for name in bench.models]
@@ -161,7 +154,7 @@ def _pathways(study: Study, bench: Bench) -> list[Plot]:
 
 
 def _say(study: Study) -> None:
-    from facelign.lab.statistics.rates import tar_label
+    from facelign.lab.statistics.rates import number, tar_label
 
     line(study.verdict)
     line("")
@@ -171,24 +164,16 @@ def _say(study: Study) -> None:
     )
     for r in study.results:
         tar = r.gain.figures.get("tar") if r.gain else None
-        gain = f"{tar.value:+.3f} ({tar.low:+.3f} to {tar.high:+.3f})" if tar else ""
-        main = r.main
+        gain = tar.change(3) if tar else ""
         line(
             f"{r.arm.condition.words:22} {r.arm.model:14} {r.arm.detector:9} {r.arm.layout:7} "
-            f"{_number(main.accuracy, 4):>9} {_number(main.auc, 4):>7} {_number(main.tar, 3):>6} "
+            f"{number(r.main.accuracy):>9} {number(r.main.auc):>7} {number(r.main.tar, 3):>6} "
             f"{gain:>27} {r.failed_photos:>5}"
         )
     line("")
     for step in study.steps:
-        tar = step.difference.figures.get("tar") or step.difference.figures.get("auc")
-        if tar and step.condition == study.results[0].arm.condition:
-            line(
-                f"{step.model}, {step.detector}: {step.name} {tar.value:+.3f} "
-                f"({tar.low:+.3f} to {tar.high:+.3f})"
-            )
+        gap = step.difference.figures.get("tar") or step.difference.figures.get("auc")
+        if gap and step.arm.condition == study.conditions[0]:
+            line(f"{step.arm.model}, {step.arm.detector}: {step.name} {gap.change(3)}")
     line(f"{tar_label(study.rate)}; a face that is not found counts as an error.")
     line("Models that were trained on unaligned photos are not measured.")
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

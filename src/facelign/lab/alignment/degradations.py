@@ -13,7 +13,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -96,11 +95,6 @@ def parse(text: str) -> Degradation:
     return Degradation(name, amount)
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all degradations."""
-    return tuple(_CHANGES)
-
-
 def lean(image: Image, face: Reference | None, degrees: float) -> Image:
     """Return the photo turned in its plane about the face (or its center), size kept.
 
@@ -109,19 +103,10 @@ def lean(image: Image, face: Reference | None, degrees: float) -> Image:
     """
     if degrees == 0:
         return image
-    return _with(
-        image,
-        np.asarray(
-            cv2.warpAffine(
-                image.pixels,
-                lean_matrix(image, face, degrees),
-                (image.pixels.shape[1], image.pixels.shape[0]),
-                flags=cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            np.uint8,
-        ),
-    )
+    height, width = image.pixels.shape[:2]
+    matrix = lean_matrix(image, face, degrees)
+    turned = cv2.warpAffine(image.pixels, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return _with(image, np.asarray(turned, np.uint8))
 
 
 def lean_matrix(image: Image, face: Reference | None, degrees: float) -> Float64Array:
@@ -189,19 +174,17 @@ def _glasses(image: Image, face: Reference | None, amount: float) -> ByteArray:
     line = max(1, round(0.06 * gap))
     for eye, side in ((right, -1.0), (left, 1.0)):
         middle = eye + 0.06 * gap * down
-        cv2.ellipse(mask, (_whole(middle), (2 * wide, 2 * tall), angle), 255, -1, cv2.LINE_AA)
+        lens = middle.tolist(), (2 * wide, 2 * tall), angle
+        cv2.ellipse(mask, lens, 255, -1, cv2.LINE_AA)
         inner, outer = middle - side * wide * along, middle + side * wide * along
         bridge = (right + left) / 2 + 0.02 * gap * down
+        arm = outer + side * 0.45 * gap * along
         cv2.line(mask, _point(inner), _point(bridge), 255, line, cv2.LINE_AA)
-        cv2.line(mask, _point(outer), _point(outer + side * 0.45 * gap * along), 255, line)
+        cv2.line(mask, _point(outer), _point(arm), 255, line)
     share = (mask.astype(np.float32) / 255 * np.float32(amount))[..., None]
     tint = np.array(_TINT, np.float32)
     covered = image.pixels.astype(np.float32) * (1 - share) + tint * share
     return np.asarray(np.rint(covered), np.uint8)
-
-
-def _whole(point: Float64Array) -> tuple[float, float]:
-    return float(point[0]), float(point[1])
 
 
 def _point(point: Float64Array) -> tuple[int, int]:
@@ -216,16 +199,14 @@ _TINT = (18, 18, 20)
 
 _Change = Callable[[Image, Reference | None, float], ByteArray]
 #: amount when none is given, the change, and what it is in words
-_CHANGES: Mapping[str, tuple[float, _Change, str]] = MappingProxyType(
-    {
-        "none": (0.0, _none, "as they are"),
-        "low-resolution": (
-            24.0,
-            _low_resolution,
-            "reduced until the face is {:g} px high, then enlarged again",
-        ),
-        "blur": (0.02, _blur, "blurred by a Gaussian of {:g} times the face's height"),
-        "dark": (0.12, _dark, "{:g} of the light, with noise of 3 of 255"),
-        "glasses": (0.97, _glasses, "dark glasses drawn over the eyes ({:g} opaque; synthetic)"),
-    }
-)
+_CHANGES: Mapping[str, tuple[float, _Change, str]] = {
+    "none": (0.0, _none, "as they are"),
+    "low-resolution": (
+        24.0,
+        _low_resolution,
+        "reduced until the face is {:g} px high, then enlarged again",
+    ),
+    "blur": (0.02, _blur, "blurred by a Gaussian of {:g} times the face's height"),
+    "dark": (0.12, _dark, "{:g} of the light, with noise of 3 of 255"),
+    "glasses": (0.97, _glasses, "dark glasses drawn over the eyes ({:g} opaque; synthetic)"),
+}

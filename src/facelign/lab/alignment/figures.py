@@ -8,29 +8,28 @@ errors: only then do all arms have the same pairs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.curves import Curve
-from facelign.compare.pairs import Failures, PairScores
+from facelign.compare.pairs import Failures
 from facelign.errors import BadArray, ConfigError
 from facelign.lab.alignment.degradations import parse
 from facelign.lab.alignment.run import LAYOUTS, Arm, Condition, Vectors
-from facelign.lab.defaults import PAIRED_DRAWS
 from facelign.lab.material.trials import Trials
+from facelign.lab.plain import plain, told
 from facelign.lab.statistics.paired import (
     Difference,
     PairedOptions,
     System,
     differences,
+    verdict_of,
 )
 from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
-from facelign.lab.statistics.resampling import SEED
-from facelign.types.arrays import BoolArray
 
 #: the default star: every lean of undegraded photos, every degradation of upright ones
 LEANS = (0.0, 15.0, 30.0, 45.0)
@@ -42,6 +41,8 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "scaling and placing by points": ("eyes", "five"),
     "all of it": ("none", "five"),
 }
+#: layouts that a verdict may be about, the first that was measured, and what each aligns by
+ALIGNED = {"five": "five points", "eyes": "the eyes", "square": "the box", "crop": "the box"}
 TRAINED = "not measured: all models here were trained by others on aligned photos"
 
 
@@ -64,13 +65,16 @@ def conditions(
     return tuple(dict.fromkeys(every))
 
 
-def check_layouts(layouts: Sequence[str]) -> None:
+def check_layouts(layouts: Collection[str]) -> None:
     """Raise ConfigError where no verdict could come of these layouts: before anything is run."""
-    if "none" not in layouts or not {"five", "eyes", "square", "crop"} & set(layouts):
+    if "none" not in layouts or not set(ALIGNED) & set(layouts):
         raise ConfigError(
             "A verdict compares the unaligned arm with an aligned one.",
             "Take at least --layouts none,five.",
         )
+
+
+_WAYS = {"error": Failures.DIFFERENT, "left_out": Failures.LEFT_OUT, "raw_photo": Failures.RAW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,17 @@ class Counted:
     auc: float | None
     tar: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
+    @classmethod
+    def of(cls, system: System, rate: float) -> Counted:
+        """Return the figures of a system; none but the number of pairs without both kinds."""
+        decided, scores = system.decided, system.pairs.set
+        return cls(
+            len(system.pairs),
+            decided.accuracy if decided else None,
+            decided.standard_error if decided else None,
+            curves.auc(scores),
+            curves.tar_at_fmr(scores, rate).tar,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +117,6 @@ class ArmResult:
     ways: Mapping[Failures, Counted]
     gain: Difference | None
     curve: Curve
-    reasons: Mapping[int, str]
 
     @property
     def main(self) -> Counted:
@@ -114,59 +125,43 @@ class ArmResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        arm = self.arm
+        ways = {name: plain(self.ways[way]) for name, way in _WAYS.items() if way in self.ways}
         return {
-            "model": arm.model,
-            "detector": arm.detector,
-            "layout": arm.layout,
-            "degradation": arm.condition.degradation.id,
-            "rotation_deg": arm.condition.lean_deg,
-            "failed_photos": self.failed_photos,
-            "failed_pairs": self.failed_pairs,
-            "failures_counted_as": {_NAMES[way]: c.to_dict() for way, c in self.ways.items()},
+            **told(self.arm, "model detector layout"),
+            **self.arm.condition.to_dict(),
+            **told(self, "failed_photos failed_pairs"),
+            "failures_counted_as": ways,
             "gain_over_unaligned": self.gain.to_dict() if self.gain else None,
         }
 
 
-_NAMES = {
-    Failures.DIFFERENT: "error",
-    Failures.LEFT_OUT: "left_out",
-    Failures.RAW: "raw_photo",
-}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What one step of alignment adds, by model, detector and condition."""
+    """What one step of alignment adds. arm: the one after it."""
 
     name: str
-    model: str
-    detector: str
-    condition: Condition
+    arm: Arm
     difference: Difference
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "step": self.name,
-            "model": self.model,
-            "detector": self.detector,
-            "degradation": self.condition.degradation.id,
-            "rotation_deg": self.condition.lean_deg,
+            **told(self.arm, "model detector"),
+            **self.arm.condition.to_dict(),
             **self.difference.to_dict(),
         }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """The record of a study; ``to_dict`` gives plain data for JSON."""
+    """The record of a study; ``to_dict`` gives plain data for JSON, curves are left to reports."""
 
     trials: Trials
     rate: float
     results: tuple[ArmResult, ...]
     steps: tuple[Step, ...]
-    draws: int
-    seed: int
+    options: PairedOptions
 
     def find(self, **wanted: object) -> list[ArmResult]:
         """Return the results whose arm has these values (model, detector, layout, condition)."""
@@ -177,6 +172,11 @@ class Study:
         ]
 
     @property
+    def conditions(self) -> list[Condition]:
+        """The conditions of all arms, each once."""
+        return list(dict.fromkeys(r.arm.condition for r in self.results))
+
+    @property
     def best(self) -> tuple[ArmResult, ArmResult]:
         """The unaligned arm and the best aligned one, of undegraded upright photos.
 
@@ -185,186 +185,124 @@ class Study:
         """
         first = self.results[0].arm
         here = self.find(condition=first.condition, model=first.model)
-        raw = next((r for r in here if r.arm.layout == "none"), None)
-        for layout in ("five", "eyes", "square", "crop"):
-            aligned = [r for r in here if r.arm.layout == layout]
-            if raw is not None and aligned:
-                return raw, max(aligned, key=lambda r: (r.main.tar or 0, r.main.auc or 0))
-        raise ConfigError(
-            "A verdict compares the unaligned arm with an aligned one.",
-            "Take at least --layouts none,five.",
-        )
+        by_layout = {name: [r for r in here if r.arm.layout == name] for name in LAYOUTS}
+        check_layouts([name for name, results in by_layout.items() if results])
+        aligned = next(by_layout[name] for name in ALIGNED if by_layout[name])
+        best = max(aligned, key=lambda r: (r.main.tar or 0, r.main.auc or 0))
+        return by_layout["none"][0], best
 
     @property
     def verdict(self) -> str:
         """One sentence: does alignment help, by how much, and how many faces were not found."""
         raw, aligned = self.best
-        gain = aligned.gain
-        name = {"five": "five points", "eyes": "the eyes"}.get(aligned.arm.layout, "the box")
-        who = f"{aligned.arm.model} with {aligned.arm.detector}"
-        key = "tar" if gain is not None and "tar" in gain.figures else "auc"
-        figure = tar_label(self.rate) if key == "tar" else "AUC"
+        gains = aligned.gain.figures if aligned.gain else {}
+        key = "tar" if "tar" in gains else "auc"
         before, after = getattr(raw.main, key), getattr(aligned.main, key)
         lost = f"faces not found: {aligned.failed_photos} of {len(self.trials.photos)}"
-        if gain is None or key not in gain.figures or before is None or after is None:
+        if key not in gains or before is None or after is None:
             return f"Too few pairs to say what alignment is worth here; {lost}."
-        spread = gain.figures[key]
-        inside = f"{spread.value:+.3f}, 95 % interval {spread.low:+.3f} to {spread.high:+.3f}"
-        if spread.low > 0:
+        figure = tar_label(self.rate) if key == "tar" else "AUC"
+        who = f"{aligned.arm.model} with {aligned.arm.detector}"
+        by = f"lignment by {ALIGNED[aligned.arm.layout]}"
+        gap = gains[key]
+        inside = f"({gap.value:+.3f}, 95 % interval {gap.ends(3, sign='+')}); {lost}."
+        verdict = verdict_of(gap)
+        if verdict == "same":
             return (
-                f"Alignment by {name} helps: {figure} of {who} rises from {before:.3f} (whole "
-                f"photo) to {after:.3f} ({inside}); {lost}."
+                f"These photos cannot tell whether a{by} helps {who}: {figure} {before:.3f} "
+                f"(whole photo) and {after:.3f} {inside}"
             )
-        if spread.high < 0:
-            return (
-                f"Alignment by {name} harms here: {figure} of {who} falls from {before:.3f} (whole "
-                f"photo) to {after:.3f} ({inside}); {lost}."
-            )
+        told = "helps" if verdict == "better" else "harms here"
+        moves = "rises" if verdict == "better" else "falls"
         return (
-            f"These photos cannot tell whether alignment by {name} helps {who}: {figure} "
-            f"{before:.3f} (whole photo) and {after:.3f} ({inside}); {lost}."
+            f"A{by} {told}: {figure} of {who} {moves} from {before:.3f} (whole photo) to "
+            f"{after:.3f} {inside}"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data; curves are left to reports."""
-        trials = self.trials
+        """Return plain data."""
         return {
-            "set": trials.name,
-            "photos": len(trials.photos),
-            "subjects": trials.subjects,
-            "pairs": len(trials),
-            "mated": int(trials.same.sum()),
-            "non_mated": int((~trials.same).sum()),
-            "folds": len(np.unique(trials.folds)),
+            **self.trials.to_dict(),
             "tar_at_fmr": rate_text(self.rate),
             "layouts": dict(LAYOUTS),
             "verdict": self.verdict,
             "arms": [result.to_dict() for result in self.results],
             "steps": [step.to_dict() for step in self.steps],
             "trained": {"status": TRAINED, "arms": []},
-            "draws": self.draws,
-            "seed": self.seed,
+            **told(self.options, "draws seed"),
         }
 
 
 def summarize(
-    trials: Trials,
-    vectors: Mapping[Arm, Vectors],
-    *,
-    wanted: float = 1e-3,
-    draws: int = PAIRED_DRAWS,
-    seed: int = SEED,
+    trials: Trials, vectors: Mapping[Arm, Vectors], options: PairedOptions | None = None
 ) -> Study:
     """Return every figure of the arms in ``vectors`` on the pairs of ``trials``."""
     if not vectors:
         raise BadArray("study: there are no arms.")
-    rate = lowest_rate(int((~trials.same).sum()), wanted)
+    how = options or PairedOptions()
+    rate = lowest_rate(int((~trials.same).sum()), how.fmr)
     results: list[ArmResult] = []
     steps: list[Step] = []
     groups: dict[tuple[str, Condition], list[Arm]] = {}
     for arm in vectors:
         groups.setdefault((arm.model, arm.condition), []).append(arm)
-    for (model, condition), arms in groups.items():
+    for arms in groups.values():
         raw = next((arm for arm in arms if arm.layout == "none"), None)
-        whole = vectors[raw] if raw is not None else None
-        pairs = {arm: _pairs(trials, vectors[arm]) for arm in arms}
-        systems = {arm: System.of(pairs[arm]) for arm in arms}
+        whole = vectors[raw] if raw else None
+        systems = {arm: _system(trials, vectors[arm]) for arm in arms}
         gains: dict[Arm, Difference] = {}
         if raw is not None:
             others = [arm for arm in arms if arm is not raw]
-            found = differences(
-                systems[raw],
-                [systems[arm] for arm in others],
-                PairedOptions(wanted, draws, seed),
-            )
-            gains = dict(zip(others, found, strict=True))
+            gaps = differences(systems[raw], [systems[arm] for arm in others], how)
+            gains = dict(zip(others, gaps, strict=True))
         results += [
-            _result(
-                trials, arm, vectors[arm], whole, pairs[arm], systems[arm], gains.get(arm), rate
+            ArmResult(
+                arm,
+                len(vectors[arm].reasons),
+                int(system.pairs.failed.sum()),
+                _ways(trials, system, vectors[arm], whole, rate),
+                gains.get(arm),
+                curves.curve(system.pairs.set).thinned(600),
             )
-            for arm in arms
+            for arm, system in systems.items()
         ]
-        for detector in dict.fromkeys(arm.detector for arm in arms if arm.detector != "-"):
-            steps += _steps(model, detector, condition, systems, wanted, draws, seed)
-    return Study(trials, rate, tuple(results), tuple(steps), draws, seed)
+        steps += _steps(systems, how)
+    return Study(trials, rate, tuple(results), tuple(steps), how)
 
 
-def _steps(
-    model: str,
-    detector: str,
-    condition: Condition,
-    systems: Mapping[Arm, System],
-    wanted: float,
-    draws: int,
-    seed: int,
-) -> list[Step]:
-    by_layout = {
-        arm.layout: system for arm, system in systems.items() if arm.detector in (detector, "-")
-    }
+def _steps(systems: Mapping[Arm, System], how: PairedOptions) -> list[Step]:
+    """Return the steps between arms of one model in one condition, detector by detector."""
     steps = []
-    for name, (before, after) in STEPS.items():
-        if before in by_layout and after in by_layout:
-            (found,) = differences(
-                by_layout[before], [by_layout[after]], PairedOptions(wanted, draws, seed)
-            )
-            steps.append(Step(name, model, detector, condition, found))
+    for detector in dict.fromkeys(arm.detector for arm in systems if arm.detector != "-"):
+        arms = {arm.layout: arm for arm in systems if arm.detector in (detector, "-")}
+        for name, (before, after) in STEPS.items():
+            if before in arms and after in arms:
+                (gap,) = differences(systems[arms[before]], [systems[arms[after]]], how)
+                steps.append(Step(name, arms[after], gap))
     return steps
 
 
-def _pairs(trials: Trials, found: Vectors) -> PairScores:
-    return trials.measured(trials.scores(found.vectors, found.space.metric), _failed(trials, found))
+def _system(trials: Trials, arm: Vectors) -> System:
+    scores = trials.scores(arm.vectors, arm.space.metric)
+    return System.of(trials.measured(scores, arm.failed))
 
 
-def _failed(trials: Trials, found: Vectors) -> BoolArray:
-    failed = np.zeros(len(trials.photos), bool)
-    failed[list(found.reasons)] = True
-    return failed
-
-
-def _result(
-    trials: Trials,
-    arm: Arm,
-    found: Vectors,
-    whole: Vectors | None,
-    pairs: PairScores,
-    system: System,
-    gain: Difference | None,
-    rate: float,
-) -> ArmResult:
-    ways = {Failures.DIFFERENT: _counted(system, rate)}
-    if pairs.failed.any():
-        left = pairs.counted(Failures.LEFT_OUT)
-        if left.same.any() and not left.same.all():
-            ways[Failures.LEFT_OUT] = _counted(System.of(left), rate)
-        else:
-            ways[Failures.LEFT_OUT] = Counted(len(left), None, None, None, None)
-        if whole is not None:
-            filled = found.vectors.copy()
-            lost = _failed(trials, found)
-            filled[lost] = whole.vectors[lost]
-            scores = trials.scores(filled, found.space.metric)
-            unreadable = _failed(trials, whole)
-            ways[Failures.RAW] = _counted(System.of(trials.measured(scores, unreadable)), rate)
+def _ways(
+    trials: Trials, system: System, arm: Vectors, whole: Vectors | None, rate: float
+) -> dict[Failures, Counted]:
+    """Return the figures by way of counting; "raw photo" takes the vectors of ``whole``."""
+    ways = dict.fromkeys(_WAYS.values(), Counted.of(system, rate))
+    if not system.pairs.failed.any():
+        return ways
+    left = system.pairs.counted(Failures.LEFT_OUT)
+    both = left.same.any() and not left.same.all()
+    ways[Failures.LEFT_OUT] = (
+        Counted.of(System.of(left), rate) if both else Counted(len(left), *[None] * 4)
+    )
+    if whole is None:
+        del ways[Failures.RAW]
     else:
-        ways |= dict.fromkeys((Failures.LEFT_OUT, Failures.RAW), ways[Failures.DIFFERENT])
-    return ArmResult(
-        arm,
-        len(found.reasons),
-        int(pairs.failed.sum()),
-        ways,
-        gain,
-        curves.curve(system.pairs.set).thinned(600),
-        dict(found.reasons),
-    )
-
-
-def _counted(system: System, rate: float) -> Counted:
-    scores = system.pairs.set
-    decided = system.decided
-    return Counted(
-        len(system.pairs),
-        decided.accuracy if decided else None,
-        decided.standard_error if decided else None,
-        curves.auc(scores),
-        curves.tar_at_fmr(scores, rate).tar,
-    )
+        filled = np.where(arm.failed[:, None], whole.vectors, arm.vectors)
+        pairs = trials.measured(trials.scores(filled, arm.space.metric), whole.failed)
+        ways[Failures.RAW] = Counted.of(System.of(pairs), rate)
+    return ways

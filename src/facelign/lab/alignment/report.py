@@ -10,32 +10,25 @@ import numpy as np
 from facelign.compare.pairs import Failures
 from facelign.lab.alignment.figures import STEPS, ArmResult, Study
 from facelign.lab.alignment.run import LAYOUTS, Condition
-from facelign.lab.statistics.rates import tar_label
+from facelign.lab.material.drawing import change_cells, difference_cells, scope, spreads
+from facelign.lab.statistics.paired import verdict_of
+from facelign.lab.statistics.rates import number, tar_label
 from facelign.lab.statistics.resampling import Interval
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
-from facelign.report.plots import arms, average_faces, intervals, pathways, roc
+from facelign.report.plots import arms, average_faces, pathways, roc
 from facelign.types.arrays import ByteArray, Float64Array
 
-#: the order of the article's figure: blue, then orange
-_NAMES = {
-    "none": "unaligned (whole photo)",
-    "crop": "box and margin",
-    "square": "square box",
-    "eyes": "eyes level",
-    "five": "five points",
-    "native": "native",
+#: layouts by name and by what is done to a photo, in the order of the article's figure: blue first
+_SHOWN = {
+    "none": ("unaligned (whole photo)", "squeezed, no face looked for"),
+    "crop": ("box and margin", "box and margin, stretched"),
+    "square": ("square box", "square box"),
+    "eyes": ("eyes level", "square box, eyes level"),
+    "five": ("five points", "five points on their places"),
+    "native": ("native", "the model's own points"),
 }
-
-
-_CUTS = {
-    "none": "squeezed, no face looked for",
-    "crop": "box and margin, stretched",
-    "square": "square box",
-    "eyes": "square box, eyes level",
-    "five": "five points on their places",
-    "native": "the model's own points",
-}
+_NAMES = {layout: name for layout, (name, _) in _SHOWN.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,16 +46,13 @@ class Theory:
 
         By that distance, because a face is smaller in the whole photo than in its chip.
         """
-        found = []
-        for points in (self.points_before, self.points_after):
-            eyes = float(np.linalg.norm(points[:, 1] - points[:, 0], axis=1).mean())
-            gaps = np.linalg.norm(points - points.mean(axis=0), axis=2)
-            found.append(float(np.sqrt((gaps**2).mean())) / eyes)
-        return found[0], found[1]
+        return _spread(self.points_before), _spread(self.points_after)
 
-    def drawn(self) -> Plot:
-        """Return the average faces and all landmarks, before and after."""
-        return average_faces.draw(self.before, self.after, self.points_before, self.points_after)
+
+def _spread(points: Float64Array) -> float:
+    eyes = float(np.linalg.norm(points[:, 1] - points[:, 0], axis=1).mean())
+    gaps = np.linalg.norm(points - points.mean(axis=0), axis=2)
+    return float(np.sqrt((gaps**2).mean())) / eyes
 
 
 def roc_pair(study: Study) -> Plot:
@@ -75,20 +65,15 @@ def roc_pair(study: Study) -> Plot:
 
 def roc_layouts(study: Study) -> Plot:
     """Return the ROC of every layout of the first model and the best detector."""
-    _, aligned = study.best
-    shown = [
-        r
-        for r in study.find(condition=aligned.arm.condition, model=aligned.arm.model)
-        if r.arm.detector in ("-", aligned.arm.detector)
-    ]
-    lines = [_line(r, _NAMES[r.arm.layout]) for r in shown]
+    condition = study.best[1].arm.condition
+    lines = [_line(r, _NAMES[r.arm.layout]) for r in _beside_best(study, condition=condition)]
     return roc.draw(lines, lowest=_lowest(study), title="Every layout")
 
 
 def over_conditions(study: Study, *, leans: bool) -> Plot | None:
     """Return TAR of every layout over leans (or degradations); None where there are none."""
     _, aligned = study.best
-    conditions = [c for c in _conditions(study) if _is_star(c, leans=leans)]
+    conditions = [c for c in study.conditions if _is_star(c, leans=leans)]
     if len(conditions) < 2:
         return None
     names = [
@@ -96,16 +81,14 @@ def over_conditions(study: Study, *, leans: bool) -> Plot | None:
         for c in conditions
     ]
     lines = []
-    for layout in LAYOUTS:
-        places, values = [], []
-        for place, condition in enumerate(conditions):
-            found = study.find(condition=condition, model=aligned.arm.model, layout=layout)
-            mine = [r for r in found if r.arm.detector in ("-", aligned.arm.detector)]
-            if mine and mine[0].main.tar is not None:
-                places.append(float(place))
-                values.append(mine[0].main.tar)
+    for layout, name in _NAMES.items():
+        places = {
+            float(conditions.index(r.arm.condition)): r.main.tar
+            for r in _beside_best(study, layout=layout)
+            if r.arm.condition in conditions and r.main.tar is not None
+        }
         if places:
-            lines.append(Series(_NAMES[layout], np.array(places), np.array(values)))
+            lines.append(Series(name, np.array(list(places)), np.array(list(places.values()))))
     if not lines:
         return None
     return arms.draw(
@@ -125,9 +108,8 @@ def report(
     drawn: Sequence[Plot] = (),
 ) -> Report:
     """Return the report of a study."""
-    raw, aligned = study.best
+    _, aligned = study.best
     gain = aligned.gain.figures if aligned.gain else {}
-    trials = study.trials
     sections = [
         Section(
             "With and without alignment",
@@ -162,48 +144,43 @@ def report(
             tables=[_arm_table(study)],
         ),
     ]
-    figure = tar_label(study.rate)
-    headline = [
-        Fact(f"{figure}, unaligned", _number(raw.main.tar), note=LAYOUTS["none"]),
-        Fact(
-            f"{figure}, {_NAMES[aligned.arm.layout]}",
-            _number(aligned.main.tar),
-            note=f"{aligned.arm.model}, {aligned.arm.detector}",
-        ),
-        Fact("Difference", _signed(gain.get("tar")), _spread(gain.get("tar")), "same photos"),
-        Fact(
-            "AUC",
-            f"{_number(raw.main.auc, 4)} \u2192 {_number(aligned.main.auc, 4)}",
-            _spread(gain.get("auc")),
-        ),
-        Fact(
-            "Accuracy",
-            f"{_number(raw.main.accuracy, 4)} \u2192 {_number(aligned.main.accuracy, 4)}",
-            _spread(gain.get("accuracy")),
-            "threshold from other folds",
-        ),
-        Fact(
-            "Faces not found",
-            f"{aligned.failed_photos} of {len(trials.photos)}",
-            note=f"by {aligned.arm.detector}",
-        ),
-    ]
-    spread = gain.get("tar") or gain.get("auc")
-    mood = Mood.GOOD if spread and spread.low > 0 else Mood.PLAIN
-    scope = (
-        f"{trials.name}: {len(trials.photos):,} photos of {trials.subjects:,} people, "
-        f"{int(trials.same.sum()):,} mated and {int((~trials.same).sum()):,} non-mated pairs"
-    )
+    gap = gain.get("tar") or gain.get("auc")
+    moods = {"better": Mood.GOOD, "worse": Mood.BAD, "same": Mood.PLAIN}
     return Report(
         "What alignment is worth",
         study.verdict,
-        headline,
+        _headline(study, gain),
         sections,
         dict(provenance),
-        scope,
-        Mood.BAD if spread and spread.high < 0 else mood,
+        scope(study.trials),
+        moods[verdict_of(gap)] if gap else Mood.PLAIN,
         tuple(caveats),
     )
+
+
+def _headline(study: Study, gain: Mapping[str, Interval]) -> list[Fact]:
+    raw, aligned = study.best
+    figure, who = tar_label(study.rate), f"{aligned.arm.model}, {aligned.arm.detector}"
+    ends = {name: gap.ends(3, "+") for name, gap in gain.items()}
+    moved = [
+        f"{number(before)} \u2192 {number(after)}"
+        for before, after in (
+            (raw.main.auc, aligned.main.auc),
+            (raw.main.accuracy, aligned.main.accuracy),
+        )
+    ]
+    return [
+        Fact(f"{figure}, unaligned", number(raw.main.tar, 3), note=LAYOUTS["none"]),
+        Fact(f"{figure}, {_NAMES[aligned.arm.layout]}", number(aligned.main.tar, 3), note=who),
+        Fact("Difference", *change_cells(gain.get("tar"), 3), "same photos"),
+        Fact("AUC", moved[0], ends.get("auc", "")),
+        Fact("Accuracy", moved[1], ends.get("accuracy", ""), "threshold from other folds"),
+        Fact(
+            "Faces not found",
+            f"{aligned.failed_photos} of {len(study.trials.photos)}",
+            note=f"by {aligned.arm.detector}",
+        ),
+    ]
 
 
 def pathways_of(
@@ -216,18 +193,10 @@ def pathways_of(
     photos: two, (h, w, 3) uint8. shown: ``Bench.shown`` of the same two photos.
     """
     own = next((name for name in ("native", "five") if name in shown), None)
-    training = (_CUTS[own], *shown[own]) if own else None
+    training = (_SHOWN[own][1], *shown[own]) if own else None
     return [
-        pathways.draw(
-            _NAMES[layout],
-            _CUTS[layout],
-            photos,
-            chips,
-            vectors,
-            model=model,
-            training=training,
-        )
-        for layout, (chips, vectors) in shown.items()
+        pathways.draw(*_SHOWN[layout], photos, *seen, model=model, training=training)
+        for layout, seen in shown.items()
     ]
 
 
@@ -254,91 +223,66 @@ def _theory_section(theory: Theory | None) -> list[Section]:
         f"Measured by the distance of the eyes, points lie {before:.3f} from their mean place "
         f"before and {after:.3f} after."
     )
-    return [Section("The theory, seen", (text, told), figures=[theory.drawn()])]
+    figure = average_faces.draw(
+        theory.before, theory.after, theory.points_before, theory.points_after
+    )
+    return [Section("The theory, seen", (text, told), figures=[figure])]
 
 
 def _condition_sections(study: Study) -> list[Section]:
     figures = [over_conditions(study, leans=True), over_conditions(study, leans=False)]
     shown = [figure for figure in figures if figure is not None]
-    changes = dict.fromkeys(c.degradation for c in _conditions(study))
-    changed = [c for c in changes if c.name != "none"]
     if not shown:
         return []
-    told = [f"{change.name}: photos {change.words}." for change in changed]
+    changes = dict.fromkeys(c.degradation for c in study.conditions)
     text = (
         "People who do not cooperate: leaning heads, photos from afar, out of focus, in poor "
         "light, with dark glasses. All of it is made from the same photos, so it is a stand-in: "
         "real ones differ in more than one respect.",
-        *told,
+        *(f"{change.name}: photos {change.words}." for change in changes if change.name != "none"),
     )
     return [Section("When people do not cooperate", text, figures=shown)]
 
 
 def _step_figures(study: Study) -> list[Plot]:
-    _, aligned = study.best
-    mine = [
-        step
-        for step in study.steps
-        if (step.model, step.detector) == (aligned.arm.model, aligned.arm.detector)
-        and _is_star(step.condition, leans=True)
-    ]
-    rows = [(step, _first(step.difference.figures, "tar", "auc")) for step in mine]
-    held = [(step, spread) for step, spread in rows if spread is not None]
-    if not held:
-        return []
-    return [
-        intervals.draw(
-            [f"{step.name}, {step.condition.lean_deg:g} deg" for step, _ in held],
-            [spread.value for _, spread in held],
-            [spread.low for _, spread in held],
-            [spread.high for _, spread in held],
-            axis=f"Gain in {tar_label(study.rate)}",
-            title=f"{aligned.arm.model}, {aligned.arm.detector}",
-            target=0.0,
+    best = study.best[1].arm
+    gaps = {
+        f"{step.name}, {step.arm.condition.lean_deg:g} deg": (
+            step.difference.figures.get("tar") or step.difference.figures.get("auc")
         )
-    ]
+        for step in study.steps
+        if (step.arm.model, step.arm.detector) == (best.model, best.detector)
+        and _is_star(step.arm.condition, leans=True)
+    }
+    axis, title = f"Gain in {tar_label(study.rate)}", f"{best.model}, {best.detector}"
+    figure = spreads(gaps, axis=axis, title=title, target=0.0)
+    return [figure] if figure else []
 
 
 def _layout_table(study: Study, condition: Condition) -> Table:
     columns = ("model", "detector", "layout", "accuracy", "AUC", "TAR", "TAR gain", "95 %", "lost")
-    rows = []
-    for r in study.find(condition=condition):
-        tar = r.gain.figures.get("tar") if r.gain else None
-        main = r.main
-        rows.append(
-            (
-                r.arm.model,
-                r.arm.detector,
-                _NAMES[r.arm.layout],
-                _number(main.accuracy, 4),
-                _number(main.auc, 4),
-                _number(main.tar),
-                _signed(tar),
-                _spread(tar),
-                str(r.failed_photos),
-            )
+    rows = [
+        (
+            *(r.arm.model, r.arm.detector, _NAMES[r.arm.layout]),
+            *(number(r.main.accuracy), number(r.main.auc), number(r.main.tar, 3)),
+            *change_cells(r.gain.figures.get("tar") if r.gain else None, 3),
+            str(r.failed_photos),
         )
+        for r in study.find(condition=condition)
+    ]
     note = f"{tar_label(study.rate)}; gain over the unaligned arm; lost: photos without a face."
     return Table("Layouts, untouched photos", columns, rows, note)
 
 
 def _step_table(study: Study) -> Table:
     columns = ("step", "model", "detector", "photos", "accuracy", "95 %", "TAR", "95 %")
-    rows = []
-    for step in study.steps:
-        accuracy, tar = (step.difference.figures.get(name) for name in ("accuracy", "tar"))
-        rows.append(
-            (
-                step.name,
-                step.model,
-                step.detector,
-                step.condition.words,
-                _signed(accuracy, 4),
-                _spread(accuracy, 4),
-                _signed(tar),
-                _spread(tar),
-            )
+    rows = [
+        (
+            *(step.name, step.arm.model, step.arm.detector, step.arm.condition.words),
+            *difference_cells(step.difference),
         )
+        for step in study.steps
+    ]
     told = "; ".join(f"{name}: {b} against {a}" for name, (a, b) in STEPS.items())
     return Table("Steps", columns, rows, f"{told}. Differences on the same pairs.")
 
@@ -353,21 +297,20 @@ def _arm_table(study: Study) -> Table:
         ways = [r.ways.get(w) for w in (Failures.DIFFERENT, Failures.LEFT_OUT, Failures.RAW)]
         rows.append(
             (
-                r.arm.model,
-                r.arm.detector,
-                _NAMES[r.arm.layout],
-                r.arm.condition.words,
+                *(r.arm.model, r.arm.detector, _NAMES[r.arm.layout], r.arm.condition.words),
                 str(r.failed_photos),
-                *(_number(w.tar if w else None) for w in ways),
-                _number(r.main.accuracy, 4),
-                _number(r.main.auc, 4),
+                *(number(w.tar if w else None, 3) for w in ways),
+                *(number(r.main.accuracy), number(r.main.auc)),
             )
         )
     return Table("All arms", columns, rows, f"{tar_label(study.rate)}.")
 
 
-def _conditions(study: Study) -> list[Condition]:
-    return list(dict.fromkeys(r.arm.condition for r in study.results))
+def _beside_best(study: Study, **wanted: object) -> list[ArmResult]:
+    """Return the results of the model and the detector of the verdict."""
+    best = study.best[1].arm
+    results = study.find(model=best.model, **wanted)
+    return [r for r in results if r.arm.detector in ("-", best.detector)]
 
 
 def _is_star(condition: Condition, *, leans: bool) -> bool:
@@ -376,26 +319,9 @@ def _is_star(condition: Condition, *, leans: bool) -> bool:
 
 def _line(result: ArmResult, name: str) -> Series:
     curve = result.curve
-    auc = result.main.auc
-    note = f"AUC {auc:.4f}" if auc is not None else ""
+    note = f"AUC {number(result.main.auc)}"
     return Series(name, curve.fmr[::-1], curve.tar[::-1], note=note)
 
 
 def _lowest(study: Study) -> float:
     return 1 / max(int((~study.trials.same).sum()), 10)
-
-
-def _first(figures: Mapping[str, Interval], *names: str) -> Interval | None:
-    return next((figures[name] for name in names if name in figures), None)
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(found: Interval | None, digits: int = 3) -> str:
-    return "-" if found is None else f"{found.value:+.{digits}f}"
-
-
-def _spread(found: Interval | None, digits: int = 3) -> str:
-    return "" if found is None else f"{found.low:+.{digits}f} to {found.high:+.{digits}f}"

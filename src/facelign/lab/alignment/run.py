@@ -8,10 +8,10 @@ in the vector cache, whose key spells everything that was done.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,16 +33,15 @@ from facelign.recognition import embedding
 from facelign.recognition.chain import CHAIN_VERSION
 from facelign.recognition.finding import Finder
 from facelign.recognition.selection import choose
-from facelign.runtime.onnx import OnnxOptions
 from facelign.types.analysis import Analysis
-from facelign.types.arrays import ByteArray, Float64Array
+from facelign.types.arrays import BoolArray, ByteArray, Float64Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, Landmarker, Layout
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.policies import FacePolicy
-from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, Task
+from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, ModelSpec, Task
 
 #: layouts of the study, from no alignment at all to the model's own, and what each is
 LAYOUTS: Mapping[str, str] = {
@@ -69,6 +68,10 @@ class Condition:
 
     degradation: Degradation
     lean_deg: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"degradation": self.degradation.id, "rotation_deg": self.lean_deg}
 
     @property
     def id(self) -> str:
@@ -104,14 +107,20 @@ class Vectors:
     vectors: Float64Array
     reasons: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def failed(self) -> BoolArray:
+        """(n,) whether a photo gave none."""
+        return np.isin(np.arange(len(self.vectors)), list(self.reasons))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Model:
-    """A model and how each layout cuts for it; ``layouts`` has no "none"."""
+    """A model and how each layout cuts for it; landmarker: gives the points of "native"."""
 
     embedder: Embedder
     layouts: Mapping[str, Layout]
     size: tuple[int, int]
+    landmarker: Landmarker | None
 
 
 class Bench:
@@ -128,7 +137,6 @@ class Bench:
         layouts: Sequence[str],
         *,
         store: Store | None = None,
-        engine: OnnxOptions | None = None,
         cache: VectorCache | None = None,
         workers: int = 2,
     ) -> None:
@@ -138,7 +146,6 @@ class Bench:
                 f"The study has no layout '{unknown[0]}'.", f"It has: {', '.join(LAYOUTS)}."
             )
         self._store = store or Store.from_environment()
-        self._engine = engine or OnnxOptions()
         self._known = catalog.default()
         self._workers = workers
         self._cache = cache
@@ -146,23 +153,19 @@ class Bench:
         self.detectors = {name: self._finder(name) for name in dict.fromkeys(detectors)}
         self._reference = self.detectors.get(REFERENCE) or self._finder(REFERENCE)
         self.models = {name: self._model(name) for name in dict.fromkeys(models)}
-        self._landmarkers: dict[str, Landmarker] = {}
-        self._references: dict[str, Reference | None] = {}
-        self._lock = threading.Lock()
 
     # -- what is measured ------------------------------------------------------------------------
 
     def arms(self, conditions: Iterable[Condition]) -> list[Arm]:
         """Return every arm, condition by condition."""
-        arms = []
-        for condition in conditions:
-            for model, parts in self.models.items():
-                for layout in self.layouts:
-                    if layout == "none":
-                        arms.append(Arm(condition, "-", layout, model))
-                    elif layout in parts.layouts:
-                        arms += [Arm(condition, name, layout, model) for name in self.detectors]
-        return arms
+        return [
+            Arm(condition, detector, layout, name)
+            for condition in conditions
+            for name, model in self.models.items()
+            for layout in self.layouts
+            if layout in model.layouts
+            for detector in (("-",) if layout == "none" else self.detectors)
+        ]
 
     def run(
         self,
@@ -231,20 +234,16 @@ class Bench:
         plain = Condition(degradations.parse("none"), 0.0)
         table: dict[str, tuple[list[ByteArray], Float64Array]] = {}
         images = [read(path).full() for path in photos]
+        faces = [self._face(detector, image) for image in images]
         for arm in self.arms([plain]):
             if arm.model != model or arm.detector not in (detector, "-"):
                 continue
-            cuts = []
-            for image in images:
-                face = None if arm.detector == "-" else self._face(detector, image)
-                cut = self._cut(image, face, arm)
+            cuts = [self._cut(*one, arm) for one in zip(images, faces, strict=True)]
+            for cut in cuts:
                 if not cut.chips:
                     raise DegenerateLandmarks(cut.reason_of(0), indices=(0,))
-                cuts.append(cut)
             pixels = [cut.chips[0].pixels[0] for cut in cuts]
-            vectors = [photo.embeddings for photo in self._embedded(model, cuts)]
-            rows = [vector.vectors[0] for vector in vectors if vector is not None]
-            table[arm.layout] = (pixels, np.stack(rows).astype(np.float64))
+            table[arm.layout] = (pixels, self._vectors(model, cuts).vectors.astype(np.float64))
         return table
 
     # -- one photo -------------------------------------------------------------------------------
@@ -256,7 +255,7 @@ class Bench:
         except OSError as error:
             return dict.fromkeys(arms, _nothing(f"cannot be read: {error.strerror}"))
         answers: dict[Arm, Analysis] = {}
-        for arm in arms if self._cache is not None else ():
+        for arm in arms:
             entry = self._cache.get(digest, self._key(arm)) if self._cache else None
             if entry is not None and entry.embeddings is not None:
                 answers[arm] = entry
@@ -272,56 +271,47 @@ class Bench:
             mine = [arm for arm in missing if arm.condition == condition]
             changed = condition.degradation.apply(image, reference)
             changed = degradations.lean(changed, reference, condition.lean_deg)
-            fresh = self._condition(changed, mine)
-            for arm, answer in fresh.items() if self._cache is not None else ():
+            for arm, answer in self._condition(changed, mine).items():
+                answers[arm] = answer
                 if self._cache is not None:
                     self._cache.put(digest, self._key(arm), answer)
-            answers |= fresh
         return answers
 
     def _condition(self, image: Image, arms: Sequence[Arm]) -> dict[Arm, Analysis]:
-        answers: dict[Arm, Analysis] = {}
-        cuts: dict[str, list[tuple[Arm, Analysis]]] = {name: [] for name in self.models}
         faces: dict[str, Analysis] = {}
-        for arm in arms:
-            if arm.detector != "-" and arm.detector not in faces:
-                try:
-                    faces[arm.detector] = self._face(arm.detector, image)
-                except FacelignError as error:
-                    faces[arm.detector] = _nothing(error.message)
-            cut = self._cut(image, faces.get(arm.detector), arm)
-            if cut.chips:
-                cuts[arm.model].append((arm, cut))
-            else:
-                space = self.models[arm.model].embedder.space
-                answers[arm] = replace(cut, embeddings=Embeddings.none(space))
-        for model, parts in cuts.items():
-            photos = self._embedded(model, [cut for _, cut in parts])
-            answers |= dict(zip([arm for arm, _ in parts], photos, strict=True))
+        for detector in {arm.detector for arm in arms} - {"-"}:
+            try:
+                faces[detector] = self._face(detector, image)
+            except FacelignError as error:
+                faces[detector] = _nothing(error.message)
+        cuts = {arm: self._cut(image, faces.get(arm.detector), arm) for arm in arms}
+        answers: dict[Arm, Analysis] = {}
+        for model, parts in self.models.items():
+            none = Embeddings.none(parts.embedder.space)
+            mine = [arm for arm in arms if arm.model == model]
+            ready = [arm for arm in mine if cuts[arm].chips]
+            answers |= {arm: replace(cuts[arm], embeddings=none) for arm in mine}
+            vectors = self._vectors(model, [cuts[arm] for arm in ready]) if ready else none
+            for k, arm in enumerate(ready):
+                embedded = replace(cuts[arm], embeddings=vectors[k : k + 1])
+                answers[arm] = embedded.without_pixels()
         return answers
 
-    def _embedded(self, model: str, cuts: Sequence[Analysis]) -> list[Analysis]:
-        """Return faces that were cut, with their vectors and without their pixels."""
-        if not cuts:
-            return []
+    def _vectors(self, model: str, cuts: Sequence[Analysis]) -> Embeddings:
         pixels = np.stack([cut.chips[0].pixels[0] for cut in cuts])
-        vectors = self.models[model].embedder.embed(Chips(pixels, LABEL, points_scheme=LABEL))
-        return [
-            replace(cut, embeddings=vectors[k : k + 1]).without_pixels()
-            for k, cut in enumerate(cuts)
-        ]
+        return self.models[model].embedder.embed(Chips(pixels, LABEL, points_scheme=LABEL))
 
     def _cut(self, image: Image, face: Analysis | None, arm: Arm) -> Analysis:
         """Return the face with a chip of the model's size, or with the reason why it has none."""
         model = self.models[arm.model]
-        layout = model.layouts["crop" if arm.layout == "none" else arm.layout]
-        if face is None:  # the whole photo, in the shape of the model's input
+        layout = model.layouts[arm.layout]
+        if arm.layout == "none" or face is None:  # the whole photo, in the shape of the input
             return _sized(embedding.whole(image, [layout], ["box"]), model.size)
         if not len(face.faces):
             return face
         faces, marks = face.faces, face.faces.landmarks
-        if arm.layout == "native":
-            faces = self._landmarker(layout.needs[0]).locate(image, faces)
+        if arm.layout == "native" and model.landmarker is not None:
+            faces = model.landmarker.locate(image, faces)
         elif arm.layout in ("eyes", "five") and marks is not None:
             faces = faces.with_landmarks(marks.as_scheme("five"))
         elif arm.layout in ("crop", "square"):
@@ -341,15 +331,12 @@ class Bench:
         return replace(found, faces=found.faces[index : index + 1])
 
     def _reference_face(self, image: Image) -> Reference | None:
-        if image.digest not in self._references:
-            faces = self._reference.find(image).faces
-            reference = None
-            if len(faces) and faces.landmarks is not None:
-                index = choose(faces, FacePolicy.CENTRAL, image.source).index
-                five = faces.landmarks.as_scheme("five").points[index].astype(np.float64)
-                reference = Reference(faces.boxes[index].astype(np.float64), five[:2])
-            self._references[image.digest] = reference
-        return self._references[image.digest]
+        faces = self._reference.find(image).faces
+        if not len(faces) or faces.landmarks is None:
+            return None
+        index = choose(faces, FacePolicy.CENTRAL, image.source).index
+        five = faces.landmarks.as_scheme("five").points[index].astype(np.float64)
+        return Reference(faces.boxes[index].astype(np.float64), five[:2])
 
     def _key(self, arm: Arm) -> str:
         """Return what was done before a vector: part of the name under which it is kept."""
@@ -374,13 +361,8 @@ class Bench:
         """Return the walk up to the faces: a detector, and a landmarker where it has no points."""
         output = self._known.spec(Task.DETECT, detector).output
         scheme = output.scheme if isinstance(output, DetectorOutput) else None
-        return Finder.load(
-            detector,
-            None if scheme == "five" else POINTS,
-            store=self._store,
-            engine=self._engine,
-            models=self._known,
-        )
+        points = None if scheme == "five" else POINTS
+        return Finder.load(detector, points, store=self._store, models=self._known)
 
     def _model(self, name: str) -> _Model:
         spec = self._known.spec(Task.EMBED, name)
@@ -388,32 +370,28 @@ class Bench:
         if size is None or not isinstance(spec.output, EmbedderOutput):
             raise ConfigError(f"'{name}' does not say which chips it reads.", "Take another model.")
         native = self._known.layout(spec.output.layout)
-        embedder: Embedder = load(
-            spec, self._store, options={"layout": LABEL, "points": LABEL}, engine=self._engine
-        )
-        side = max(size)
+        options = {"layout": LABEL, "points": LABEL}
+        embedder = load(spec, self._store, options=options)
+        side, crop = max(size), Crop(size=max(size), margin=32.0)
         layouts: dict[str, Layout] = {
-            "crop": Crop(size=side, margin=32.0),
+            "none": crop,
+            "crop": crop,
             "square": Square(side),
             "eyes": Eyes(size=side),
             "five": native if "five" in native.needs else FivePoints(side),
         }
-        if native.needs[0] != "five":
-            layouts["native"] = native
-        return _Model(embedder, layouts, size)
+        if native.needs[0] == "five" or "native" not in self.layouts:
+            return _Model(embedder, layouts, size, None)
+        giver = self._giver(native.needs[0])
+        landmarker = load(giver, self._store)
+        return _Model(embedder, layouts | {"native": native}, size, landmarker)
 
-    def _landmarker(self, scheme: str) -> Landmarker:
-        """Return the landmarker that gives points of ``scheme``, loaded once."""
-        with self._lock:
-            if scheme not in self._landmarkers:
-                for spec in self._known.specs(Task.LANDMARK):
-                    if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme == scheme:
-                        made: Landmarker = load(spec, self._store, engine=self._engine)
-                        self._landmarkers[scheme] = made
-                        break
-                else:
-                    raise ConfigError(f"No landmarker gives points of scheme '{scheme}'.")
-            return self._landmarkers[scheme]
+    def _giver(self, scheme: str) -> ModelSpec:
+        """Return the landmarker that gives points of ``scheme``."""
+        for spec in self._known.specs(Task.LANDMARK):
+            if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme == scheme:
+                return spec
+        raise ConfigError(f"No landmarker gives points of scheme '{scheme}'.")
 
 
 def _nothing(reason: str) -> Analysis:

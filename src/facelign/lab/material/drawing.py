@@ -9,6 +9,7 @@ from facelign.lab.material.named import Named
 from facelign.lab.material.photos import Failure
 from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
+from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import Difference
 from facelign.lab.statistics.resampling import Interval
 from facelign.report.page import FaceMap, Tile
@@ -102,14 +103,20 @@ def spreads(
     )
 
 
-def difference_cells(gap: Difference) -> list[str]:
+def change_cells(gap: Interval | None, digits: int = 4) -> tuple[str, str]:
+    """Return the cells of a table for a difference, where there is one, and for its interval."""
+    return (f"{gap.value:+.{digits}f}", gap.ends(digits, "+")) if gap else ("-", "")
+
+
+def difference_cells(gap: Difference) -> tuple[str, ...]:
     """Return the cells of a table for a difference in accuracy and TAR, each with its interval."""
-    cells: list[str] = []
-    for name, digits in (("accuracy", 4), ("tar", 3)):
-        figure = gap.figures.get(name)
-        if figure is None:
-            cells += ["-", ""]
-        else:
-            ends = f"{figure.low:+.{digits}f} to {figure.high:+.{digits}f}"
-            cells += [f"{figure.value:+.{digits}f}", ends]
-    return cells
+    figures = gap.figures
+    return (*change_cells(figures.get("accuracy")), *change_cells(figures.get("tar"), 3))
+
+
+def scope(trials: Trials) -> str:
+    """Return what was measured on, as the line under a title."""
+    return (
+        f"{trials.name}: {len(trials.photos):,} photos of {trials.subjects:,} people, "
+        f"{int(trials.same.sum()):,} mated and {int((~trials.same).sum()):,} non-mated pairs"
+    )

@@ -19,6 +19,11 @@ def rate_text(rate: float) -> str:
     return np.format_float_positional(rate, trim="-")
 
 
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a figure for people, "-" where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def tar_label(rate: float) -> str:
     """Return what people are told the TAR at an FMR is.
 

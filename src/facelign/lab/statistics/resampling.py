@@ -51,6 +51,14 @@ class Interval:
         """Return plain data."""
         return asdict(self)
 
+    def ends(self, digits: int = 4, sign: str = "") -> str:
+        """Return both ends in words. sign: "+" for differences."""
+        return f"{self.low:{sign}.{digits}f} to {self.high:{sign}.{digits}f}"
+
+    def change(self, digits: int = 4) -> str:
+        """Return a difference in words, with its interval."""
+        return f"{self.value:+.{digits}f} ({self.ends(digits, '+')})"
+
 
 def people_weights(people: int, *, draws: int = DRAWS, seed: int = SEED) -> Float64Array:
     """Return how often each person is drawn: (draws, people) float64, rows sum to ``people``."""

@@ -7,15 +7,15 @@ import pytest
 
 from facelign.errors import ConfigError
 from facelign.geometry.transforms import apply
-from facelign.lab.alignment import degradations
 from facelign.lab.alignment.degradations import Reference, lean, lean_matrix, parse
+from facelign.lab.alignment.figures import DEGRADATIONS
 from facelign.types.image import Image
 
 #: about where scikit-image's astronaut has her face and eyes
 FACE = Reference(np.array([176.0, 70, 272, 196]), np.array([[205.0, 113], [247, 113]]))
 
 
-@pytest.mark.parametrize("name", degradations.names())
+@pytest.mark.parametrize("name", DEGRADATIONS)
 def test_size_is_kept_the_photo_untouched_and_a_second_run_equal(name, portrait: Image) -> None:
     before = portrait.pixels.copy()
     changed = parse(name).apply(portrait, FACE)

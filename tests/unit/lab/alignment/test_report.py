@@ -14,6 +14,7 @@ from facelign.lab.alignment import report as page
 from facelign.lab.alignment.figures import Study
 from facelign.lab.alignment.run import LAYOUTS, Arm, Bench, Condition, Vectors
 from facelign.lab.material.trials import Trials
+from facelign.lab.statistics.paired import PairedOptions
 from facelign.report import html
 from facelign.report.page import Mood
 from facelign.types.embeddings import Metric, Space
@@ -50,7 +51,7 @@ def study_of(trials: Trials, conditions: tuple[Condition, ...], noise: dict[str,
             whole = layout == "none"
             arm = Arm(condition, "-" if whole else "yunet", layout, "m")
             arms[arm] = vectors(trials, spread * (1 + number / 2), 0 if whole else 2 + number)
-    return figures.summarize(trials, arms, draws=60)
+    return figures.summarize(trials, arms, PairedOptions(draws=60))
 
 
 @pytest.fixture(scope="module")
@@ -143,13 +144,17 @@ def test_without_a_pair_of_arms_there_is_no_verdict(trials: Trials) -> None:
         figures.summarize(trials, {})
 
 
-def test_the_theory_measures_how_far_points_lie_from_their_places() -> None:
+def test_the_theory_measures_how_far_points_lie_from_their_places(study: Study) -> None:
     base = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
     blank = np.zeros((2, 112, 112, 3), np.uint8)
     before = base[None] + np.array([[6.0, 8], [-6, -8]])[:, None]
     theory = page.Theory(blank, blank, before, np.stack([base, base]))
     assert theory.spreads == pytest.approx((10 / 40, 0))
-    assert theory.drawn().photos  # an average of few faces is a face
+    (section,) = [
+        s for s in page.report(study, {}, theory).sections if s.title == "The theory, seen"
+    ]
+    assert section.figures[0].photos  # an average of few faces is a face
+    assert "points lie 0.250 from their mean place before and 0.000 after" in section.text[1]
 
 
 @pytest.mark.parametrize("layouts", [["none", "five"], list(LAYOUTS)])

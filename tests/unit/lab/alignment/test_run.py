@@ -20,6 +20,7 @@ from facelign.geometry.transforms import apply
 from facelign.lab.alignment import figures as study
 from facelign.lab.alignment.run import Arm, Bench, Vectors
 from facelign.lab.material.trials import Trials
+from facelign.lab.statistics.paired import PairedOptions
 from facelign.types.embeddings import Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
@@ -97,7 +98,7 @@ def made_up(trials: Trials, lost: int = 5) -> dict[Arm, Vectors]:
 def test_figures_follow_from_the_vectors_and_failures_are_counted_three_ways() -> None:
     trials = people()
     arms = made_up(trials)
-    found = study.summarize(trials, arms, draws=60)
+    found = study.summarize(trials, arms, PairedOptions(draws=60))
     five = found.find(layout="five")[0]
     held = next(v for a, v in arms.items() if a.layout == "five")
     scores = trials.scores(held.vectors, Metric.COSINE)
@@ -118,7 +119,7 @@ def test_figures_follow_from_the_vectors_and_failures_are_counted_three_ways() -
 
 def test_steps_add_up_and_the_verdict_says_by_how_much() -> None:
     trials = people()
-    found = study.summarize(trials, made_up(trials), draws=80)
+    found = study.summarize(trials, made_up(trials), PairedOptions(draws=80))
     steps = {s.name: s.difference.figures["auc"].value for s in found.steps}
     parts = sum(value for name, value in steps.items() if name != "all of it")
     assert parts == pytest.approx(steps["all of it"])
@@ -138,7 +139,7 @@ def test_no_effect_is_said_to_be_none() -> None:
     none = next(a for a in arms if a.layout == "none")
     for arm in arms:
         arms[arm] = arms[none]
-    assert "cannot tell" in study.summarize(trials, arms, draws=60).verdict
+    assert "cannot tell" in study.summarize(trials, arms, PairedOptions(draws=60)).verdict
 
 
 @pytest.mark.weights
@@ -208,7 +209,9 @@ def test_what_an_arm_sees_is_what_it_is_measured_by(portrait, pulled, tmp_path) 
     assert " as in training" in str(drawn[2].numbers["what"])
     assert "not as in training" not in str(drawn[2].numbers["what"])
     assert all(step["loss"].startswith("one person: nearer") for step in steps)
-    report = page.report(study.summarize(people(), made_up(people()), draws=60), {}, drawn=drawn)
+    report = page.report(
+        study.summarize(people(), made_up(people()), PairedOptions(draws=60)), {}, drawn=drawn
+    )
     assert "The arms, step by step" in html.render(report)
     assert html.render(report).count('src="data:image') - 3 == html.render(
         report, photos=False
@@ -258,7 +261,7 @@ def test_the_size_of_the_effect_on_real_photos(pulled, recognition, facelign_hom
         cache=VectorCache(facelign_home / "cache" / "study.db"),
     )
     vectors = bench.run([p.path for p in trials.photos], study.conditions((0.0,), ("none",)))
-    found = study.summarize(trials, vectors, draws=100)
+    found = study.summarize(trials, vectors, PairedOptions(draws=100))
     tar = {r.arm.layout: r.main.tar for r in found.results}
     assert tar["five"] >= 0.95
     assert max(tar["none"], tar["crop"], tar["square"]) <= 0.75
