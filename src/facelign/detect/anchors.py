@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -63,16 +62,9 @@ class Candidates:
         """Return the candidates in the photo that ``plane`` maps from."""
         return Candidates(plane.boxes_back(self.boxes), self.scores, plane.back(self.points))
 
-    def suppressed(
-        self,
-        threshold: float,
-        ranks: FloatArray | None = None,
-        by: Literal["union", "minimum"] = "union",
-    ) -> Candidates:
-        """Return what is left after non-maximum suppression by ``ranks`` (scores by default)."""
-        if len(self) < 2:
-            return self
-        return self[nms(self.boxes, self.scores if ranks is None else ranks, threshold, by=by)]
+    def suppressed(self, threshold: float) -> Candidates:
+        """Return what is left after non-maximum suppression by score."""
+        return self if len(self) < 2 else self[nms(self.boxes, self.scores, threshold)]
 
     def best_over(self, box: FloatArray, overlap: float) -> Candidates | None:
         """Return the best candidate with at least ``overlap`` with ``box``, or None."""

@@ -7,8 +7,6 @@ The direction of the fit and pixel centers at whole numbers are those of the pub
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.align.fitting import ARCFACE_FIVE, check_face, each, landmarks_by
@@ -19,20 +17,12 @@ from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
 
-@dataclass(frozen=True, slots=True)
-class ArcfaceOptions:
-    """size: side of the chip, px; a multiple of 112 or of 128."""
-
-    size: int = 112
-
-
 class Arcface112(Layout):
     """The ArcFace layout. 68 points are reduced to five; other schemes have no mouth corners."""
 
     needs: tuple[str, ...] = ("five", "ibug-68")
 
     def __init__(self, *, size: int = 112) -> None:
-        self.options = ArcfaceOptions(size)
         self.template = template(size)
         self.id = f"arcface-{size}"
         self.size = (size, size)
