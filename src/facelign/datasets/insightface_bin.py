@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.errors import DatasetMalformed, DatasetMissing
+from facelign.datasets.records import existing
+from facelign.errors import DatasetMalformed
 from facelign.files.pickles import read_plain
 from facelign.types.arrays import BoolArray, IntArray
 
@@ -37,9 +38,7 @@ class BinSet:
 
 def read_bin(path: str | Path, *, folds: int = 10) -> BinSet:
     """Return the pairs of a ``.bin`` file, cut into ``folds`` consecutive folds as its users do."""
-    source = Path(path)
-    if not source.is_file():
-        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
+    source = existing(path)
     if source.stat().st_size > MAX_BYTES:
         raise DatasetMalformed(f"{source} is larger than {MAX_BYTES >> 30} GiB.", "Split it.")
     content = read_plain(source.read_bytes())

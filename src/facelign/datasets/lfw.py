@@ -8,6 +8,7 @@ The form is used far beyond LFW. Fields are separated by tabs (or blanks, where 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -36,10 +37,7 @@ def read_pairs(path: str | Path, images: str | Path | Shelf) -> PairList:
         rows = rows[1:]
     pairs = [_pair(source, shelf, line, fields) for line, fields in rows]
     per_fold = _fold_size(source, header, pairs)
-    numbered = tuple(
-        Pair(p.a, p.b, p.same, i // per_fold, p.line, p.person_a, p.person_b)
-        for i, p in enumerate(pairs)
-    )
+    numbered = tuple(replace(pair, fold=i // per_fold) for i, pair in enumerate(pairs))
     return check_present(PairList(source.name, numbered), shelf)
 
 
@@ -112,27 +110,18 @@ def _fold_size(source: Path, header: tuple[int, ...], pairs: Sequence[Pair]) -> 
 
 
 def _pair(source: Path, shelf: Shelf, line: int, fields: list[str]) -> Pair:
-    if len(fields) == 3:
-        name, i, j = fields
-        other = name
-    elif len(fields) == 4:
-        name, i, other, j = fields
-    else:
+    if len(fields) not in (3, 4):
         raise malformed(source, line, f"{len(fields)} fields", _WANTED)
-    if len(fields) == 4 and name == other:
+    name, i, *others, j = fields
+    other = others[0] if others else name
+    if others and name == other:
         raise malformed(source, line, f"{name} twice", "'Name i j' for a pair of one person")
     first, second = (_number(source, line, n, _WANTED) for n in (i, j))
     for person in (name, other):
         if "/" in person or "\\" in person or person in (".", ".."):
             raise malformed(source, line, f"{person!r} is no name", _WANTED)
-    return Pair(
-        shelf.numbered(name, first),
-        shelf.numbered(other, second),
-        len(fields) == 3,
-        line=line,
-        person_a=name,
-        person_b=other,
-    )
+    a, b = shelf.numbered(name, first), shelf.numbered(other, second)
+    return Pair(a, b, not others, line=line, person_a=name, person_b=other)
 
 
 def _number(source: Path, line: int, text: str, wanted: str) -> int:

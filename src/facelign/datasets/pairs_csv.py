@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
-from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
+from facelign.datasets.records import Pair, PairList, check_present, csv_rows, list_text, malformed
 from facelign.datasets.shelf import Shelf, shelf_of
 
 _FIRST = ("a", "file_x", "file_a", "image_a", "photo_a", "img1")
@@ -35,26 +34,23 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
     headless = len(bare) == 3 and bare[2] in {*_YES, *_NO} - {"same"}
     if headless:
         text = mark.join(("a", "b", "same")) + "\n" + text
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    rows = csv_rows(source, _WANTED, text=text, mark=mark)
+    header = [cell.strip().lower() for cell in next(rows, (1, []))[1]]
+    first, second, truth = (_column(source, header, n) for n in (_FIRST, _SECOND, _TRUTH))
+    fold = header.index("fold") if "fold" in header else None
     pairs: list[Pair] = []
-    try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
-        first, second, truth = (_column(source, header, n) for n in (_FIRST, _SECOND, _TRUTH))
-        fold = header.index("fold") if "fold" in header else None
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            line = reader.line_num - headless
-            if len(row) != len(header):
-                raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
-            said = row[truth].strip().lower()
-            if said not in _YES + _NO:
-                raise malformed(source, line, f"{row[truth][:30]!r} is no truth", "yes or no")
-            number = 0 if fold is None else _fold(source, line, row[fold])
-            a, b = (shelf.named(row[i].strip()) for i in (first, second))
-            pairs.append(Pair(a, b, said in _YES, number, line))
-    except csv.Error as error:
-        raise malformed(source, reader.line_num, str(error), _WANTED) from error
+    for number, row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        line = number - headless
+        if len(row) != len(header):
+            raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
+        said = row[truth].strip().lower()
+        if said not in _YES + _NO:
+            raise malformed(source, line, f"{row[truth][:30]!r} is no truth", "yes or no")
+        part = 0 if fold is None else _fold(source, line, row[fold])
+        a, b = (shelf.named(row[i].strip()) for i in (first, second))
+        pairs.append(Pair(a, b, said in _YES, part, line))
     if not pairs:
         raise malformed(source, 1, "no pairs", _WANTED)
     return check_present(PairList(source.name, tuple(pairs)), shelf)
@@ -62,42 +58,29 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
 
 def read_groups_csv(path: str | Path) -> dict[str, str]:
     """Return file or person -> group, from a CSV with a header whose first two columns they are."""
-    source = Path(path)
-    reader = csv.reader(io.StringIO(list_text(source), newline=""))
-    groups: dict[str, str] = {}
-    try:
-        next(reader, None)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) < 2 or not row[0].strip() or not row[1].strip():
-                raise malformed(source, reader.line_num, f"{len(row)} cells", "name, group")
-            groups[row[0].strip()] = row[1].strip()
-    except csv.Error as error:
-        raise malformed(source, reader.line_num, str(error), "name, group") from error
-    if not groups:
-        raise malformed(source, 1, "no groups", "a header, then name, group in each line")
-    return groups
+    return dict(_below_header(Path(path), "groups", "name", "group"))
 
 
 def read_media_csv(path: str | Path) -> list[tuple[str, str, str]]:
     """Return (photo, template, medium) rows, from a CSV with a header: first three columns."""
-    source = Path(path)
-    reader = csv.reader(io.StringIO(list_text(source), newline=""))
-    wanted = "photo, template, medium"
-    rows: list[tuple[str, str, str]] = []
-    try:
-        next(reader, None)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) < 3 or not all(cell.strip() for cell in row[:3]):
-                raise malformed(source, reader.line_num, f"{len(row)} cells", wanted)
-            rows.append((row[0].strip(), row[1].strip(), row[2].strip()))
-    except csv.Error as error:
-        raise malformed(source, reader.line_num, str(error), wanted) from error
+    rows = _below_header(Path(path), "rows", "photo", "template", "medium")
+    return [(photo, template, medium) for photo, template, medium in rows]
+
+
+def _below_header(source: Path, what: str, *columns: str) -> list[list[str]]:
+    """Return the first cells of every row below the header, none of which may be empty."""
+    wanted = ", ".join(columns)
+    lines = csv_rows(source, wanted)
+    next(lines, None)
+    rows = []
+    for line, row in lines:
+        cells = [cell.strip() for cell in row[: len(columns)]]
+        if len(cells) == len(columns) and all(cells):
+            rows.append(cells)
+        elif any(cell.strip() for cell in row):
+            raise malformed(source, line, f"{len(row)} cells", wanted)
     if not rows:
-        raise malformed(source, 1, "no rows", f"a header, then {wanted} in each line")
+        raise malformed(source, 1, f"no {what}", f"a header, then {wanted} in each line")
     return rows
 
 

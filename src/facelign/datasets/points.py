@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from facelign.datasets.records import MAX_LIST_BYTES, list_text, malformed
+from facelign.datasets.records import MAX_LIST_BYTES, csv_rows, existing, list_text, malformed
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
-from facelign.types.arrays import BoolArray, Float32Array, Float64Array, IntArray, check
+from facelign.types.arrays import BoolArray, Float64Array, IntArray, check
 
 #: numberings of annotated points that are known (``types.schemes.REDUCTIONS``)
 ANNOTATIONS = ("ibug-68", "muct")
+_NUMBERS = "numbers in x and y"
 #: MUCT writes points that cannot be seen as exactly this
 _UNAVAILABLE = (0.0, 0.0)
 
@@ -28,15 +27,14 @@ class PointTable:
     """Landmarks of n faces, one row each.
 
     files: n paths. points: (n, k, 2) float64 px, x right, y down. visible: (n, k) bool, false where
-    the annotation says that a point is unavailable (its coordinates mean nothing). columns: the
-    other columns of the table, n texts each. scheme: of ``ANNOTATIONS``, "" where nobody said it.
+    the annotation says that a point is unavailable (its coordinates mean nothing). scheme: of
+    ``ANNOTATIONS``, "" where nobody said it.
     """
 
     name: str
     files: tuple[Path, ...]
     points: Float64Array
     visible: BoolArray
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scheme: str = ""
 
     def __post_init__(self) -> None:
@@ -54,29 +52,14 @@ class PointTable:
     def rows(self, rows: Sequence[int] | IntArray) -> PointTable:
         """Return the faces of ``rows``, by number."""
         at = [int(row) for row in rows]
-        return replace(
-            self,
-            files=tuple(self.files[i] for i in at),
-            points=self.points[at],
-            visible=self.visible[at],
-            columns={name: tuple(cells[i] for i in at) for name, cells in self.columns.items()},
-        )
+        files = tuple(self.files[i] for i in at)
+        return replace(self, files=files, points=self.points[at], visible=self.visible[at])
 
     def every(self, count: int) -> PointTable:
         """Return at most ``count`` faces, evenly spread over the set; 0 for all."""
         if not 0 < count < len(self):
             return self
         return self.rows(np.linspace(0, len(self) - 1, count).astype(int))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BoxedPoints:
-    """One annotated face of an imglab file: box (4,) xyxy px and points (k, 2), or (0, 2)."""
-
-    path: Path
-    box: Float32Array
-    points: Float64Array
-    ignore: bool = False
 
 
 def read_points_csv(
@@ -89,32 +72,29 @@ def read_points_csv(
     """
     source = Path(path)
     folder = source.parent if images is None else Path(images)
-    reader = csv.reader(io.StringIO(_table_text(source), newline=""))
-    header = next(reader, [])
+    lines = csv_rows(source, _NUMBERS, text=_table_text(source))
+    header = next(lines, (1, []))[1]
     k, places = _point_columns(source, header)
     rows: list[list[str]] = []
     coordinates: list[list[float]] = []
-    try:
-        for row in reader:
-            if len(row) != len(header):
-                raise malformed(
-                    source, reader.line_num, f"{len(row)} cells", f"{len(header)} as the header"
-                )
-            rows.append(row)
+    for line, row in lines:
+        if len(row) != len(header):
+            raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
+        try:
             coordinates.append([float(row[i]) for i in places])
-    except (ValueError, csv.Error) as error:
-        raise malformed(source, reader.line_num, str(error), "numbers in x and y") from error
+        except ValueError as error:
+            raise malformed(source, line, str(error), _NUMBERS) from error
+        rows.append(row)
     points = np.array(coordinates, np.float64).reshape(len(rows), k, 2)
     if not np.isfinite(points).all():
         bad = int(np.flatnonzero(~np.isfinite(points).all(axis=(1, 2)))[0])
-        raise malformed(source, bad + 2, "a point is NaN or infinite", "numbers in x and y")
+        raise malformed(source, bad + 2, "a point is NaN or infinite", _NUMBERS)
     hidden = (points == _UNAVAILABLE).all(axis=2) if muct else np.zeros(points.shape[:2], bool)
-    others = [i for i in range(len(header)) if i not in set(places)]
-    columns = {header[i]: tuple(row[i] for row in rows) for i in others}
-    names = columns.get("file") or tuple(f"{n}.jpg" for n in columns.get("name", ()))
-    if rows and not names:
+    column, suffix = ("file", "") if "file" in header else ("name", ".jpg")
+    if rows and column not in header:
         raise malformed(source, 1, "no column file or name", "file or name, then x00, y00 ...")
-    return PointTable(source.name, tuple(folder / n for n in names), points, ~hidden, columns)
+    files = tuple(folder / f"{row[header.index(column)]}{suffix}" for row in rows)
+    return PointTable(source.name, files, points, ~hidden)
 
 
 def read_pts(path: str | Path, *, first: int = 0) -> Float64Array:
@@ -143,26 +123,33 @@ def read_pts(path: str | Path, *, first: int = 0) -> Float64Array:
     return np.array(rows, np.float64).reshape(-1, 2) - first
 
 
-def read_imglab(path: str | Path, images: str | Path | None = None) -> tuple[BoxedPoints, ...]:
-    """Return the faces of an imglab XML file (dlib), boxes with points where it has them."""
-    source = Path(path)
-    folder = source.parent if images is None else Path(images)
-    if not source.is_file():
-        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
+def _of_imglab(source: Path, folder: Path) -> PointTable:
+    """Return the faces of an imglab XML file (dlib) that have points and are not to be ignored."""
     data = source.read_bytes()
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data or b"\x00" in data:
         raise DatasetMalformed(f"{source} defines entities or is no text.", "imglab writes none.")
     try:
         root = ElementTree.fromstring(data)  # noqa: S314 - without a DTD nothing can be expanded
-        return tuple(
-            _imglab_face(folder / image.attrib["file"], box)
-            for image in root.iter("image")
-            for box in image.iter("box")
-        )
+        boxes = [(folder / i.attrib["file"], b) for i in root.iter("image") for b in i.iter("box")]
+        faces = [(path, points) for path, box in boxes if len(points := _imglab_points(box))]
     except (ElementTree.ParseError, KeyError, ValueError) as error:
         raise DatasetMalformed(
             f"{source} is no imglab file: {error}.", "Wanted: images with boxes, as imglab writes."
         ) from error
+    return _stacked(
+        source.name, faces, DatasetMissing(f"{source} holds no faces with points of one kind.")
+    )
+
+
+def _imglab_points(box: ElementTree.Element) -> Float64Array:
+    """Return the points (k, 2) of a box, (0, 2) where it has none or is marked as to be ignored."""
+    for side in ("left", "top", "width", "height"):
+        float(box.attrib[side])
+    parts = sorted(box.iter("part"), key=lambda part: part.attrib["name"])
+    points = [[float(part.attrib["x"]), float(part.attrib["y"])] for part in parts]
+    if box.attrib.get("ignore", "0") not in ("0", "false"):
+        points = []
+    return np.array(points, np.float64).reshape(-1, 2)
 
 
 def read_annotated(
@@ -181,9 +168,7 @@ def read_annotated(
             return read_annotated(tables[0], images, scheme)
         table, muct = _of_pts(source, Path(images) if images else source), False
     elif source.suffix == ".xml":
-        faces = [f for f in read_imglab(source, images) if len(f.points) and not f.ignore]
-        refusal = DatasetMissing(f"{source} holds no faces with points of one kind.")
-        table = _stacked(source.name, [(f.path, f.points) for f in faces], refusal)
+        table = _of_imglab(existing(source), Path(images) if images else source.parent)
     else:
         table = read_points_csv(source, images or _photos_beside(source), muct=muct)
     return replace(table, scheme=_scheme(table.k, scheme, muct))
@@ -226,22 +211,11 @@ def _scheme(k: int, scheme: str, muct: bool) -> str:
     )
 
 
-def _imglab_face(path: Path, box: ElementTree.Element) -> BoxedPoints:
-    left, top, width, height = (float(box.attrib[n]) for n in ("left", "top", "width", "height"))
-    parts = sorted(box.iter("part"), key=lambda part: part.attrib["name"])
-    points = [[float(part.attrib["x"]), float(part.attrib["y"])] for part in parts]
-    edges = np.array([left, top, left + width, top + height], np.float32) - np.float32(0.5)
-    ignored = box.attrib.get("ignore", "0") not in ("0", "false")
-    return BoxedPoints(path, edges, np.array(points, np.float64).reshape(-1, 2), ignored)
-
-
 def _table_text(source: Path) -> str:
     if source.suffix != ".gz":
         return list_text(source)
-    if not source.is_file():
-        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
     try:
-        with gzip.open(source) as stream:
+        with gzip.open(existing(source)) as stream:
             data = stream.read(MAX_LIST_BYTES + 1)
         if len(data) > MAX_LIST_BYTES:
             raise DatasetMalformed(f"{source} is too large for a table.", "Give another file.")

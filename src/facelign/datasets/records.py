@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facelign.datasets.shelf import Shelf
@@ -73,14 +75,13 @@ class PeopleFolder:
     photos: tuple[Photo, ...]
     skipped: tuple[tuple[Path, str], ...] = ()
 
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Every person once, sorted."""
-        return tuple(dict.fromkeys(photo.person for photo in self.photos))
 
-    def of(self, person: str) -> tuple[Path, ...]:
-        """Return the photos of a person."""
-        return tuple(photo.path for photo in self.photos if photo.person == person)
+def existing(path: str | Path) -> Path:
+    """Return the path of a file; raises DatasetMissing where there is none."""
+    source = Path(path)
+    if not source.is_file():
+        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
+    return source
 
 
 def list_text(path: Path) -> str:
@@ -95,6 +96,22 @@ def list_text(path: Path) -> str:
         raise DatasetMalformed(
             f"{path} is no UTF-8 text (byte {error.start}).", "Save it as UTF-8."
         ) from error
+
+
+def csv_rows(
+    path: Path, wanted: str, *, text: str | None = None, mark: str = ","
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of a CSV file, or of ``text`` that was read from it; parted by ``mark``.
+
+    Raises DatasetMalformed, which says what is ``wanted``, where it is no CSV.
+    """
+    lines = io.StringIO(list_text(path) if text is None else text, newline="")
+    reader = csv.reader(lines, delimiter=mark)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise malformed(path, reader.line_num, str(error), wanted) from error
 
 
 def malformed(path: Path, line: int, said: str, wanted: str) -> DatasetMalformed:
@@ -112,4 +129,4 @@ def check_present(pairs: PairList, shelf: Shelf) -> PairList:
             f"such as {missing[0].name}.",
             "Give the folder that holds the photos.",
         )
-    return PairList(pairs.name, pairs.pairs, missing)
+    return replace(pairs, missing=missing)

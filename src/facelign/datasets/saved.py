@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.datasets.records import list_text, malformed
-from facelign.errors import BadArray, DatasetMalformed, DatasetMissing
+from facelign.datasets.records import csv_rows, existing, malformed
+from facelign.errors import BadArray, DatasetMalformed
 from facelign.files.npz import read_arrays
 from facelign.types.arrays import AnyArray, Float32Array, check
 
@@ -73,9 +71,7 @@ def read_npz(path: str | Path) -> SavedEmbeddings:
 
     Nothing pickled is loaded. Raises DatasetMissing or DatasetMalformed.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise DatasetMissing(f"There is no file {source}.", "Check the path.")
+    source = existing(path)
     try:
         arrays = read_arrays(source)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
@@ -94,14 +90,10 @@ def read_npz(path: str | Path) -> SavedEmbeddings:
     space = arrays.get("space")
     said = str(space) if space is not None and space.ndim == 0 and space.dtype.kind == "U" else ""
     boxes = arrays.get("boxes")
+    if boxes is not None:
+        boxes = boxes.astype(np.float32) if boxes.shape == (n, 4) else None
     try:
-        return SavedEmbeddings(
-            vectors,
-            people,
-            files,
-            said,
-            boxes.astype(np.float32) if boxes is not None and boxes.shape == (n, 4) else None,
-        )
+        return SavedEmbeddings(vectors, people, files, said, boxes)
     except BadArray as error:
         raise DatasetMalformed(f"{source}: {error.message}", "Save it again.") from error
 
@@ -132,22 +124,19 @@ def read_openface(labels: str | Path, reps: str | Path) -> SavedEmbeddings:
     """
     label_file, rep_file = Path(labels), Path(reps)
     files = []
-    label_rows = csv.reader(io.StringIO(list_text(label_file), newline=""))
-    for row in label_rows:
+    for line, row in csv_rows(label_file, "number, path"):
         if len(row) != 2:
-            raise malformed(label_file, label_rows.line_num, f"{len(row)} cells", "number, path")
+            raise malformed(label_file, line, f"{len(row)} cells", "number, path")
         files.append(row[1].strip())
     vectors: list[list[float]] = []
-    rep_rows = csv.reader(io.StringIO(list_text(rep_file), newline=""))
-    for row in rep_rows:
+    for line, row in csv_rows(rep_file, "numbers"):
         try:
             vectors.append([float(cell) for cell in row])
         except ValueError as error:
-            raise malformed(rep_file, rep_rows.line_num, "no vector", "numbers") from error
+            raise malformed(rep_file, line, "no vector", "numbers") from error
         if len(vectors[-1]) != len(vectors[0]):
-            raise malformed(
-                rep_file, rep_rows.line_num, f"{len(row)} numbers", f"{len(vectors[0])} as before"
-            )
+            first = f"{len(vectors[0])} as before"
+            raise malformed(rep_file, line, f"{len(row)} numbers", first)
     if len(vectors) != len(files) or not files:
         raise DatasetMalformed(
             f"{label_file} has {len(files)} lines and {rep_file} {len(vectors)}.",

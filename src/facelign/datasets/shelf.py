@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from facelign.errors import DatasetMalformed
 
 #: suffixes under which copies of LFW keep their photos
 SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".bmp", ".pgm", ".ppm", ".webp")
+_ENDS = frozenset({suffix.lower() for suffix in SUFFIXES} | {".gif", ".tif", ".tiff", ".avif"})
 #: a folder with more folders in it than this holds people, not copies of a set
 _COPIES = 20
 #: copies lie up to this deep, as in lfw-deepfunneled/lfw-deepfunneled/NAME
@@ -44,7 +46,6 @@ class FolderShelf:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         self.title = str(root)
-        self._inner: tuple[Path, ...] | None = None
 
     def numbered(self, person: str, number: int) -> Path:
         """Return the photo of a person; ``NAME/NAME_0001.jpg`` of the folder if there is none.
@@ -55,7 +56,7 @@ class FolderShelf:
         names = (f"{person}/{stem}", stem)
         found = _first(self.root, names)
         if found is None:
-            tries = (_first(base, names) for base in self._copies())
+            tries = (_first(base, names) for base in self._copies)
             inside = list(dict.fromkeys(path for path in tries if path))
             if len(inside) > 1:
                 raise DatasetMalformed(
@@ -75,10 +76,9 @@ class FolderShelf:
         """Return whether the file is there."""
         return path.is_file()
 
+    @cached_property
     def _copies(self) -> tuple[Path, ...]:
-        if self._inner is None:
-            self._inner = tuple(_folders(self.root, _DEPTH))
-        return self._inner
+        return tuple(_folders(self.root, _DEPTH))
 
 
 class SavedShelf:
@@ -152,18 +152,6 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
 def _keys(name: str) -> list[str]:
     """Return what a photo may be called, from the whole path to the bare name."""
     path = PurePosixPath(name.replace("\\", "/"))
-    parts = path.parts
-    known = (path.suffix, *SUFFIXES)
-    keys: list[str] = []
-    for count in dict.fromkeys((len(parts), min(2, len(parts)), min(1, len(parts)))):
-        key = "/".join(parts[-count:]) if count else ""
-        keys.append(key)
-        keys.extend(
-            key.removesuffix(end)
-            for end in dict.fromkeys(known)
-            if end and end.lower() in _ENDS and key.endswith(end)
-        )
-    return list(dict.fromkeys(keys))
-
-
-_ENDS = frozenset({suffix.lower() for suffix in SUFFIXES} | {".gif", ".tif", ".tiff", ".avif"})
+    suffix = path.suffix if path.suffix.lower() in _ENDS else ""
+    keys = ["/".join(path.parts[-count:]) for count in (len(path.parts), 2, 1)]
+    return list(dict.fromkeys(kept for key in keys for kept in (key, key.removesuffix(suffix))))

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from facelign.datasets.records import list_text, malformed
-from facelign.types.arrays import BoolArray, Float32Array, IntArray, check
+from facelign.types.arrays import BoolArray, Float32Array, check
 
-ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
-
+#: place of "invalid" in a line: behind the box come blur, expression and illumination
+_INVALID = 7
 _WANTED = "a path, the number of boxes, then 'x y w h' with up to six attributes a line"
 
 
@@ -21,18 +21,16 @@ class BoxedPhoto:
 
     boxes: (n, 4) float32 xyxy px, edges between pixel centers (a rectangle of whole pixels starts
     half a pixel before its first center). ignore: (n,) bool, marked invalid or without area: such
-    a face counts neither as found nor as missed. attributes: (n, 6) int64, WIDER's own numbers.
+    a face counts neither as found nor as missed.
     """
 
     path: Path
     boxes: Float32Array
     ignore: BoolArray
-    attributes: IntArray
 
     def __post_init__(self) -> None:
         check(self, np.float32, boxes=(None, 4))
         check(self, np.bool_, ignore=(len(self.boxes),))
-        check(self, np.int64, attributes=(len(self.boxes), 6))
 
 
 def read_boxes(path: str | Path, images: str | Path | None = None) -> tuple[BoxedPhoto, ...]:
@@ -72,6 +70,5 @@ def _photo(path: Path, rows: list[list[float]]) -> BoxedPhoto:
     table = np.array(rows, np.float64).reshape(-1, 10)
     x, y, w, h = table[:, :4].T
     boxes = np.stack([x, y, x + w, y + h], axis=1) - 0.5
-    attributes = table[:, 4:].astype(np.int64)
-    invalid = attributes[:, ATTRIBUTES.index("invalid")] == 1
-    return BoxedPhoto(path, boxes.astype(np.float32), invalid | (w <= 0) | (h <= 0), attributes)
+    invalid = table[:, _INVALID].astype(np.int64) == 1
+    return BoxedPhoto(path, boxes.astype(np.float32), invalid | (w <= 0) | (h <= 0))

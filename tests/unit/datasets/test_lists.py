@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import pickle
 import zipfile
@@ -13,8 +14,8 @@ import pytest
 from facelign.datasets.folder import read_folder
 from facelign.datasets.insightface_bin import read_bin
 from facelign.datasets.lfw import protocol, read_overlap, read_pairs
-from facelign.datasets.pairs_csv import read_groups_csv, read_pairs_csv
-from facelign.datasets.points import read_imglab, read_points_csv, read_pts
+from facelign.datasets.pairs_csv import read_groups_csv, read_media_csv, read_pairs_csv
+from facelign.datasets.points import read_annotated, read_points_csv, read_pts
 from facelign.datasets.saved import read_npz, read_openface
 from facelign.datasets.widerface import read_boxes
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
@@ -151,6 +152,27 @@ def test_groups_csv(tmp_path: Path) -> None:
             read_groups_csv(_write(tmp_path / "g.csv", bad))
 
 
+def test_media_csv(tmp_path: Path) -> None:
+    text = "photo,template,medium,more\na.jpg, t1 ,still,x\n\n,,\nb.jpg,t1,film,\n"
+    rows = read_media_csv(_write(tmp_path / "m.csv", text))
+    assert rows == [("a.jpg", "t1", "still"), ("b.jpg", "t1", "film")]
+    for bad, said in (
+        ("photo,template,medium\n", "line 1: no rows"),
+        ("photo,template,medium\na.jpg,t1\n", "line 2: 2 cells"),
+        ("photo,template,medium\na.jpg,,still\n", "line 2: 3 cells"),
+    ):
+        with pytest.raises(DatasetMalformed, match=said) as caught:
+            read_media_csv(_write(tmp_path / "m.csv", bad))
+        assert "photo, template, medium" in caught.value.hint
+
+
+@pytest.mark.parametrize("read", [read_groups_csv, read_pairs_csv, read_points_csv])
+def test_a_cell_longer_than_csv_allows_is_named_by_its_line(tmp_path: Path, read) -> None:
+    header = "file,a,b,same,x0,y0\n"
+    with pytest.raises(DatasetMalformed, match=r"line [12]: field larger"):
+        read(_write(tmp_path / "x.csv", header + "x" * (csv.field_size_limit() + 1)))
+
+
 @pytest.mark.shared
 def test_deepfaces_lists(shared: Path) -> None:
     folder = shared / "data/recognition/deepface_tests"
@@ -173,9 +195,12 @@ def test_folder_of_people(tmp_path: Path) -> None:
     (tmp_path / "people/.hidden").mkdir()
     (tmp_path / "people/Ann/.DS_Store").write_bytes(b"")
     found = read_folder(tmp_path / "people")
-    assert found.people == ("Ann", "Zoë")
-    assert [p.path.name for p in found.photos] == ["a.jpg", "1.PNG", "2.jpg", "3.jpg"]
-    assert len(found.of("Zoë")) == 3
+    assert [(p.person, p.path.name) for p in found.photos] == [
+        ("Ann", "a.jpg"),
+        ("Zoë", "1.PNG"),
+        ("Zoë", "2.jpg"),
+        ("Zoë", "3.jpg"),
+    ]
     assert {(p.name, why) for p, why in found.skipped} == {
         ("loose.jpg", "not in a person's folder"),
         (".DS_Store", "hidden"),
@@ -234,7 +259,6 @@ def test_boxes_in_widers_form(tmp_path: Path) -> None:
     assert one.path == tmp_path / "a/one.jpg"
     assert one.boxes.tolist()[0] == [9.5, 19.5, 39.5, 59.5]
     assert one.ignore.tolist() == [False, True]
-    assert one.attributes[1, 4] == 2
     assert empty.boxes.shape == (0, 4)
     assert (len(bare.boxes), bare.ignore.tolist()) == (1, [False])
     assert invalid.ignore.tolist() == [True]
@@ -254,7 +278,7 @@ def test_the_real_boxes(shared: Path) -> None:
     folder = shared / "data/detection"
     wider = read_boxes(folder / "wider_bbx_gt.txt")
     assert (len(wider), sum(len(p.boxes) for p in wider)) == (9, 400)
-    assert sum(int((p.attributes[:, 3] == 1).sum()) for p in wider) == 76
+    assert sum(int(p.ignore.sum()) for p in wider) == 76
     masks = read_boxes(folder / "mask_voc_bbx_gt.txt")
     assert (len(masks), sum(len(p.boxes) for p in masks)) == (105, 934)
     assert all(p.path.is_file() for p in (*wider, *masks))
@@ -267,10 +291,9 @@ def test_point_tables(tmp_path: Path) -> None:
     assert table.files[0] == tmp_path / "a.jpg"
     assert table.points[1].tolist() == [[3.5, 4], [5, 6]]
     assert table.visible.tolist() == [[True, False], [True, True]]
-    assert table.columns["tag"] == ("q", "r")
     assert read_points_csv(tmp_path / "t.csv").visible.all()
     part = table.rows([1])
-    assert (part.files, part.columns["tag"]) == ((tmp_path / "b.jpg",), ("r",))
+    assert (part.files, part.points[0, 0].tolist()) == ((tmp_path / "b.jpg",), [3.5, 4])
     named = "name,x0,y0\ni000qa-fn,1,2\n"
     assert read_points_csv(_write(tmp_path / "n.csv", named)).files[0].name == "i000qa-fn.jpg"
     packed = tmp_path / "t.csv.gz"
@@ -308,10 +331,8 @@ def test_imglab(tmp_path: Path) -> None:
         "<box top='1' left='2' width='3' height='4'><part name='01' x='5' y='6'/>"
         "<part name='00' x='7' y='8'/></box></image></images></dataset>"
     )
-    plain, face = read_imglab(_write(tmp_path / "a.xml", text))
-    assert plain.box.tolist() == [19.5, 9.5, 49.5, 49.5]
-    assert (plain.ignore, plain.points.shape) == (True, (0, 2))
-    assert face.points.tolist() == [[7, 8], [5, 6]]
+    with pytest.raises(ConfigError, match="Annotations of 2 points"):
+        read_annotated(_write(tmp_path / "a.xml", text))
     bomb = "<!DOCTYPE x [<!ENTITY a 'ha'>]><dataset/>"
     for bad in (
         bomb,
@@ -320,17 +341,17 @@ def test_imglab(tmp_path: Path) -> None:
         text.replace("'30'", "'x'"),
     ):
         with pytest.raises(DatasetMalformed):
-            read_imglab(_write(tmp_path / "b.xml", bad))
-    with pytest.raises(DatasetMissing):
-        read_imglab(tmp_path / "none.xml")
+            read_annotated(_write(tmp_path / "b.xml", bad))
 
 
 @pytest.mark.shared
 def test_the_real_points(shared: Path) -> None:
     folder = shared / "data/landmarks"
-    muct = read_points_csv(folder / "muct/muct_crops.csv", muct=True)
+    path = folder / "muct/muct_crops.csv"
+    muct = read_points_csv(path, muct=True)
     assert (len(muct), muct.k) == (690, 68)
-    hidden = [int(n) for n in muct.columns["n_missing"]]
+    with path.open(encoding="utf-8", newline="") as file:
+        hidden = [int(row["n_missing"]) for row in csv.DictReader(file)]
     assert (~muct.visible).sum(axis=1).tolist() == hidden
     assert all(path.is_file() for path in muct.files)
     whole = read_points_csv(folder / "muct/muct76-opencv.csv.gz", muct=True)
@@ -339,10 +360,10 @@ def test_the_real_points(shared: Path) -> None:
     faces = read_points_csv(folder / "faces68/faces68.csv")
     assert (len(faces), faces.k) == (1_020, 68)
     assert all(path.is_file() for path in faces.files)
-    training = read_imglab(folder / "dlib_faces/training_with_face_landmarks.xml")
-    testing = read_imglab(folder / "dlib_faces/testing_with_face_landmarks.xml")
+    training = read_annotated(folder / "dlib_faces/training_with_face_landmarks.xml")
+    testing = read_annotated(folder / "dlib_faces/testing_with_face_landmarks.xml")
     assert (len(training), len(testing)) == (18, 25)
-    assert all(face.points.shape == (68, 2) for face in training)
+    assert training.scheme == testing.scheme == "ibug-68"
     assert read_pts(folder / "scheme_samples/300vw/001/annot/000006.pts").shape == (68, 2)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.datasets.points import PointTable, read_annotated
+from facelign.datasets.points import read_annotated
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
 
 POINTS = np.random.default_rng(1).uniform(0, 200, (5, 68, 2)).round(2)
@@ -104,14 +104,6 @@ def test_faces_are_taken_evenly(tmp_path: Path, count: int, rows: range) -> None
     np.testing.assert_array_equal(found.points, POINTS[list(rows)])
     assert [path.name for path in found.files] == [f"{k}.png" for k in rows]
     assert (found.name, found.scheme) == ("faces.csv", "ibug-68")
-
-
-def test_rows_keep_the_other_columns() -> None:
-    whole = PointTable(
-        "t", (Path("a"), Path("b")), POINTS[:2], np.ones((2, 68), bool), {"s": ("x", "y")}
-    )
-    part = whole.rows([1])
-    assert (part.files, part.columns) == ((Path("b"),), {"s": ("y",)})
 
 
 def test_a_damaged_table_is_named_by_line(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class Fixed(Detector):
 
 def boxed(path: Path, boxes: list[list[float]], ignore: list[bool]) -> BoxedPhoto:
     table = np.array(boxes, np.float32)
-    return BoxedPhoto(path, table, np.array(ignore), np.zeros((len(boxes), 6), np.int64))
+    return BoxedPhoto(path, table, np.array(ignore))
 
 
 def test_detection_by_hand(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_list_without_faces_to_find_is_refused(tmp_path: Path) -> None:
     write(photo, np.full((200, 200, 3), 90, np.uint8))
     said = Fixed([[10, 10, 60, 60]], [0.9])
     for truth in (
-        BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.zeros((0, 6), int)),
+        BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool)),
         boxed(photo, [[10, 10, 60, 60]], [True]),
     ):
         with pytest.raises(Refused, match="--without"):
