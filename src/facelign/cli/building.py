@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -217,11 +217,11 @@ class Listed:
     root: Path | None
 
 
-def listing(paths: Sequence[str]) -> Listed:
+def listing(paths: Sequence[str], *, recursive: bool = True) -> Listed:
     """Return the photos that the words mean; notes (such as stripped marks) go to stderr."""
     from facelign.imaging.listing import photos
 
-    found = photos(paths)
+    found = photos(paths, recursive=recursive)
     _notes(found.notes, len(found.skipped))
     root = found.folders[0] if len(paths) == 1 and found.folders else None
     missing = [failure(word, reason) for word, reason in found.missing]
@@ -245,49 +245,80 @@ def path_of(text: str) -> str:
     return str(path)
 
 
-def enrollment_jobs(
-    paths: Sequence[str], name: str | None
-) -> tuple[list[tuple[str, Photo]], list[Enrollment]]:
-    """Return (person, photo) of what enroll is to do, and what could not even be tried.
+@dataclass(slots=True)
+class EnrollmentJobs:
+    """What enroll is to do: (person, photo) of each photo, and what could not even be tried."""
 
-    paths: folders of folders, or photos of one person when ``name`` is given.
+    photos: list[tuple[str, Photo]] = field(default_factory=list)
+    failures: list[Enrollment] = field(default_factory=list)
+
+    def fail(self, image: object, person: str, reason: str) -> None:
+        """Write down a photo that cannot be tried."""
+        from facelign.recognition.results import Enrollment
+
+        self.failures.append(Enrollment(str(image), person, False, reason, True))
+
+    def take(self, person: str, files: Sequence[Path]) -> bool:
+        """Take the photos of a person; a name that cannot be kept stops nobody else."""
+        from facelign.types.templates import person_name
+
+        try:
+            name = person_name(person)
+        except ConfigError as error:
+            for file in files:
+                self.fail(file, person, str(error))
+            return False
+        self.photos += [(name, str(file)) for file in files]
+        return True
+
+
+def enrollment_jobs(
+    paths: Sequence[str], name: str | None, *, flat: bool = False
+) -> EnrollmentJobs:
+    """Return what enroll is to do.
+
+    paths: folders of folders, photos of one person when ``name`` is given, or, when ``flat``,
+    photos whose file names are the names.
     """
-    from facelign.imaging.listing import people_folders
-    from facelign.recognition.results import Enrollment
     from facelign.types.templates import person_name
 
-    photos: list[tuple[str, Photo]] = []
-    failures: list[Enrollment] = []
-    if name is not None:
-        if not name.strip():
+    jobs = EnrollmentJobs()
+    if flat or name is not None:
+        if flat and name is not None:
+            raise ConfigError("--name and --flat contradict each other.", "Use one.")
+        if name is not None and not name.strip():
             raise ConfigError("--name is empty.", "Give the person's name.")
-        person = person_name(name)
-        found = listing(paths)
-        photos += [(person, file) for file in found.files]
-        failures += [Enrollment(f["image"], person, False, f["error"], True) for f in found.missing]
-        return photos, failures
+        person = None if name is None else person_name(name)
+        found = listing(paths, recursive=not flat)
+        for file in map(Path, found.files):
+            jobs.take(person or file.stem, [file])
+        for failed in found.missing:
+            jobs.fail(failed["image"], person or "", failed["error"])
+        return jobs
     for root in map(Path, map(path_of, paths)):
-        if not root.is_dir():
-            raise ConfigError(
-                f"{root} is no folder of people.",
-                "Give a folder that holds one folder a person, or say --name NAME.",
-            )
-        people = people_folders(root)
-        for folder, files in people.people.items():
-            try:
-                person = person_name(folder)
-            except ConfigError as error:  # a name that cannot be kept stops nobody else
-                failures += [Enrollment(str(f), folder, False, str(error), True) for f in files]
-            else:
-                photos += [(person, str(file)) for file in files]
-                _several_inside(root / folder, files)
-        for file in people.loose:
-            reason = "it lies in no person's folder; use --name"
-            failures.append(Enrollment(str(file), "", False, reason, True))
-        _notes(people.notes, len(people.skipped))
-        for folder in people.empty:
-            note(f"note: the folder of {folder} holds no photo")
-    return photos, failures
+        _take_people(root, jobs)
+    return jobs
+
+
+def _take_people(root: Path, jobs: EnrollmentJobs) -> None:
+    """Take a folder of people's folders."""
+    from facelign.imaging.listing import people_folders
+
+    if not root.is_dir():
+        raise ConfigError(
+            f"{root} is no folder of people.",
+            "Give a folder that holds one folder a person, or say --name NAME.",
+        )
+    people = people_folders(root)
+    for folder, files in people.people.items():
+        if jobs.take(folder, files):
+            _several_inside(root / folder, files)
+    for file in people.loose:
+        reason = "it lies in no person's folder; use --name, or --flat where file names are names"
+        jobs.fail(file, "", reason)
+    _notes(people.notes, len(people.skipped))
+    for folder in people.empty:
+        note(f"note: the folder of {folder} holds no photo")
 
 
 def _several_inside(folder: Path, files: Sequence[Path]) -> None:

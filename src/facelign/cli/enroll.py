@@ -24,12 +24,16 @@ Name = Annotated[
     str | None,
     typer.Option("--name", help="All photos show this person (else: one folder a person)."),
 ]
+Flat = Annotated[
+    bool, typer.Option("--flat", help="The file name of each photo is the person's name.")
+]
 
 
 @command
 def enroll(
     photos: Photos,
     name: Name = None,
+    flat: Flat = False,
     *,
     where: GalleryFlags,
     output: Annotated[OutputFlags, only("json", "out")],
@@ -37,12 +41,13 @@ def enroll(
     how: EnrollFlags,
     chain: ChainFlags,
 ) -> int:
-    """Enroll a folder of folders (one a person), or photos of one person with --name.
+    """Enroll a folder of folders (one a person), photos of one person with --name, or a folder of
+    photos that are called as the people are with --flat.
 
     A photo must show one face; a face under half the height of the largest does not count.
     """
-    jobs, failures = building.enrollment_jobs(photos, name)
-    if not jobs and not failures:
+    jobs = building.enrollment_jobs(photos, name, flat=flat)
+    if not jobs.photos and not jobs.failures:
         raise ConfigError(
             f"No folder of a person lies in {', '.join(photos)}.",
             "Give a folder that holds one folder a person, or say --name NAME.",
@@ -64,10 +69,10 @@ def enroll(
 
     path = gallery_path(where.gallery)
     with reporting(output) as results, building.opened(path, recognizer, create=True) as gallery:
-        for failed in failures:
+        for failed in jobs.failures:
             take(failed)
-        with progress("enrolling", len(jobs)) as done:
-            for found in gallery.enroll_many(jobs, options, done=done):
+        with progress("enrolling", len(jobs.photos)) as done:
+            for found in gallery.enroll_many(jobs.photos, options, done=done):
                 take(found)
     words = ("files", "enrolled", "skipped", "failed")
     summary = {word: counts[word] for word in words} | {"people": len(people)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,7 +121,7 @@ def split(
         theirs = gallery.templates(name)
         going = list(templates or ())
         for photo in photos or ():
-            of_photo = [t.id for t in theirs if _shows(t, photo, _digest(photo))]
+            of_photo = [t.id for t in _showing(theirs, photo, _digest(photo))]
             if not of_photo:
                 raise GalleryError(
                     f"{name} has no template of {photo}.", f"See: facelign people show '{name}'"
@@ -146,7 +147,7 @@ def reject(
     with _open(where) as gallery:
         theirs = gallery.templates(name)
         own = _digest(photo)
-        enrolled = (t.photo for t in theirs if t.photo.digest and _shows(t, photo, own))
+        enrolled = (t.photo for t in _showing(theirs, photo, own) if t.photo.digest)
         rejected = {own: photo} if own else {p.digest: p.reference for p in enrolled}
         if not rejected:
             raise GalleryError(
@@ -308,20 +309,30 @@ def _terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _shows(template: TemplateInfo, photo: str, digest: str | None) -> bool:
-    """Return whether a word means the photo of a template: reference, file name, or its bytes."""
-    shown = template.photo
-    names = (shown.reference, Path(shown.reference).name)
-    return photo in names or (digest is not None and digest == shown.digest)
+def _showing(
+    templates: Sequence[TemplateInfo], photo: str, digest: str | None
+) -> list[TemplateInfo]:
+    """Return the templates of the one photo that a word means.
+
+    A file is known by its bytes; a word that is no such file, by the place that 'people show'
+    tells. Other photos of the same file name are not meant.
+    """
+    from facelign.types.templates import spelled
+
+    same = [t for t in templates if digest is not None and digest == t.photo.digest]
+    place = os.path.normpath(spelled(photo))
+    return same or [t for t in templates if os.path.normpath(t.photo.reference) == place]
 
 
 def _digest(photo: str) -> str | None:
-    from facelign.files.disk import digest
+    """Return the digest of a file, or None where the word names none; raises InputError for a file
+    that is no photo's, such as a pipe or one that is too large.
+    """
+    from facelign.imaging.listing import clean_path, named
+    from facelign.imaging.read import encoded
 
-    try:
-        return digest(Path(photo))
-    except OSError:
-        return None
+    path = clean_path(photo)[0]
+    return encoded(path).digest if named(path) else None
 
 
 def _proof(receipt: Receipt) -> Iterator[str]:

@@ -45,6 +45,7 @@ from facelign.types.templates import (
     TemplateInfo,
     now,
     person_name,
+    spelled,
 )
 
 __all__ = [
@@ -160,12 +161,12 @@ class Gallery:
         as this person's, or when this face of it is enrolled for another one (``force`` overrules
         the last); GalleryBusy; GalleryError for a full disk.
         """
-        name = person_name(person)
+        name, note = person_name(person), None if consent is None else spelled(consent)
         if len(faces) != len(embeddings):
             raise BadArray(f"faces: wanted {len(embeddings)} records, got {len(faces)}.")
         rules.check_unit(embeddings)
         rows = [
-            Row(name, vector, photo, float(norm), face, consent)
+            Row(name, vector, photo, float(norm), face, note)
             for vector, norm, face in zip(embeddings.vectors, embeddings.norms, faces, strict=True)
         ]
         with self._store.transaction():
@@ -334,7 +335,7 @@ class Gallery:
             owner = rules.known(self._store, person)
             infos = self._store.templates(owner)
             count = sum(i.photo.digest == digest and not i.rejected for i in infos)
-            self._apply(Reject(owner, digest, reference), count)
+            self._apply(Reject(owner, digest, spelled(reference)), count)
         return count
 
     def _apply(self, change: Change, templates: int) -> None:

@@ -21,6 +21,14 @@ SUFFIXES = frozenset(
 #: characters without width that come along when a path is copied: marks and embeddings of
 #: direction (Unicode Standard Annex 9), zero-width space and joiners, byte order mark
 _MARKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+#: folders that file systems, file servers and archivers keep for themselves, with thumbnails and
+#: deleted files in them: Synology DSM, QNAP QTS, Windows, Linux, macOS. Compared in lower case.
+RESERVED = frozenset(
+    {"@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot"}
+    | {"@recycle", "@__thumb", "@recently-snapshot", "@transcode"}
+    | {"$recycle.bin", "recycler", "system volume information", "found.000"}
+    | {"lost+found", "__macosx", "network trash folder", "temporary items"}
+)
 _QUOTES = "\"'\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb`"
 
 
@@ -79,9 +87,9 @@ def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
 
     A file is always taken, whatever it is called. In a folder (and its folders, unless recursive
     is false) files with a picture's suffix are taken, and files without any suffix whose first
-    bytes are a picture's; hidden ones are passed over. A pattern (``*.jpg``, ``**/*.png``) that
-    the shell left alone is expanded. A text that names nothing is tried again as ``clean_path``
-    reads it.
+    bytes are a picture's; hidden ones and ``RESERVED`` folders are passed over. A pattern
+    (``*.jpg``, ``**/*.png``) that the shell left alone is expanded. A text that names nothing is
+    tried again as ``clean_path`` reads it.
     """
     found = _Found()
     for word in paths:
@@ -212,7 +220,7 @@ def _entries(
             continue
         if not _is_folder(entry):
             yield folder / entry.name, False
-        elif recursive:
+        elif recursive and entry.name.lower() not in RESERVED:
             yield from _entries(folder / entry.name, True, notes, above | {here})
 
 
@@ -225,6 +233,8 @@ def people_folders(root: str | Path) -> PeopleFolders:
     above = frozenset({(state.st_dev, state.st_ino)})  # a link up is nobody's folder
     for entry in _children(top):
         if _is_folder(entry):
+            if entry.name.lower() in RESERVED:
+                continue
             inside = _Found()
             for path in _walk(entry, True, found.notes, above):
                 _take_if_picture(path, inside)

@@ -13,7 +13,7 @@ from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
 from facelign.types.calibrations import Calibration
 from facelign.types.embeddings import Embeddings
-from facelign.types.templates import FaceRecord, PhotoRef
+from facelign.types.templates import FaceRecord, PhotoRef, person_name
 
 #: at this false match rate a face that resembles another person is held back at enrollment
 LOOKALIKE_FMR = 1e-4
@@ -32,7 +32,7 @@ def enroll(
 
     calibration: by which look-alikes are told; without one nobody is. run: see ``Gallery.enroll``.
     """
-    source, digest = photo.photo.source, photo.photo.digest
+    source, digest, person = photo.photo.source, photo.photo.digest, person_name(person)
     result = Enrollment(source, person, False)
     try:
         if photo.error is not None:

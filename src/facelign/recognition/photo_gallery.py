@@ -19,7 +19,7 @@ from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
-from facelign.types.templates import Person, Receipt
+from facelign.types.templates import Person, Receipt, person_name
 
 
 class PhotoGallery:
@@ -85,8 +85,13 @@ class PhotoGallery:
         options: EnrollOptions | None = None,
         done: Callable[[int], None] | None = None,
     ) -> Iterator[Enrollment]:
-        """Yield one result a (person, photo), in order, after its commit."""
+        """Yield one result a (person, photo), in order, after its commit.
+
+        Names are taken as they are kept (``person_name``); raises ConfigError for one that cannot
+        be.
+        """
         options = options or EnrollOptions()
+        named = ((person_name(person), photo) for person, photo in jobs)
         run = uuid4().hex  # one call is one change: undo takes it back as a whole
         space = self.recognizer.space.id
 
@@ -94,7 +99,7 @@ class PhotoGallery:
             return self.gallery.has_photo(digest, space) == person
 
         known = None if options.force else holds
-        for person, photo in self.recognizer.carry(jobs, known=known, done=done):
+        for person, photo in self.recognizer.carry(named, known=known, done=done):
             if isinstance(photo, PhotoInfo):  # enrolled already: it needs no second look
                 yield Enrollment(photo.source, person, False, ALREADY)
             else:

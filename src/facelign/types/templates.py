@@ -20,10 +20,16 @@ MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class PhotoRef:
-    """Which photo: where it was read from, and the SHA-256 of its bytes ("" when not known)."""
+    """Which photo: where it was read from, and the SHA-256 of its bytes ("" when not known).
+
+    reference: as ``spelled`` writes it.
+    """
 
     reference: str
     digest: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reference", spelled(self.reference))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,11 +169,19 @@ class Receipt:
 def person_name(text: str) -> str:
     """Return a name in Unicode NFC, without white space and invisible marks around it.
 
-    Raises ConfigError for a name that is empty, longer than 200 characters, or holds controls.
+    Raises ConfigError for a name that is empty, longer than 200 characters, no text, or holds
+    controls.
     """
     if text.isascii() and text.isprintable() and text == text.strip() and 0 < len(text) <= MAX_NAME:
         return text  # nothing to do, for most names; bulk enrollment asks often
-    name = unicodedata.normalize("NFC", text)
+    try:
+        plain = text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        raise ConfigError(
+            f"The name {spelled(text)} is no UTF-8 text.",
+            "Rename the folder, or give the name in another way.",
+        ) from None
+    name = unicodedata.normalize("NFC", plain)
     while name and (name[0].isspace() or unicodedata.category(name[0]) == "Cf"):
         name = name[1:]
     while name and (name[-1].isspace() or unicodedata.category(name[-1]) == "Cf"):
@@ -176,9 +190,21 @@ def person_name(text: str) -> str:
         raise ConfigError("A person needs a name.", "Give one that is not empty.")
     if len(name) > MAX_NAME:
         raise ConfigError(f"The name has {len(name)} characters.", f"Use at most {MAX_NAME}.")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+    if any(unicodedata.category(c) == "Cc" for c in name):
         raise ConfigError("The name holds control characters.", "Use letters, digits and spaces.")
     return name
+
+
+def spelled(text: str) -> str:
+    r"""Return a text that any file can keep: bytes of a file's name that are no UTF-8 as ``\xe9``.
+
+    Python hands such bytes on as lone surrogates (PEP 383), in the locale C also those that are
+    UTF-8, which become the characters that they are.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def now() -> str:

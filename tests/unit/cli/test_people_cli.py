@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from typer.testing import CliRunner
 from facelign.cli import cache as cache_commands
 from facelign.cli import people as people_commands
 from facelign.cli.exits import code_of
-from facelign.errors import ConfigError, GalleryError, UnknownPerson
+from facelign.errors import ConfigError, GalleryError, InputError, UnknownPerson
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.faces import Faces
+from facelign.types.templates import FaceRecord, PhotoRef
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ def test_split_by_photo_and_by_number(run):
 
 
 def test_reject_by_reference_and_by_file(run, home, tmp_path, make):
-    out = run("people", "reject", "Ada", "2.jpg")[1]
+    with pytest.raises(GalleryError, match="neither"):
+        run("people", "reject", "Ada", "2.jpg")  # a file name alone may be another photo's
+    out = run("people", "reject", "Ada", "./photos/2.jpg")[1]
     assert "1 template set aside" in out
     assert listed(run) == {"Ada": 2, "Bob": 3}
     photo = tmp_path / "party.jpg"
@@ -116,6 +120,38 @@ def test_reject_by_reference_and_by_file(run, home, tmp_path, make):
         assert [f.person for f in found] == ["Ada"]
     with pytest.raises(GalleryError, match="neither"):
         run("people", "reject", "Bob", "nowhere.jpg")
+
+
+def test_photos_of_one_file_name_are_told_apart_by_their_bytes(
+    run, home, tmp_path, monkeypatch, make
+):
+    with Gallery.open(home / "gallery.db") as gallery:
+        for number, year in ((50, "2019"), (51, "2020")):
+            folder = tmp_path / year
+            folder.mkdir()
+            (folder / "IMG_1.jpg").write_bytes(year.encode())
+            ref = PhotoRef(f"{year}/IMG_1.jpg", hashlib.sha256(year.encode()).hexdigest())
+            gallery.enroll("Cleo", make.vectors(1, number), photo=ref, faces=[FaceRecord()])
+    monkeypatch.chdir(tmp_path / "2019")
+    run("people", "split", "Cleo", "--to", "Dora", "--photos", "IMG_1.jpg")
+    (shown,) = rows(run("people", "show", "Dora", "--json")[1])
+    assert shown["photo"] == "2019/IMG_1.jpg"
+    monkeypatch.chdir(tmp_path)  # the place leads to the file, whose bytes are the photo
+    run("people", "reject", "Cleo", "2020/IMG_1.jpg")
+    assert listed(run)["Cleo"] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("words", [("reject", "Ada"), ("split", "Ada", "--to", "B", "--photos")])
+def test_what_is_no_file_of_a_photo_is_refused_before_it_is_read(run, tmp_path, words):
+    pipe, huge = tmp_path / "pipe.jpg", tmp_path / "huge.jpg"
+    os.mkfifo(pipe)  # reading it waits for ever
+    with huge.open("wb") as file:
+        file.truncate(3_000_000_000)  # takes no room on the disk
+    for photo, problem in ((pipe, "no ordinary file"), (huge, "200 MB")):
+        with pytest.raises(InputError, match=problem) as caught:
+            run("people", *words, photo)
+        assert code_of(caught.value) == 3
 
 
 def test_remove_asks_or_refuses(run, home):

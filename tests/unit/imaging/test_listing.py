@@ -183,6 +183,23 @@ def test_people(tmp_path):
     assert found.empty == ("Nobody",)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir", "@EADIR", "#recycle", "@__thumb", "$RECYCLE.BIN", "lost+found", "__MACOSX"],
+)
+def test_folders_of_servers_and_systems_are_passed_over(tmp_path, name):
+    pixels = np.full((6, 8, 3), 90, np.uint8)
+    for place in (f"{name}/1.png", f"Ann/{name}/a.png/thumb.png", "Ann/a.png", "@ann/b.png"):
+        write(tmp_path / place, pixels)
+    assert {path.name for path in photos([tmp_path]).files} == {"a.png", "b.png"}
+    assert {path.name for path in photos([str(tmp_path / "**")]).files} == {"a.png", "b.png"}
+    found = people_folders(tmp_path)
+    assert list(found.people) == ["@ann", "Ann"]
+    assert found.empty == ()
+    asked = photos([tmp_path / name])  # who names it means it
+    assert [path.name for path in asked.files] == ["1.png"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_a_link_to_itself_stops_nothing(tree):
     before = len(photos([tree]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facelign.errors import BadArray, GalleryError, NoFace, SpaceMismatch
+from facelign.errors import BadArray, ConfigError, GalleryError, NoFace, SpaceMismatch
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.memory import MemoryStore
 from facelign.imaging.write import write
-from facelign.recognition.options import IdentifyOptions
+from facelign.recognition.options import ALREADY, EnrollOptions, IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery, open_gallery
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.decisions import SearchThreshold, Threshold
 from facelign.types.image import Image
 from facelign.types.policies import FacePolicy
+from facelign.types.templates import person_name
 
 pytestmark = pytest.mark.weights
 
@@ -142,3 +146,46 @@ def test_a_gallery_that_is_no_file_names_and_enrolls_as_one_that_is(
         assert face.answer == wanted.answer
         assert memory.remove("Eileen").templates == 1
         assert memory.people() == []
+
+
+@pytest.mark.parametrize("name", [unicodedata.normalize("NFD", "José"), "Anna ", "\u200eAnna"])
+def test_a_name_is_compared_as_it_is_kept(
+    tmp_path: Path, recognizer: Recognizer, portrait: Image, name: str
+) -> None:
+    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+        photos = [Image.from_array(edited(portrait, by), "rgb", f"{by}") for by in (0.9, 1, 1.1)]
+        done = gallery.enroll(name, photos)
+        assert [result.enrolled for result in done] == [True] * 3
+        assert {result.person for result in done} == {person_name(name)}
+        (again,) = gallery.enroll(name, photos[0])
+        assert again.reason == ALREADY
+        with pytest.raises(ConfigError, match="control"):
+            gallery.enroll("bell\x07", photos[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_photos_whose_names_are_no_text_are_enrolled_and_named(
+    tmp_path: Path, recognizer: Recognizer, portrait: Image
+) -> None:
+    paths = [tmp_path / os.fsdecode(name) for name in (b"caf\xe9.png", b"\xff\xfe.png")]
+    for place, by in zip(paths, (1, 1.1), strict=True):
+        plain = tmp_path / "plain.png"
+        write(plain, edited(portrait, by))
+        plain.rename(place)
+    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+        done = gallery.enroll("Eileen", paths, EnrollOptions(consent=os.fsdecode(b"caf\xe9")))
+        assert [result.enrolled for result in done] == [True, True]
+        kept = gallery.gallery.templates("Eileen")
+        assert [info.photo.reference for info in kept] == [
+            f"{tmp_path}/caf\\xe9.png",
+            f"{tmp_path}/\\xff\\xfe.png",
+        ]
+        assert kept[0].consent == "caf\\xe9"
+        assert gallery.identify(paths[0]).faces[0].person == "Eileen"
+        gallery.gallery.reject("Eileen", digest=kept[0].photo.digest, reference=str(paths[0]))
+        assert len(gallery.people()) == 1
+
+
+def edited(portrait: Image, by: float) -> np.ndarray[Any, Any]:
+    """Return the pixels of the portrait, lighter or darker."""
+    return np.clip(portrait.pixels * by, 0, 255).astype(np.uint8)
