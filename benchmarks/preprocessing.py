@@ -59,7 +59,7 @@ def row(step: str, light: str, images: list[Image], names: list[str]) -> dict[st
     changed = (degrade.apply(image, None) for image in images)
     for name, analysis in zip(names, recognizer.stream(changed), strict=True):
         try:
-            index = choose(analysis.faces, FacePolicy.CENTRAL, name).index
+            index = choose(analysis.faces, FacePolicy.CENTRAL, name)
         except NoFace:
             continue
         vector = analysis.vector_of(index)

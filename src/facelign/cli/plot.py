@@ -245,7 +245,7 @@ def hog(photo: Photo, out: OutFile, chain: Annotated[ChainFlags, only("detector"
     recognizer = building.finder(chain)
     image = recognizer.read(file).full()
     faces = recognizer.find(image).faces
-    index = choose(faces, FacePolicy.LARGEST, image.source).index
+    index = choose(faces, FacePolicy.LARGEST, image.source)
     x1, y1, x2, y2 = faces.boxes[index]
     edge = 0.2 * (y2 - y1)
     low = np.maximum(np.floor([x1 - edge, y1 - edge]), 0).astype(int)
@@ -305,7 +305,7 @@ def _vectors(
             try:
                 if analysis.error is not None:
                     raise analysis.error
-                index = choose(analysis.faces, policy, source).index
+                index = choose(analysis.faces, policy, source)
                 vector = analysis.vector_of(index)
                 if vector is None:
                     raise InputError(analysis.reason_of(index))
@@ -330,7 +330,7 @@ def _steps(
     from facelign.report.plots.chain import ChainStep
 
     walked = recognizer.embed(recognizer.find(file))
-    index = choose(walked.faces, FacePolicy.LARGEST, file).index
+    index = choose(walked.faces, FacePolicy.LARGEST, file)
     place, vector = walked.place_of(index), walked.vector_of(index)
     if place is None or vector is None or walked.prepared is None:
         raise InputError(f"The face cannot be aligned: {walked.reason_of(index)}.")

@@ -47,14 +47,8 @@ class Chain:
         looks = [self._models.spec(*model) for model in preset.models if model[0] != Task.EMBED]
         embeds = [self._models.spec(Task.EMBED, part.model) for part in preset.parts]
         require(store, looks, also=embeds if options.embeds else ())
-        self.finder = Finder.load(
-            preset.detector,
-            preset.landmarker,
-            options,
-            store=store,
-            engine=engine,
-            models=self._models,
-        )
+        finder = preset.detector, preset.landmarker, options
+        self.finder = Finder.load(*finder, store=store, engine=engine, models=self._models)
         self.layouts: tuple[Layout, ...] = tuple(self._layout(part) for part in preset.parts)
         #: the kind of points by which each layout places its chips
         self.points = tuple(self.finder.points_for(layout) for layout in self.layouts)
@@ -78,17 +72,12 @@ class Chain:
     @property
     def id(self) -> str:
         """One line that names everything that moves a vector: the key of cached vectors."""
-        tries = self.options.attempts
-        words = [
-            f"v{CHAIN_VERSION}",
-            f"{self.preset.detector}({_spelled(self.options.detector)})",
-            self.preset.landmarker or "-",
-            self.space.id,
-            f"downscale={self.options.downscale:g}",
-            f"tries={int(tries.padded)}{int(tries.turned)}",
-            _spelled(self.options.layout_options),
-        ]
-        return "|".join(words)
+        options, tries = self.options, self.options.attempts
+        return (
+            f"v{CHAIN_VERSION}|{self.preset.detector}({_spelled(options.detector)})|"
+            f"{self.preset.landmarker or '-'}|{self.space.id}|downscale={options.downscale:g}|"
+            f"tries={tries.padded:d}{tries.turned:d}|{_spelled(options.layout_options)}"
+        )
 
     @property
     def evidence(self) -> Mapping[str, str]:

@@ -37,7 +37,7 @@ def enroll(
     try:
         if photo.error is not None:
             raise photo.error
-        index = choose(photo.faces, options.policy, source).index
+        index = choose(photo.faces, options.policy, source)
         result = replace(result, face_height=photo.faces[index].box.height)
         vector = big_enough(photo, index, options.min_height)
     except FacelignError as error:

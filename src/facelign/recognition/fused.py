@@ -22,7 +22,6 @@ from facelign.errors import ConfigError, ModelMismatch, Remedy
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.recognizer import Photo, Recognizer, vector_of
 from facelign.recognition.selection import choose
-from facelign.types.analysis import Analysis
 from facelign.types.arrays import Float64Array, FloatArray
 from facelign.types.decisions import Threshold
 from facelign.types.embeddings import Metric, Space
@@ -171,22 +170,17 @@ class Ensemble:
         self, a: Photo, b: Photo, *, policy: FacePolicy = FacePolicy.LARGEST
     ) -> FusedDecision:
         """Return whether two photos show one person; raises NoFace, InputError."""
-        pieces = [
-            split(self.recognizer, self._vector(self.recognizer.analyze(photo), policy))
-            for photo in (a, b)
-        ]
-        cosines = [
-            float(pair_scores(first, second, Metric.COSINE)[0])
-            for first, second in zip(*pieces, strict=True)
-        ]
+        first, second = (split(self.recognizer, self._vector(photo, policy)) for photo in (a, b))
+        pairs = zip(first, second, strict=True)
+        cosines = [float(pair_scores(one, other, Metric.COSINE)[0]) for one, other in pairs]
         score = float(self.record.scorer.fused([cosines])[0])
         limit = self.record.threshold
         told = dict(zip(self.record.scorer.spaces, cosines, strict=True))
         return FusedDecision(score, limit, score >= limit.score, told, self.record.rule)
 
-    @staticmethod
-    def _vector(analysis: Analysis, policy: FacePolicy) -> FloatArray:
-        face = choose(analysis.faces, policy, analysis.photo.source).index
+    def _vector(self, photo: Photo, policy: FacePolicy) -> FloatArray:
+        analysis = self.recognizer.analyze(photo)
+        face = choose(analysis.faces, policy, analysis.photo.source)
         return vector_of(analysis, face).vectors
 
 

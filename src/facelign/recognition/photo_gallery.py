@@ -64,8 +64,7 @@ class PhotoGallery:
 
     def remove(self, person: str) -> Receipt:
         """Remove a person from the bytes of gallery and cache, and return the proof."""
-        cache = self.recognizer.cache
-        return self.gallery.remove(person, cache=cache)
+        return self.gallery.remove(person, cache=self.recognizer.cache)
 
     # -- enrollment ------------------------------------------------------------------------------
 
@@ -129,10 +128,9 @@ class PhotoGallery:
                 yield Identification(analysis, (), analysis.error)
                 continue
             try:
-                named = self.name_faces(analysis, options)
+                yield self.name_faces(analysis, options)
             except InputError as error:  # no one face where the policy wants one
-                named = Identification(analysis, (), error)
-            yield named
+                yield Identification(analysis, (), error)
 
     def name_faces(
         self, analysis: Analysis, options: IdentifyOptions | None = None
@@ -142,7 +140,7 @@ class PhotoGallery:
         limit, size = self._limit(options)
         wanted: Sequence[int] = range(len(faces))
         if options.policy is not None and len(faces):
-            wanted = [choose(faces, options.policy, analysis.photo.source).index]
+            wanted = [choose(faces, options.policy, analysis.photo.source)]
         vectors = analysis.embeddings
         if vectors is None:
             vectors = Embeddings.none(self.recognizer.space)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, overload
 
@@ -93,12 +94,8 @@ class Recognizer:
     ) -> None:
         chosen = preset_of(preset) if isinstance(preset, str) else preset
         chosen = _changed(chosen, detector, model, landmarker, flip)
-        self.chain = Chain(
-            chosen,
-            options or ChainOptions(),
-            store or Store.from_environment(),
-            engine or OnnxOptions(),
-        )
+        store, engine = store or Store.from_environment(), engine or OnnxOptions()
+        self.chain = Chain(chosen, options or ChainOptions(), store, engine)
         self.cache = cache
         self.workers = workers or processors()
         self._calibration = calibration
@@ -129,10 +126,8 @@ class Recognizer:
         if self._calibration is None:
             # A record of this detector is better evidence than one of another; any is better
             # than none, and the answer names the chain that was measured.
-            with_detector = {"detector": self.chain.preset.detector}
-            self._calibration = calibrations.shipped(
-                self.space.id, with_detector
-            ) or calibrations.shipped(self.space.id)
+            detector, shipped = {"detector": self.chain.preset.detector}, calibrations.shipped
+            self._calibration = shipped(self.space.id, detector) or shipped(self.space.id)
         return self._calibration
 
     # -- one photo, step by step -----------------------------------------------------------------
@@ -211,13 +206,8 @@ class Recognizer:
         the digest of the file, by worker threads; a photo that is known already is not decoded and
         comes back as its PhotoInfo. ledger: which jobs are this run's (``jobs.stream``).
         """
-        steps = walk or Walk()
-
-        def several(few: Sequence[tuple[T, Photo]]) -> list[Analysis | PhotoInfo]:
-            return self._several(few, steps, known)
-
-        workers = self.workers
-        for job, result in stream(jobs, several, workers=workers, ledger=ledger, done=done):
+        several = partial(self._several, walk=walk or Walk(), known=known)
+        for job, result in stream(jobs, several, workers=self.workers, ledger=ledger, done=done):
             yield job[0], result
 
     def whole(self, photo: Photo) -> Analysis:
@@ -325,10 +315,8 @@ class Recognizer:
         limit = self.threshold() if threshold is None else threshold
         if isinstance(limit, float | int):
             limit = thresholds.uncalibrated(float(limit), "given by the caller")
-        face_a = choose(first.faces, policy, first.photo.source).index
-        face_b = choose(second.faces, policy, second.photo.source).index
-        vectors = [vector_of(first, face_a), vector_of(second, face_b)]
-        score = float(scores.pair_scores(vectors[0], vectors[1])[0])
+        face_a, face_b = (choose(p.faces, policy, p.photo.source) for p in (first, second))
+        score = float(scores.pair_scores(vector_of(first, face_a), vector_of(second, face_b))[0])
         known = calibration or self.calibration
         decision = thresholds.decide(score, limit, self.space, known)
         return Comparison(decision, first, second, face_a, face_b)
@@ -364,15 +352,12 @@ def _changed(
     flip: bool | None,
 ) -> Preset:
     """Return the preset with other models; a change of detector drops points it replaces."""
-    if model is not None:
-        preset = replace(preset, parts=(Part(model),))
+    parts = preset.parts if model is None else (Part(model),)
     if flip is not None:
-        preset = replace(preset, parts=tuple(replace(p, flip=flip) for p in preset.parts))
-    if detector is not None:
-        preset = replace(preset, detector=detector)
-    if landmarker is not None:
-        preset = replace(preset, landmarker=landmarker or None)
-    return preset
+        parts = tuple(replace(part, flip=flip) for part in parts)
+    detector = preset.detector if detector is None else detector
+    landmarker = preset.landmarker if landmarker is None else landmarker or None
+    return replace(preset, parts=parts, detector=detector, landmarker=landmarker)
 
 
 def _opened(photo: Photo) -> Encoded | Image:

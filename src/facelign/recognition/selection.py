@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.errors import InputError, NoFace, Remedy, SeveralFaces
@@ -15,19 +13,9 @@ from facelign.types.policies import FacePolicy
 BACKGROUND_SHARE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The chosen face: its index, how many faces there were, and the policy that chose."""
-
-    index: int
-    count: int
-    policy: FacePolicy
-
-
-def choose(faces: Faces, policy: FacePolicy, source: str) -> Choice:
-    """Return the face that ``policy`` means; raises NoFace or SeveralFaces."""
-    n = len(faces)
-    if n == 0:
+def choose(faces: Faces, policy: FacePolicy, source: str) -> int:
+    """Return the index of the face that ``policy`` means; raises NoFace or SeveralFaces."""
+    if not len(faces):
         raise NoFace(f"No face was found in {source}.", "Try another photo or another detector.")
     heights = faces.heights
     if policy is FacePolicy.ONLY:
@@ -37,17 +25,15 @@ def choose(faces: Faces, policy: FacePolicy, source: str) -> Choice:
                 f"{len(counting)} faces were found in {source}, and one is needed.",
                 Remedy.LARGEST_FACE,
             )
-        index = int(counting[0])
-    elif policy is FacePolicy.LARGEST:
+        return int(counting[0])
+    if policy is FacePolicy.LARGEST:
         sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
-        index = int(np.argmax(sides[:, 0] * sides[:, 1]))
-    elif policy is FacePolicy.CENTRAL:
+        return int(np.argmax(sides[:, 0] * sides[:, 1]))
+    if policy is FacePolicy.CENTRAL:
         middle = (np.asarray(faces.image_size, np.float32) - 1) / 2
         centers = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
-        index = int(np.argmin(np.linalg.norm(centers - middle, axis=1)))
-    else:
-        index = int(np.argmax(faces.scores))
-    return Choice(index, n, policy)
+        return int(np.argmin(np.linalg.norm(centers - middle, axis=1)))
+    return int(np.argmax(faces.scores))
 
 
 def face_of(analysis: Analysis, policy: FacePolicy) -> int:
@@ -57,7 +43,7 @@ def face_of(analysis: Analysis, policy: FacePolicy) -> int:
     """
     if analysis.error is not None:
         raise analysis.error
-    index = choose(analysis.faces, policy, analysis.photo.source).index
+    index = choose(analysis.faces, policy, analysis.photo.source)
     if analysis.place_of(index) is None:
         raise InputError(f"The face cannot be aligned: {analysis.reason_of(index)}.")
     return index

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facelign.errors import BadArray, ModelMismatch, SpaceMismatch
 from facelign.quality.measure import FaceQuality
-from facelign.types.arrays import checked
+from facelign.types.arrays import check, checked
 from facelign.types.chips import Chips
 from facelign.types.decisions import Decision, Threshold
 from facelign.types.embeddings import Embeddings, Metric, Space, same_space
@@ -370,3 +371,33 @@ def test_a_decision_has_no_truth_value() -> None:
     decision = Decision(0.5, 0.5, "cosine", threshold, True, SPACE)
     with pytest.raises(TypeError, match="is_match"):
         bool(decision)
+
+
+@dataclass(frozen=True)
+class Series:
+    at: Any
+    value: Any
+    low: Any = None
+
+    def __post_init__(self) -> None:
+        check(self, np.float32, at=("n", 2), value=("n",), low=("n",))
+
+
+def test_arrays_of_a_record_share_the_lengths_that_have_one_name() -> None:
+    given = np.zeros((3, 2))
+    series = Series(given, [1, 2, 3])
+    assert series.at.dtype == series.value.dtype == np.float32
+    assert series.low is None, "what is not there is not made"
+    with pytest.raises(ValueError, match="read-only"):
+        series.value[0] = 5
+    assert given.flags.writeable
+    assert len(Series([], []).at) == 0
+    for wrong, message in (
+        ((given, [1, 2]), r"value: wanted shape \(3\), got \(2,\)"),
+        ((given[:, :1], [1, 2, 3]), r"at: wanted shape \(n, 2\), got \(3, 1\)"),
+        ((given, [1, 2, 3], [1]), r"low: wanted shape \(3\)"),
+        ((given, [1, 2, np.nan]), "value: holds NaN or infinity"),
+        ((given, ["a", "b", "c"]), "value: wanted numbers"),
+    ):
+        with pytest.raises(BadArray, match=message):
+            Series(*wrong)

@@ -327,14 +327,14 @@ class Bench:
     def _face(self, detector: str, image: Image) -> Analysis:
         """Return the photo with its most central face alone; raises NoFace."""
         found = self.detectors[detector].find(image)
-        index = choose(found.faces, FacePolicy.CENTRAL, image.source).index
+        index = choose(found.faces, FacePolicy.CENTRAL, image.source)
         return replace(found, faces=found.faces[index : index + 1])
 
     def _reference_face(self, image: Image) -> Reference | None:
         faces = self._reference.find(image).faces
         if not len(faces) or faces.landmarks is None:
             return None
-        index = choose(faces, FacePolicy.CENTRAL, image.source).index
+        index = choose(faces, FacePolicy.CENTRAL, image.source)
         five = faces.landmarks.as_scheme("five").points[index].astype(np.float64)
         return Reference(faces.boxes[index].astype(np.float64), five[:2])
 

@@ -199,7 +199,7 @@ def _chosen(analysis: Analysis, policy: FacePolicy, source: str) -> tuple[int | 
     if analysis.error is not None:
         return None, analysis.error.message
     try:
-        index = choose(analysis.faces, policy, source).index
+        index = choose(analysis.faces, policy, source)
     except FacelignError as error:
         return None, error.message
     if analysis.vector_of(index) is None:
