@@ -469,16 +469,16 @@ def plane(row: Row) -> Figures:
     for name, flags in (CHAINS[key] for key in row.chains):
         named = embedded(flags).named
         people = np.array(named.people)
-        found = projection.project(named, np.arange(len(people)))
-        gaps = ((found.points[:, None] - found.points[None]) ** 2).sum(axis=2)
+        found, _ = projection.project(named, np.arange(len(people)))
+        gaps = ((found[:, None] - found[None]) ** 2).sum(axis=2)
         np.fill_diagonal(gaps, np.inf)
         right = people[gaps.argmin(axis=1)] == people
         away = [f"photo {i + 1} of {len(people)} ({people[i]})" for i in np.flatnonzero(~right)]
         near = exact_share(int(right.sum()), len(right)).to_dict()
         lines[name] = {"neighbor_is_same": near, "outliers": ", ".join(away) or "none"}
         if name == row.best:
-            points = np.round(found.points, 2).tolist()
-            drawn = {"points": points, "people": people.tolist(), "seed": found.seed}
+            points = np.round(found, 2).tolist()
+            drawn = {"points": points, "people": people.tolist(), "seed": resampling.SEED}
     return lines | {"drawn": drawn}
 
 

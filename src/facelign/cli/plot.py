@@ -123,7 +123,7 @@ def tsne(
     recognizer = building.recognizer(chain)
     vectors, people, failed = _vectors(recognizer, found, which)
     named = Named(recognizer.space, vectors, tuple(people))
-    points = project(named, np.arange(len(people)), method=way, seed=seed).points
+    points, _ = project(named, np.arange(len(people)), method=way, seed=seed)
     far = outliers(points, people)
     _save(scatter.draw(points, people, outliers=far, method=str(way), seed=seed), out)
     return Exit.INPUT if failed else Exit.DONE

@@ -101,7 +101,7 @@ _ROW = "{:10} {:>6} {:>7} {:>6} {:>12} {:>17} {:>6} {:>6} {:>8}"
 
 
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
-    first = runs[0].report.matched
+    first = runs[0].matched
     counted = f", of at least {smallest:g} px" if smallest else ""
     line(f"{name}: {first.photos} photos, {first.faces} faces{counted}")
     heads = ("detector", "AP", "recall", "false", "overlapping", "false/1000 empty")
@@ -116,7 +116,7 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
                 f"{run.empty.photos} photos that show nobody "
                 f"({100 * low:.1f} to {100 * high:.1f} % of such photos, 95 %)"
             )
-        heights = run.report.to_dict()["recall_by_height"]
+        heights = run.matched.to_dict()["recall_by_height"]
         by_height = [f"{k}: {v['recall']:.2f} of {v['faces']}" for k, v in heights.items()]
         line(f"{run.detector}, recall by height: {', '.join(by_height)}")
         meaning = ", ".join(f"{k}: {v:.2f}" for k, v in run.meaning.items())

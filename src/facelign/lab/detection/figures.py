@@ -61,6 +61,19 @@ class Matched:
         """Return how many detections at or above a score are no faces."""
         return int((~self.true & (self.scores >= threshold)).sum())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return every figure as plain data."""
+        return {
+            **told(self, "photos faces"),
+            "detections": len(self.scores),
+            "overlap": OVERLAP,
+            "ap": average_precision(self),
+            "threshold": float(self.scores.min()) if len(self.scores) else 0.0,
+            "recall": self.recall() if self.faces else None,
+            "false_faces": self.false_faces(),
+            "recall_by_height": recall_by_height(self),
+        }
+
 
 def match(found: Sequence[Detections], truth: Sequence[Truth]) -> Matched:
     """Return what was found, photo by photo.
@@ -155,36 +168,15 @@ def score_meaning(matched: Matched) -> tuple[Float64Array, Float64Array]:
     return values, fitted[first]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DetectionReport:
-    """The record of a detection run; ``to_dict`` gives plain data."""
-
-    matched: Matched
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        matched = self.matched
-        return {
-            **told(matched, "photos faces"),
-            "detections": len(matched.scores),
-            "overlap": OVERLAP,
-            "ap": average_precision(matched),
-            "threshold": float(matched.scores.min()) if len(matched.scores) else 0.0,
-            "recall": matched.recall() if matched.faces else None,
-            "false_faces": matched.false_faces(),
-            "recall_by_height": recall_by_height(matched),
-        }
-
-
 def evaluate(
     found: Sequence[Detections], truth: Sequence[Truth], *, smallest: float = 0.0
-) -> DetectionReport:
-    """Return every detection figure; faces under ``smallest`` px are ignored, not missed."""
+) -> Matched:
+    """Return what was found; faces under ``smallest`` px are ignored, not missed."""
     counted = [
         Truth(real.boxes, np.asarray(real.ignore, bool) | _shorter(real.boxes, smallest))
         for real in truth
     ]
-    return DetectionReport(match(found, counted))
+    return match(found, counted)
 
 
 def _shorter(boxes: npt.ArrayLike, smallest: float) -> BoolArray:

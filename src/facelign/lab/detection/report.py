@@ -32,7 +32,7 @@ def report(name: str, runs: Sequence[DetectionRun], provenance: Mapping[str, str
     )
     lines = []
     for r, t in zip(runs, plain, strict=True):
-        precision, recall = figures.precision_recall(r.report.matched)
+        precision, recall = figures.precision_recall(r.matched)
         lines.append(Series(r.detector, recall, precision, note=f"AP {t['ap']:.3f}"))
     heights = list(dict.fromkeys(h for t in plain for h in t["recall_by_height"]))
     by_height = [

@@ -16,7 +16,7 @@ from facelign.errors import FacelignError, Refused
 from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
 from facelign.lab.detection import figures
-from facelign.lab.detection.figures import DetectionReport, Detections, Truth
+from facelign.lab.detection.figures import Detections, Matched, Truth
 from facelign.lab.plain import PlainRecord, told
 from facelign.lab.statistics.exact import exact_share
 from facelign.types.contracts import Detector
@@ -62,7 +62,7 @@ class DetectionRun:
     """
 
     detector: str
-    report: DetectionReport
+    matched: Matched
     meaning: Mapping[str, float]
     crowded: tuple[float, int]
     empty: Empty | None
@@ -80,7 +80,7 @@ class DetectionRun:
         """Return plain data."""
         return {
             "detector": self.detector,
-            **self.report.to_dict(),
+            **self.matched.to_dict(),
             "recall_overlapping": self.crowded[0] if self.crowded[1] else None,
             "faces_overlapping": self.crowded[1],
             "false_per_1000_empty_photos": self.false_per_thousand,
@@ -95,7 +95,7 @@ class DetectionRun:
         Name, AP, recall, false faces, recall of overlapping faces, false faces per 1,000 photos
         that show nobody, ms, MB, peak MB.
         """
-        plain, empty = self.report.to_dict(), self.false_per_thousand
+        plain, empty = self.matched.to_dict(), self.false_per_thousand
         return (
             self.detector,
             f"{plain['ap']:.3f}",
@@ -145,8 +145,8 @@ def run(
         first = next(iter(unread.values()), "there are none")
         raise Refused(f"None of {len(photos)} photos could be read: {first}", "Check --images.")
     after = _peak_mb()
-    report = figures.evaluate(found, truth, smallest=smallest)
-    if not report.matched.faces:
+    matched = figures.evaluate(found, truth, smallest=smallest)
+    if not matched.faces:
         counted = f" of at least {smallest:g} px" if smallest else ""
         raise Refused(
             f"The {len(found)} photos that could be read have no marked face{counted}, "
@@ -155,8 +155,8 @@ def run(
         )
     return DetectionRun(
         name,
-        report,
-        _meaning(report),
+        matched,
+        _meaning(matched),
         _crowded(found, truth, smallest),
         _empty(detector, empty, unread, done),
         1000 * float(np.median(times)),
@@ -190,12 +190,12 @@ def _empty(
     return Empty(len(counts), sum(counts), sum(c > 0 for c in counts)) if counts else None
 
 
-def _meaning(report: DetectionReport) -> dict[str, float]:
+def _meaning(matched: Matched) -> dict[str, float]:
     """Return the share of true faces at some scores between the lowest and the highest."""
-    scores = report.matched.scores
+    scores = matched.scores
     if not len(scores):
         return {}
-    known, share = figures.score_meaning(report.matched)
+    known, share = figures.score_meaning(matched)
     at = np.unique(np.round(np.quantile(scores, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]), 3))
     return {f"{s:g}": round(float(np.interp(s, known, share)), 4) for s in at}
 

@@ -94,7 +94,6 @@ def by_height(
     threshold_of: ThresholdOf,
     people: int,
     *,
-    edges: Sequence[float] = HEIGHTS,
     draws: int = 5,
     seed: int = SEED,
 ) -> tuple[HeightRates, ...]:
@@ -104,18 +103,18 @@ def by_height(
     """
     if named.heights is None:
         raise Refused("The heights of the faces are not known.", "Saved vectors have none.")
-    counts = np.zeros((len(edges), 4), np.int64)  # strangers, named; enrolled, missed
+    counts = np.zeros((len(HEIGHTS), 4), np.int64)  # strangers, named; enrolled, missed
     generator = np.random.default_rng(seed)
     for enrolled in galleries(named, people, draws=draws, generator=generator):
         probes = named.where(~enrolled)
         searches = search(named.where(enrolled), probes)
-        band = bands(np.asarray(probes.heights, np.float64), edges)
+        band = bands(np.asarray(probes.heights, np.float64))
         names = searches.named(threshold_of(searches.templates))
         stranger, right = searches.mate < 0, names == searches.mate
         for column, mask in enumerate(
             (stranger, stranger & (names >= 0), ~stranger, ~stranger & ~right)
         ):
-            counts[:, column] += np.bincount(band[mask], minlength=len(edges))
+            counts[:, column] += np.bincount(band[mask], minlength=len(HEIGHTS))
     return tuple(
         HeightRates(
             name,
@@ -124,7 +123,7 @@ def by_height(
             _mean_share(row[1], row[0], draws),
             _mean_share(row[3], row[2], draws),
         )
-        for name, row in zip(band_names(edges), counts.tolist(), strict=True)
+        for name, row in zip(band_names(), counts.tolist(), strict=True)
         if row[0] or row[2]
     )
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from facelign.errors import BadArray
 from facelign.lab.plain import told
 from facelign.types.arrays import BoolArray, Float64Array
+from facelign.types.schemes import FIVE, REDUCTIONS
 
 
 class Normalizer(StrEnum):
@@ -31,37 +32,34 @@ class Normalizer(StrEnum):
     BOX = "box"
 
 
-@dataclass(frozen=True, slots=True)
-class EyePoints:
-    """Indices of one scheme: outer corners (subject's right, left) and the points of each eye."""
-
-    outer: tuple[int, int]
-    right: tuple[int, ...]
-    left: tuple[int, ...]
-
-    def of(self, normalizer: Normalizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the points whose means are the ends of a distance: right and left."""
-        ocular = normalizer is Normalizer.INTER_OCULAR
-        return ((self.outer[0],), (self.outer[1],)) if ocular else (self.right, self.left)
-
-
-#: where the eyes are, by scheme of annotation: 300-W divides by the distance of points 36 and 45
-#: (Sagonas et al., 2016), a pupil is the mean of an eye's six points; MUCT's pupils are points
-EYES: Mapping[str, EyePoints] = MappingProxyType(
-    {
-        "ibug-68": EyePoints((36, 45), tuple(range(36, 42)), tuple(range(42, 48))),
-        "muct": EyePoints((27, 32), (31,), (36,)),
-    }
-)
+#: outer eye corners (subject's right, left) by scheme of annotation: 300-W divides by the distance
+#: of points 36 and 45 (Sagonas et al., 2016)
+CORNERS: Mapping[str, tuple[int, int]] = MappingProxyType({"ibug-68": (36, 45), "muct": (27, 32)})
 #: edges of the yaw proxy (nose beside the middle of the eyes, over their distance)
 YAW_EDGES = (0.0, 0.1, 0.2, 0.35, 0.6, np.inf)
 
 
+def eyes(scheme: str, normalizer: Normalizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the points whose means are the ends of a distance: right and left.
+
+    A pupil is the mean of an eye's six points, or a point of its own (MUCT).
+    """
+    if normalizer is Normalizer.INTER_OCULAR:
+        right, left = CORNERS[scheme]
+        return (right,), (left,)
+    return REDUCTIONS[scheme, FIVE.id][0], REDUCTIONS[scheme, FIVE.id][1]
+
+
+def usable(visible: BoolArray, normalizer: Normalizer, scheme: str) -> BoolArray:
+    """Return (n,) bool: whether a face shows the points that the normalizer needs."""
+    if normalizer is Normalizer.BOX:
+        return np.asarray(visible.any(axis=1), bool)
+    right, left = eyes(scheme, normalizer)
+    return np.asarray(visible[:, [*right, *left]].all(axis=1), bool)
+
+
 def scales(
-    truth: npt.ArrayLike,
-    normalizer: Normalizer,
-    eyes: EyePoints | None = None,
-    visible: BoolArray | None = None,
+    truth: npt.ArrayLike, normalizer: Normalizer, scheme: str, visible: BoolArray | None = None
 ) -> Float64Array:
     """Return (n,) px that errors of each face are divided by.
 
@@ -69,24 +67,19 @@ def scales(
     """
     points = _points("truth", truth)
     seen = np.ones(points.shape[:2], bool) if visible is None else np.asarray(visible, bool)
+    if not usable(seen, normalizer, scheme).all():
+        raise BadArray(f"landmarks: {normalizer} needs points that are visible.")
     if normalizer is Normalizer.BOX:
         hidden = np.where(seen[..., None], points, np.nan)
-        if not seen.any(axis=1).all():
-            raise BadArray("landmarks: a face has no visible point.")
         sides = np.nanmax(hidden, axis=1) - np.nanmin(hidden, axis=1)
-        sizes = np.sqrt(sides[:, 0] * sides[:, 1])
+        sizes: Float64Array = np.sqrt(sides[:, 0] * sides[:, 1])
     else:
-        if eyes is None:
-            raise BadArray(f"landmarks: {normalizer} needs to know which points are the eyes.")
-        right, left = eyes.of(normalizer)
-        if not seen[:, [*right, *left]].all():
-            raise BadArray(f"landmarks: {normalizer} needs eyes that are visible.")
+        right, left = eyes(scheme, normalizer)
         gap = points[:, list(right)].mean(axis=1) - points[:, list(left)].mean(axis=1)
         sizes = np.linalg.norm(gap, axis=1)
     if not (sizes > 0).all():
         raise BadArray("landmarks: a face has no size to divide by.")
-    found: Float64Array = sizes
-    return found
+    return sizes
 
 
 def nme(
@@ -94,28 +87,23 @@ def nme(
     truth: npt.ArrayLike,
     scale: npt.ArrayLike,
     visible: BoolArray | None = None,
-) -> Float64Array:
-    """Return (n,) mean point distance over visible points, divided by ``scale`` (n,) px."""
-    errors, seen = _errors(predicted, truth, visible)
-    counts = seen.sum(axis=1)
-    if not (counts > 0).all():
+) -> tuple[Float64Array, Float64Array]:
+    """Return mean point distances, divided by ``scale`` (n,) px: (n,) of faces, (k,) of points.
+
+    Each over what is visible; 0 for a point that no face shows.
+    """
+    said, true = _points("predicted", predicted), _points("truth", truth)
+    if said.shape != true.shape:
+        raise BadArray(f"landmarks: wanted the same faces, got {said.shape} and {true.shape}.")
+    seen = np.ones(said.shape[:2], bool) if visible is None else np.asarray(visible, bool)
+    if seen.shape != said.shape[:2]:
+        raise BadArray(f"visible: wanted {said.shape[:2]}, got {seen.shape}.")
+    if not seen.any(axis=1).all():
         raise BadArray("landmarks: a face has no visible point.")
-    means: Float64Array = (errors * seen).sum(axis=1) / counts / np.asarray(scale, np.float64)
-    return means
-
-
-def per_point(
-    predicted: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    scale: npt.ArrayLike,
-    visible: BoolArray | None = None,
-) -> Float64Array:
-    """Return (k,) mean normalized error of each point over the faces that show it; 0 for none."""
-    errors, seen = _errors(predicted, truth, visible)
-    scaled = errors / np.asarray(scale, np.float64)[:, None]
-    counts = seen.sum(axis=0)
-    means: Float64Array = (scaled * seen).sum(axis=0) / np.maximum(counts, 1)
-    return means
+    errors, sizes = np.linalg.norm(said - true, axis=2), np.asarray(scale, np.float64)
+    of_faces = (errors * seen).sum(axis=1) / seen.sum(axis=1) / sizes
+    of_points = (errors / sizes[:, None] * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    return of_faces, of_points
 
 
 def ced(errors: npt.ArrayLike, limits: npt.ArrayLike, *, missed: int = 0) -> Float64Array:
@@ -133,11 +121,6 @@ def auc(errors: npt.ArrayLike, limit: float, *, missed: int = 0) -> float:
     if limit <= 0 or not faces:
         raise BadArray("landmarks: wanted faces and a limit above 0.")
     return float(np.maximum(limit - values, 0).sum() / faces / limit)
-
-
-def failure_rate(errors: npt.ArrayLike, limit: float, *, missed: int = 0) -> float:
-    """Return the share of faces with NME above ``limit``, missed faces included."""
-    return 1 - float(ced(errors, [limit], missed=missed)[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +144,7 @@ class LandmarkReport:
             plain |= {"nme": float(self.errors.mean()), "nme_median": float(np.median(self.errors))}
         for limit in (0.08, 0.10):
             plain[f"auc_{limit:.2f}"] = auc(self.errors, limit, missed=self.missed)
-            plain[f"fr_{limit:.2f}"] = failure_rate(self.errors, limit, missed=self.missed)
+            plain[f"fr_{limit:.2f}"] = 1 - float(ced(self.errors, [limit], missed=self.missed)[0])
         return plain
 
 
@@ -205,15 +188,3 @@ def _points(name: str, value: npt.ArrayLike) -> Float64Array:
     if points.ndim != 3 or points.shape[2] != 2 or not np.isfinite(points).all():
         raise BadArray(f"{name}: wanted finite (n, k, 2), got {points.shape}.")
     return points
-
-
-def _errors(
-    predicted: npt.ArrayLike, truth: npt.ArrayLike, visible: BoolArray | None
-) -> tuple[Float64Array, BoolArray]:
-    said, true = _points("predicted", predicted), _points("truth", truth)
-    if said.shape != true.shape:
-        raise BadArray(f"landmarks: wanted the same faces, got {said.shape} and {true.shape}.")
-    seen = np.ones(said.shape[:2], bool) if visible is None else np.asarray(visible, bool)
-    if seen.shape != said.shape[:2]:
-        raise BadArray(f"visible: wanted {said.shape[:2]}, got {seen.shape}.")
-    return np.linalg.norm(said - true, axis=2), seen

@@ -20,7 +20,7 @@ from facelign.errors import ConfigError, FacelignError, Refused
 from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
-from facelign.lab.landmarks.figures import EYES, LandmarkReport, Normalizer
+from facelign.lab.landmarks.figures import LandmarkReport, Normalizer
 from facelign.lab.plain import told
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.faces import Faces
@@ -80,7 +80,7 @@ def run(
     by_file: dict[Path, list[int]] = {}
     for row, path in enumerate(truth.files):
         by_file.setdefault(path, []).append(row)
-    usable = _normalizable(truth, normalizer)
+    usable = figures.usable(truth.visible, normalizer, truth.scheme)
     if not usable.any():
         raise Refused(
             f"No face of {truth.name} shows the points that {normalizer} needs.",
@@ -164,7 +164,7 @@ def _report(
     missed = faces - len(rows)
     if not len(rows):
         return LandmarkReport(normalizer, faces, missed, np.zeros(0), np.zeros(0), {})
-    scale = figures.scales(truth.points[rows], normalizer, EYES[truth.scheme], truth.visible[rows])
+    scale = figures.scales(truth.points[rows], normalizer, truth.scheme, truth.visible[rows])
     seen = reduced(truth.visible[rows], truth.scheme, scheme) == 1
     shown = seen.any(axis=1)
     part = truth.points[rows][shown]
@@ -174,9 +174,8 @@ def _report(
         scale[shown],
         seen[shown],
     )
-    errors = figures.nme(*compared)
+    errors, points = figures.nme(*compared)
     turns = figures.yaw_proxy(reduced(part, truth.scheme, FIVE.id))
-    points = figures.per_point(*compared)
     return LandmarkReport(normalizer, faces, missed, errors, points, figures.by_yaw(errors, turns))
 
 
@@ -199,10 +198,3 @@ def _matches(truth: PointTable, rows: Sequence[int], faces: Faces) -> dict[int, 
 def _around(points: Float64Array, visible: BoolArray) -> Float64Array:
     seen = points[visible] if visible.any() else points
     return np.concatenate([seen.min(axis=0), seen.max(axis=0)])
-
-
-def _normalizable(truth: PointTable, normalizer: Normalizer) -> BoolArray:
-    if normalizer is Normalizer.BOX:
-        return np.asarray(truth.visible.any(axis=1), bool)
-    right, left = EYES[truth.scheme].of(normalizer)
-    return np.asarray(truth.visible[:, [*right, *left]].all(axis=1), bool)

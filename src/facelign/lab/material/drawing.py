@@ -61,15 +61,15 @@ def face_maps(
     """Return the people with most photos in the plane. more: what else is said below."""
     maps = []
     for method in methods:
-        found = project(named, method=method, seed=seed)
-        rows = found.rows.tolist()
+        points, places = project(named, method=method, seed=seed)
+        rows = places.tolist()
         maps.append(
             FaceMap(
                 f"{method} of the people with most photos",
-                found.points,
+                points,
                 [named.people[row] for row in rows],
                 [faces.of_vector(row, SMALL) for row in rows] if faces else (),
-                f"{method}, seed {found.seed}.{more}",
+                f"{method}, seed {seed}.{more}",
             )
         )
     return maps

@@ -146,16 +146,15 @@ def embed_pictures(
     pictures: Sequence[bytes],
     *,
     done: Callable[[int], None] | None = None,
-    aligned_as: str = "arcface-112",
 ) -> Embedded:
     """Return the vectors of encoded pictures that are chips already, as ``.bin`` sets hold them.
 
-    Where every layout of the chain is ``aligned_as`` the pictures are embedded as they are; for
+    Where every layout of the chain is "arcface-112" the pictures are embedded as they are; for
     another layout faces are looked for in them as in any photo. Photos of the result are named
     after their number.
     """
     photos = [Photo(Path(f"{number:06d}"), "") for number in range(len(pictures))]
-    as_they_are = all(layout.id == aligned_as for layout in recognizer.chain.layouts)
+    as_they_are = all(layout.id == "arcface-112" for layout in recognizer.chain.layouts)
     analyses: Iterable[Analysis | None] = (
         _wholes(recognizer, pictures, done)
         if as_they_are

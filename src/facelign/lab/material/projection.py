@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 
@@ -20,16 +19,6 @@ class Method(StrEnum):
 
     TSNE = "t-SNE"
     UMAP = "UMAP"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Projection:
-    """points: (n, 2) float64, no unit. rows: (n,) which vectors they are. seed: as drawn with."""
-
-    points: Float64Array
-    rows: IntArray
-    method: Method
-    seed: int
 
 
 def available() -> tuple[Method, ...]:
@@ -54,10 +43,11 @@ def project(
     *,
     method: Method = Method.TSNE,
     seed: int = SEED,
-) -> Projection:
-    """Return where vectors lie in the plane; the same seed gives the same picture.
+) -> tuple[Float64Array, IntArray]:
+    """Return (m, 2) where vectors lie in the plane, no unit, and (m,) which vectors they are.
 
-    rows: which vectors (default: those of ``most_seen``). Raises Refused for fewer than 5 vectors
+    The same seed gives the same picture. rows: which vectors (default: those of ``most_seen``).
+    Raises Refused for fewer than 5 vectors
     and ExtraMissing for UMAP that is not installed.
     """
     picked = most_seen(named) if rows is None else rows
@@ -66,8 +56,7 @@ def project(
     vectors = np.asarray(named.vectors[picked], np.float64)
     # directions are what is compared; for unit vectors Euclidean order is cosine order
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    points = (_umap if method is Method.UMAP else _tsne)(vectors, seed)
-    return Projection(points, picked, method, seed)
+    return (_umap if method is Method.UMAP else _tsne)(vectors, seed), picked
 
 
 def _tsne(vectors: Float64Array, seed: int) -> Float64Array:

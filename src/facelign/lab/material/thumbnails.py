@@ -52,7 +52,7 @@ class Thumbnails:
         except FacelignError:
             return None
         face = self._embedded.faces[row] if row >= 0 else None
-        pixels = _whole(image, side) if face is None else _square(image, face, side)
+        pixels = fitted(image.pixels, side) if face is None else _square(image, face, side)
         return Thumbnail(encode(pixels, "jpeg", quality=80), entry.path.stem)
 
 
@@ -62,11 +62,7 @@ def whole(path: str | Path, side: int = 160) -> Thumbnail | None:
         image = read(path)
     except FacelignError:
         return None
-    return Thumbnail(encode(_whole(image, side), "jpeg", quality=80), Path(path).name)
-
-
-def _whole(image: Image, side: int) -> ByteArray:
-    return fitted(image.pixels, side)
+    return Thumbnail(encode(fitted(image.pixels, side), "jpeg", quality=80), Path(path).name)
 
 
 def _square(image: Image, box: tuple[float, float, float, float], side: int) -> ByteArray:

@@ -15,7 +15,7 @@ from facelign.lab.identification import run as identification_run
 from facelign.lab.identification.galleries import by_height
 from facelign.lab.identification.run import media_of
 from facelign.lab.identification.searching import galleries, search
-from facelign.lab.statistics.bands import band_names
+from facelign.lab.statistics.bands import HEIGHTS, band_names
 from made_people import named_people as _named
 
 
@@ -37,14 +37,13 @@ def test_a_search_run_as_json() -> None:
 
 def test_open_set_rates_by_height_by_a_plain_loop() -> None:
     named = _named(people=30, spread=0.7)
-    edges = (0.0, 60.0, 100.0)
     threshold = 0.45
-    counts = {name: [0, 0, 0, 0] for name in band_names(edges)}
+    counts = {name: [0, 0, 0, 0] for name in band_names()}
     for enrolled in galleries(named, 15, draws=3, generator=np.random.default_rng(5)):
         searches = search(named.where(enrolled), named.where(~enrolled))
         heights = np.asarray(named.heights)[~enrolled]
         for scores, mate, height in zip(searches.scores, searches.mate, heights, strict=True):
-            band = list(counts)[0 if height < 60 else 1 if height < 100 else 2]
+            band = list(counts)[sum(height >= edge for edge in HEIGHTS) - 1]
             best = int(np.argmax(scores))
             if mate < 0:
                 counts[band][0] += 1
@@ -53,7 +52,7 @@ def test_open_set_rates_by_height_by_a_plain_loop() -> None:
                 counts[band][2] += 1
                 right = best == mate and scores[best] >= threshold and height >= 30
                 counts[band][3] += not right
-    found = by_height(named, lambda _n: threshold, 15, edges=edges, draws=3, seed=5)
+    found = by_height(named, lambda _n: threshold, 15, draws=3, seed=5)
     for rates in found:
         strangers, wrong, enrolled_count, missed = counts[rates.height]
         assert rates.fpir is not None

@@ -13,8 +13,8 @@ from sklearn import metrics
 
 from facelign.errors import BadArray
 from facelign.lab.landmarks import figures as lm
-from facelign.lab.landmarks.figures import EYES, LandmarkReport, Normalizer
-from facelign.types.schemes import IBUG_68, REDUCTIONS
+from facelign.lab.landmarks.figures import LandmarkReport, Normalizer
+from facelign.types.schemes import IBUG_68
 
 RNG = np.random.default_rng(0)
 
@@ -25,16 +25,17 @@ def _faces(n: int = 5, k: int = 68) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_eyes_are_those_of_the_schemes() -> None:
-    eyes = EYES["ibug-68"]
-    assert eyes.outer == IBUG_68.eye_corners
-    assert (eyes.right, eyes.left) == (IBUG_68.groups["right_eye"], IBUG_68.groups["left_eye"])
-    assert (EYES["muct"].right, EYES["muct"].left) == REDUCTIONS["muct", "five"][:2]
+    assert lm.CORNERS["ibug-68"] == IBUG_68.eye_corners
+    assert lm.eyes("ibug-68", Normalizer.INTER_OCULAR) == ((36,), (45,))
+    pupils = IBUG_68.groups["right_eye"], IBUG_68.groups["left_eye"]
+    assert lm.eyes("ibug-68", Normalizer.INTER_PUPIL) == pupils
+    assert lm.eyes("muct", Normalizer.INTER_PUPIL) == ((31,), (36,))
 
 
 def test_nme_by_a_plain_loop() -> None:
     said, truth = _faces()
-    scale = lm.scales(truth, Normalizer.INTER_OCULAR, EYES["ibug-68"])
-    got = lm.nme(said, truth, scale)
+    scale = lm.scales(truth, Normalizer.INTER_OCULAR, "ibug-68")
+    got, _ = lm.nme(said, truth, scale)
     for face in range(5):
         size = math.dist(truth[face, 36], truth[face, 45])
         total = sum(math.dist(said[face, i], truth[face, i]) for i in range(68))
@@ -43,22 +44,20 @@ def test_nme_by_a_plain_loop() -> None:
 
 def test_normalizers() -> None:
     _, truth = _faces()
-    pupil = lm.scales(truth, Normalizer.INTER_PUPIL, EYES["ibug-68"])
+    pupil = lm.scales(truth, Normalizer.INTER_PUPIL, "ibug-68")
     right, left = truth[0, 36:42].mean(axis=0), truth[0, 42:48].mean(axis=0)
     assert pupil[0] == pytest.approx(math.dist(right, left))
-    box = lm.scales(truth, Normalizer.BOX)
+    box = lm.scales(truth, Normalizer.BOX, "ibug-68")
     width, height = np.ptp(truth[0], axis=0)
     assert box[0] == pytest.approx(math.sqrt(width * height))
-    muct = lm.scales(truth, Normalizer.INTER_PUPIL, EYES["muct"])
+    muct = lm.scales(truth, Normalizer.INTER_PUPIL, "muct")
     assert muct[0] == pytest.approx(math.dist(truth[0, 31], truth[0, 36]))
-    with pytest.raises(BadArray, match="eyes"):
-        lm.scales(truth, Normalizer.INTER_PUPIL)
     visible = np.ones((5, 68), bool)
     visible[2, 36] = False
     with pytest.raises(BadArray, match="visible"):
-        lm.scales(truth, Normalizer.INTER_OCULAR, EYES["ibug-68"], visible)
+        lm.scales(truth, Normalizer.INTER_OCULAR, "ibug-68", visible)
     with pytest.raises(BadArray, match="no size"):
-        lm.scales(np.zeros((1, 68, 2)), Normalizer.BOX)
+        lm.scales(np.zeros((1, 68, 2)), Normalizer.BOX, "ibug-68")
 
 
 def test_hidden_points_leave_mean_and_count() -> None:
@@ -66,9 +65,8 @@ def test_hidden_points_leave_mean_and_count() -> None:
     visible = np.ones((2, 68), bool)
     visible[0, 10:] = False
     said[0, 10:] = 1e6
-    got = lm.nme(said, truth, [10.0, 10.0], visible)
+    got, points = lm.nme(said, truth, [10.0, 10.0], visible)
     assert got[0] == pytest.approx(np.linalg.norm(said[0, :10] - truth[0, :10], axis=1).mean() / 10)
-    points = lm.per_point(said, truth, [10.0, 10.0], visible)
     assert points[20] == pytest.approx(math.dist(said[1, 20], truth[1, 20]) / 10)
     visible[0] = False
     with pytest.raises(BadArray):
@@ -85,7 +83,7 @@ def test_area_under_the_ced_is_its_integral(errors: list[float], missed: int) ->
     )
     faces = len(errors) + missed
     above = sum(e > 0.1 for e in errors) + missed
-    assert lm.failure_rate(errors, 0.1, missed=missed) == pytest.approx(above / faces)
+    assert 1 - lm.ced(errors, [0.1], missed=missed)[0] == pytest.approx(above / faces)
 
 
 def test_perfect_and_useless() -> None:
