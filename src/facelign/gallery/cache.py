@@ -126,16 +126,10 @@ class VectorCache:
                 db = self._open(make=True)
                 if db is None or not packed:
                     return
-                sql.begin(db, 1.0)
-                try:
+                with sql.committed(db, 1.0):
                     for digest, meta, data in packed:
                         self._insert(db, digest, chain, meta, data, today)
                     self._evict(db)
-                    db.execute("COMMIT")
-                except BaseException:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                    raise
             except sqlite3.Error as error:
                 self._give_up(error)
 
@@ -186,9 +180,8 @@ class VectorCache:
             if db is None or not rows:
                 return 0
             before = db.execute("SELECT count(*) FROM entries").fetchone()[0]
-            sql.begin(db, sql.WAIT_S)
-            db.executemany(query, rows)
-            db.execute("COMMIT")
+            with sql.committed(db, sql.WAIT_S):
+                db.executemany(query, rows)
             gone = int(before - db.execute("SELECT count(*) FROM entries").fetchone()[0])
             # Also when nothing was deleted: an entry that was replaced may lie in the log.
             if not sql.rebuild(db, sql.WAIT_S):
@@ -294,7 +287,7 @@ class VectorCache:
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """Go on without the cache: for this call when it is busy, else for good."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (5, 6):
+        if sql.busy(error):
             _LOG.debug("The vector cache is busy: %s", error)
             return
         _LOG.warning("The vector cache is not used: %s", error)

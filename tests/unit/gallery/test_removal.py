@@ -87,10 +87,10 @@ def test_no_former_name_is_left_in_the_history(path, gallery, make):
 def test_the_file_is_rebuilt_without_gaps(path, gallery, make):
     for i in range(60):
         make.put(gallery, f"p{i % 2}", i)
-    pages = gallery.store._value("PRAGMA page_count")
+    pages = gallery.store._all("PRAGMA page_count")[0][0]
     gallery.remove("p0")
-    assert gallery.store._value("PRAGMA freelist_count") == 0
-    assert gallery.store._value("PRAGMA page_count") < pages
+    assert gallery.store._all("PRAGMA freelist_count")[0][0] == 0
+    assert gallery.store._all("PRAGMA page_count")[0][0] < pages
     assert path.with_name("g.db-wal").stat().st_size == 0
 
 
@@ -245,7 +245,7 @@ def test_a_reader_that_keeps_the_old_bytes_alive_is_named(path, make):
         data = make.files(path)
         for part in vectors_of(make, 0):
             assert make.traces(data, part) == 0
-        assert gallery.store._value("SELECT unscrubbed FROM state") == 0
+        assert gallery.store._all("SELECT unscrubbed FROM state")[0][0] == 0
 
 
 def test_a_removal_that_is_killed_in_the_middle_is_finished_later(path, make):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facelign.types import changes as c
+from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, TemplateVectors
 
 _spelled = json.JSONEncoder(separators=(",", ":")).encode
@@ -32,6 +33,11 @@ def template(number: int, person: int, space: int, row: Row, time: str) -> tuple
     place = (*(face.box or (None,) * 4), points, face.scheme, face.score, face.height)
     rest = (float(row.norm), time, row.consent)
     return (number, person, space, photo.reference, photo.digest, *place, *rest)
+
+
+def space(name: str, dim: int, metric: str, unit: int) -> Space:
+    """Return the space of a row."""
+    return Space(name, dim, Metric(metric), bool(unit))
 
 
 def box(x1: float | None, y1: float, x2: float, y2: float) -> Box | None:
@@ -67,13 +73,13 @@ def history(entry: c.Entry) -> tuple[object, ...]:
             detail = {"templates": templates, "people": people}
         case c.Merge(), c.Split() as parted:
             detail = {
-                "moved": _ranges(parted.templates),
+                "moved": ranges(parted.templates),
                 "created": parted.created,
                 "rejected": parted.rejected,
                 "both": parted.both,
             }
         case c.Split(_, templates), _:
-            detail = {"moved": _ranges(templates)}
+            detail = {"moved": ranges(templates)}
         case c.Reject(_, digest), _:
             detail = {"digest": digest}
     refs: list[object] = [value for ref in entry.people for value in (ref.id, ref.name)]
@@ -109,7 +115,7 @@ def entry(row: Sequence[Any]) -> c.Entry:
     return c.Entry(time, change, templates, inverse, run, undone, number)
 
 
-def _ranges(ids: Iterable[int]) -> list[list[int]]:
+def ranges(ids: Iterable[int]) -> list[list[int]]:
     """Return rising ids as [first, after the last] pairs."""
     ranges: list[list[int]] = []
     for number in sorted(ids):

@@ -143,7 +143,7 @@ def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> Gallery
     """Return the error of ours for one of SQLite's (primary result codes, sqlite.org/rescode)."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     name = path.name
-    if code in (5, 6):
+    if busy(error):
         return GalleryBusy(
             f"{name} is being written by {holder()}.", "Wait until it is done, then try again."
         )
@@ -165,37 +165,45 @@ def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> Gallery
     return GalleryError(f"{name}: {error}.", "Report this with the command that led to it.")
 
 
-def begin(connection: sqlite3.Connection, wait_s: float) -> None:
-    """Begin a write transaction; raises SQLite's busy error when others write for too long."""
+def busy(error: sqlite3.Error) -> bool:
+    """Return whether another connection is in the way (SQLITE_BUSY, SQLITE_LOCKED)."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (5, 6)
+
+
+@contextmanager
+def committed(connection: sqlite3.Connection, wait_s: float = 0.0) -> Iterator[None]:
+    """Write what is done inside, or leave no trace of it; waits for other writers."""
+    if not _patiently(lambda: bool(connection.execute("BEGIN IMMEDIATE")), wait_s):
+        connection.execute("BEGIN IMMEDIATE")  # raises what is in the way
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk ends the transaction by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _patiently(step: Callable[[], bool], wait_s: float) -> bool:
+    """Try a step until it says that it is done; False where others are in the way for so long."""
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            if step():
+                return True
+            time.sleep(0.02)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != 5 or time.monotonic() >= deadline:
+            if not busy(error):
                 raise
-        else:
-            return
+        if time.monotonic() >= deadline:
+            return False
 
 
 def empty_wal(connection: sqlite3.Connection, wait_s: float) -> bool:
-    """Copy the write-ahead log into the file and cut it to zero bytes; False if readers hold it.
-
-    The busy answer comes as a row, without an exception, and is asked again.
-    """
-    deadline = time.monotonic() + wait_s
-    while True:
-        busy = 1
-        try:
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (5, 6):
-                raise
-        if not busy:
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.02)
+    """Copy the write-ahead log into the file and cut it to zero bytes; False if readers hold it."""
+    # busy comes as a row, without an exception
+    query = "PRAGMA wal_checkpoint(TRUNCATE)"
+    return _patiently(lambda: not connection.execute(query).fetchone()[0], wait_s)
 
 
 def rebuild(connection: sqlite3.Connection, wait_s: float) -> bool:
@@ -205,15 +213,8 @@ def rebuild(connection: sqlite3.Connection, wait_s: float) -> bool:
     needed because rows that grew leave pieces in gaps that secure_delete does not reach.
     """
     deadline = time.monotonic() + wait_s
-    if not empty_wal(connection, wait_s):
-        return False
-    while True:
-        try:
-            connection.execute("VACUUM")
-            break
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (5, 6):
-                raise
-            if time.monotonic() >= deadline:
-                return False
-    return empty_wal(connection, max(1.0, deadline - time.monotonic()))
+    return (
+        empty_wal(connection, wait_s)
+        and _patiently(lambda: bool(connection.execute("VACUUM")), deadline - time.monotonic())
+        and empty_wal(connection, max(1.0, deadline - time.monotonic()))
+    )

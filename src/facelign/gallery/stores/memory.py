@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 
 import numpy as np
 
-from facelign.errors import GalleryError, SpaceMismatch
+from facelign.gallery.changing import ChangingStore, refuse_other
+from facelign.types import templates as t
 from facelign.types.arrays import Float32Array, IntArray
-from facelign.types.changes import (
-    Accept,
-    Change,
-    Enroll,
-    Entry,
-    Erased,
-    Merge,
-    PersonRef,
-    Reject,
-    Rename,
-    Split,
-    Withdraw,
-)
-from facelign.types.contracts import TemplateStore
+from facelign.types.changes import Entry, PersonRef
 from facelign.types.embeddings import Space
-from facelign.types.templates import (
-    EnrolledPhoto,
-    Person,
-    Row,
-    SpaceCount,
-    State,
-    TemplateInfo,
-    TemplateVectors,
-    now,
-)
 
 
 @dataclass(slots=True)
@@ -44,28 +25,16 @@ class _Tables:
 
     #: (name, since when) of people, (person, record, vector) of templates
     people: dict[int, tuple[str, str]] = field(default_factory=dict)
-    templates: dict[int, tuple[int, TemplateInfo, Float32Array]] = field(default_factory=dict)
+    templates: dict[int, tuple[int, t.TemplateInfo, Float32Array]] = field(default_factory=dict)
     spaces: dict[str, Space] = field(default_factory=dict)
-    #: (where the photo lay, since when) by (person, digest)
+    #: (where the photo lay, since when) by person and digest
     rejections: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
     entries: dict[int, Entry] = field(default_factory=dict)
-    state: State = field(default_factory=lambda: State(0, 0))
-    next_template: int = 1
-    next_person: int = 1
-    changed: bool = False
-    reshaped: bool = False
+    next_ids: tuple[int, int] = (1, 1)
+    state: t.State = field(default_factory=lambda: t.State(0, 0))
+    reshaped: bool = field(default=False, compare=False)
 
-    def copy(self) -> _Tables:
-        return replace(
-            self,
-            people=dict(self.people),
-            templates=dict(self.templates),
-            spaces=dict(self.spaces),
-            rejections=dict(self.rejections),
-            entries=dict(self.entries),
-        )
-
-    def used(self, space_id: str | None = None) -> list[tuple[int, int, TemplateInfo]]:
+    def used(self, space_id: str | None = None) -> list[tuple[int, int, t.TemplateInfo]]:
         """Return (template, person, record) of the templates that take part in searches."""
         return [
             (number, person, info)
@@ -74,7 +43,7 @@ class _Tables:
         ]
 
 
-class MemoryStore(TemplateStore):
+class MemoryStore(ChangingStore):
     """A store without a file; threads may share it.
 
     Example:
@@ -83,24 +52,22 @@ class MemoryStore(TemplateStore):
         []
     """
 
-    def __init__(self, name: str = "memory") -> None:
-        self.name = name
+    def __init__(self, name: str | Path = "memory") -> None:
+        self.name = Path(name).name
         self._lock = threading.RLock()
         self._depth = 0
         self._now = _Tables()
 
     def close(self) -> None:
         """Let everything go."""
-        with self._lock:
-            self._now = _Tables()
+        self._now = _Tables()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do what is done inside as one change, or leave no trace of it."""
         with self._lock:
-            before = self._now
-            self._now = before.copy()
-            self._depth += 1
+            before, self._depth = self._now, self._depth + 1
+            self._now = _Tables(*(copy(getattr(before, f.name)) for f in fields(_Tables)))
             try:
                 yield
             except BaseException:
@@ -108,12 +75,16 @@ class MemoryStore(TemplateStore):
                 raise
             finally:
                 self._depth -= 1
-            if not self._depth and self._now.changed:
-                tables, revision = self._now, before.state.revision + 1
-                tables.state = State(
-                    revision, revision if tables.reshaped else before.state.reshaped
-                )
-                tables.changed = tables.reshaped = False
+            if not self._depth:
+                self._count(before)
+
+    def _count(self, before: _Tables) -> None:
+        """Say which revision this is, when a transaction ends."""
+        now = self._now
+        if now != before:
+            revision = before.state.revision + 1
+            now.state = t.State(revision, revision if now.reshaped else before.state.reshaped)
+        now.reshaped = False
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -121,58 +92,54 @@ class MemoryStore(TemplateStore):
         with self._lock:
             yield
 
-    @contextmanager
-    def _writing(self, *, reshaped: bool = True) -> Iterator[_Tables]:
-        with self.transaction():
-            self._now.changed = True
-            self._now.reshaped |= reshaped
-            yield self._now
-
-    # -- what is kept ----------------------------------------------------------------------------
-
-    def state(self) -> State:
+    def state(self) -> t.State:
         """Return where the gallery stands now."""
         return self._now.state
 
+    # -- what is kept ----------------------------------------------------------------------------
+
     def person(self, name: str) -> PersonRef | None:
         """Return the person of a name."""
-        return next((PersonRef(i, n) for i, n in self.names().items() if n == name), None)
+        return next((PersonRef(number, name) for number in self._ids([name]).values()), None)
 
     def names(self, after: int = 0) -> dict[int, str]:
         """Return the names of the people with an id over ``after``, by rising id."""
         return {i: name for i, (name, _) in sorted(self._now.people.items()) if i > after}
 
-    def people(self) -> list[Person]:
+    def people(self) -> list[t.Person]:
         """Return everybody, by name."""
-        used, people = self._now.used(), []
-        for number, (name, created) in self._now.people.items():
-            spaces = [info.space for _, person, info in used if person == number]
-            people.append(Person(number, name, len(spaces), tuple(dict.fromkeys(spaces)), created))
+        spaces: dict[int, Counter[str]] = {number: Counter() for number in self._now.people}
+        for _, person, info in self._now.used():
+            spaces[person][info.space] += 1
+        people = [
+            t.Person(number, name, spaces[number].total(), tuple(spaces[number]), created)
+            for number, (name, created) in self._now.people.items()
+        ]
         return sorted(people, key=lambda person: person.name)
 
-    def spaces(self) -> list[SpaceCount]:
+    def spaces(self) -> list[t.SpaceCount]:
         """Return the spaces that hold templates in use, most templates first."""
-        counts = []
-        for space in self._now.spaces.values():
-            owners = [person for _, person, _ in self._now.used(space.id)]
-            if owners:
-                counts.append(SpaceCount(space, len(set(owners)), len(owners)))
+        owners = {i: [person for _, person, _ in self._now.used(i)] for i in self._now.spaces}
+        counts = [
+            t.SpaceCount(self._now.spaces[i], len(set(people)), len(people))
+            for i, people in owners.items()
+            if people
+        ]
         return sorted(counts, key=lambda count: (-count.templates, count.id))
 
-    def templates(self, person: PersonRef) -> list[TemplateInfo]:
+    def templates(self, person: PersonRef) -> list[t.TemplateInfo]:
         """Return what is kept with each template of a person, by rising id."""
-        tables, used = self._now, {number for number, _, _ in self._now.used()}
-        name = tables.people[person.id][0]
+        name, rejected = self._now.people[person.id][0], self._rejected(person.id)
         return [
-            replace(info, person=name, rejected=number not in used)
-            for number, (owner, info, _) in sorted(tables.templates.items())
+            replace(info, person=name, rejected=info.photo.digest in rejected)
+            for _, (owner, info, _) in sorted(self._now.templates.items())
             if owner == person.id
         ]
 
-    def photos(self, digests: Sequence[str], space_id: str) -> list[EnrolledPhoto]:
+    def photos(self, digests: Sequence[str], space_id: str) -> list[t.EnrolledPhoto]:
         """Return the templates in use of some photos in a space."""
         return [
-            EnrolledPhoto(info.photo.digest, self._now.people[person][0], info.face.box)
+            t.EnrolledPhoto(info.photo.digest, self._now.people[person][0], info.face.box)
             for _, person, info in self._now.used(space_id)
             if info.photo.digest in digests
         ]
@@ -187,151 +154,18 @@ class MemoryStore(TemplateStore):
 
     def owners(self, space_id: str) -> tuple[IntArray, IntArray]:
         """Return (template ids rising, person ids) of the templates in use of a space."""
-        used = self._now.used(space_id)
-        pairs = np.array([row[:2] for row in used], np.int64).reshape(-1, 2)
-        return pairs[:, 0].copy(), pairs[:, 1].copy()
+        used = [row[:2] for row in self._now.used(space_id)]
+        ids, persons = np.array(used, np.int64).reshape(-1, 2).T.copy()
+        return ids, persons
 
-    def vectors(self, space_id: str, after: int = 0) -> Iterator[TemplateVectors]:
+    def vectors(self, space_id: str, after: int = 0) -> Iterator[t.TemplateVectors]:
         """Yield the templates in use with an id over ``after``."""
         with self._lock:
             ids, persons = self.owners(space_id)
             late = ids > after
             found = [self._now.templates[number][2] for number in ids[late].tolist()]
         if found:
-            yield TemplateVectors(ids[late], persons[late], np.stack(found))
-
-    # -- changes ---------------------------------------------------------------------------------
-
-    def enroll(self, rows: Sequence[Row], space: Space) -> Enroll:
-        """Keep templates; people who are new are made."""
-        with self._writing(reshaped=False) as tables:
-            if tables.spaces.setdefault(space.id, space) != space:
-                raise SpaceMismatch(
-                    f"Space '{space.id}' is another one in the gallery.",
-                    "Two models share one id: give one of them another.",
-                )
-            first, first_person, time = tables.next_template, tables.next_person, now()
-            ids = {name: number for number, (name, _) in tables.people.items()}
-            for number, row in enumerate(rows, start=first):
-                if row.person not in ids:
-                    ids[row.person] = self._new(row.person, time)
-                info = TemplateInfo(
-                    number,
-                    row.person,
-                    row.photo,
-                    space.id,
-                    row.face,
-                    float(row.norm),
-                    time,
-                    row.consent,
-                    rejected=False,
-                )
-                vector = np.array(row.vector, np.float32)
-                tables.templates[number] = (ids[row.person], info, vector)
-            tables.next_template += len(rows)
-            names = {row.person for row in rows}
-            person = PersonRef(ids[rows[0].person], rows[0].person) if len(names) == 1 else None
-            new = (first_person, tables.next_person)
-            return Enroll(person, (first, tables.next_template), new)
-
-    def _new(self, name: str, time: str, number: int = 0) -> int:
-        tables = self._now
-        if name in self.names().values():
-            raise GalleryError(
-                f"There is a '{name}' already.", "Choose another name, or merge the two."
-            )
-        if not number:
-            number, tables.next_person = tables.next_person, tables.next_person + 1
-        tables.people[number] = (name, time)
-        return number
-
-    def apply(self, change: Change) -> Change | None:
-        """Do a change and return its inverse, or None where nothing changed or leads back."""
-        with self._writing() as tables:
-            match change:
-                case Rename(person, name):
-                    _, created = tables.people.pop(person.id)
-                    self._new(name, created, person.id)
-                    return Rename(PersonRef(person.id, name), person.name)
-                case Merge():
-                    return self._merge(change)
-                case Split():
-                    return self._split(change)
-                case Reject(person, digest, reference):
-                    if (person.id, digest) in tables.rejections:
-                        return None
-                    tables.rejections[person.id, digest] = (reference, now())
-                    return Accept(person, digest)
-                case Accept(person, digest):
-                    gone = tables.rejections.pop((person.id, digest), None)
-                    return Reject(person, digest, gone[0]) if gone else None
-                case Withdraw():
-                    self._withdraw(change)
-                    return None
-        raise TypeError(f"{type(change).__name__} is not applied.")
-
-    def _merge(self, change: Merge) -> Split:
-        source, target, rejections = change.source, change.target, self._now.rejections
-        moved = self._give(source.id, target.id)
-        digests = tuple(digest for person, digest in rejections if person == source.id)
-        both = tuple(digest for digest in digests if (target.id, digest) in rejections)
-        for digest in digests:
-            rejections.setdefault((target.id, digest), rejections[source.id, digest])
-            del rejections[source.id, digest]
-        _, created = self._now.people.pop(source.id)
-        return Split(target, moved, source, created, digests, both)
-
-    def _split(self, change: Split) -> Merge:
-        person, new, rejections = change.person, change.new, self._now.rejections
-        number = self._new(new.name, change.created or now(), new.id)
-        self._give(person.id, number, change.templates)
-        for digest in change.rejected:
-            rejections[number, digest] = rejections[person.id, digest]
-            if digest not in change.both:
-                del rejections[person.id, digest]
-        return Merge(PersonRef(number, new.name), person)
-
-    def _withdraw(self, change: Withdraw) -> None:
-        """Delete templates, and those people who have neither templates nor rejections left."""
-        tables = self._now
-        here = [number for number in range(*change.templates) if number in tables.templates]
-        gone = [tables.templates.pop(number) for number in here]
-        busy = {row[0] for row in tables.templates.values()} | {p for p, _ in tables.rejections}
-        for number in ({row[0] for row in gone} | {*range(*change.people)}) - busy:
-            tables.people.pop(number, None)
-
-    def _give(
-        self, source: int, target: int, numbers: Collection[int] | None = None
-    ) -> tuple[int, ...]:
-        """Give templates (all when not named) to another person; returns which."""
-        tables = self._now.templates
-        moved = tuple(
-            number
-            for number, (owner, _, _) in tables.items()
-            if owner == source and (numbers is None or number in numbers)
-        )
-        for number in moved:
-            tables[number] = (target, *tables[number][1:])
-        return moved
-
-    def remove(self, person: PersonRef, forget: Collection[int]) -> Erased:
-        """Delete a person with templates, rejections and the entries numbered ``forget``."""
-        with self._writing() as tables:
-            gone = [row for row in tables.templates.values() if row[0] == person.id]
-            for _, info, _ in gone:
-                del tables.templates[info.id]
-            left = {info.photo.digest for _, info, _ in tables.templates.values()}
-            digests = tuple(dict.fromkeys(i.photo.digest for _, i, _ in gone if i.photo.digest))
-            for key, (_, created) in list(tables.rejections.items()):
-                if key[0] == person.id:
-                    del tables.rejections[key]
-                elif key[1] in digests and key[1] not in left:
-                    tables.rejections[key] = ("", created)
-            del tables.people[person.id]
-            for number in forget:
-                del tables.entries[number]
-        vectors = tuple(dict.fromkeys(row[2].astype("<f4").tobytes() for row in gone))
-        return Erased(len(gone), vectors, digests)
+            yield t.TemplateVectors(ids[late], persons[late], np.stack(found))
 
     def history(self) -> Iterator[Entry]:
         """Yield the history, newest first."""
@@ -339,6 +173,75 @@ class MemoryStore(TemplateStore):
 
     def record(self, entry: Entry) -> None:
         """Write down a new entry (number 0), or when one of the history was undone."""
-        with self._writing(reshaped=False) as tables:
-            number = entry.number or max(tables.entries, default=0) + 1
-            tables.entries[number] = replace(entry, number=number)
+        with self.transaction():
+            number = entry.number or max(self._now.entries, default=0) + 1
+            self._now.entries[number] = replace(entry, number=number)
+
+    # -- steps of changes ------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self, *, reshapes: bool = False) -> Iterator[None]:
+        with self.transaction():
+            self._now.reshaped |= reshapes
+            yield
+
+    def _ids(self, names: Collection[str]) -> dict[str, int]:
+        return {name: i for i, (name, _) in self._now.people.items() if name in names}
+
+    def _take(self, templates: int, people: int) -> tuple[int, int]:
+        first, first_person = self._now.next_ids
+        self._now.next_ids = (first + templates, first_person + people)
+        return first, first_person
+
+    def _name(self, people: Mapping[str, int], time: str) -> None:
+        for name, number in people.items():
+            _, created = self._now.people.get(number, ("", time))
+            self._now.people[number] = (name, created)
+
+    def _created(self, person: int) -> str:
+        return self._now.people[person][1]
+
+    def _drop(self, people: Iterable[int]) -> None:
+        busy = {person for person, _, _ in self._now.templates.values()}
+        for number in {*people} - busy - {person for person, _ in self._now.rejections}:
+            self._now.people.pop(number, None)
+
+    def _keep(self, first: int, rows: list[tuple[int, t.Row]], space: Space, time: str) -> None:
+        refuse_other(self._now.spaces.setdefault(space.id, space), space)
+        for number, (person, row) in enumerate(rows, start=first):
+            kept = (row.person, row.photo, space.id, row.face, float(row.norm), time, row.consent)
+            info = t.TemplateInfo(number, *kept, rejected=False)
+            self._now.templates[number] = (person, info, np.array(row.vector, "<f4"))
+
+    def _kept(self, person: int) -> list[tuple[int, str, bytes]]:
+        return [
+            (number, info.photo.digest, vector.tobytes())
+            for number, (owner, info, vector) in sorted(self._now.templates.items())
+            if owner == person
+        ]
+
+    def _give(self, templates: Collection[int], person: int) -> None:
+        for number in templates:
+            self._now.templates[number] = (person, *self._now.templates[number][1:])
+
+    def _delete(self, templates: Collection[int]) -> set[int]:
+        here = [number for number in templates if number in self._now.templates]
+        return {self._now.templates.pop(number)[0] for number in here}
+
+    def _rejected(self, person: int) -> dict[str, tuple[str, str]]:
+        return {d: row for (owner, d), row in self._now.rejections.items() if owner == person}
+
+    def _reject(self, person: int, photos: Mapping[str, tuple[str, str]]) -> None:
+        self._now.rejections |= {(person, digest): row for digest, row in photos.items()}
+
+    def _accept(self, person: int, digests: Iterable[str]) -> None:
+        for digest in digests:
+            self._now.rejections.pop((person, digest), None)
+
+    def _forget(self, entries: Iterable[int], digests: Iterable[str]) -> None:
+        for number in entries:
+            del self._now.entries[number]
+        gone = {*digests} - {info.photo.digest for _, info, _ in self._now.templates.values()}
+        for key, (_, created) in self._now.rejections.items():
+            if key[1] in gone:
+                self._now.rejections[key] = ("", created)

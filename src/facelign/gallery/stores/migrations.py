@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from facelign.gallery.stores.connection import committed
+
 #: "FLGA", in the header of every gallery: no file of another program is taken for one
 APPLICATION_ID = 0x464C4741
 
@@ -64,8 +66,7 @@ def version(connection: sqlite3.Connection) -> int:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Take the steps that a file lacks, all or none, and write them down in it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with committed(connection):
         done = version(connection)  # asked under the lock: another process may have been faster
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"
@@ -76,7 +77,3 @@ def migrate(connection: sqlite3.Connection) -> None:
             row = (step, function.__name__, datetime.now(UTC).isoformat(timespec="seconds"))
             connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", row)
             connection.execute(f"PRAGMA user_version = {step:d}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise

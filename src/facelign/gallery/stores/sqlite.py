@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from facelign.errors import (
-    GalleryBusy,
-    GalleryCorrupt,
-    GalleryError,
-    Remedy,
-    SchemaTooNew,
-    SpaceMismatch,
-)
+from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
+from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.stores import codec
 from facelign.gallery.stores import connection as sql
-from facelign.gallery.stores.changing import ERASING, apply
 from facelign.gallery.stores.lock import HolderNote, users
 from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migrate, version
+from facelign.types import templates as t
 from facelign.types.arrays import IntArray
-from facelign.types.changes import Change, Enroll, Entry, Erased, PersonRef
-from facelign.types.contracts import TemplateStore
-from facelign.types.embeddings import Metric, Space
-from facelign.types.templates import (
-    EnrolledPhoto,
-    Person,
-    Row,
-    SpaceCount,
-    State,
-    TemplateInfo,
-    TemplateVectors,
-    now,
-)
+from facelign.types.changes import Entry, PersonRef
+from facelign.types.embeddings import Space
 
 _LOG = logging.getLogger(__name__)
-#: so many values stand in a query one by one; more come as one JSON list
-_FEW = 8
+#: the values of a JSON list
+_LISTED = "(SELECT value FROM json_each(?))"
 
 
-def _among(values: Collection[str]) -> tuple[str, list[str]]:
-    """Return the list behind an IN, and what is bound to it."""
-    if len(values) <= _FEW:
-        return f"({', '.join('?' * len(values))})", list(values)
-    return "(SELECT value FROM json_each(?))", [json.dumps(list(values))]
-
-
-class SqliteStore(TemplateStore):
+class SqliteStore(ChangingStore):
     """People, templates and their history in one file; threads may share it.
 
     Vectors come back bit for bit; a failed transaction leaves no trace; what was removed is gone
@@ -89,7 +65,7 @@ class SqliteStore(TemplateStore):
             self._db = sql.connect(path, readonly=readonly)
             try:
                 self._check_version()
-                if not readonly and self._value("SELECT unscrubbed FROM state"):
+                if not readonly and self._all("SELECT unscrubbed FROM state")[0][0]:
                     self._finish_removal()
             except BaseException:
                 self.close()
@@ -168,19 +144,18 @@ class SqliteStore(TemplateStore):
 
     @contextmanager
     def _outer(self) -> Iterator[None]:
-        sql.begin(self._db, self.wait_s)
-        self._note.put()
-        self._depth, self._reshaped, self._void = 1, False, 0
-        before = self._db.total_changes
         try:
-            yield
-            if self._db.total_changes - self._void != before:
-                self._raise_revision()
-            self._db.execute("COMMIT")
+            with sql.committed(self._db, self.wait_s):
+                self._note.put()
+                self._depth, self._reshaped, self._void = 1, False, 0
+                before = self._db.total_changes
+                yield
+                if self._db.total_changes - self._void != before:
+                    self._db.execute("UPDATE state SET revision = revision + 1")
+                    if self._reshaped:
+                        self._db.execute("UPDATE state SET reshaped = revision")
         except BaseException:
             self._spaces.clear()
-            if self._db.in_transaction:  # a full disk ends the transaction by itself
-                self._db.execute("ROLLBACK")
             raise
         finally:
             self._depth = 0
@@ -206,45 +181,29 @@ class SqliteStore(TemplateStore):
         finally:
             self._depth -= 1
 
-    def _raise_revision(self) -> None:
-        self._db.execute("UPDATE state SET revision = revision + 1")
-        if self._reshaped:
-            self._db.execute("UPDATE state SET reshaped = revision")
-
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Give several reads one and the same state of the file."""
-        with self._reader():
-            yield
-
-    @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             if self._db.in_transaction:  # whoever began it translates the errors
-                yield self._db
+                yield
                 return
             with sql.translated(self.path, self._note.holder):
                 self._db.execute("BEGIN")
                 try:
-                    yield self._db
+                    yield
                 finally:
                     self._db.execute("ROLLBACK")
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Be part of the transaction there is, or one by itself: a savepoint costs two commands."""
-        with self._lock, nullcontext() if self._depth else self.transaction():
-            yield self._db
+    def _all(self, query: str, *values: object) -> list[Any]:
+        with self.reading():
+            return self._db.execute(query, values).fetchall()
 
-    def _value(self, query: str, *values: object) -> int:
-        row = self._db.execute(query, values).fetchone()
-        return 0 if row is None or row[0] is None else int(row[0])
-
-    def state(self) -> State:
+    def state(self) -> t.State:
         """Return where the gallery stands now."""
         with self._lock, sql.translated(self.path, self._note.holder):
             row = self._db.execute("SELECT revision, reshaped FROM state").fetchone()
-        return State(*row)
+        return t.State(*row)
 
     # -- bytes -----------------------------------------------------------------------------------
 
@@ -258,8 +217,8 @@ class SqliteStore(TemplateStore):
 
     def shared(self, vectors: Collection[bytes]) -> set[bytes]:
         """Return those vectors that a template holds now."""
-        with self._reader() as db:
-            return {v for (v,) in db.execute("SELECT vector FROM vectors") if v in vectors}
+        with self.reading():
+            return {v for (v,) in self._db.execute("SELECT vector FROM vectors") if v in vectors}
 
     def scrub(self, wait_s: float | None = None) -> None:
         """Overwrite deleted vectors in the file and empty its log, so that no byte is left.
@@ -288,95 +247,52 @@ class SqliteStore(TemplateStore):
 
     # -- changes ---------------------------------------------------------------------------------
 
-    def enroll(self, rows: Sequence[Row], space: Space) -> Enroll:
-        """Keep templates; people who are new are made."""
-        time = now()
-        with self._writing():
-            number = self._space(space)
-            people = self._ids(dict.fromkeys(row.person for row in rows))
-            new = [name for name in dict.fromkeys(r.person for r in rows) if name not in people]
-            first, first_person = self._db.execute(
-                "SELECT next_template, next_person FROM state"
-            ).fetchone()
-            end, end_person = first + len(rows), first_person + len(new)
-            people.update(zip(new, range(first_person, end_person), strict=True))
-            self._db.execute(
-                "UPDATE state SET next_template = ?, next_person = ?", (end, end_person)
-            )
-            self._db.executemany(
-                "INSERT INTO people VALUES (?, ?, ?)", [(people[n], n, time) for n in new]
-            )
-            templates = [
-                codec.template(i, people[row.person], number, row, time)
-                for i, row in enumerate(rows, start=first)
-            ]
-            marks = ", ".join("?" * codec.COLUMNS)
-            self._db.executemany(f"INSERT INTO templates VALUES ({marks})", templates)  # noqa: S608
-            vectors = [
-                (i, np.ascontiguousarray(row.vector, "<f4").tobytes())
-                for i, row in enumerate(rows, start=first)
-            ]
-            self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
-        ref = None if len(people) != 1 else PersonRef(*next((i, n) for n, i in people.items()))
-        return Enroll(ref, (first, end), (first_person, end_person))
+    @contextmanager
+    def _writing(self, *, reshapes: bool = False) -> Iterator[None]:
+        # a savepoint costs two commands
+        with self._lock, nullcontext() if self._depth else self.transaction():
+            self._reshaped |= reshapes
+            yield
 
-    def apply(self, change: Change) -> Change | None:
-        """Do a change and return its inverse, or None where nothing changed or leads back."""
-        with self._writing():
-            self._reshaped = True
-            if isinstance(change, ERASING):
-                self._db.execute("UPDATE state SET unscrubbed = 1")
-            return apply(self._db, change)
+    def _take(self, templates: int, people: int) -> tuple[int, int]:
+        query = "SELECT next_template, next_person FROM state"
+        first, first_person = self._db.execute(query).fetchone()
+        query = "UPDATE state SET next_template = ?, next_person = ?"
+        self._db.execute(query, (first + templates, first_person + people))
+        return first, first_person
 
-    def remove(self, person: PersonRef, forget: Collection[int]) -> Erased:
-        """Delete a person with templates, rejections and the entries numbered ``forget``."""
-        with self._writing():
-            self._reshaped = True
-            db, owner = self._db, (person.id,)
-            rows = db.execute(
-                "SELECT v.vector, t.digest FROM templates t JOIN vectors v ON v.template = t.id"
-                " WHERE t.person = ?",
-                owner,
-            ).fetchall()
-            digests = tuple(dict.fromkeys(digest for _, digest in rows if digest))
-            db.execute(
-                "DELETE FROM vectors WHERE template IN (SELECT id FROM templates WHERE person = ?)",
-                owner,
-            )
-            db.execute("DELETE FROM templates WHERE person = ?", owner)
-            db.execute("DELETE FROM rejections WHERE person = ?", owner)
-            # "This photo is not Bob" stays true; where the photo of a removed person lay is gone.
-            db.executemany(
-                "UPDATE rejections SET reference = '' WHERE digest = ?1"
-                " AND NOT EXISTS (SELECT 1 FROM templates WHERE digest = ?1)",
-                [(digest,) for digest in digests],
-            )
-            db.execute("DELETE FROM people WHERE id = ?", owner)
-            db.executemany("DELETE FROM history WHERE number = ?", [(n,) for n in forget])
-            db.execute("UPDATE state SET unscrubbed = 1")
-        vectors = tuple(dict.fromkeys(bytes(vector) for vector, _ in rows))
-        return Erased(len(rows), vectors, digests)
+    def _name(self, people: Mapping[str, int], time: str) -> None:
+        self._db.executemany(
+            "INSERT INTO people VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+            [(number, name, time) for name, number in people.items()],
+        )
 
-    def history(self) -> Iterator[Entry]:
-        """Yield the history, newest first."""
-        query = f"SELECT number, {codec.HISTORY} FROM history ORDER BY number DESC"  # noqa: S608
-        with self._reader() as db:
-            for row in db.execute(query):
-                yield codec.entry(row)
+    def _created(self, person: int) -> str:
+        query = "SELECT created FROM people WHERE id = ?"
+        return str(self._db.execute(query, (person,)).fetchone()[0])
 
-    def record(self, entry: Entry) -> None:
-        """Write down a new entry (number 0), or when one of the history was undone."""
-        with self._writing():
-            if entry.number:
-                query = "UPDATE history SET undone = ? WHERE number = ?"
-                self._db.execute(query, (entry.undone, entry.number))
-            else:
-                row = codec.history(entry)
-                marks = ", ".join("?" * len(row))
-                self._db.execute(
-                    f"INSERT INTO history ({codec.HISTORY}) VALUES ({marks})",  # noqa: S608
-                    row,
-                )
+    def _drop(self, people: Iterable[int]) -> None:
+        self._db.executemany(
+            "DELETE FROM people WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM templates t WHERE t.person = people.id)"
+            " AND NOT EXISTS (SELECT 1 FROM rejections r WHERE r.person = people.id)",
+            [(person,) for person in people],
+        )
+
+    def _keep(self, first: int, rows: list[tuple[int, t.Row]], space: Space, time: str) -> None:
+        number = self._space(space)
+        templates = [
+            codec.template(i, person, number, row, time)
+            for i, (person, row) in enumerate(rows, start=first)
+        ]
+        vectors = [
+            (i, np.ascontiguousarray(row.vector, "<f4").tobytes())
+            for i, (_, row) in enumerate(rows, start=first)
+        ]
+        marks = ", ".join("?" * codec.COLUMNS)
+        self._db.executemany(f"INSERT INTO templates VALUES ({marks})", templates)  # noqa: S608
+        self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
 
     def _space(self, space: Space) -> int:
         """Return the number of a space, which is written down when it is new."""
@@ -387,98 +303,141 @@ class SqliteStore(TemplateStore):
                 (space.id, space.dim, space.metric.value, int(space.unit)),
             )
             query = "SELECT number, id, dim, metric, unit FROM spaces WHERE id = ?"
-            number, name, dim, metric, unit = self._db.execute(query, (space.id,)).fetchone()
-            known = number, Space(name, dim, Metric(metric), bool(unit))
-            self._spaces[space.id] = known
-        if known[1] != space:
-            raise SpaceMismatch(
-                f"Space '{space.id}' is {known[1].dim} numbers, {known[1].metric} in the gallery, "
-                f"and {space.dim} numbers, {space.metric} in the probe.",
-                "Two models share one id: give one of them another.",
-            )
+            number, *row = self._db.execute(query, (space.id,)).fetchone()
+            known = self._spaces[space.id] = number, codec.space(*row)
+        refuse_other(known[1], space)
         return known[0]
+
+    def _kept(self, person: int) -> list[tuple[int, str, bytes]]:
+        query = (
+            "SELECT t.id, t.digest, v.vector FROM templates t JOIN vectors v ON v.template = t.id"
+            " WHERE t.person = ? ORDER BY t.id"
+        )
+        return self._db.execute(query, (person,)).fetchall()
+
+    def _give(self, templates: Collection[int], person: int) -> None:
+        query = "UPDATE templates SET person = ? WHERE id = ?"
+        self._db.executemany(query, [(person, template) for template in templates])
+
+    def _delete(self, templates: Collection[int]) -> set[int]:
+        owners: set[int] = set()
+        for part in codec.ranges(templates):
+            query = "SELECT DISTINCT person FROM templates WHERE id >= ? AND id < ?"
+            owners.update(person for (person,) in self._db.execute(query, part))
+            self._db.execute("DELETE FROM vectors WHERE template >= ? AND template < ?", part)
+            self._db.execute("DELETE FROM templates WHERE id >= ? AND id < ?", part)
+        self._db.execute("UPDATE state SET unscrubbed = 1")
+        return owners
+
+    def _rejected(self, person: int) -> dict[str, tuple[str, str]]:
+        query = "SELECT digest, reference, created FROM rejections WHERE person = ?"
+        return {digest: (place, time) for digest, place, time in self._db.execute(query, (person,))}
+
+    def _reject(self, person: int, photos: Mapping[str, tuple[str, str]]) -> None:
+        rows = [(person, digest, *row) for digest, row in photos.items()]
+        self._db.executemany("INSERT INTO rejections VALUES (?, ?, ?, ?)", rows)
+
+    def _accept(self, person: int, digests: Iterable[str]) -> None:
+        query = "DELETE FROM rejections WHERE person = ? AND digest = ?"
+        self._db.executemany(query, [(person, digest) for digest in digests])
+
+    def _forget(self, entries: Iterable[int], digests: Iterable[str]) -> None:
+        self._db.executemany("DELETE FROM history WHERE number = ?", [(n,) for n in entries])
+        self._db.executemany(
+            "UPDATE rejections SET reference = '' WHERE digest = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM templates WHERE digest = ?1)",
+            [(digest,) for digest in digests],
+        )
+
+    def record(self, entry: Entry) -> None:
+        """Write down a new entry (number 0), or when one of the history was undone."""
+        if entry.number:
+            query = "UPDATE history SET undone = ? WHERE number = ?"
+            values: tuple[object, ...] = (entry.undone, entry.number)
+        else:
+            values = codec.history(entry)
+            marks = ", ".join("?" * len(values))
+            query = f"INSERT INTO history ({codec.HISTORY}) VALUES ({marks})"  # noqa: S608
+        with self._writing():
+            self._db.execute(query, values)
 
     # -- reading ---------------------------------------------------------------------------------
 
+    def history(self) -> Iterator[Entry]:
+        """Yield the history, newest first."""
+        query = f"SELECT number, {codec.HISTORY} FROM history ORDER BY number DESC"  # noqa: S608
+        with self.reading():
+            yield from map(codec.entry, self._db.execute(query))
+
     def _ids(self, names: Collection[str]) -> dict[str, int]:
-        """Return the ids of those of the names that are there."""
-        listed, values = _among(names)
-        query = f"SELECT name, id FROM people WHERE name IN {listed}"  # noqa: S608
-        return dict(self._db.execute(query, values))
+        query = f"SELECT name, id FROM people WHERE name IN {_LISTED}"  # noqa: S608
+        return dict(self._all(query, json.dumps(list(names))))
 
     def person(self, name: str) -> PersonRef | None:
         """Return the person of a name."""
-        with self._reader() as db:
-            row = db.execute("SELECT id, name FROM people WHERE name = ?", (name,)).fetchone()
-        return None if row is None else PersonRef(*row)
+        rows = self._all("SELECT id, name FROM people WHERE name = ?", name)
+        return PersonRef(*rows[0]) if rows else None
 
     def names(self, after: int = 0) -> dict[int, str]:
         """Return the names of the people with an id over ``after``, by rising id."""
-        with self._reader() as db:
-            return dict(
-                db.execute("SELECT id, name FROM people WHERE id > ? ORDER BY id", (after,))
-            )
+        return dict(self._all("SELECT id, name FROM people WHERE id > ? ORDER BY id", after))
 
-    def people(self) -> list[Person]:
+    def people(self) -> list[t.Person]:
         """Return everybody, by name."""
         query = (
             "SELECT p.id, p.name, count(t.id), group_concat(DISTINCT t.space), p.created"
             " FROM people p LEFT JOIN used t ON t.person = p.id"
             " GROUP BY p.id ORDER BY p.name"
         )
-        with self._reader() as db:
-            ids = {str(n): i for n, i in db.execute("SELECT number, id FROM spaces")}
+        with self.reading():
+            ids = {str(n): i for n, i in self._all("SELECT number, id FROM spaces")}
             return [
-                Person(i, name, count, tuple(ids[n] for n in (kept or "").split(",") if n), created)
-                for i, name, count, kept, created in db.execute(query)
+                t.Person(i, name, count, tuple(ids[n] for n in (kept or "").split(",") if n), time)
+                for i, name, count, kept, time in self._db.execute(query)
             ]
 
-    def templates(self, person: PersonRef) -> list[TemplateInfo]:
+    def spaces(self) -> list[t.SpaceCount]:
+        """Return the spaces that hold templates in use, most templates first."""
+        query = (
+            "SELECT count(DISTINCT t.person), count(t.id), s.id, s.dim, s.metric, s.unit"
+            " FROM spaces s JOIN used t ON t.space = s.number"
+            " GROUP BY s.number ORDER BY count(t.id) DESC, s.id"
+        )
+        return [
+            t.SpaceCount(codec.space(*row), people, templates)
+            for people, templates, *row in self._all(query)
+        ]
+
+    def templates(self, person: PersonRef) -> list[t.TemplateInfo]:
         """Return what is kept with each template of a person, by rising id."""
         query = (
             f"SELECT {codec.INFO}, NOT EXISTS (SELECT 1 FROM used u WHERE u.id = t.id)"  # noqa: S608
             " FROM templates t JOIN people p ON p.id = t.person JOIN spaces s ON s.number = t.space"
             " WHERE t.person = ? ORDER BY t.id"
         )
-        with self._reader() as db:
-            return [codec.info(row) for row in db.execute(query, (person.id,))]
+        return [codec.info(row) for row in self._all(query, person.id)]
 
-    def photos(self, digests: Sequence[str], space_id: str) -> list[EnrolledPhoto]:
+    def photos(self, digests: Sequence[str], space_id: str) -> list[t.EnrolledPhoto]:
         """Return the templates in use of some photos in a space."""
-        listed, values = _among(digests)
         query = (
             "SELECT t.digest, p.name, t.x1, t.y1, t.x2, t.y2 FROM used t"  # noqa: S608
             " JOIN people p ON p.id = t.person JOIN spaces s ON s.number = t.space"
-            f" WHERE s.id = ? AND t.digest IN {listed}"
+            f" WHERE s.id = ? AND t.digest IN {_LISTED}"
         )
-        with self._reader() as db:
-            rows = db.execute(query, (space_id, *values)).fetchall()
-        return [EnrolledPhoto(d, name, codec.box(*sides)) for d, name, *sides in rows]
+        rows = self._all(query, space_id, json.dumps(list(digests)))
+        return [t.EnrolledPhoto(d, name, codec.box(*sides)) for d, name, *sides in rows]
 
     def rejections(self, digests: Sequence[str] | None = None) -> dict[str, frozenset[int]]:
         """Return, by digest (of some photos, or all), the ids of people it does not show."""
-        query, values = "SELECT person, digest FROM rejections", list[str]()
-        if digests is not None:
-            listed, values = _among(digests)
-            query = f"{query} WHERE digest IN {listed}"
-        found: dict[str, set[int]] = {}
-        with self._reader() as db:
-            for person, digest in db.execute(query, values):
-                found.setdefault(digest, set()).add(int(person))
-        return {digest: frozenset(people) for digest, people in found.items()}
-
-    def spaces(self) -> list[SpaceCount]:
-        """Return the spaces that hold templates in use, most templates first."""
-        query = (
-            "SELECT s.id, s.dim, s.metric, s.unit, count(DISTINCT t.person), count(t.id)"
-            " FROM spaces s JOIN used t ON t.space = s.number"
-            " GROUP BY s.number ORDER BY count(t.id) DESC, s.id"
-        )
-        with self._reader() as db:
-            return [
-                SpaceCount(Space(name, dim, Metric(metric), bool(unit)), people, templates)
-                for name, dim, metric, unit, people, templates in db.execute(query)
-            ]
+        query = "SELECT digest, person FROM rejections"
+        if digests is None:
+            rows = self._all(query)
+        else:
+            rows = self._all(f"{query} WHERE digest IN {_LISTED}", json.dumps(list(digests)))
+        found: dict[str, frozenset[int]] = {}
+        for digest, person in rows:
+            found[digest] = found.get(digest, frozenset()) | {person}
+        return found
 
     def owners(self, space_id: str) -> tuple[IntArray, IntArray]:
         """Return (template ids rising, person ids) of the templates in use of a space."""
@@ -486,18 +445,17 @@ class SqliteStore(TemplateStore):
             "SELECT t.id, t.person FROM used t JOIN spaces s ON s.number = t.space"
             " WHERE s.id = ? ORDER BY t.id"
         )
-        with self._reader() as db:
-            pairs = np.array(db.execute(query, (space_id,)).fetchall(), np.int64).reshape(-1, 2)
-        return pairs[:, 0].copy(), pairs[:, 1].copy()
+        ids, persons = np.array(self._all(query, space_id), np.int64).reshape(-1, 2).T.copy()
+        return ids, persons
 
-    def vectors(self, space_id: str, after: int = 0) -> Iterator[TemplateVectors]:
+    def vectors(self, space_id: str, after: int = 0) -> Iterator[t.TemplateVectors]:
         """Yield the templates in use with an id over ``after``, a few thousand at a time."""
         query = (
             "SELECT t.id, t.person, v.vector FROM used t JOIN vectors v ON v.template = t.id"
             " JOIN spaces s ON s.number = t.space WHERE t.id > ? AND s.id = ?"
             " ORDER BY t.id"
         )
-        with self._reader() as db:
-            cursor = db.execute(query, (after, space_id))
+        with self.reading():
+            cursor = self._db.execute(query, (after, space_id))
             while rows := cursor.fetchmany(4096):
                 yield codec.vectors(rows)
