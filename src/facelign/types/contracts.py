@@ -249,11 +249,13 @@ class Index(Protocol):
     removed is never found; recall against exact search is stated; a search may run while vectors
     are added and removed.
 
-    exact: whether every vector is looked at, so that nobody can be missed.
+    It is made with a space. exact: whether every vector is looked at, so that nobody can be missed.
+    recall: the share of the k nearest that it finds at least.
     """
 
     space: Space
-    exact: bool
+    exact: bool = True
+    recall: float = 1.0
 
     def __len__(self) -> int: ...
 
@@ -281,7 +283,8 @@ class TemplateStore(Protocol):
     Laws: vectors come back bit for bit; a failed transaction leaves no trace, an inner one that is
     caught neither; every inverse leads back; ids rise and are never used again; removed means gone.
 
-    name: for people. location: the file, beside which others of the gallery may lie, or None.
+    It is made with a path: of its file, or a mere name. name: for people. location: the file,
+    beside which others of the gallery may lie, or None.
     """
 
     name: str

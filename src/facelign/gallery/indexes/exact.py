@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from facelign.errors import BadArray
 from facelign.types.arrays import Float32Array, FloatArray, IntArray, checked
-from facelign.types.contracts import Hits
+from facelign.types.contracts import Hits, Index
 from facelign.types.embeddings import Metric, Space
 
 Real = TypeVar("Real", np.float32, np.float64)
@@ -110,12 +110,10 @@ class Rows:
         return -(np.sqrt(squares) if self.space.metric is Metric.EUCLIDEAN else squares)
 
 
-class ExactIndex:
+class ExactIndex(Index):
     """The index of a space. Adding copies nothing, removing rewrites the blocks it touches; both
     may be done while other threads search: a search sees the vectors of the moment it began.
     """
-
-    exact = True
 
     def __init__(self, space: Space) -> None:
         self.space = space
