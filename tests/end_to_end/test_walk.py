@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageEnhance, ImageOps
 
 from .conftest import Run
 
@@ -26,6 +27,8 @@ def gallery(facelign: Run, portraits: Path, tmp_path: Path) -> Path:
         "skipped": 0,
         "failed": 0,
         "people": 1,
+        "held": 0,
+        "missing": [],
     }
     return path
 
@@ -119,17 +122,62 @@ def test_enrolling_twice_skips_and_says_so(facelign: Run, portraits: Path, galle
 
 
 def test_a_face_that_looks_like_another_person_is_held_back(
-    facelign: Run, portraits: Path, gallery: Path
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
 ) -> None:
     photo = portraits / "probes" / "mirrored.jpg"
     held = facelign("enroll", photo, "--name", "Someone Else", "--gallery", gallery, "--json")
-    assert held.code == 0
+    assert held.code == 3
     assert held.rows[0]["enrolled"] is False
-    assert held.rows[0]["reason"] == "looks like Eileen"
+    assert held.rows[0]["held"] is True
+    assert held.rows[0]["reason"].startswith("looks like Eileen (")
+    assert held.rows[-1]["summary"]["missing"] == ["Someone Else"]
+    table = tmp_path / "enrolled.csv"
+    told = facelign("enroll", photo, "--name", "Sam", "--gallery", gallery, "--out", table)
+    assert "NOT ENROLLED: Sam (looks like Eileen (" in told.out
+    assert "mirrored.jpg" in (tmp_path / "failures.csv").read_text(encoding="utf-8")
     forced = facelign(
         "enroll", photo, "--name", "Someone Else", "--gallery", gallery, "--json", "--force"
     )
     assert forced.rows[0]["enrolled"] is True
+
+
+def test_a_misfiled_photo_is_named_and_the_next_person_is_enrolled(
+    facelign: Run, portraits: Path, tmp_path: Path
+) -> None:
+    with Pillow.open(portraits / "people" / "Eileen" / "one.png") as picture:
+        portrait = picture.convert("RGB")
+    other = ImageOps.invert(portrait)  # its cosine to the portrait is about 0
+    for person, picture, count in (("Anna", portrait, 2), ("Bob", other, 3)):
+        (tmp_path / "people" / person).mkdir(parents=True)
+        for number in range(count):
+            made = ImageEnhance.Brightness(picture).enhance(0.85 + 0.06 * number)
+            made.save(tmp_path / "people" / person / f"{number}.png")
+    other.save(tmp_path / "people" / "Anna" / "misfiled.png")
+    words = ("enroll", tmp_path / "people", "--gallery", tmp_path / "h.db", "--json")
+    done = facelign(*words)
+    assert done.code == 3
+    held = [row for row in done.rows[:-1] if not row["enrolled"]]
+    assert [Path(row["image"]).name for row in held] == ["misfiled.png"]
+    assert held[0]["reason"] == "unlike the other photos of Anna"
+    assert done.rows[-1]["summary"] | {"held": 1, "enrolled": 5} == done.rows[-1]["summary"]
+    again = facelign(*words)
+    assert again.code == 3
+    assert again.rows[-1]["summary"]["skipped"] == 5
+    assert "looks like Bob (" in next(r["reason"] for r in again.rows if r["held"])
+
+
+@pytest.mark.shared
+def test_a_folder_of_years_enrolls_nobody(facelign: Run, recognition: Path, tmp_path: Path) -> None:
+    people = sorted(p for p in (recognition / "lfw_100" / "images").iterdir() if p.is_dir())
+    for number, person in enumerate(people[:5]):
+        for photo in sorted(person.iterdir())[:3]:
+            (tmp_path / "2019").mkdir(exist_ok=True)
+            (tmp_path / "2019" / f"IMG_{number}{photo.name}").write_bytes(photo.read_bytes())
+    words = ("--gallery", tmp_path / "h.db", "--largest", "--json")
+    done = facelign("enroll", tmp_path / "2019", "--name", "2019", *words)
+    assert done.code == 3
+    assert {row["reason"] for row in done.rows[:-1]} == {"the photos of 2019 look like 5 people"}
+    assert done.rows[-1]["summary"]["enrolled"] == 0
 
 
 def test_removal_leaves_no_bytes(facelign: Run, portraits: Path, gallery: Path) -> None:

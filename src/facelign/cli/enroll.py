@@ -27,6 +27,8 @@ Name = Annotated[
 Flat = Annotated[
     bool, typer.Option("--flat", help="The file name of each photo is the person's name.")
 ]
+#: words of the summary that differ from its keys
+_WORDS = {"held": "held back"}
 
 
 @command
@@ -44,7 +46,8 @@ def enroll(
     """Enroll a folder of folders (one a person), photos of one person with --name, or a folder of
     photos that are called as the people are with --flat.
 
-    A photo must show one face; a face under half the height of the largest does not count.
+    A photo must show one face; a face under half the height of the largest does not count. A face
+    that is like another person's, or unlike the person's other photos, is held back (exit 3).
     """
     jobs = building.enrollment_jobs(photos, name, flat=flat)
     if not jobs.photos and not jobs.failures:
@@ -57,15 +60,18 @@ def enroll(
     options = EnrollOptions(policy, how.min_height, how.consent, how.force)
     counts: Counter[str] = Counter()
     people: set[str] = set()
+    wanted: dict[str, str] = {}  # everybody who was to be enrolled, with the first reason against
 
     def take(found: Enrollment) -> None:
-        kind = "enrolled" if found.enrolled else "failed" if found.failed else "skipped"
-        counts.update(("files", kind))
+        kinds = (("enrolled", found.enrolled), ("failed", found.failed), ("held", found.held))
+        counts.update(("files", next((kind for kind, so in kinds if so), "skipped")))
         if found.enrolled or found.reason == ALREADY:
             people.add(found.person)
+        elif found.person:
+            wanted.setdefault(found.person, found.reason)
         said = f"enrolled as {found.person}" if found.enrolled else found.reason
         record = records.enroll_record(found)
-        results.add(record, [f"{found.image}: {said}"], failed=found.failed)
+        results.add(record, [f"{found.image}: {said}"], failed=found.failed or found.held)
 
     path = gallery_path(where.gallery)
     with reporting(output) as results, building.opened(path, recognizer, create=True) as gallery:
@@ -74,8 +80,14 @@ def enroll(
         with progress("enrolling", len(jobs.photos)) as done:
             for found in gallery.enroll_many(jobs.photos, options, done=done):
                 take(found)
+        there = {person.name for person in gallery.people() if person.templates}
     words = ("files", "enrolled", "skipped", "failed")
     summary = {word: counts[word] for word in words} | {"people": len(people)}
-    sentence = ", ".join(f"{count} {word}" for word, count in summary.items())
-    answer({"summary": summary}, sentence, json=output.json)
+    summary["held"] = counts["held"]
+    missing = [person for person in wanted if person not in people | there]
+    sentence = ", ".join(f"{count} {_WORDS.get(word, word)}" for word, count in summary.items())
+    lines = [sentence, *(f"NOT ENROLLED: {who} ({wanted[who]})" for who in missing)]
+    if counts["held"]:
+        lines.append("Look at the photos that were held back; --force enrolls them all the same.")
+    answer({"summary": summary | {"missing": missing}}, *lines, json=output.json)
     return results.code

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from facelign.errors import BadArray, GalleryError
 from facelign.gallery import history, removal, rules, transfer
 from facelign.gallery.cache import VectorCache
@@ -204,6 +206,10 @@ class Gallery:
         """Return who a photo is enrolled as in a space, or None."""
         return next((photo.person for photo in self._store.photos([digest], space_id)), None)
 
+    def was_rejected(self, person: str, digest: str) -> bool:
+        """Return whether a photo was rejected as a person's."""
+        return rules.was_rejected(self._store, person_name(person), digest)
+
     # -- who is there ----------------------------------------------------------------------------
 
     def people(self) -> list[Person]:
@@ -260,6 +266,20 @@ class Gallery:
         if centers is None:
             return by_best(view, probes, k, digests)
         return by_center(view, centers, probes, k, digests)
+
+    def vectors(self, person: str, space: Space) -> tuple[list[int], Embeddings]:
+        """Return the ids of a person's templates in use of a space, and their vectors as they are
+        compared; none of somebody who is not enrolled.
+        """
+        with self._lock:
+            follower, known = self._follower(space), self._store.person(person_name(person))
+            if follower is None or known is None:
+                return [], Embeddings.none(space)
+            view = follower.follow(self._store)
+            ids = np.flatnonzero(view.owners == known.id)
+            found = view.index.vectors(ids)
+        norms = np.ones(len(ids), np.float32)
+        return ids.tolist(), Embeddings(found, follower.space, norms)
 
     @property
     def exact(self) -> bool:

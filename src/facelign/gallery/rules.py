@@ -51,7 +51,7 @@ def refuse_duplicates(
     """Raise DuplicateTemplate for what ``Gallery.enroll`` does not keep."""
     if not photo.digest:
         return
-    if _rejected(store, [photo.digest], [name]):
+    if was_rejected(store, name, photo.digest):
         raise DuplicateTemplate(
             f"{photo.reference} was rejected as {name}.",
             "If that was a mistake: facelign people undo, while it is the last change.",
@@ -66,6 +66,11 @@ def refuse_duplicates(
                 f"{photo.reference} is already enrolled as {other.person}.",
                 f"If it shows {name}, not {other.person}: facelign people reject.",
             )
+
+
+def was_rejected(store: TemplateStore, name: str, digest: str) -> bool:
+    """Return whether a photo was rejected as a person's; one without a digest cannot be."""
+    return bool(digest and _rejected(store, [digest], [name]))
 
 
 def fresh(

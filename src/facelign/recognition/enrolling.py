@@ -1,22 +1,39 @@
-"""Whether a face becomes a template: policy, size, look-alikes, duplicates."""
+"""Whether a face becomes a template: policy, size, look-alikes, photos of others, duplicates."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from facelign.compare import thresholds
+from facelign.compare.scores import score_matrix
 from facelign.errors import DuplicateTemplate, FacelignError, InputError
 from facelign.gallery.gallery import Gallery
 from facelign.recognition.options import ALREADY, EnrollOptions
 from facelign.recognition.results import Enrollment
 from facelign.recognition.selection import choose
-from facelign.types.analysis import Analysis
+from facelign.types.analysis import Analysis, PhotoInfo
+from facelign.types.arrays import AnyArray, BoolArray
 from facelign.types.calibrations import Calibration
+from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings
+from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR
 from facelign.types.templates import FaceRecord, PhotoRef, person_name
 
-#: at this false match rate a face that resembles another person is held back at enrollment
+#: a face that resembles another person is held back at the threshold of a search, and at least at
+#: that of this false match rate of one comparison
 LOOKALIKE_FMR = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usable:
+    """A photo with a face that may become a template: which one, and its vector."""
+
+    photo: Analysis
+    face: int
+    vector: Embeddings
 
 
 def enroll(
@@ -30,37 +47,97 @@ def enroll(
 ) -> Enrollment:
     """Enroll the face of a photo that the options mean, or say why it is held back or unusable.
 
-    calibration: by which look-alikes are told; without one nobody is. run: see ``Gallery.enroll``.
+    See ``enroll_together``.
     """
-    source, digest, person = photo.photo.source, photo.photo.digest, person_name(person)
-    result = Enrollment(source, person, False)
+    (result,) = enroll_together(gallery, person, [photo], options, calibration=calibration, run=run)
+    return result
+
+
+def enroll_together(
+    gallery: Gallery,
+    person: str,
+    photos: Sequence[Analysis | PhotoInfo],
+    options: EnrollOptions,
+    *,
+    calibration: Calibration | None = None,
+    run: str | None = None,
+) -> Iterator[Enrollment]:
+    """Enroll photos that are said to show one person; yield one result a photo, after its commit.
+
+    Before anything is kept the photos are held against one another and against those that are
+    enrolled: who is unlike the others is held back, and so are all when most do not show one
+    person. photos: a PhotoInfo is one that is enrolled already. calibration: by which that and
+    look-alikes are told; without one neither is. run: see ``Gallery.enroll``.
+    """
+    name = person_name(person)
+    usable = [_usable(gallery, name, photo, options) for photo in photos]
+    known = None if options.force else calibration
+    fresh = [one for one in usable if isinstance(one, _Usable)]
+    doubts: dict[int, str] = {}
+    if known is not None and fresh:
+        vectors = Embeddings.joined([one.vector for one in fresh])
+        digests = [one.photo.photo.digest for one in fresh]
+        reasons = doubtful(gallery, name, vectors, known, digests)
+        doubts = {id(one): reason for one, reason in zip(fresh, reasons, strict=True) if reason}
+    for one in usable:
+        if isinstance(one, Enrollment):
+            yield one
+        else:
+            yield _kept(gallery, name, one, options, known, doubts.get(id(one), ""), run)
+
+
+def _usable(
+    gallery: Gallery, person: str, photo: Analysis | PhotoInfo, options: EnrollOptions
+) -> _Usable | Enrollment:
+    """Return the face of a photo that is to be enrolled, or why there is none."""
+    if isinstance(photo, PhotoInfo):
+        return Enrollment(photo.source, person, False, ALREADY)
+    result = Enrollment(photo.photo.source, person, False)
     try:
         if photo.error is not None:
             raise photo.error
-        index = choose(photo.faces, options.policy, source)
+        index = choose(photo.faces, options.policy, result.image)
         result = replace(result, face_height=photo.faces[index].box.height)
         vector = big_enough(photo, index, options.min_height)
     except FacelignError as error:
         return replace(result, reason=str(error), failed=True)
-    other = None if options.force else lookalike(gallery, person, vector, calibration)
-    if other is not None:
-        return replace(result, reason=f"looks like {other}")
+    if gallery.was_rejected(person, photo.photo.digest):  # somebody has decided already
+        return replace(result, reason=f"was rejected as {person}")
+    return _Usable(photo, index, vector)
+
+
+def _kept(
+    gallery: Gallery,
+    person: str,
+    one: _Usable,
+    options: EnrollOptions,
+    calibration: Calibration | None,
+    doubt: str,
+    run: str | None,
+) -> Enrollment:
+    """Return what became of a face: a template, or why it is held back."""
+    source, digest, face = one.photo.photo.source, one.photo.photo.digest, one.photo.faces[one.face]
+    result = Enrollment(source, person, False, face_height=face.box.height)
+    other = lookalike(gallery, person, one.vector, calibration)
+    if doubt or other is not None:
+        like = "" if other is None else _looks_like(gallery, other, one.vector, calibration)
+        return replace(result, reason=" and ".join(filter(None, (like, doubt))), held=True)
     try:
         ids = gallery.enroll(
             person,
-            vector,
+            one.vector,
             photo=PhotoRef(source, digest),
-            faces=[FaceRecord.of(photo.faces[index])],
+            faces=[FaceRecord.of(face)],
             consent=options.consent,
             force=options.force,
             run=run,
         )
     except DuplicateTemplate as error:
-        # The photo came twice in this run, shows a face that is enrolled as another person's,
-        # or was rejected as this person's.
-        same = gallery.has_photo(digest, vector.space.id) == person
-        reason = ALREADY if same else error.message.removeprefix(f"{source} ").rstrip(".")
-        return replace(result, reason=reason)
+        # The photo came twice in this run, or shows a face that is enrolled as another person's.
+        if gallery.has_photo(digest, one.vector.space.id) == person:
+            return replace(result, reason=ALREADY)
+        reason = error.message.removeprefix(f"{source} ").rstrip(".")
+        return replace(result, reason=reason, held=True)
     return replace(result, enrolled=True, template_ids=ids)
 
 
@@ -76,14 +153,91 @@ def big_enough(photo: Analysis, face: int, min_height: float) -> Embeddings:
     return vector
 
 
+# -- like another person -------------------------------------------------------------------------
+
+
 def lookalike(
     gallery: Gallery, person: str, vector: Embeddings, calibration: Calibration | None
-) -> str | None:
-    """Return another person whom the face matches at FMR 1e-4, or None."""
+) -> Candidate | None:
+    """Return another person whom the face matches, or None.
+
+    The threshold is that of a search: it rises with the number of templates, so that the share of
+    newcomers who are taken for somebody else does not (``search_threshold``).
+    """
     if calibration is None:
         return None
-    # a record of few people ends at a larger rate: the strictest that it can vouch for
-    rate = max(LOOKALIKE_FMR, thresholds.evidence_ends(calibration))
-    limit = thresholds.threshold(calibration, min(rate, 1.0)).score
+    templates = gallery.count(vector.space.id)[1]
+    limit = thresholds.search_threshold(
+        calibration, templates, SEARCH_FPIR, verify_fmr=LOOKALIKE_FMR
+    ).threshold.score
     nearest = gallery.search(vector, k=2)[0]
-    return next((c.person for c in nearest if c.person != person and c.score >= limit), None)
+    return next((c for c in nearest if c.person != person and c.score >= limit), None)
+
+
+def _looks_like(
+    gallery: Gallery, other: Candidate, vector: Embeddings, calibration: Calibration | None
+) -> str:
+    """Return whom a face looks like, by which photo, and whether that is the odd one of theirs."""
+    ids, theirs = gallery.vectors(other.person, vector.space)
+    at = ids.index(other.template_id)
+    photo = next(i.photo for i in gallery.templates(other.person) if i.id == other.template_id)
+    text = f"looks like {other.person} ({photo.reference})"
+    rest = [place for place in range(len(ids)) if place != at]
+    if calibration is not None and len(rest) > 1:
+        scores = score_matrix(theirs.vectors, theirs.vectors, theirs.space.metric)
+        if scores[at, rest].max() < one_person_at(calibration):
+            text = f"{text[:-1]}, which is unlike the other photos of {other.person})"
+    return text
+
+
+# -- one person ----------------------------------------------------------------------------------
+
+
+def one_person_at(calibration: Calibration) -> float:
+    """Return the score from which two photos are taken for one person's: that of verify.
+
+    A record of few people ends at a larger rate: the strictest that it can vouch for.
+    """
+    rate = max(VERIFY_FMR, thresholds.evidence_ends(calibration))
+    return thresholds.threshold(calibration, min(rate, 1.0)).score
+
+
+def doubtful(
+    gallery: Gallery,
+    person: str,
+    vectors: Embeddings,
+    calibration: Calibration,
+    digests: Sequence[str],
+) -> list[str]:
+    """Return why each of n photos should not be enrolled as one person's, or "".
+
+    digests: (n) of the photos; the same bytes count once. Templates of the person that are there
+    are trusted: a photo has to be like one of them, or like a photo that is. Where there is none,
+    the photo that is like most others stands for the person if these are more than half of all.
+    """
+    _, kept = gallery.vectors(person, vectors.space)
+    limit = one_person_at(calibration)
+    alike = score_matrix(vectors.vectors, vectors.vectors, vectors.space.metric) >= limit
+    if len(kept):
+        like_kept = score_matrix(vectors.vectors, kept.vectors, kept.space.metric) >= limit
+        ours: BoolArray = np.atleast_1d(like_kept.any(axis=1))
+    else:
+        once = np.unique(np.array(digests), return_index=True)[1]
+        most = once[int(np.argmax(alike[np.ix_(once, once)].sum(axis=1)))]
+        ours = alike[most].copy()
+        if 2 * np.count_nonzero(ours[once]) <= len(once) and len(once) > 1:
+            count = _people(alike[np.ix_(once, once)])
+            return [f"the photos of {person} look like {count} people"] * len(vectors)
+    ours |= alike[:, ours].any(axis=1)
+    return ["" if one else f"unlike the other photos of {person}" for one in ours]
+
+
+def _people(alike: AnyArray) -> int:
+    """Return how many people n photos show, (n, n) saying who is like whom: the largest first."""
+    left, count = np.ones(len(alike), bool), 0
+    while left.any():
+        most = int(np.argmax((alike & left).sum(axis=1) * left))
+        left &= ~alike[most]
+        left[most] = False
+        count += 1
+    return count

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from uuid import uuid4
 
 from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
-from facelign.recognition.enrolling import enroll
+from facelign.recognition.enrolling import enroll_together
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
-from facelign.recognition.options import ALREADY, EnrollOptions, IdentifyOptions
+from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
 from facelign.recognition.selection import choose
-from facelign.types.analysis import Analysis, PhotoInfo
+from facelign.types.analysis import Analysis
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
 from facelign.types.templates import Person, Receipt, person_name
+
+#: photos of one person that are looked at before they are kept: memory does not grow with more
+_TOGETHER = 1000
 
 
 class PhotoGallery:
@@ -86,6 +91,8 @@ class PhotoGallery:
     ) -> Iterator[Enrollment]:
         """Yield one result a (person, photo), in order, after its commit.
 
+        Photos of one person that follow one another are looked at before any of them is kept, so
+        that one that does not show the person is told (``enrolling.enroll_together``).
         Names are taken as they are kept (``person_name``); raises ConfigError for one that cannot
         be.
         """
@@ -98,12 +105,13 @@ class PhotoGallery:
             return self.gallery.has_photo(digest, space) == person
 
         known = None if options.force else holds
-        for person, photo in self.recognizer.carry(named, known=known, done=done):
-            if isinstance(photo, PhotoInfo):  # enrolled already: it needs no second look
-                yield Enrollment(photo.source, person, False, ALREADY)
-            else:
-                evidence = None if options.force else self.calibration
-                yield enroll(self.gallery, person, photo, options, calibration=evidence, run=run)
+        evidence = None if options.force else self.calibration
+        carried = self.recognizer.carry(named, known=known, done=done)
+        for person, found in groupby(carried, key=itemgetter(0)):
+            while photos := [photo for _, photo in islice(found, _TOGETHER)]:
+                yield from enroll_together(
+                    self.gallery, person, photos, options, calibration=evidence, run=run
+                )
 
     # -- identification --------------------------------------------------------------------------
 

@@ -45,7 +45,11 @@ class Identification:
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What enrolling one file did. failed: the file could not be used (not: was held back)."""
+    """What enrolling one file did.
+
+    failed: the file could not be used. held: it could, and was held back because its face is like
+    another person's or unlike the person's other photos: somebody has to look at it.
+    """
 
     image: str
     person: str
@@ -54,3 +58,4 @@ class Enrollment:
     failed: bool = False
     template_ids: tuple[int, ...] = field(default=())
     face_height: float | None = None
+    held: bool = False

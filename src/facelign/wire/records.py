@@ -133,7 +133,7 @@ def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
 
 def enroll_record(result: Enrollment) -> Record:
     """Return what enroll prints for one file."""
-    record = some(result, "image", "person", "enrolled", "reason")
+    record = some(result, "image", "person", "enrolled", "reason", "held")
     if result.face_height is not None:
         record["height"] = number(result.face_height, 1)
     return record

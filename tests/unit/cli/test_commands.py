@@ -169,6 +169,8 @@ def test_enroll_again_and_refuse(said, photos, gallery):
         "skipped": 1,
         "failed": 0,
         "people": 1,
+        "held": 0,
+        "missing": [],
     }
     code, _, err = said("enroll", photos / "two.png", "--name", "Both", "--gallery", gallery)
     assert code == Exit.INPUT
