@@ -27,8 +27,6 @@ Name = Annotated[
 Flat = Annotated[
     bool, typer.Option("--flat", help="The file name of each photo is the person's name.")
 ]
-#: words of the summary that differ from its keys
-_WORDS = {"held": "held back"}
 
 
 @command
@@ -85,8 +83,10 @@ def enroll(
     summary = {word: counts[word] for word in words} | {"people": len(people)}
     summary["held"] = counts["held"]
     missing = [person for person in wanted if person not in people | there]
-    sentence = ", ".join(f"{count} {_WORDS.get(word, word)}" for word, count in summary.items())
-    lines = [sentence, *(f"NOT ENROLLED: {who} ({wanted[who]})" for who in missing)]
+    lines = [", ".join(f"{summary[word]} {word}" for word in (*words, "people"))]
+    if counts["held"]:
+        lines[0] += f", {counts['held']} held back"
+    lines += (f"NOT ENROLLED: {who} ({wanted[who]})" for who in missing)
     if counts["held"]:
         lines.append("Look at the photos that were held back; --force enrolls them all the same.")
     answer({"summary": summary | {"missing": missing}}, *lines, json=output.json)
