@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import Scheme
+
+
+#: overlap with the best cell of a face, and share of its score, from which a cell has a say
+_AGREE = np.float32(0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,19 +72,29 @@ class Candidates:
         return self if len(self) < 2 else self[nms(self.boxes, self.scores, threshold)]
 
     def best_over(self, box: FloatArray, overlap: float) -> Candidates | None:
-        """Return the best candidate with at least ``overlap`` with ``box``, or None."""
+        """Return the best candidate with at least ``overlap`` with ``box``, blended, or None."""
         near = np.flatnonzero(iou(np.asarray(box, np.float32)[None], self.boxes)[0] >= overlap)
         if not near.size:
             return None
-        return self[near[[int(np.argmax(self.scores[near]))]]]
+        return self.blended(near[[int(np.argmax(self.scores[near]))]])
 
-    def mirrored(self, width: int, scheme: Scheme) -> Candidates:
-        """Return the candidates of a mirrored picture of ``width`` in the picture itself."""
-        boxes = self.boxes.copy()
-        boxes[:, [0, 2]] = (width - 1) - self.boxes[:, [2, 0]]
-        points = self.points[:, list(scheme.mirror)].copy()
-        points[:, :, 0] = (width - 1) - points[:, :, 0]
-        return Candidates(boxes, self.scores, points)
+    def blended(self, kept: IntArray) -> Candidates:
+        """Return the candidates ``kept`` with points that all cells that see the same face agree on.
+
+        A face is seen by about nine cells of a dense detector, each with its own noise: the points
+        are their mean, weighted by score, over cells whose box overlaps the kept one by half and
+        whose score is at least half of its score. Boxes and scores stay those of the kept ones.
+        """
+        if not self.points.shape[1] or not len(kept):
+            return self[kept]
+        boxes, scores = self.boxes[kept], self.scores[kept]
+        agree = (iou(boxes, self.boxes) >= _AGREE) & (self.scores >= _AGREE * scores[:, None])
+        weights = np.where(agree, self.scores, np.float32(0))
+        # a kept candidate agrees with itself, so there is always a weight; 0/0 for a score of 0
+        weights[np.arange(len(kept)), kept] = np.maximum(scores, np.float32(1e-6))
+        weights /= weights.sum(axis=1, keepdims=True)
+        points = (weights @ self.points.reshape(len(self), -1)).reshape(len(kept), -1, 2)
+        return Candidates(boxes, scores, points.astype(np.float32))
 
     def faces(self, detector: str, image: Image, scheme: Scheme | None) -> Faces:
         """Return faces in the plane of ``image.size``; self is in the plane of its pixels."""
@@ -94,35 +109,56 @@ class Candidates:
         return Faces(whole.boxes[order], whole.scores[order], points, detector, image.size)
 
 
-def decode_free(
-    classes: FloatArray,
-    objects: FloatArray,
-    boxes: FloatArray,
-    points: FloatArray,
-    *,
-    stride: int,
-    columns: int,
-    threshold: float,
-) -> Candidates:
-    """Return the candidates of one level of an anchor-free detector (YuNet).
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Where the cells of an anchor-free detector lie: all levels, row by row, one after another.
 
-    classes, objects: (cells,) in 0..1 (clipped here). boxes: (cells, 4) center offset and log
-    size, points: (cells, 2k) offsets, all in units of ``stride``. Cells run row by row, one
-    prediction each. score = sqrt(class * object); center = (cell + offset) * stride;
+    corners: (cells, 2) float32 px of the picture. strides: (cells,) float32 px.
+    """
+
+    corners: Float32Array
+    strides: Float32Array
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, width: int, height: int, strides: tuple[int, ...]) -> Cells:
+        """Return the cells of a picture whose sides are multiples of every stride."""
+        corners, steps = [], []
+        for stride in strides:
+            rows, columns = height // stride, width // stride
+            grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
+            corners.append(grid.reshape(-1, 2) * stride)
+            steps.append(np.full(rows * columns, stride))
+        return cls(
+            np.concatenate(corners).astype(np.float32), np.concatenate(steps).astype(np.float32)
+        )
+
+
+def decode_free(heads: FloatArray, cells: Cells, *, threshold: float) -> Candidates:
+    """Return the candidates of an anchor-free detector (YuNet) in one picture.
+
+    heads: (6 + 2k, cells), one prediction a cell: class and object as logits, center offset
+    (2), log size (2), offsets of k points (2k), all in units of the cell's stride.
+    score = sqrt(sigmoid(class) * sigmoid(object)); center = corner + offset * stride;
     size = exp(log size) * stride. Source: OpenCV, modules/objdetect/src/face_detect.cpp.
     """
-    product = np.clip(classes, 0.0, 1.0) * np.clip(objects, 0.0, 1.0)
-    hit = np.flatnonzero(product >= threshold * threshold)
+    # most cells see nothing: where one factor is below the square, so is the product
+    square = threshold * threshold
+    floor = np.float32(np.log(square / (1.0 - square))) if square < 1.0 else np.float32(np.inf)
+    hit = np.flatnonzero((heads[0] >= floor) & (heads[1] >= floor))
+    raw = heads[:, hit].T
+    product = np.prod(1.0 / (1.0 + np.exp(-raw[:, :2].astype(np.float64))), axis=1)
+    sure = product >= square
+    if not sure.all():
+        hit, raw, product = hit[sure], raw[sure], product[sure]
     if not hit.size:
-        return Candidates.none(points.shape[1] // 2)
-    rows, cols = np.divmod(hit, columns)
-    cells = np.stack([cols, rows], axis=1).astype(np.float32)
-    raw = boxes[hit]
-    center = (cells + raw[:, :2]) * stride
-    half = np.exp(raw[:, 2:]) * (stride / 2)
-    spots = (points[hit].reshape(len(hit), -1, 2) + cells[:, None]) * stride
+        return Candidates.none((heads.shape[0] - 6) // 2)
+    corners, stride = cells.corners[hit], cells.strides[hit, None]
+    center = corners + raw[:, 2:4] * stride
+    half = np.exp(raw[:, 4:6]) * (stride / 2)
+    spots = raw[:, 6:].reshape(len(hit), -1, 2) * stride[..., None] + corners[:, None]
     return Candidates(
         np.concatenate([center - half, center + half], axis=1).astype(np.float32),
-        np.sqrt(product[hit]).astype(np.float32),
+        np.sqrt(product).astype(np.float32),
         spots.astype(np.float32),
     )

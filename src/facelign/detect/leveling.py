@@ -1,10 +1,11 @@
 """Points of faces that are looked at once more: closer, turned until their eyes are level.
 
 Detectors place points nearly as if a face were upright. So each face is looked at again at one
-height, turned by the roll that its points tell until its eyes are level, and then mirrored; its
-points are the mean of the last two looks. A face that lies or hangs is told by its scores only: it
-is tried in eight directions. Any detector with five points can be the one that looks; the numbers
-below were measured with YuNet. Boxes and scores stay those of the first look.
+height, turned by the roll that its points tell until its eyes are level; its points are those on
+which the cells of the last look agree (``Candidates.blended``). A face that lies or hangs is told
+by its score only: it is tried in eight directions. Any detector with five points can be the one
+that looks; the numbers below were measured with YuNet. Boxes and scores stay those of the first
+look.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from facelign.detect.anchors import Candidates
 from facelign.detect.pyramid import surroundings
 from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
-from facelign.types.schemes import FIVE
 
 #: gives for RGB pictures (h, w, 3) of one size what is seen in each, not suppressed
 Look = Callable[[Sequence[ByteArray]], Sequence[Candidates]]
 
-#: a face may lie or hang when its first or its level look gives less: 131 upright faces have at
-#: least 0.911 and 0.916, of upside-down ones 99 in 100 at most 0.92
+#: a face may lie or hang when its level look gives less: 131 upright faces have at least 0.916, of
+#: upside-down ones 99 in 100 at most 0.92
 _UPRIGHT_SCORE = 0.92
 #: a turn must give a score better by this much, or the face is taken as it stands (the
 #: right quarter of 131 faces with level eyes is better than the three others by 0.021 or more with
@@ -41,7 +41,7 @@ _LEVEL_HEIGHT, _LEVEL_SIZE = 224.0, (224, 256)
 #: faces in one call: more take longer a face (caches)
 _LEVEL_BATCH = 4
 #: a closer look is repeated, turned by what it saw, while the eyes lean by more degrees, so often
-_LEVEL, _REPEATS = 8.0, 4
+_LEVEL, _REPEATS = 5.0, 4
 #: the roll of a face is so many times what a closer look tells
 _ROLL_PER_LEAN = 1.2
 
@@ -58,7 +58,6 @@ def leveled(
     chosen = chosen[np.argsort(-found.heights[chosen], kind="stable")][:most]
     leveling = _Leveling(look, pixels, found)
     leveling.level(chosen)
-    leveling.mirror()
     return Candidates(found.boxes, found.scores, leveling.points)
 
 
@@ -83,8 +82,8 @@ class _Leveling:
         """Look at the faces ``waiting`` until they are upright and their eyes are level."""
         for _ in range(_ROUNDS):
             self._until_level(waiting)
-            # points are set upright: a face that lies or hangs is told by its scores only
-            doubtful = np.minimum(self._found.scores, self.scores)[waiting] < _UPRIGHT_SCORE
+            # points are set upright: a face that lies or hangs is told by its score only
+            doubtful = self.scores[waiting] < _UPRIGHT_SCORE
             turned = []
             for i in waiting[doubtful]:
                 turn = self._turn(i)
@@ -94,13 +93,6 @@ class _Leveling:
             waiting = np.asarray(turned, np.int64)
             if not waiting.size:
                 break
-
-    def mirror(self) -> None:
-        """Look at the faces that were seen once more, mirrored, and take the mean of both."""
-        seen = np.flatnonzero(self.scores)
-        for i, view in zip(seen, self._closer(seen, mirrored=True), strict=True):
-            if view is not None:
-                self.points[i] = (self.points[i] + view[0]) / 2
 
     def _until_level(self, waiting: IntArray) -> None:
         for _ in range(_REPEATS):
@@ -117,9 +109,7 @@ class _Leveling:
             if not waiting.size:
                 break
 
-    def _closer(
-        self, chosen: IntArray, *, mirrored: bool = False
-    ) -> list[tuple[Float32Array, float] | None]:
+    def _closer(self, chosen: IntArray) -> list[tuple[Float32Array, float] | None]:
         """Return points (5, 2) and score of each face of ``chosen``, turned back by its tilt.
 
         Points are in the plane of the pixels, whatever the view was; None where nothing was seen.
@@ -127,16 +117,15 @@ class _Leveling:
         width, height = _LEVEL_SIZE
         middle, half = np.array([width - 1, height - 1]) / 2, _LEVEL_HEIGHT / 2
         box = np.concatenate([middle - half, middle + half])
-        step = -1 if mirrored else 1
         given: list[tuple[Float32Array, float] | None] = []
         for start in range(0, len(chosen), _LEVEL_BATCH):
             views = [
                 _view(self._around(i), float(self.tilts[i]), _LEVEL_SIZE)
                 for i in chosen[start : start + _LEVEL_BATCH]
             ]
-            looks = self._look([picture[:, ::step] for picture, _ in views])
+            looks = self._look([picture for picture, _ in views])
             for seen, (_, matrix) in zip(looks, views, strict=True):
-                best = (seen.mirrored(width, FIVE) if mirrored else seen).best_over(box, 0.3)
+                best = seen.best_over(box, 0.3)
                 if best is None:
                     given.append(None)
                 else:

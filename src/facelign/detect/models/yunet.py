@@ -2,8 +2,9 @@
 
 Paper: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
 Research 20, 2023. Origin: libfacedetection.train (Shiqi Yu) and OpenCV's model zoo.
-Input: BGR 0..255, no mean, no scale, sides padded with black at the right and the bottom to a
-multiple of 32. Output: ``cls, obj, bbox, kps`` at strides 8, 16 and 32 (``anchors.decode_free``).
+Input, as converted: RGB bytes, sides padded with black at the right and the bottom to a multiple
+of 32. Output, as converted: class, object, box and points of every cell at strides 8, 16 and 32 in
+one array (``anchors.decode_free``).
 
 Known limits. A face is found from 10 to 12 px; from about 1000 px on it is missed. So a large
 photo is looked at twice, at a long side of about 2000 (24 px of a 12-megapixel photo are 12 px
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from facelign.detect.anchors import Candidates, decode_free
+from facelign.detect.anchors import Candidates, Cells, decode_free
 from facelign.detect.leveling import leveled
 from facelign.detect.pyramid import Copy, Strip, copy_of, fitness, surroundings
 from facelign.errors import ConfigError
@@ -97,6 +98,7 @@ SPECS = (
             sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
             size=322_906,
             address=f"{_TRAIN}/onnx/yunet_n_dynamic.onnx",
+            convert="onnx-yunet",
         ),
         smallest_px=10,
         license=_license(
@@ -114,7 +116,6 @@ SPECS = (
 )
 
 _STRIDES = (8, 16, 32)
-_OUTPUTS = tuple(f"{kind}_{s}" for kind in ("cls", "obj", "bbox", "kps") for s in _STRIDES)
 _MULTIPLE = 32
 
 #: height at which the points of a face are most exact, px of the network's picture (measured on
@@ -125,8 +126,8 @@ _BEST_PX = 320.0
 class Steady(StrEnum):
     """Where the points of a face come from.
 
-    ``none``: from the look that found it. ``level``: the mean of two closer looks at the one face,
-    turned level, the second one mirrored. Boxes and scores are those of the first look.
+    ``none``: from the best cell of the look that found it, as OpenCV's detector. ``level``: from all
+    cells that see the face, in a closer look at it, turned level. Boxes and scores are those of the first look.
     """
 
     NONE = "none"
@@ -233,7 +234,7 @@ class YuNet(Detector):
         if self.options.steady is Steady.LEVEL:
             o = self.options
             kept = leveled(
-                lambda views: self._candidates(np.concatenate([_blob(v) for v in views]), 0.3),
+                lambda views: self._candidates(np.stack(views), 0.3),
                 image.pixels,
                 kept,
                 smallest_px=o.steady_px,
@@ -278,13 +279,14 @@ class YuNet(Detector):
         picture = copy.render(pixels)
         parts = [self._look_at_strip(picture, strip) for strip in copy.strips]
         found = parts[0] if len(parts) == 1 else Candidates.joined(parts)
-        found = found.suppressed(self.options.nms_iou)
+        kept = nms(found.boxes, found.scores, self.options.nms_iou)
+        found = found[kept] if self.options.steady is Steady.NONE else found.blended(kept)
         return _Seen(found.back(copy.plane), found.heights)
 
     def _look_at_strip(self, picture: ByteArray, strip: Strip) -> Candidates:
         o = self.options
         floor = min(o.score_threshold, o.small_score_threshold, o.doubt_threshold)
-        found = self._candidates(_blob(picture[strip.top : strip.bottom]), floor)[0]
+        found = self._candidates(_padded(picture[strip.top : strip.bottom]), floor)[0]
         if strip.tallest is None or not len(found):
             return found
         found = found.back(PlaneMap((1.0, 1.0), (0.0, -float(strip.top))))
@@ -295,36 +297,23 @@ class YuNet(Detector):
         keep = (middle >= strip.own[0] - slack) & (middle < strip.own[1] + slack)
         return found[np.flatnonzero(keep & (found.heights <= strip.tallest))]
 
-    def _candidates(self, blob: Float32Array, threshold: float) -> list[Candidates]:
-        """Return for each picture of a batch what has at least ``threshold``, not suppressed."""
-        raw = self._net.run({"input": blob}, _OUTPUTS)
-        found = []
-        for picture in range(len(blob)):
-            levels = []
-            for i, stride in enumerate(_STRIDES):
-                classes, objects, boxes, points = (raw[i + 3 * k][picture] for k in range(4))
-                levels.append(
-                    decode_free(
-                        classes[:, 0],
-                        objects[:, 0],
-                        boxes,
-                        points,
-                        stride=stride,
-                        columns=blob.shape[3] // stride,
-                        threshold=threshold,
-                    )
-                )
-            found.append(Candidates.joined(levels))
-        return found
+    def _candidates(self, pictures: ByteArray, threshold: float) -> list[Candidates]:
+        """Return for each picture what has at least ``threshold``, not suppressed.
+
+        pictures: (n, H, W, 3) RGB, H and W multiples of 32.
+        """
+        heads = self._net.run({"pictures": pictures})[0]
+        cells = Cells.of(pictures.shape[2], pictures.shape[1], _STRIDES)
+        return [decode_free(one, cells, threshold=threshold) for one in heads]
 
     def _looked_at_again(self, pixels: ByteArray, doubtful: Candidates) -> Candidates:
         """Return those that an enlarged look takes for faces, as it sees them."""
         confirmed = []
         for start in range(0, len(doubtful), _BATCH):
             some = doubtful.boxes[start : start + _BATCH]
-            blob = np.zeros((len(some), 3, _DOUBT_SIDE, _DOUBT_SIDE), np.float32)
-            planes = [_put(pixels, box, blob[i]) for i, box in enumerate(some)]
-            views = self._candidates(blob, self.options.score_threshold)
+            pictures = np.zeros((len(some), _DOUBT_SIDE, _DOUBT_SIDE, 3), np.uint8)
+            planes = [_put(pixels, box, pictures[i]) for i, box in enumerate(some)]
+            views = self._candidates(pictures, self.options.score_threshold)
             for box, plane, view in zip(some, planes, views, strict=True):
                 if plane is not None and len(view):
                     best = view.back(plane).best_over(box, 0.4)
@@ -338,23 +327,23 @@ _DOUBT_SIDE, _DOUBT_HEIGHT = 128, 64.0
 _BATCH = 16
 
 
-def _put(pixels: ByteArray, box: FloatArray, blob: Float32Array) -> PlaneMap | None:
-    """Write the enlarged surroundings of ``box`` into ``blob`` (3, side, side), BGR."""
+def _put(pixels: ByteArray, box: FloatArray, picture: ByteArray) -> PlaneMap | None:
+    """Draw the enlarged surroundings of ``box`` into the black ``picture`` (side, side, 3)."""
     crop = surroundings(pixels, box, _DOUBT_HEIGHT, margin=0.5)
     if crop is None:
         return None
-    picture, plane = crop
-    picture = picture[:_DOUBT_SIDE, :_DOUBT_SIDE]
-    h, w = picture.shape[:2]
-    blob[:, :h, :w] = picture[:, :, ::-1].transpose(2, 0, 1)
+    seen, plane = crop
+    seen = seen[:_DOUBT_SIDE, :_DOUBT_SIDE]
+    picture[: seen.shape[0], : seen.shape[1]] = seen
     return plane
 
 
-def _blob(picture: ByteArray) -> Float32Array:
-    """Return (1, 3, H, W) float32 BGR, H and W padded with 0 to a multiple of 32."""
+def _padded(picture: ByteArray) -> ByteArray:
+    """Return (1, H, W, 3), H and W padded with 0 to a multiple of 32."""
     h, w = picture.shape[:2]
     height, width = -(-h // _MULTIPLE) * _MULTIPLE, -(-w // _MULTIPLE) * _MULTIPLE
-    blob = np.zeros((1, 3, height, width), np.float32)
-    for channel in range(3):
-        blob[0, channel, :h, :w] = picture[:, :, 2 - channel]
-    return blob
+    if (h, w) == (height, width):
+        return picture[None]
+    padded = np.zeros((1, height, width, 3), np.uint8)
+    padded[0, :h, :w] = picture
+    return padded

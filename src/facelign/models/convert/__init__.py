@@ -49,7 +49,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             # block-quantized weights unpacked, batch normalization folded, PRelu rewritten
             Converter("onnx-float32", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
             # the same, for pictures of any size that is a multiple of 32
-            Converter("onnx-yunet", 2, ".onnx", f"{_ONNX}:convert_yunet"),
+            Converter("onnx-yunet", 3, ".onnx", "facelign.models.convert.yunet:convert"),
             # PRelu rewritten, any batch; for files that hold float32 already
             Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
