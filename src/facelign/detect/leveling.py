@@ -41,7 +41,7 @@ _LEVEL_HEIGHT, _LEVEL_SIZE = 224.0, (224, 256)
 #: faces in one call: more take longer a face (caches)
 _LEVEL_BATCH = 4
 #: a closer look is repeated, turned by what it saw, while the eyes lean by more degrees, so often
-_LEVEL, _REPEATS = 5.0, 4
+_LEVEL, _REPEATS = 5.0, 6
 #: the roll of a face is so many times what a closer look tells
 _ROLL_PER_LEAN = 1.2
 

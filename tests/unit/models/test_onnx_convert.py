@@ -245,26 +245,37 @@ class TestPublished:
     def test_yunet_takes_any_size_and_agrees_with_the_float_file(self, tmp_path: Path) -> None:
         made = Session(converted((SHARED / YUNET).read_bytes(), tmp_path, "onnx-yunet"))
         published = Session(SHARED / "detection/face_detection_yunet_2023mar.onnx")
-        x = np.zeros((1, 3, 640, 640), np.float32)
-        x[0, :, :512, :512] = photographs.astronaut()[..., ::-1].transpose(2, 0, 1)
-        names = [port.name for port in made.outputs]
-        ours = dict(zip(names, made.run({"input": x}), strict=True))
-        theirs = dict(zip(names, published.run({"input": x}, names), strict=True))
-        for name in names:
-            assert ours[name].shape == theirs[name].shape
-        # the published weights are quantized, not those of the float file: where there is no face
-        # the boxes are noise, so scores everywhere and all of the face are compared
-        for name in names[:6]:
-            assert np.abs(ours[name] - theirs[name]).mean() < 0.02
+        picture = np.zeros((1, 640, 640, 3), np.uint8)
+        picture[0, :512, :512] = photographs.astronaut()
+        (heads,) = made.run({"pictures": picture})
+        assert heads.shape == (1, 16, 80 * 80 + 40 * 40 + 20 * 20)
+        planes = np.ascontiguousarray(picture[..., ::-1].transpose(0, 3, 1, 2), np.float32)
+        names = [f"{kind}_{s}" for s in (8, 16, 32) for kind in ("cls", "obj", "bbox", "kps")]
+        theirs = dict(zip(names, published.run({"input": planes}, names), strict=True))
+        at = 0
+        for stride, cells in ((8, 6400), (16, 1600), (32, 400)):
+            level, at = heads[0, :, at : at + cells].T, at + cells
+            # the published weights are quantized, not those of the float file: where there is no
+            # face the boxes are noise, so scores everywhere and all of the face are compared
+            ours = {"cls": 1 / (1 + np.exp(-level[:, :1])), "obj": 1 / (1 + np.exp(-level[:, 1:2]))}
+            for kind, score in ours.items():
+                assert np.abs(score - theirs[f"{kind}_{stride}"][0]).mean() < 0.02
         scores = theirs["cls_32"] * theirs["obj_32"]
         face = scores[0, :, 0].argmax()  # the face is 140 px high: stride 32 sees it
         assert scores[0, face, 0] > 0.5
-        for name in ("cls_32", "obj_32", "bbox_32", "kps_32"):
-            assert np.abs(ours[name] - theirs[name])[0, face].max() < 0.05
-        small = made.run({"input": x[:, :, :96, :160]})
-        assert small[names.index("bbox_8")].shape == (1, 12 * 20, 4)
-        both = made.run({"input": np.repeat(x[:, :, :96, :160], 2, axis=0)})
-        assert both[names.index("kps_32")].shape == (2, 3 * 5, 10)
+        ours |= {"bbox": level[:, 2:6], "kps": level[:, 6:]}
+        for kind, values in ours.items():
+            assert np.abs(values[face] - theirs[f"{kind}_32"][0, face]).max() < 0.05
+        small = picture[:, :96, :160]
+        (alone,) = made.run({"pictures": small})
+        assert alone.shape == (1, 16, 12 * 20 + 6 * 10 + 3 * 5)
+        (both,) = made.run({"pictures": np.repeat(small, 2, axis=0)})
+        np.testing.assert_allclose(both, np.repeat(alone, 2, axis=0), rtol=1e-4, atol=1e-4)
+
+    def test_a_network_that_is_not_yunet_is_refused_as_such(self, tmp_path: Path) -> None:
+        for name in ("detection/mtcnn_onet.onnx", "embedding/mobilefacenet_foamliu.onnx"):
+            with pytest.raises(WeightsCorrupt, match="is not usable"):
+                converted((SHARED / name).read_bytes(), tmp_path, "onnx-yunet")
 
     @pytest.mark.parametrize(
         "name",
