@@ -31,6 +31,8 @@ import onnxruntime
 from skimage import data
 
 from facelign import models
+from facelign.models.convert.graph import serialize
+from facelign.models.convert.onnx_graph import opened
 from facelign.models.weights.store import Store
 
 PORTRAIT = np.ascontiguousarray(data.astronaut())
@@ -98,11 +100,10 @@ def with_opencv_cascade(model: str) -> Arrays:
 
 def with_opencv_yunet(model: str) -> Arrays:
     """OpenCV looks once, facelign also at the face turned level: points differ by a few percent."""
-    published(model)
-    (spec,) = models.default().find(model)
     # OpenCV does not read the blocks that the published file is packed in
-    converted = next(iter(Store.from_environment().ready(spec).values()))
-    net = cv2.FaceDetectorYN.create(str(converted), "", (512, 512), 0.6, 0.3, 5000)
+    plain, _ = opened(Path(published(model)))
+    graph = np.frombuffer(serialize(plain), np.uint8)
+    net = cv2.FaceDetectorYN.create("onnx", graph, graph[:0], (512, 512), 0.6, 0.3, 5000)
     rows = net.detect(np.ascontiguousarray(PORTRAIT[:, :, ::-1]))[1]
     return {
         "made_by": f"OpenCV {cv2.__version__}, FaceDetectorYN",

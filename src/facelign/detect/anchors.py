@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,9 +16,10 @@ from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import Scheme
 
-
 #: overlap with the best cell of a face, and share of its score, from which a cell has a say
 _AGREE = np.float32(0.5)
+#: faces of a crowd that are blended at once, which bounds memory
+_SOME = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +55,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, index: IntArray | BoolArray) -> Candidates:
+    def __getitem__(self, index: IntArray | BoolArray | slice) -> Candidates:
         return Candidates(self.boxes[index], self.scores[index], self.points[index])
 
     @property
@@ -79,22 +80,28 @@ class Candidates:
         return self.blended(near[[int(np.argmax(self.scores[near]))]])
 
     def blended(self, kept: IntArray) -> Candidates:
-        """Return the candidates ``kept`` with points that all cells that see the same face agree on.
+        """Return the candidates ``kept`` with the points on which all cells of a face agree.
 
         A face is seen by about nine cells of a dense detector, each with its own noise: the points
         are their mean, weighted by score, over cells whose box overlaps the kept one by half and
         whose score is at least half of its score. Boxes and scores stay those of the kept ones.
         """
-        if not self.points.shape[1] or not len(kept):
-            return self[kept]
-        boxes, scores = self.boxes[kept], self.scores[kept]
-        agree = (iou(boxes, self.boxes) >= _AGREE) & (self.scores >= _AGREE * scores[:, None])
-        weights = np.where(agree, self.scores, np.float32(0))
-        # a kept candidate agrees with itself, so there is always a weight; 0/0 for a score of 0
-        weights[np.arange(len(kept)), kept] = np.maximum(scores, np.float32(1e-6))
+        found = self[kept]
+        if not found.points.size:
+            return found
+        flat = self.points.reshape(len(self), -1)
+        points = np.concatenate(
+            [self._weights(found[at : at + _SOME]) @ flat for at in range(0, len(found), _SOME)]
+        )
+        return replace(found, points=points.reshape(found.points.shape).astype(np.float32))
+
+    def _weights(self, best: Candidates) -> Float32Array:
+        """Return (n, m): what each of all m candidates says about n that are among them."""
+        agree = iou(best.boxes, self.boxes) >= _AGREE
+        agree &= self.scores >= _AGREE * best.scores[:, None]
+        weights = np.where(agree, np.maximum(self.scores, np.float32(1e-6)), np.float32(0))
         weights /= weights.sum(axis=1, keepdims=True)
-        points = (weights @ self.points.reshape(len(self), -1)).reshape(len(kept), -1, 2)
-        return Candidates(boxes, scores, points.astype(np.float32))
+        return weights
 
     def faces(self, detector: str, image: Image, scheme: Scheme | None) -> Faces:
         """Return faces in the plane of ``image.size``; self is in the plane of its pixels."""

@@ -58,7 +58,7 @@ def test_decoding_equals_a_plain_loop(seed: int, rows: int, columns: int, thresh
 
 def test_points_of_a_face_are_those_on_which_its_cells_agree() -> None:
     box = np.array([10, 10, 50, 50], np.float32)
-    boxes = np.stack([box, box + 2, box - 2, box + [0, 0, 0, 60], box + 200, box])
+    boxes = np.stack([box, box + 2, box - 2, np.array([10, 10, 50, 110]), box + 200, box])
     scores = np.array([0.8, 0.6, 0.6, 0.7, 0.9, 0.3], np.float32)
     points = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 5, 2), np.float32)
     found = Candidates(boxes, scores, points)

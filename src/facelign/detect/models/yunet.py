@@ -126,8 +126,9 @@ _BEST_PX = 320.0
 class Steady(StrEnum):
     """Where the points of a face come from.
 
-    ``none``: from the best cell of the look that found it, as OpenCV's detector. ``level``: from all
-    cells that see the face, in a closer look at it, turned level. Boxes and scores are those of the first look.
+    ``none``: from the best cell of the look that found it, as OpenCV's detector. ``level``: from
+    all cells that see the face in a closer look at it, turned level. Boxes and scores are those of
+    the first look.
     """
 
     NONE = "none"

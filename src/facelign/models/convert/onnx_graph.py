@@ -7,7 +7,7 @@ What is done:
 - graph inputs that are weights, or that nothing uses, go;
 - batch normalization goes into the weights of the convolution before it;
 - PRelu, for which ONNX Runtime has only a slow kernel, is written with fast operators;
-- a batch fixed to 1 becomes free, and for YuNet height and width too.
+- a batch fixed to 1 becomes free (for YuNet see ``convert.yunet``).
 
 Every conversion is run against the unconverted graph on a probe before it is kept.
 """
@@ -37,15 +37,16 @@ PROBE_PX = 64
 
 def convert_batched(raw: Path, out: Path) -> None:
     """Convert a network, with quantized weights or without; the batch becomes free."""
-    _convert(raw, out, free=("N",))
+    plain, fast = opened(raw)
+    clean(fast)
+    rewrites.free_axes(fast, ("N",))
+    data = serialize(fast)
+    verify(plain, data)
+    out.write_bytes(data)
 
 
-def convert_yunet(raw: Path, out: Path) -> None:
-    """Convert YuNet; batch, height and width become free (height and width multiples of 32)."""
-    _convert(raw, out, free=("N", "", "H", "W"))
-
-
-def _convert(raw: Path, out: Path, free: Sequence[str]) -> None:
+def opened(raw: Path) -> tuple[Graph, Graph]:
+    """Return a network as published, with weights as float32, and one with fewer operators."""
     plain = read(raw)
     rewrites.fold_constants(plain)
     clean(plain)
@@ -55,11 +56,7 @@ def _convert(raw: Path, out: Path, free: Sequence[str]) -> None:
     fast = deepcopy(plain, {id(array): array for array in plain.constants.values()})
     rewrites.fold_batch_normalization(fast)
     rewrites.rewrite_prelu(fast)
-    clean(fast)
-    rewrites.free_axes(fast, free)
-    data = serialize(fast)
-    verify(plain, data)
-    out.write_bytes(data)
+    return plain, fast
 
 
 def verify(plain: Graph, converted: bytes) -> None:
@@ -77,13 +74,13 @@ def verify(plain: Graph, converted: bytes) -> None:
         seeded.integers(0, 256, shape).astype(np.float32),
         seeded.standard_normal(shape).astype(np.float32),
     ]
-    wanted = [_run(reference, value.name, probe) for probe in probes]
+    wanted = [run(reference, value.name, probe) for probe in probes]
     for probe, want in zip(probes, wanted, strict=True):
-        _agree(_run(fast, value.name, probe), want)
+        agree(run(fast, value.name, probe), want)
     if isinstance(fast.inputs[0].shape[0], int):
         return
-    together = _run(fast, value.name, np.concatenate(probes))
-    _agree(together, [np.concatenate(pair) for pair in zip(*wanted, strict=True)])
+    together = run(fast, value.name, np.concatenate(probes))
+    agree(together, [np.concatenate(pair) for pair in zip(*wanted, strict=True)])
 
 
 def bounded(graph: Graph) -> None:
@@ -145,14 +142,16 @@ def _work(node: Node, graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> in
     return out * math.prod(kernel) if isinstance(kernel, list) else out
 
 
-def _run(session: Session, name: str, probe: AnyArray) -> list[AnyArray]:
+def run(session: Session, name: str, probe: AnyArray) -> list[AnyArray]:
+    """Return all outputs for one input; raises WeightsCorrupt when it does not run."""
     try:
         return session.run({name: probe})
     except FacelignError as problem:
         raise refuse(f"it does not run ({problem.message})") from problem
 
 
-def _agree(found: Sequence[AnyArray], wanted: Sequence[AnyArray]) -> None:
+def agree(found: Sequence[AnyArray], wanted: Sequence[AnyArray]) -> None:
+    """Raise WeightsCorrupt unless outputs are the same up to rounding."""
     for got, want in zip(found, wanted, strict=True):
         if got.shape != want.shape or not np.isfinite(want).all():
             raise refuse("its outputs are not what a network for faces gives")

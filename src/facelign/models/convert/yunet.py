@@ -11,17 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.models.convert import rewrites
-from facelign.models.convert.graph import Graph, Node, Value, clean, read, refuse, serialize
-from facelign.models.convert.onnx_graph import _agree as agree, _run as run, bounded
+from facelign.models.convert.graph import Graph, Node, Value, clean, refuse, serialize
+from facelign.models.convert.onnx_graph import agree, bounded, opened, run
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray
 
 STRIDES = (8, 16, 32)
 #: heads of a stride in the order in which they are joined, with their channels
 HEADS = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
-_STARTS = (0, 1, 2, 6)
-_CHANNELS = 16
+_CHANNELS = sum(count for _, count in HEADS)
 _UINT8, _FLOAT = 2, 1
 
 
@@ -31,14 +29,9 @@ def convert(raw: Path, out: Path) -> None:
     Input ``pictures``: (n, H, W, 3) uint8 RGB. Output ``heads``: (n, 16, cells) float32: class and
     object before their sigmoid, box, points; the cells of stride 8, 16 and 32 row by row.
     """
-    plain = read(raw)
-    rewrites.fold_constants(plain)
-    clean(plain)
-    if len(plain.inputs) != 1 or len(plain.inputs[0].shape) != 4:
-        raise refuse(f"it has {len(plain.inputs)} inputs, wanted one of four axes")
-    joined = plain.copy()
-    rewrites.fold_batch_normalization(joined)
-    rewrites.rewrite_prelu(joined)
+    plain, joined = opened(raw)
+    if len(plain.inputs[0].shape) != 4:
+        raise refuse("its input is no picture")
     _join_heads(joined)
     _read_bytes(joined)
     clean(joined)
@@ -132,16 +125,19 @@ def _verify(plain: Graph, converted: bytes) -> None:
         found = dict(zip(by_name, run(reference, plain.inputs[0].name, planes), strict=True))
         wanted.append([found[name] for name in names])
         agree(_apart(run(joined, "pictures", picture[None])[0]), wanted[-1])
-    agree(_apart(run(joined, "pictures", pictures)[0]), [np.concatenate(pair) for pair in zip(*wanted, strict=True)])
+    agree(
+        _apart(run(joined, "pictures", pictures)[0]),
+        [np.concatenate(pair) for pair in zip(*wanted, strict=True)],
+    )
 
 
 def _apart(heads: AnyArray) -> list[AnyArray]:
     """Return what the twelve outputs would be: (n, cells of a stride, channels of a head)."""
     unit = heads.shape[2] // sum((STRIDES[-1] // stride) ** 2 for stride in STRIDES)
     counts = [unit * (STRIDES[-1] // stride) ** 2 for stride in STRIDES]
-    outputs = []
+    outputs: list[AnyArray] = []
+    ends = np.cumsum([channels for _, channels in HEADS])[:-1]
     for level in np.split(heads, np.cumsum(counts)[:-1], axis=2):
-        for (_, channels), at in zip(HEADS, _STARTS, strict=True):
-            part = level[:, at : at + channels].transpose(0, 2, 1)
-            outputs.append(1.0 / (1.0 + np.exp(-part)) if channels == 1 else part)
+        cls, obj, *others = np.split(level.transpose(0, 2, 1), ends, axis=2)
+        outputs += [1.0 / (1.0 + np.exp(-cls)), 1.0 / (1.0 + np.exp(-obj)), *others]
     return outputs
