@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 import pytest
+from hypothesis import settings
 
 from facelign.errors import DownloadFailed, ExtraMissing, WeightsMissing
 from facelign.types.image import Image
@@ -24,6 +25,10 @@ from facelign.types.specs import SourceKind
 if TYPE_CHECKING:
     from facelign.models.weights.store import Store
     from facelign.types.specs import ModelSpec
+
+# no test is timed: an example takes as long as a busy machine lets it
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

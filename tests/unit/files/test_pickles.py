@@ -40,7 +40,7 @@ def _tree(value: object) -> object:
 
 
 @given(PLAIN, st.integers(0, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_plain_objects_come_back_equal(value: object, protocol: int) -> None:
     got = read_plain(pickle.dumps(_tree(value), protocol))
     assert got == value
@@ -138,7 +138,7 @@ GOOD = [pickle.dumps(({"a": [1, 2.5, "x", b"y", None, True]}, np.arange(9.0)), p
 
 
 @given(st.sampled_from(GOOD), st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_mutated_files_give_an_error_or_a_value(good: bytes, data: st.DataObject) -> None:
     mutated = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):

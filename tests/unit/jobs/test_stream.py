@@ -32,7 +32,7 @@ class Odd:
         self.out.remove(item)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(items=st.lists(st.integers(), max_size=40), workers=st.integers(1, 4))
 def test_results_come_in_the_order_of_the_items(items: list[int], workers: int) -> None:
     assert list(stream(items, doubled, workers=workers)) == [(i, 2 * i) for i in items]

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -63,7 +63,6 @@ def test_the_overlap_that_counts() -> None:
     st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=30),
     st.integers(0, 5),
 )
-@settings(deadline=None)
 def test_average_precision_by_its_definition(said: list[tuple[int, bool]], missed: int) -> None:
     said = sorted(said, key=lambda d: -d[0])
     faces = sum(true for _, true in said) + missed

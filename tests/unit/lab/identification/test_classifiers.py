@@ -128,7 +128,7 @@ def test_many_people_with_one_photo_each_raise_no_warning() -> None:
     assert classifiers.fit(named, Rule.SVM).names(named.vectors) == list(named.people)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3]))
 def test_an_enrolled_vector_is_its_own_person(seed: int, k: int) -> None:
     named, _ = _people(UNIT, 5, 1, seed)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facelign.compare.scores import score_matrix
@@ -75,7 +75,6 @@ def _searches(table: list) -> Searches:
 
 
 @given(TABLES, st.sampled_from([0.0, 0.3, 0.4, 0.9, 1.0]))
-@settings(deadline=None)
 def test_open_set_by_a_plain_loop(table: list, threshold: float) -> None:
     searches = _searches(table)
     got = ident.open_set(searches, threshold)
@@ -101,7 +100,6 @@ def test_open_set_by_a_plain_loop(table: list, threshold: float) -> None:
 
 
 @given(TABLES)
-@settings(deadline=None)
 def test_open_set_curve_agrees_with_its_points(table: list) -> None:
     searches = _searches(table)
     if not (searches.mate < 0).any() or (searches.mate < 0).all():

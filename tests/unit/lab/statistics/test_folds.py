@@ -15,7 +15,7 @@ from facelign.lab.statistics.ranked import Ranked
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_weighted_figures_are_those_of_written_out_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 8, 30) / 4
