@@ -23,11 +23,12 @@ machine.one_core()
 # ruff: noqa: E402
 import numpy as np
 
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row
+from facelign.gallery.gallery import Gallery
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.traces import files_with
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.policies import TemplateMode
+from facelign.types.templates import FaceRecord, PhotoRef, Row
 
 DIM = 128
 COSINE = Space("bench/none/five", DIM, Metric.COSINE, unit=True)

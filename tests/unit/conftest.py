@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.templates import FaceRecord, PhotoRef
 
 COSINE = Space("sface/arcface-112/five", 128, Metric.COSINE, unit=True)
 EUCLIDEAN = Space("dlib-resnet/dlib-150/dlib-5", 128, Metric.EUCLIDEAN, unit=False)

@@ -21,7 +21,8 @@ from facelign.wire.options import GalleryFlags, OutputFlags
 from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:
-    from facelign.gallery.gallery import Gallery, Receipt, TemplateInfo
+    from facelign.gallery.gallery import Gallery
+    from facelign.types.templates import Receipt, TemplateInfo
 
 app = Commands("List, correct, remove, export and import the people of a gallery.")
 

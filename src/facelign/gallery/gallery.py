@@ -20,48 +20,12 @@ from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.search import IndexFactory, by_best, by_center
 from facelign.gallery.stores.connection import WAIT_S
 from facelign.gallery.stores.sqlite import SqliteStore
-from facelign.types.changes import (
-    Change,
-    Enroll,
-    Entry,
-    Import,
-    Merge,
-    PersonRef,
-    Reject,
-    Rename,
-    Split,
-    Withdraw,
-)
+from facelign.types import changes as c
+from facelign.types import templates as t
 from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
 from facelign.types.policies import TemplateMode
-from facelign.types.templates import (
-    Bulk,
-    FaceRecord,
-    Person,
-    PhotoRef,
-    Receipt,
-    Row,
-    SpaceCount,
-    TemplateInfo,
-    now,
-    person_name,
-    spelled,
-)
-
-__all__ = [
-    "Bulk",
-    "Entry",
-    "FaceRecord",
-    "Gallery",
-    "Person",
-    "PhotoRef",
-    "Receipt",
-    "Row",
-    "SpaceCount",
-    "TemplateInfo",
-]
 
 #: rows of a bulk enrollment that are written at a time
 _CHUNK = 1000
@@ -80,12 +44,14 @@ class Gallery:
     """
 
     def __init__(self, store: TemplateStore, index: IndexFactory = ExactIndex) -> None:
-        self._store = store
+        self.store = store
+        #: what people call it: the name of the file
+        self.name = store.name
         self._index = index
         self._lock = threading.RLock()
         self._searches: dict[str, Follower] = {}
         #: the spaces, as counted at a revision
-        self._counted: tuple[int, list[SpaceCount]] = (-1, [])
+        self._counted: tuple[int, list[t.SpaceCount]] = (-1, [])
 
     @classmethod
     def open(
@@ -118,29 +84,19 @@ class Gallery:
         """Close the file and let the matrices go."""
         with self._lock:
             self._searches.clear()
-            self._store.close()
-
-    @property
-    def name(self) -> str:
-        """What people call it: the name of the file."""
-        return self._store.name
+            self.store.close()
 
     @property
     def path(self) -> Path:
         """The file; raises GalleryError for a gallery that is none."""
-        if self._store.location is None:
+        if self.store.location is None:
             raise GalleryError(f"The gallery '{self.name}' is no file.", "Open one from a file.")
-        return self._store.location
+        return self.store.location
 
     @property
     def revision(self) -> int:
         """Grows with every committed change, whoever made it."""
-        return self._store.state().revision
-
-    @property
-    def store(self) -> TemplateStore:
-        """The store behind the gallery."""
-        return self._store
+        return self.store.state().revision
 
     # -- enrollment ------------------------------------------------------------------------------
 
@@ -149,8 +105,8 @@ class Gallery:
         person: str,
         embeddings: Embeddings,
         *,
-        photo: PhotoRef,
-        faces: Sequence[FaceRecord],
+        photo: t.PhotoRef,
+        faces: Sequence[t.FaceRecord],
         consent: str | None = None,
         force: bool = False,
         run: str | None = None,
@@ -163,48 +119,48 @@ class Gallery:
         as this person's, or when this face of it is enrolled for another one (``force`` overrules
         the last); GalleryBusy; GalleryError for a full disk.
         """
-        name, note = person_name(person), None if consent is None else spelled(consent)
+        name, note = t.person_name(person), None if consent is None else t.spelled(consent)
         if len(faces) != len(embeddings):
             raise BadArray(f"faces: wanted {len(embeddings)} records, got {len(faces)}.")
         rules.check_unit(embeddings)
         rows = [
-            Row(name, vector, photo, float(norm), face, note)
+            t.Row(name, vector, photo, float(norm), face, note)
             for vector, norm, face in zip(embeddings.vectors, embeddings.norms, faces, strict=True)
         ]
-        with self._store.transaction():
-            rules.refuse_duplicates(self._store, name, photo, embeddings.space.id, faces, force)
-            done = self._store.enroll(rows, embeddings.space)
-            self._record(done, len(rows), Withdraw(done.templates, done.people), run)
+        with self.store.transaction():
+            rules.refuse_duplicates(self.store, name, photo, embeddings.space.id, faces, force)
+            done = self.store.enroll(rows, embeddings.space)
+            self._record(done, len(rows), c.Withdraw(done.templates, done.people), run)
         return tuple(range(*done.templates))
 
-    def enroll_many(self, rows: Iterable[Row], space: Space) -> Bulk:
+    def enroll_many(self, rows: Iterable[t.Row], space: Space) -> t.Bulk:
         """Keep many templates in one transaction: all or none; the lock is held until the end.
 
         Memory does not grow with their number. Rows whose photo is enrolled already in this space,
         or was rejected as this person's, are skipped with a reason.
         """
-        return self._enroll_many(rows, space, Enroll)
+        return self._enroll_many(rows, space, c.Enroll)
 
-    def _enroll_many(self, rows: Iterable[Row], space: Space, kind: type[Enroll]) -> Bulk:
+    def _enroll_many(self, rows: Iterable[t.Row], space: Space, kind: type[c.Enroll]) -> t.Bulk:
         skipped: list[tuple[int, str]] = []
-        done: list[Enroll] = []
+        done: list[c.Enroll] = []
         source, seen = iter(rows), 0
-        with self._store.transaction():
+        with self.store.transaction():
             while chunk := list(islice(source, _CHUNK)):
-                fresh = rules.fresh(self._store, chunk, space, seen, skipped)
+                fresh = rules.fresh(self.store, chunk, space, seen, skipped)
                 seen += len(chunk)
                 if fresh:
-                    done.append(self._store.enroll(fresh, space))
+                    done.append(self.store.enroll(fresh, space))
             if done:
                 templates = (done[0].templates[0], done[-1].templates[1])
                 people = (done[0].people[0], done[-1].people[1])
                 change = kind(None, templates, people)
-                self._record(change, templates[1] - templates[0], Withdraw(templates, people))
-        return Bulk(seen - len(skipped), tuple(skipped))
+                self._record(change, templates[1] - templates[0], c.Withdraw(templates, people))
+        return t.Bulk(seen - len(skipped), tuple(skipped))
 
     def has_photo(self, digest: str, space_id: str) -> str | None:
         """Return who a photo is enrolled as in a space, or None."""
-        return next((photo.person for photo in self._store.photos([digest], space_id)), None)
+        return next((photo.person for photo in self.store.photos([digest], space_id)), None)
 
     def was_rejected(self, person: str, digest: str) -> bool:
         """Return whether a photo was rejected as a person's."""
@@ -212,21 +168,21 @@ class Gallery:
 
     # -- who is there ----------------------------------------------------------------------------
 
-    def people(self) -> list[Person]:
+    def people(self) -> list[t.Person]:
         """Return everybody who is enrolled, by name."""
-        return self._store.people()
+        return self.store.people()
 
-    def templates(self, person: str) -> list[TemplateInfo]:
+    def templates(self, person: str) -> list[t.TemplateInfo]:
         """Return what is kept with each template of a person; raises UnknownPerson."""
-        with self._store.reading():
-            return self._store.templates(rules.known(self._store, person))
+        with self.store.reading():
+            return self.store.templates(rules.known(self.store, person))
 
-    def spaces(self) -> list[SpaceCount]:
+    def spaces(self) -> list[t.SpaceCount]:
         """Return the spaces that hold templates, most templates first."""
         with self._lock:
-            revision = self._store.state().revision
+            revision = self.store.state().revision
             if self._counted[0] != revision:
-                self._counted = (revision, self._store.spaces())
+                self._counted = (revision, self.store.spaces())
             return list(self._counted[1])
 
     def count(self, space_id: str) -> tuple[int, int]:
@@ -261,7 +217,7 @@ class Gallery:
             follower = self._follower(probes.space)
             if follower is None:
                 return [[] for _ in range(len(probes))]
-            view = follower.follow(self._store)
+            view = follower.follow(self.store)
             centers = None if mode is TemplateMode.BEST else follower.centers_of(mode)
         if centers is None:
             return by_best(view, probes, k, digests)
@@ -302,23 +258,23 @@ class Gallery:
 
     def rename(self, old: str, new: str) -> None:
         """Give a person another name; raises UnknownPerson, and GalleryError when it is taken."""
-        name = person_name(new)
-        with self._store.transaction():
-            person = rules.known(self._store, old)
+        name = t.person_name(new)
+        with self.store.transaction():
+            person = rules.known(self.store, old)
             if person.name != name:
-                self._apply(Rename(person, name), 0)
+                self._apply(c.Rename(person, name), 0)
 
     def merge(self, source: str, target: str) -> int:
         """Make two people one: ``target`` stays and takes what is known of the other.
 
         Returns how many templates moved. Raises UnknownPerson.
         """
-        with self._store.transaction():
-            first, second = rules.known(self._store, source), rules.known(self._store, target)
+        with self.store.transaction():
+            first, second = rules.known(self.store, source), rules.known(self.store, target)
             if first == second:
                 raise GalleryError("A person cannot be merged with themselves.", "Name two people.")
-            count = len(self._store.templates(first))
-            self._apply(Merge(first, second), count)
+            count = len(self.store.templates(first))
+            self._apply(c.Merge(first, second), count)
         return count
 
     def split(self, person: str, template_ids: Sequence[int], new_name: str) -> None:
@@ -327,10 +283,10 @@ class Gallery:
         Raises UnknownPerson, and GalleryError for templates that are not theirs, for all of them
         (that is a rename), or for a name that is taken.
         """
-        name, going = person_name(new_name), tuple(sorted(set(template_ids)))
-        with self._store.transaction():
-            owner = rules.known(self._store, person)
-            theirs = {info.id for info in self._store.templates(owner)}
+        name, going = t.person_name(new_name), tuple(sorted(set(template_ids)))
+        with self.store.transaction():
+            owner = rules.known(self.store, person)
+            theirs = {info.id for info in self.store.templates(owner)}
             wrong = [str(i) for i in going if i not in theirs]
             if wrong or not going:
                 raise GalleryError(
@@ -341,7 +297,7 @@ class Gallery:
                 raise GalleryError(
                     f"These are all templates of {person}.", "Use: facelign people rename"
                 )
-            self._apply(Split(owner, going, PersonRef(0, name)), len(going))
+            self._apply(c.Split(owner, going, c.PersonRef(0, name)), len(going))
 
     def reject(self, person: str, *, digest: str, reference: str = "") -> int:
         """Write down that a photo does not show a person: it is never proposed as them again.
@@ -351,58 +307,58 @@ class Gallery:
         """
         if not digest:
             raise GalleryError("A rejection needs the digest of the photo.", "Name a photo file.")
-        with self._store.transaction():
-            owner = rules.known(self._store, person)
-            infos = self._store.templates(owner)
+        with self.store.transaction():
+            owner = rules.known(self.store, person)
+            infos = self.store.templates(owner)
             count = sum(i.photo.digest == digest and not i.rejected for i in infos)
-            self._apply(Reject(owner, digest, spelled(reference)), count)
+            self._apply(c.Reject(owner, digest, t.spelled(reference)), count)
         return count
 
-    def _apply(self, change: Change, templates: int) -> None:
-        inverse = self._store.apply(change)
+    def _apply(self, change: c.Change, templates: int) -> None:
+        inverse = self.store.apply(change)
         if inverse is None:
             return  # nothing changed
-        if isinstance(change, Split) and isinstance(inverse, Merge):
+        if isinstance(change, c.Split) and isinstance(inverse, c.Merge):
             change = replace(change, new=inverse.source)  # whose id the store has chosen
         self._record(change, templates, inverse)
 
     def _record(
-        self, change: Change, templates: int, inverse: Change, run: str | None = None
+        self, change: c.Change, templates: int, inverse: c.Change, run: str | None = None
     ) -> None:
-        self._store.record(Entry(now(), change, templates, inverse, run))
+        self.store.record(c.Entry(t.now(), change, templates, inverse, run))
 
-    def history(self) -> list[Entry]:
+    def history(self) -> list[c.Entry]:
         """Return every change, oldest first."""
-        return list(self._store.history())[::-1]
+        return list(self.store.history())[::-1]
 
-    def undo(self) -> list[Entry]:
+    def undo(self) -> list[c.Entry]:
         """Take the last change back and return what was undone; a run of enrollments is one.
 
         Vectors of undone enrollments are overwritten in the file. Raises GalleryError when there
         is nothing to undo, or when the last change was a removal.
         """
-        with self._store.transaction():
-            time = now()
-            undone = [replace(e, undone=time) for e in history.last(self._store.history())]
+        with self.store.transaction():
+            time = t.now()
+            undone = [replace(e, undone=time) for e in history.last(self.store.history())]
             for entry in undone:
                 if entry.inverse is not None:
-                    self._store.apply(entry.inverse)
-                self._store.record(entry)
-        if any(isinstance(entry.inverse, Withdraw) for entry in undone):
-            self._store.scrub()
+                    self.store.apply(entry.inverse)
+                self.store.record(entry)
+        if any(isinstance(entry.inverse, c.Withdraw) for entry in undone):
+            self.store.scrub()
         return undone[::-1]
 
     # -- removal ---------------------------------------------------------------------------------
 
-    def remove(self, person: str, *, cache: VectorCache | None = None) -> Receipt:
+    def remove(self, person: str, *, cache: VectorCache | None = None) -> t.Receipt:
         """Remove a person from every byte of the gallery and the cache; returns the proof.
 
         It cannot be undone. Raises UnknownPerson, GalleryBusy.
         """
-        receipt = removal.remove(self._store, person_name(person), cache)
+        receipt = removal.remove(self.store, t.person_name(person), cache)
         with self._lock:
             for search in self._searches.values():
-                search.follow(self._store)
+                search.follow(self.store)
         return receipt
 
     # -- exchange --------------------------------------------------------------------------------
@@ -412,8 +368,8 @@ class Gallery:
 
         Raises GalleryError when there is none, or when there are several spaces and none is named.
         """
-        return transfer.export(self._store, Path(path), space_id)
+        return transfer.export(self.store, Path(path), space_id)
 
-    def import_batch(self, batch: transfer.Batch) -> Bulk:
+    def import_batch(self, batch: transfer.Batch) -> t.Bulk:
         """Enroll what ``transfer.read`` returned, in one transaction; see ``enroll_many``."""
-        return self._enroll_many(batch.rows(), batch.space, Import)
+        return self._enroll_many(batch.rows, batch.space, c.Import)

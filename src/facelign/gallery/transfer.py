@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -57,27 +57,10 @@ _PICTURE = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?|gif|heic|pgm)$", re.IGNORECA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Templates on their way: n names, (n, d) vectors, and what else the file knows of them."""
+    """The templates of a file, and their space."""
 
     space: Space
-    persons: tuple[str, ...]
-    vectors: Float32Array
-    norms: Float32Array
-    photos: tuple[PhotoRef, ...]
-    faces: tuple[FaceRecord, ...]
-    consents: tuple[str | None, ...]
-
-    def rows(self) -> Iterator[Row]:
-        """Yield the templates one by one."""
-        for i, person in enumerate(self.persons):
-            yield Row(
-                person,
-                self.vectors[i],
-                self.photos[i],
-                float(self.norms[i]),
-                self.faces[i],
-                self.consents[i],
-            )
+    rows: tuple[Row, ...]
 
 
 # -- out -----------------------------------------------------------------------------------------
@@ -120,7 +103,13 @@ def export(store: TemplateStore, path: Path, space_id: str | None) -> int:
         "unit": np.array(space.unit),
         "format": np.array(FORMAT),
     }
-    _write(path, arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_private(path, arrays)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}.", "Name another place."
+        ) from error
     return len(known)
 
 
@@ -158,17 +147,6 @@ def _text(values: Any) -> AnyArray:
     return np.array(list(values), np.str_)
 
 
-def _write(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write an .npz under its name only when it is complete and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write_private(path, arrays)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}.", "Name another place."
-        ) from error
-
-
 # -- in ------------------------------------------------------------------------------------------
 
 
@@ -198,9 +176,9 @@ def read(path: Path, labels: Path | None = None) -> Batch:
 
 def _named(batch: Batch, path: Path) -> Batch:
     """Return the batch when every name can be kept, else say which cannot."""
-    for place, person in enumerate(batch.persons, start=1):
+    for place, row in enumerate(batch.rows, start=1):
         try:
-            person_name(person)
+            person_name(row.person)
         except ConfigError as error:
             raise DatasetMalformed(
                 f"{path.name}, template {place}: {error.message}", error.hint
@@ -298,18 +276,23 @@ def _own(arrays: Mapping[str, AnyArray], path: Path) -> Batch:
         Metric(str(arrays["metric"])),
         bool(arrays["unit"]),
     )
-    return Batch(
-        space,
-        tuple(str(v) for v in arrays["persons"]),
-        vectors,
-        np.asarray(arrays["norms"], np.float32),
-        tuple(
-            PhotoRef(str(r), str(d))
-            for r, d in zip(arrays["photos"], arrays["digests"], strict=True)
-        ),
-        tuple(_own_face(arrays, i) for i in range(n)),
-        tuple(str(v) or None for v in arrays["consents"]),
+    norms = np.asarray(arrays["norms"], np.float32)
+    persons, references, digests, consents = (
+        [str(value) for value in arrays[key]]
+        for key in ("persons", "photos", "digests", "consents")
     )
+    rows = [
+        Row(
+            persons[i],
+            vectors[i],
+            PhotoRef(references[i], digests[i]),
+            float(norms[i]),
+            _own_face(arrays, i),
+            consents[i] or None,
+        )
+        for i in range(n)
+    ]
+    return Batch(space, tuple(rows))
 
 
 def _own_face(arrays: Mapping[str, AnyArray], i: int) -> FaceRecord:
@@ -391,15 +374,20 @@ def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
         small = np.ascontiguousarray(array, "<f4")
     if not np.isfinite(small).all():
         raise DatasetMalformed(f"{path.name}: a vector holds numbers too large for float32.")
-    photos = tuple(
+    rows = [
         # The photo is not known. The digest of the vector stands for it, so that importing the
         # same file twice adds nothing.
-        PhotoRef(f"{path.name}#{i}", "vector:" + hashlib.sha256(row.tobytes()).hexdigest())
-        for i, row in enumerate(small)
-    )
-    nothing = (FaceRecord(),) * len(persons)
-    norms = np.linalg.norm(small, axis=1)
-    return Batch(DLIB_SPACE, persons, small, norms, photos, nothing, (None,) * len(persons))
+        Row(
+            person,
+            vector,
+            PhotoRef(f"{path.name}#{i}", f"vector:{hashlib.sha256(vector).hexdigest()}"),
+            float(norm),
+        )
+        for i, (person, vector, norm) in enumerate(
+            zip(persons, small, np.linalg.norm(small, axis=1), strict=True)
+        )
+    ]
+    return Batch(DLIB_SPACE, tuple(rows))
 
 
 def _label(value: Any, path: Path) -> str:

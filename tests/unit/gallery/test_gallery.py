@@ -24,10 +24,11 @@ from facelign.errors import (
     SpaceMismatch,
     UnknownPerson,
 )
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef, Row
+from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores import connection
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.policies import TemplateMode
+from facelign.types.templates import FaceRecord, PhotoRef, Row
 
 posix = pytest.mark.skipif(os.name == "nt", reason="file modes of POSIX")
 

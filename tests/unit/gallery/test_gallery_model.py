@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from facelign.errors import DuplicateTemplate
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+from facelign.gallery.gallery import Gallery
 from facelign.gallery.traces import files_with
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.policies import TemplateMode
+from facelign.types.templates import FaceRecord, PhotoRef
 
 SPACE = Space("sface/arcface-112/five", 64, Metric.COSINE, unit=True)
 NAMES = st.sampled_from(["Ada", "Bob", "Zoë", "A much longer name, so that rows of it grow"])

@@ -20,7 +20,8 @@ ENROLL = textwrap.dedent(
     """
     import hashlib, sys
     import numpy as np
-    from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+    from facelign.gallery.gallery import Gallery
+    from facelign.types.templates import FaceRecord, PhotoRef
     from facelign.types.embeddings import Embeddings, Metric, Space
     path, first, end = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     space = Space("sface/arcface-112/five", 128, Metric.COSINE, unit=True)

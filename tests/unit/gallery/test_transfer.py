@@ -13,7 +13,8 @@ import pytest
 
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing, GalleryError
 from facelign.gallery import transfer
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+from facelign.gallery.gallery import Gallery
+from facelign.types.templates import FaceRecord, PhotoRef
 
 
 class Harm:

@@ -12,10 +12,11 @@ from facelign.datasets.records import Pair, PairList
 from facelign.datasets.saved import SavedEmbeddings
 from facelign.datasets.shelf import SavedShelf
 from facelign.errors import DatasetMalformed, GalleryError
-from facelign.gallery.gallery import FaceRecord, Gallery, PhotoRef
+from facelign.gallery.gallery import Gallery
 from facelign.lab.material import sources
 from facelign.lab.material.trials import Trials
 from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.templates import FaceRecord, PhotoRef
 
 SPACE = Space("made/up/five", 8, Metric.COSINE, unit=True)
 
