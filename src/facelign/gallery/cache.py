@@ -87,48 +87,45 @@ class VectorCache:
 
     def get(self, digest: str, chain: str) -> Analysis | None:
         """Return what is known about a photo, or None."""
-        return self.get_many([digest], chain).get(digest)
-
-    def get_many(self, digests: Iterable[str], chain: str) -> dict[str, Analysis]:
-        """Return what is known about photos, by digest; unknown ones are left out."""
-        found: dict[str, Analysis] = {}
-        used: list[int] = []
         today = int(time.time()) // _DAY_S
+        query = (
+            "SELECT e.id, e.used, e.meta, b.data FROM entries e JOIN blobs b ON b.entry = e.id"
+            " WHERE e.digest = ? AND e.chain = ?"
+        )
         with self._lock:
             try:
                 db = self._open(make=False)
-                for digest in digests if db is not None else ():
-                    row = self._row(db, digest, chain)
-                    if row is None:
-                        continue
-                    found[digest] = _unpacked(digest, row[1], row[2])
-                    if row[3] != today:
-                        used.append(row[0])
-                if used and db is not None:
-                    rows = [(today, number) for number in used]
-                    db.executemany("UPDATE entries SET used = ? WHERE id = ?", rows)
+                row = None if db is None else db.execute(query, (digest, chain)).fetchone()
+                if db is None or row is None:
+                    return None
+                number, used, meta, data = row
+                found = _unpacked(digest, meta, data)
+                if used != today:
+                    db.execute("UPDATE entries SET used = ? WHERE id = ?", (today, number))
             except sqlite3.Error as error:
                 self._give_up(error)
+                return None
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 _LOG.warning("An entry of the vector cache is damaged and is not used: %s", error)
+                return None
         return found
 
     def put(self, digest: str, chain: str, photo: Analysis) -> None:
         """Keep what was found in a photo; an entry under the same key is replaced."""
-        self.put_many([(digest, photo)], chain)
-
-    def put_many(self, photos: Iterable[tuple[str, Analysis]], chain: str) -> None:
-        """Keep what was found in several photos, in one transaction."""
-        today = int(time.time()) // _DAY_S
-        packed = [(digest, *_packed(photo)) for digest, photo in photos if digest]
+        if not digest:
+            return
+        meta, data = _packed(photo)
+        row = (digest, chain, meta, len(meta) + len(data), int(time.time()) // _DAY_S)
         with self._lock:
             try:
                 db = self._open(make=True)
-                if db is None or not packed:
+                if db is None:
                     return
                 with sql.committed(db, 1.0):
-                    for digest, meta, data in packed:
-                        self._insert(db, digest, chain, meta, data, today)
+                    db.execute("DELETE FROM entries WHERE digest = ? AND chain = ?", row[:2])
+                    query = "INSERT INTO entries (digest, chain, meta, size, used)"
+                    cursor = db.execute(f"{query} VALUES (?, ?, ?, ?, ?)", row)
+                    db.execute("INSERT INTO blobs VALUES (?, ?)", (cursor.lastrowid, data))
                     self._evict(db)
             except sqlite3.Error as error:
                 self._give_up(error)
@@ -191,28 +188,6 @@ class VectorCache:
                 )
         return gone
 
-    def _insert(
-        self, db: sqlite3.Connection, digest: str, chain: str, meta: str, data: bytes, today: int
-    ) -> None:
-        db.execute("DELETE FROM entries WHERE digest = ? AND chain = ?", (digest, chain))
-        cursor = db.execute(
-            "INSERT INTO entries (digest, chain, meta, size, used) VALUES (?, ?, ?, ?, ?)",
-            (digest, chain, meta, len(meta) + len(data), today),
-        )
-        db.execute("INSERT INTO blobs VALUES (?, ?)", (cursor.lastrowid, data))
-
-    def _row(
-        self, db: sqlite3.Connection | None, digest: str, chain: str
-    ) -> tuple[int, str, bytes, int] | None:
-        if db is None:
-            return None
-        query = (
-            "SELECT e.id, e.meta, b.data, e.used FROM entries e JOIN blobs b ON b.entry = e.id"
-            " WHERE e.digest = ? AND e.chain = ?"
-        )
-        row: tuple[int, str, bytes, int] | None = db.execute(query, (digest, chain)).fetchone()
-        return row
-
     def _evict(self, db: sqlite3.Connection) -> None:
         total = db.execute("SELECT bytes FROM filled").fetchone()[0]
         if total <= self.limit_bytes:
@@ -240,7 +215,8 @@ class VectorCache:
         try:
             self._db = self._connected()
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (11, 26):
+            # another layout, a table that is missing, damage, no database
+            if getattr(error, "sqlite_errorcode", 1) & 0xFF not in (1, 11, 26):
                 raise
             self._set_aside(str(error))
             self._db = self._connected()
@@ -264,12 +240,6 @@ class VectorCache:
             db.execute("SELECT bytes FROM filled").fetchone()
             # What is lost when the power fails can be computed again; it stays consistent.
             db.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.DatabaseError as error:
-            db.close()
-            if getattr(error, "sqlite_errorcode", 11) & 0xFF in (1, 11):
-                self._set_aside(str(error))
-                return sql.connect(self.path)
-            raise
         except BaseException:
             db.close()
             raise

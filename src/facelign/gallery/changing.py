@@ -19,6 +19,11 @@ class ChangingStore(TemplateStore):
     Each step is done inside of a ``_writing``; people and templates are named by their ids.
     """
 
+    def person(self, name: str) -> c.PersonRef | None:
+        """Return the person of a name."""
+        number = self._ids([name]).get(name)
+        return None if number is None else c.PersonRef(number, name)
+
     def enroll(self, rows: Sequence[Row], space: Space) -> c.Enroll:
         """Keep templates; people who are new are made. Raises SpaceMismatch."""
         time, names = now(), dict.fromkeys(row.person for row in rows)

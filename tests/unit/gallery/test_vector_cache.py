@@ -94,7 +94,7 @@ def test_keys_are_photo_and_chain(cache, make):
     cache.put("a" * 64, CHAIN, photo(make, seed=2))
     same(photo(make, seed=2), cache.get("a" * 64, CHAIN))
     assert cache.info().entries == 1
-    assert set(cache.get_many(["a" * 64, "b" * 64], CHAIN)) == {"a" * 64}
+    assert [cache.get(digest * 64, CHAIN) is not None for digest in "ab"] == [True, False]
 
 
 def test_nothing_is_made_until_something_is_put(cache, make):

@@ -104,19 +104,12 @@ def born(pid: int) -> str:
 def users(path: Path) -> list[int]:
     """Return the other processes that have a file open, as far as the system shows them."""
     found = []
-    wanted = str(path.resolve())
+    wanted = path.resolve()
     with suppress(OSError):
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit() or int(folder.name) == os.getpid():
                 continue
             with suppress(OSError):
-                if any(_target(link) == wanted for link in (folder / "fd").iterdir()):
+                if any(link.resolve() == wanted for link in (folder / "fd").iterdir()):
                     found.append(int(folder.name))
     return sorted(found)
-
-
-def _target(link: Path) -> str:
-    try:
-        return str(link.readlink())
-    except OSError:
-        return ""

@@ -98,10 +98,6 @@ class MemoryStore(ChangingStore):
 
     # -- what is kept ----------------------------------------------------------------------------
 
-    def person(self, name: str) -> PersonRef | None:
-        """Return the person of a name."""
-        return next((PersonRef(number, name) for number in self._ids([name]).values()), None)
-
     def names(self, after: int = 0) -> dict[int, str]:
         """Return the names of the people with an id over ``after``, by rising id."""
         return {i: name for i, (name, _) in sorted(self._now.people.items()) if i > after}

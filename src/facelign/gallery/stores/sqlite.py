@@ -56,7 +56,6 @@ class SqliteStore(ChangingStore):
         self._reshaped = False
         #: changes of transactions inside of others that were taken back
         self._void = 0
-        self._spaces: dict[str, tuple[int, Space]] = {}
         self._note = HolderNote(path)
         with sql.translated(path, self._note.holder):
             self._make(create and not readonly)
@@ -154,9 +153,6 @@ class SqliteStore(ChangingStore):
                     self._db.execute("UPDATE state SET revision = revision + 1")
                     if self._reshaped:
                         self._db.execute("UPDATE state SET reshaped = revision")
-        except BaseException:
-            self._spaces.clear()
-            raise
         finally:
             self._depth = 0
             self._note.clear()
@@ -170,7 +166,6 @@ class SqliteStore(ChangingStore):
         try:
             yield
         except BaseException:
-            self._spaces.clear()
             if self._db.in_transaction:
                 self._db.execute(f"ROLLBACK TO {point}")
                 self._db.execute(f"RELEASE {point}")
@@ -296,17 +291,14 @@ class SqliteStore(ChangingStore):
 
     def _space(self, space: Space) -> int:
         """Return the number of a space, which is written down when it is new."""
-        known = self._spaces.get(space.id)
-        if known is None:
-            self._db.execute(
-                "INSERT OR IGNORE INTO spaces (id, dim, metric, unit) VALUES (?, ?, ?, ?)",
-                (space.id, space.dim, space.metric.value, int(space.unit)),
-            )
-            query = "SELECT number, id, dim, metric, unit FROM spaces WHERE id = ?"
-            number, *row = self._db.execute(query, (space.id,)).fetchone()
-            known = self._spaces[space.id] = number, codec.space(*row)
-        refuse_other(known[1], space)
-        return known[0]
+        self._db.execute(
+            "INSERT OR IGNORE INTO spaces (id, dim, metric, unit) VALUES (?, ?, ?, ?)",
+            (space.id, space.dim, space.metric.value, int(space.unit)),
+        )
+        query = "SELECT number, id, dim, metric, unit FROM spaces WHERE id = ?"
+        number, *row = self._db.execute(query, (space.id,)).fetchone()
+        refuse_other(codec.space(*row), space)
+        return int(number)
 
     def _kept(self, person: int) -> list[tuple[int, str, bytes]]:
         query = (
@@ -372,11 +364,6 @@ class SqliteStore(ChangingStore):
     def _ids(self, names: Collection[str]) -> dict[str, int]:
         query = f"SELECT name, id FROM people WHERE name IN {_LISTED}"  # noqa: S608
         return dict(self._all(query, json.dumps(list(names))))
-
-    def person(self, name: str) -> PersonRef | None:
-        """Return the person of a name."""
-        rows = self._all("SELECT id, name FROM people WHERE name = ?", name)
-        return PersonRef(*rows[0]) if rows else None
 
     def names(self, after: int = 0) -> dict[int, str]:
         """Return the names of the people with an id over ``after``, by rising id."""
