@@ -164,7 +164,7 @@ class Gallery:
 
     def was_rejected(self, person: str, digest: str) -> bool:
         """Return whether a photo was rejected as a person's."""
-        return rules.was_rejected(self._store, person_name(person), digest)
+        return rules.was_rejected(self.store, t.person_name(person), digest)
 
     # -- who is there ----------------------------------------------------------------------------
 
@@ -228,10 +228,10 @@ class Gallery:
         compared; none of somebody who is not enrolled.
         """
         with self._lock:
-            follower, known = self._follower(space), self._store.person(person_name(person))
+            follower, known = self._follower(space), self.store.person(t.person_name(person))
             if follower is None or known is None:
                 return [], Embeddings.none(space)
-            view = follower.follow(self._store)
+            view = follower.follow(self.store)
             ids = np.flatnonzero(view.owners == known.id)
             found = view.index.vectors(ids)
         norms = np.ones(len(ids), np.float32)
