@@ -18,14 +18,13 @@ import math
 from collections.abc import Callable
 from functools import cache
 
-import cv2
 import numpy as np
 
 from facelign.align import dlib_chip
 from facelign.align.fitting import check_face, points_by
 from facelign.errors import DegenerateLandmarks
 from facelign.geometry.transforms import apply, compose, invert, scaling
-from facelign.imaging.resize import resized
+from facelign.imaging.resize import resized, warped
 from facelign.types.arrays import ByteArray, Float64Array, IntArray
 from facelign.types.chips import Chips
 from facelign.types.contracts import Layout
@@ -112,8 +111,7 @@ def warp(pixels: ByteArray, to_chip: Float64Array, size: tuple[int, int]) -> Byt
     if factors != (1, 1):
         pixels, onto = _reduced(pixels, to_chip, size, factors)
         to_chip = compose(to_chip, invert(onto))
-    chip = cv2.warpAffine(pixels, to_chip, size, flags=cv2.INTER_LINEAR)  # black outside
-    return np.asarray(chip, np.uint8)
+    return warped(pixels, to_chip, size)
 
 
 def _axis_scales(matrix: Float64Array) -> tuple[float, float]:

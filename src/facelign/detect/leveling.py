@@ -14,12 +14,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from facelign.detect.anchors import Candidates
 from facelign.detect.pyramid import surroundings
 from facelign.geometry.transforms import apply, compose, invert, scaling
+from facelign.imaging.resize import warped
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, FloatArray, IntArray
 
 #: gives for RGB pictures (h, w, 3) of one size what is seen in each, not suppressed
@@ -201,5 +201,4 @@ def _view(around: _Around, tilt: float, size: tuple[int, int]) -> tuple[ByteArra
     mx, my = (size[0] - 1) / 2, (size[1] - 1) / 2
     matrix = np.array([[cos, sin, mx - cos * cx - sin * cy], [-sin, cos, my + sin * cx - cos * cy]])
     onto = compose(matrix, invert(around.into))
-    drawn = cv2.warpAffine(around.pixels, onto, size, flags=cv2.INTER_LINEAR)
-    return np.asarray(drawn, np.uint8), matrix
+    return warped(around.pixels, onto, size), matrix

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.geometry.letterbox import PlaneMap
-from facelign.imaging.resize import resized, scaled
+from facelign.imaging.resize import long_side, resized, scaled
 from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.image import Image
 
@@ -50,20 +50,23 @@ class Copy:
 def copy_of(size: tuple[int, int], longest: int, *, strip_px: int, overlap: int) -> Copy:
     """Return the copy of a photo of ``size`` (w, h) whose long side is about ``longest``.
 
-    It is never enlarged. A copy of more than ``strip_px`` pixels is cut into horizontal strips
-    which share ``overlap`` rows, so that the memory of a look is bounded.
+    It is never enlarged; one longer than 2:1 keeps more (``imaging.resize.long_side``). A copy of
+    more than ``strip_px`` pixels is cut into horizontal strips which share ``overlap`` rows, so
+    that the memory of a look is bounded.
     """
     w, h = size
-    long = max(w, h)
-    if long > longest * TOLERANCE:
-        factor = longest / long
-        w, h = scaled(size, factor)
+    wanted = long_side(size, longest)
+    if max(size) > wanted * TOLERANCE:
+        w, h = scaled(size, wanted / max(size))
     plane = PlaneMap((w / size[0], h / size[1]))
     return Copy((w, h), plane, strips((w, h), strip_px, overlap))
 
 
 def reduced(pixels: ByteArray, longest: int) -> tuple[ByteArray, PlaneMap]:
-    """Return pixels (h, w, 3) in one piece with a long side of about ``longest``, and the map."""
+    """Return pixels (h, w, 3) in one piece with a long side of about ``longest``, and the map.
+
+    See ``copy_of``.
+    """
     h, w = pixels.shape[:2]
     copy = copy_of((w, h), longest, strip_px=h * w + 1, overlap=1)
     return copy.render(pixels), copy.plane

@@ -24,6 +24,7 @@ from facelign.errors import ExtraMissing
 from facelign.imaging.containers import Header, Kind
 from facelign.imaging.exif import orientation
 from facelign.imaging.faults import Damaged, Unsupported
+from facelign.imaging.resize import long_side
 from facelign.types.arrays import AnyArray, ByteArray
 
 if TYPE_CHECKING:
@@ -93,13 +94,14 @@ def reduction(size: tuple[int, int], turn: int, at_least: int | None) -> int:
     """
     if at_least is None:
         return 1
+    wanted = long_side(size, at_least)
     for shrink in (8, 4, 2):
         exact = all(
             side % shrink == 0
             for side, axis in zip(size, "xy", strict=True)
             if axis in _REVERSED[turn]
         )
-        if exact and max(size) >= at_least * shrink:
+        if exact and max(size) >= wanted * shrink:
             return shrink
     return 1
 

@@ -81,7 +81,8 @@ def read(
     """Return the upright picture; see ``read_image``.
 
     at_least: the decoder may reduce a JPEG by 2, 4 or 8 as long as its long side keeps this many
-    pixels; ``Image.scale`` says by how much, ``Image.full()`` decodes again at full size.
+    pixels (one longer than 2:1 keeps more, ``imaging.resize.long_side``); ``Image.scale`` says by
+    how much, ``Image.full()`` decodes again at full size.
     """
     if isinstance(source, Image):
         return source

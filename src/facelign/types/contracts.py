@@ -44,7 +44,8 @@ class Detector(Protocol):
     """Finds faces. Laws: deterministic; input unchanged; a mirrored photo gives mirrored faces;
     a blank photo gives n = 0; boxes and points are in the plane of ``image.size``.
 
-    wants_px: the long side that it needs, px: larger photos may be decoded reduced to it.
+    wants_px: the long side that it needs, px: larger photos may be decoded reduced to it, those
+    longer than 2:1 to as many pixels as 4:3 has.
     score_floor: the smallest score that it calls a face. sure_score: above it a face is believed
     even in a photo that was turned to find it. upright_score: below it the best face of a photo may
     be one that is not upright.

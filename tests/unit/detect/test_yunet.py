@@ -13,6 +13,7 @@ from facelign.detect.leveling import tilt_of
 from facelign.detect.models.yunet import SPECS, YuNetOptions
 from facelign.errors import ConfigError
 from facelign.geometry.boxes import iou
+from facelign.imaging.read import read
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 
@@ -112,6 +113,21 @@ def test_large_and_small_faces_of_twelve_megapixels(
     assert found(mine.detect(image), boxes) == [True] * 8
     reduced = Image(cv2.resize(image.pixels, (2000, 1500), interpolation=3), (4000, 3000), 0.5)
     assert found(mine.detect(reduced), boxes) == [True] * 8
+
+
+@pytest.mark.parametrize("size", [(20_000, 1_000), (900, 16_000), (34_000, 800)])
+@pytest.mark.parametrize("height", [45.0, 360.0])
+def test_a_face_in_a_panorama(
+    detector: Any, portrait: Image, size: tuple[int, int], height: float
+) -> None:
+    mine = detector("yunet")
+    box = mine.detect(portrait).boxes[0]
+    image, boxes = pasted(portrait, box, [height], size)
+    assert found(mine.detect(image), boxes) == [True]
+    file = cv2.imencode(".jpg", np.ascontiguousarray(image.pixels[:, :, ::-1]))[1].tobytes()
+    reduced = read(file, at_least=mine.wants_px)
+    assert reduced.scale < 1
+    assert found(mine.detect(reduced), boxes) == [True]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 1.15])

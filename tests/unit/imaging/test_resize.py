@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facelign.geometry.transforms import apply, scaling
-from facelign.imaging.resize import resized, scaled
+from facelign.imaging.resize import resized, scaled, warped
 from facelign.types.image import Image
 
 
@@ -48,3 +48,19 @@ def test_points_move_as_geometry_says(factor: float) -> None:
 def test_no_side_vanishes() -> None:
     assert scaled((1000, 3), 0.01) == (10, 1)
     assert scaled((3, 2), 1.5) == (4, 3)
+
+
+def test_a_part_of_a_very_long_picture_is_drawn_as_from_a_short_one() -> None:
+    random = np.random.default_rng(5)
+    part = random.integers(0, 256, (60, 90, 3), np.uint8)
+    long = np.zeros((60, 70_000, 3), np.uint8)
+    long[:, 40_000:40_090] = part
+    matrix = np.array([[0.9, 0.2, -3.5], [-0.2, 0.9, 8.25]])
+    moved = matrix.copy()
+    moved[:, 2] -= matrix[:, :2] @ (40_000, 0)
+    drawn, wanted = warped(long, moved, (64, 48)), warped(part, matrix, (64, 48))
+    # the border of the part is black outside in one and black pixels in the other
+    np.testing.assert_allclose(drawn.astype(int), wanted, atol=2)
+    assert wanted.any()
+    away = np.array([[1.0, 0.0, 500.0], [0.0, 1.0, 500.0]])
+    assert not warped(long, away, (64, 48)).any()
