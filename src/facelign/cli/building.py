@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from facelign.recognition.results import Enrollment
     from facelign.types.calibrations import Calibration
     from facelign.types.decisions import SearchThreshold, Threshold
+    from facelign.types.templates import Person
 
 # -- recognizers and galleries -------------------------------------------------------------------
 
@@ -100,7 +101,21 @@ def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> Ph
     from facelign.recognition.photo_gallery import PhotoGallery
 
     readonly = not create and not may_write(gallery)
-    return PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
+    found = PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
+    away, everybody = found.gallery.people_without(recognizer.space.id), found.people()
+    if away:
+        note(
+            f"note: {len(away)} of {len(everybody)} people in {gallery.name} have no template of "
+            f"this preset and cannot be found with it (space {recognizer.space.id}): "
+            f"{_some(away)}. Enroll their photos with it too"
+        )
+    return found
+
+
+def _some(people: Sequence[Person]) -> str:
+    """Return the names of a few people, and how many more there are."""
+    names, more = ", ".join(one.name for one in people[:3]), len(people) - 3
+    return f"{names} and {more} more" if more > 0 else names
 
 
 # -- options of the library ----------------------------------------------------------------------

@@ -52,6 +52,8 @@ class Gallery:
         self._searches: dict[str, Follower] = {}
         #: the spaces, as counted at a revision
         self._counted: tuple[int, list[t.SpaceCount]] = (-1, [])
+        #: the people without a template in a space, as looked up at a revision
+        self._without: tuple[tuple[int, str], tuple[t.Person, ...]] = ((-1, ""), ())
 
     @classmethod
     def open(
@@ -188,6 +190,19 @@ class Gallery:
     def count(self, space_id: str) -> tuple[int, int]:
         """Return (people, templates) of a space."""
         return next(((s.people, s.templates) for s in self.spaces() if s.id == space_id), (0, 0))
+
+    def people_without(self, space_id: str) -> tuple[t.Person, ...]:
+        """Return the people whose templates in use all lie in other spaces, which no search in
+        this one sees.
+        """
+        if {space.id for space in self.spaces()} <= {space_id}:
+            return ()
+        with self._lock:
+            key = (self._store.state().revision, space_id)
+            if self._without[0] != key:
+                away = (p for p in self.people() if p.spaces and space_id not in p.spaces)
+                self._without = (key, tuple(away))
+            return self._without[1]
 
     def require_space(self, space_id: str) -> None:
         """Raise SpaceMismatch, naming both, when only other spaces hold templates."""

@@ -57,6 +57,11 @@ class Chain:
         self._lock = threading.Lock()
 
     @property
+    def store(self) -> Store:
+        """Where the weights come from."""
+        return self._store
+
+    @property
     def space(self) -> Space:
         """The space of the vectors; loads the embedding models on first use."""
         return self.embedder.space

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,6 +60,7 @@ def enroll_together(
     options: EnrollOptions,
     *,
     calibration: Calibration | None = None,
+    elsewhere: Callable[[Analysis, int], str] | None = None,
     run: str | None = None,
 ) -> Iterator[Enrollment]:
     """Enroll photos that are said to show one person; yield one result a photo, after its commit.
@@ -67,7 +68,8 @@ def enroll_together(
     Before anything is kept the photos are held against one another and against those that are
     enrolled: who is unlike the others is held back, and so are all when most do not show one
     person. photos: a PhotoInfo is one that is enrolled already. calibration: by which that and
-    look-alikes are told; without one neither is. run: see ``Gallery.enroll``.
+    look-alikes are told; without one neither is. elsewhere: asked with a photo and its face, says
+    whom it looks like beyond the space of its vector, or "". run: see ``Gallery.enroll``.
     """
     name = person_name(person)
     usable = [_usable(gallery, name, photo, options) for photo in photos]
@@ -83,7 +85,10 @@ def enroll_together(
         if isinstance(one, Enrollment):
             yield one
         else:
-            yield _kept(gallery, name, one, options, known, doubts.get(id(one), ""), run)
+            doubt = doubts.get(id(one), "")
+            if elsewhere is not None and not doubt and not options.force:
+                doubt = elsewhere(one.photo, one.face)
+            yield _kept(gallery, name, one, options, known, doubt, run)
 
 
 def _usable(
@@ -120,7 +125,7 @@ def _kept(
     result = Enrollment(source, person, False, face_height=face.box.height)
     other = lookalike(gallery, person, one.vector, calibration)
     if doubt or other is not None:
-        like = "" if other is None else _looks_like(gallery, other, one.vector, calibration)
+        like = "" if other is None else looks_like(gallery, other, one.vector, calibration)
         return replace(result, reason=" and ".join(filter(None, (like, doubt))), held=True)
     try:
         ids = gallery.enroll(
@@ -174,7 +179,7 @@ def lookalike(
     return next((c for c in nearest if c.person != person and c.score >= limit), None)
 
 
-def _looks_like(
+def looks_like(
     gallery: Gallery, other: Candidate, vector: Embeddings, calibration: Calibration | None
 ) -> str:
     """Return whom a face looks like, by which photo, and whether that is the odd one of theirs."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from operator import itemgetter
 from pathlib import Path
 from uuid import uuid4
 
 from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
+from facelign.recognition.elsewhere import Elsewhere
 from facelign.recognition.enrolling import enroll_together
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
@@ -97,20 +97,32 @@ class PhotoGallery:
         be.
         """
         options = options or EnrollOptions()
-        named = ((person_name(person), photo) for person, photo in jobs)
+        named = (((person_name(person), photo), photo) for person, photo in jobs)
+        elsewhere = Elsewhere(self.gallery, self.recognizer)
         run = uuid4().hex  # one call is one change: undo takes it back as a whole
         space = self.recognizer.space.id
 
-        def holds(person: str, digest: str) -> bool:
-            return self.gallery.has_photo(digest, space) == person
+        def holds(job: tuple[str, Photo], digest: str) -> bool:
+            return self.gallery.has_photo(digest, space) == job[0]
 
         known = None if options.force else holds
         evidence = None if options.force else self.calibration
         carried = self.recognizer.carry(named, known=known, done=done)
-        for person, found in groupby(carried, key=itemgetter(0)):
-            while photos := [photo for _, photo in islice(found, _TOGETHER)]:
+        for person, group in groupby(carried, key=lambda done: done[0][0]):
+            while several := list(islice(group, _TOGETHER)):
+                sources = {id(found): photo for (_, photo), found in several}
+
+                def like(found: Analysis, face: int, who: str = person) -> str:
+                    return elsewhere.like(who, sources[id(found)], found, face)  # noqa: B023 - now
+
                 yield from enroll_together(
-                    self.gallery, person, photos, options, calibration=evidence, run=run
+                    self.gallery,
+                    person,
+                    [found for _, found in several],
+                    options,
+                    calibration=evidence,
+                    elsewhere=like,
+                    run=run,
                 )
 
     # -- identification --------------------------------------------------------------------------
@@ -157,8 +169,9 @@ class PhotoGallery:
         at = {int(face): probe for face, probe in zip(analysis.embedded, probes, strict=True)}
         asked = [at.get(i) or Probe((), faces[i].box.height, analysis.reason_of(i)) for i in wanted]
         answers = one_name_each([decide(probe, limit, size[1], options) for probe in asked])
-        pairs = zip(wanted, answers, strict=True)
-        return Identification(analysis, tuple(IdentifiedFace(faces[i], a) for i, a in pairs))
+        named = tuple(IdentifiedFace(faces[i], a) for i, a in zip(wanted, answers, strict=True))
+        away = len(self.gallery.people_without(self.recognizer.space.id))
+        return Identification(analysis, named, people_elsewhere=away)
 
     def name(
         self,

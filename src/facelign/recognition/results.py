@@ -36,11 +36,15 @@ class IdentifiedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identification:
-    """All faces of a probe photo, named or not."""
+    """All faces of a probe photo, named or not.
+
+    people_elsewhere: how many people could not be found, since their templates lie in other spaces.
+    """
 
     analysis: Analysis
     faces: tuple[IdentifiedFace, ...]
     error: FacelignError | None = None
+    people_elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)

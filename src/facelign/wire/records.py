@@ -178,4 +178,5 @@ def identify_record(result: Identification) -> Record:
     if first is not None and first.threshold is not None:
         record["search"] = search_record(first.threshold)
         record["gallery_size"] = first.gallery_size
+    record["people_elsewhere"] = result.people_elsewhere
     return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facelign import models
 from facelign.errors import BadArray, ConfigError, GalleryError, NoFace, SpaceMismatch
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.memory import MemoryStore
 from facelign.imaging.write import write
+from facelign.models.weights.store import Store
 from facelign.recognition.options import ALREADY, EnrollOptions, IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery, open_gallery
+from facelign.recognition.presets import PRESETS
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.decisions import SearchThreshold, Threshold
+from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.image import Image
 from facelign.types.policies import FacePolicy
-from facelign.types.templates import person_name
+from facelign.types.templates import FaceRecord, PhotoRef, person_name
 
 pytestmark = pytest.mark.weights
 
@@ -184,6 +188,43 @@ def test_photos_whose_names_are_no_text_are_enrolled_and_named(
         assert gallery.identify(paths[0]).faces[0].person == "Eileen"
         gallery.gallery.reject("Eileen", digest=kept[0].photo.digest, reference=str(paths[0]))
         assert len(gallery.people()) == 1
+
+
+def test_a_newcomer_is_looked_for_in_the_space_of_another_preset(
+    tmp_path: Path, recognizer: Recognizer, portrait: Image, pulled: Callable[..., Store]
+) -> None:
+    """A gallery that is half of one model and half of another enrolls nobody a second time."""
+    registry = models.default()
+    weights = pulled(*(registry.spec(*model) for model in PRESETS["fast"].models))
+    fast = Recognizer("fast", store=weights, workers=1)
+    negative = 255 - portrait.pixels  # its cosine to the portrait is about 0
+    other, again = (Image.from_array(p, "rgb", "o") for p in (negative, edited(portrait, 0.9)))
+    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+        assert gallery.enroll("Eileen", portrait)[0].enrolled
+        assert gallery.identify(portrait).people_elsewhere == 0
+    with open_gallery(tmp_path / "g.db", fast) as gallery:
+        assert gallery.enroll("Otto", other)[0].enrolled, "who is nobody of the others"
+        found = gallery.identify(again)
+        assert (found.faces[0].person, found.people_elsewhere) == (None, 1)
+        (held,) = gallery.enroll("Someone", again)
+        assert (held.held, held.reason) == (True, f"looks like Eileen ({portrait.source})")
+        assert gallery.enroll("Eileen", again)[0].enrolled, "her own name is no newcomer's"
+        assert gallery.identify(again).people_elsewhere == 0
+
+
+def test_a_newcomer_who_cannot_be_looked_for_is_held_back(
+    tmp_path: Path, recognizer: Recognizer, portrait: Image
+) -> None:
+    space = Space("nobody/crop/box", 4, Metric.COSINE, unit=True)
+    vector = Embeddings(np.eye(1, 4, dtype=np.float32), space, np.ones(1, np.float32))
+    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+        gallery.gallery.enroll("Zoe", vector, photo=PhotoRef("z.jpg", "z"), faces=[FaceRecord()])
+        (held,) = gallery.enroll("Eileen", portrait)
+        assert held.held
+        assert held.reason == (
+            "may be somebody who is enrolled: 1 person has no template of this preset"
+        )
+        assert gallery.enroll("Eileen", portrait, EnrollOptions(force=True))[0].enrolled
 
 
 def edited(portrait: Image, by: float) -> np.ndarray[Any, Any]:
