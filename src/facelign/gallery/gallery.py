@@ -198,7 +198,7 @@ class Gallery:
         if {space.id for space in self.spaces()} <= {space_id}:
             return ()
         with self._lock:
-            key = (self._store.state().revision, space_id)
+            key = (self.store.state().revision, space_id)
             if self._without[0] != key:
                 away = (p for p in self.people() if p.spaces and space_id not in p.spaces)
                 self._without = (key, tuple(away))
