@@ -27,7 +27,6 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 from skimage import data
 
 from facelign import models
@@ -141,6 +140,8 @@ def with_onnxruntime(model: str) -> Arrays:
     graph = onnx.load(published(model))
     source = graph.graph.input[0]
     del graph.graph.input[1:]  # SFace's file still lists its weights, which it unpacks by itself
+    import onnxruntime  # after facelign, which switches its telemetry off
+
     net = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )

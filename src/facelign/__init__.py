@@ -5,10 +5,16 @@ Names are loaded when they are first used: importing this package loads the stan
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from facelign import errors
 from facelign._version import __version__
+
+# ONNX Runtime writes a device id and looks for a server as soon as it is imported, whoever imports
+# it, so it is told not to before anything of facelign can; a choice of the user's own stays.
+if not os.environ.get("ORT_DISABLE_TELEMETRY"):
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _PUBLIC = {
     "Analysis": "facelign.types.analysis",

@@ -61,6 +61,7 @@ def doctor(
         "processor": processor(),
         "engine": _engine(),
         "settings": _settings(store),
+        "libraries": libraries(),
         "models": _models(known, store),
         "broken": plain(known.broken),
         "self_test": self_test(preset),
@@ -128,6 +129,27 @@ def _engine() -> Record:
         "threads": options.threads,
         "spinning": options.spinning,
     }
+
+
+def libraries() -> list[Record]:
+    """Return what libraries would send or keep by themselves, and by which setting they do not."""
+    from facelign.runtime.onnx import telemetry_off
+
+    told = {name: os.environ.get(name, "") for name in ("ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR")}
+    return [
+        {
+            "library": "onnxruntime",
+            "what": "telemetry",
+            "off": telemetry_off(),
+            "setting": f"ORT_DISABLE_TELEMETRY={told['ORT_DISABLE_TELEMETRY']}",
+        },
+        {
+            "library": "matplotlib",
+            "what": "list of fonts in the user's cache",
+            "off": True,
+            "setting": f"MPLCONFIGDIR={told['MPLCONFIGDIR'] or home_folder() / 'cache/matplotlib'}",
+        },
+    ]
 
 
 def _settings(store: Store) -> Record:
@@ -249,6 +271,9 @@ def _lines(report: Record) -> Iterator[str]:
     yield f"vector cache: {settings['vector_cache']} ({size:.1f} MB)"
     yield f"mirror: {settings['mirror'] or 'none'}"
     yield f"license guard: {settings['license_guard'] or 'none'}"
+    for one in report["libraries"]:
+        state = "off" if one["off"] else "ON"
+        yield f"{one['library']}, {one['what']}: {state} ({one['setting']})"
     if not report["models"]:
         yield "models here: none (facelign models pull default)"
     for model in report["models"]:

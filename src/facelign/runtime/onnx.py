@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,9 +46,22 @@ class OnnxOptions:
 
 def available_providers() -> tuple[str, ...]:
     """Return the execution providers of the installed ONNX Runtime, best first."""
+    return tuple(_engine().get_available_providers())
+
+
+def telemetry_off() -> bool:
+    """Say whether ONNX Runtime was told to collect nothing: ``import facelign`` tells it so, unless
+    ORT_DISABLE_TELEMETRY says otherwise.
+    """
+    return os.environ.get("ORT_DISABLE_TELEMETRY", "").lower() in ("1", "true", "yes", "on")
+
+
+def _engine() -> Any:
     import onnxruntime as ort
 
-    return tuple(ort.get_available_providers())
+    if telemetry_off():  # it may have been imported before facelign could say so
+        ort.disable_telemetry_events()
+    return ort
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +157,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _opened(model: Path | bytes, options: OnnxOptions, name: str) -> _Opened:
-    import onnxruntime as ort
-
+    ort = _engine()
     there = available_providers()
     missing = [p for p in options.providers if p not in there]
     if missing:

@@ -50,6 +50,16 @@ def test_an_empty_home_is_told_with_the_command_that_helps(home: Path) -> None:
     assert "models here: none" in _run()
 
 
+def test_what_libraries_would_do_by_themselves_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    assert "onnxruntime, telemetry: off (ORT_DISABLE_TELEMETRY=1)" in _run()
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    assert "onnxruntime, telemetry: ON (ORT_DISABLE_TELEMETRY=0)" in _run()
+    assert [one["off"] for one in json.loads(_run("--json"))["libraries"]] == [False, True]
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no weights beside the checkout")
 def test_the_self_test_walks_the_portrait(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
