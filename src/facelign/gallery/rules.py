@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -96,11 +97,7 @@ def fresh(
         elif (name, digest) in rejected:
             skipped.append((number, f"was rejected as {name}"))
         else:
-            kept.append(
-                row
-                if name == row.person
-                else Row(name, row.vector, row.photo, row.norm, row.face, row.consent)
-            )
+            kept.append(row if name == row.person else replace(row, person=name))
             if digest:
                 enrolled.add(digest)
     if kept:

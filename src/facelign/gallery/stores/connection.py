@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError
+from facelign.files.disk import sync_folder
 
 #: how long a writer waits for another one, seconds
 WAIT_S = 30.0
@@ -105,7 +106,7 @@ def create(path: Path, application_id: int, fill: Callable[[sqlite3.Connection],
         except OSError:  # a file system without hard links
             if not path.exists():
                 part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
@@ -117,17 +118,6 @@ def keep_private(path: Path) -> None:
         mode = path.stat().st_mode & 0o777
         if os.name != "nt" and mode & 0o077:
             path.chmod(mode & 0o700)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager
