@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
@@ -22,12 +23,14 @@ from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:
     from facelign.gallery.gallery import Gallery
+    from facelign.types.changes import Entry
     from facelign.types.templates import Receipt, TemplateInfo
 
 app = Commands("List, correct, remove, export and import the people of a gallery.")
 
 Name = Annotated[str, typer.Argument(help="The name of a person.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken back.")]
 Space = Annotated[
     str | None,
     typer.Option("--space", help="Which space, when the gallery holds several."),
@@ -61,7 +64,7 @@ def show(name: Name, where: GalleryFlags, output: JsonFlag) -> None:
             "-" if t.face.score is None else f"{t.face.score:.2f}",
             t.space,
             t.created[:10],
-            ("rejected; " if t.rejected else "") + (t.consent or ""),
+            "; ".join(filter(None, ("rejected" if t.rejected else "", t.consent))),
         )
         for t in templates
     )
@@ -155,7 +158,10 @@ def reject(
                 f"{photo} is neither a file nor an enrolled photo of {name}.",
                 f"See: facelign people show '{name}'",
             )
-        aside = sum(gallery.reject(name, digest=d, reference=r) for d, r in rejected.items())
+        run = uuid4().hex  # one command is one change
+        aside = sum(
+            gallery.reject(name, digest=d, reference=r, run=run) for d, r in rejected.items()
+        )
     text = f"{photo} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
     record = {"rejected": {"person": name, "photo": photo, "templates": aside}}
     answer(record, text, json=output.json)
@@ -215,32 +221,73 @@ def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFla
 
 @app.add("history")
 def history(where: GalleryFlags, output: JsonFlag) -> None:
-    """Show every change, oldest first. Vectors and removed people are not in it."""
+    """Show every change, oldest first. Vectors and removed people are not in it.
+
+    A terminal shows one line a command, which 'people undo' takes back as a whole.
+    """
     with _open(where, readonly=True) as gallery:
         changes = gallery.history()
-    keys = ("number", "time", "action", "text", "templates", "undone")
-    records = (some(change, *keys) for change in changes)
-    rows = (
-        (
-            str(c.number),
-            c.time[:19].replace("T", " "),
-            c.action,
-            c.text + (" (undone)" if c.undone else ""),
-        )
-        for c in changes
-    )
-    heads = ("No.", "Time (UTC)", "Change", "What")
+        photos = gallery.photos_of(changes)
+    keys = ("number", "time", "action", "text", "templates", "undone", "run")
+    records = (some(change, *keys) | {"photo": photos.get(change.number)} for change in changes)
+    runs = _runs(changes) if sys.stdout.isatty() else [[change] for change in changes]
+    rows = (_told(run, photos) for run in runs)
+    heads = ("No.", "Time (UTC)", "Change", "What", "Photo")
     _listed(output, records, heads, rows, numbers=(0,), none="Nothing has happened yet.")
 
 
+def _runs(changes: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the changes of each command, in order."""
+    runs: dict[str, list[Entry]] = {}
+    for change in changes:
+        runs.setdefault(f"run {change.run}" if change.run else f"{change.number}", []).append(
+            change
+        )
+    return list(runs.values())
+
+
+def _told(run: Sequence[Entry], photos: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the row of one command."""
+    from facelign.gallery.history import told
+
+    first, last = run[0], run[-1]
+    what = first.text if len(run) == 1 else told(run).removeprefix(f"{first.action}, ")
+    known = [photos[change.number] for change in run if change.number in photos]
+    more = f" and {len(known) - 1} more" if len(known) > 1 else ""
+    return (
+        str(first.number) if first is last else f"{first.number}-{last.number}",
+        first.time[:19].replace("T", " "),
+        first.action,
+        what + (" (undone)" if first.undone else ""),
+        known[0] + more if known else "",
+    )
+
+
 @app.add("undo")
-def undo(where: GalleryFlags, output: JsonFlag) -> None:
-    """Take the last change back; a removal cannot be."""
+def undo(dry_run: DryRun = False, *, where: GalleryFlags, output: JsonFlag) -> None:
+    """Take the last command's changes back, as one; a removal cannot be."""
+    with _open(where, readonly=dry_run) as gallery:
+        undone = gallery.last() if dry_run else gallery.undo()
+    _changed("would_undo" if dry_run else "undone", undone, output)
+
+
+@app.add("redo")
+def redo(where: GalleryFlags, output: JsonFlag) -> None:
+    """Do again what the last undo took back, while nothing was changed since.
+
+    Enrollments are enrolled again instead: the vectors of undone ones are erased.
+    """
     with _open(where) as gallery:
-        undone = gallery.undo()
-    record = [some(change, "number", "action", "text") for change in undone]
-    lines = (f"Undone: {change.action}, {change.text}" for change in undone)
-    answer({"undone": record}, *lines, json=output.json)
+        done = gallery.redo()
+    _changed("redone", done, output)
+
+
+def _changed(word: str, changes: Sequence[Entry], output: OutputFlags) -> None:
+    from facelign.gallery.history import told
+
+    record = [some(change, "number", "action", "text") for change in changes]
+    text = f"{word.replace('_', ' ').capitalize()}: {told(changes)}"
+    answer({word: record}, text, json=output.json)
 
 
 @app.add("export")

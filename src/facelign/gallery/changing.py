@@ -24,6 +24,11 @@ class ChangingStore(TemplateStore):
         number = self._ids([name]).get(name)
         return None if number is None else c.PersonRef(number, name)
 
+    def rejected(self, person: c.PersonRef) -> dict[str, str]:
+        """Return where each photo lay that was rejected as a person's, by digest."""
+        with self.reading():
+            return {digest: place for digest, (place, _) in self._rejected(person.id).items()}
+
     def enroll(self, rows: Sequence[Row], space: Space) -> c.Enroll:
         """Keep templates; people who are new are made. Raises SpaceMismatch."""
         time, names = now(), dict.fromkeys(row.person for row in rows)

@@ -308,11 +308,13 @@ class Gallery:
                 )
             self._apply(c.Split(owner, going, c.PersonRef(0, name)), len(going))
 
-    def reject(self, person: str, *, digest: str, reference: str = "") -> int:
+    def reject(
+        self, person: str, *, digest: str, reference: str = "", run: str | None = None
+    ) -> int:
         """Write down that a photo does not show a person: it is never proposed as them again.
 
         Templates of that photo are set aside: they take no part in searches. Returns how many.
-        digest: SHA-256 of the photo's bytes.
+        digest: SHA-256 of the photo's bytes. run: see ``enroll``.
         """
         if not digest:
             raise GalleryError("A rejection needs the digest of the photo.", "Name a photo file.")
@@ -320,16 +322,16 @@ class Gallery:
             owner = rules.known(self.store, person)
             infos = self.store.templates(owner)
             count = sum(i.photo.digest == digest and not i.rejected for i in infos)
-            self._apply(c.Reject(owner, digest, t.spelled(reference)), count)
+            self._apply(c.Reject(owner, digest, t.spelled(reference)), count, run)
         return count
 
-    def _apply(self, change: c.Change, templates: int) -> None:
+    def _apply(self, change: c.Change, templates: int, run: str | None = None) -> None:
         inverse = self.store.apply(change)
         if inverse is None:
             return  # nothing changed
         if isinstance(change, c.Split) and isinstance(inverse, c.Merge):
             change = replace(change, new=inverse.source)  # whose id the store has chosen
-        self._record(change, templates, inverse)
+        self._record(change, templates, inverse, run)
 
     def _record(
         self, change: c.Change, templates: int, inverse: c.Change, run: str | None = None
@@ -340,8 +342,30 @@ class Gallery:
         """Return every change, oldest first."""
         return list(self.store.history())[::-1]
 
+    def photos_of(self, entries: Iterable[c.Entry]) -> dict[int, str]:
+        """Return which photo each entry of the history is about, by its number, where known."""
+        with self.store.reading():
+            return history.photos(self.store, entries)
+
+    def last(self) -> list[c.Entry]:
+        """Return what ``undo`` would take back, oldest first; raises GalleryError as it does."""
+        return history.last(self.store.history())[::-1]
+
+    def redo(self) -> list[c.Entry]:
+        """Do again what the last ``undo`` took back, and return it, oldest first.
+
+        Raises GalleryError when there is nothing, when something was changed since, or when it was
+        an enrollment, whose vectors are gone.
+        """
+        with self.store.transaction():
+            done = [replace(e, undone=None) for e in history.undone(self.store.history())]
+            for entry in done:
+                self.store.apply(entry.change)
+                self.store.record(entry)
+        return done
+
     def undo(self) -> list[c.Entry]:
-        """Take the last change back and return what was undone; a run of enrollments is one.
+        """Take the last change back and return what was undone; the changes of a run are one.
 
         Vectors of undone enrollments are overwritten in the file. Raises GalleryError when there
         is nothing to undo, or when the last change was a removal.

@@ -339,6 +339,10 @@ class TemplateStore(Protocol):
         """Return, by digest (of some photos, or all), the ids of people it does not show."""
         ...
 
+    def rejected(self, person: PersonRef) -> dict[str, str]:
+        """Return where each photo lay that was rejected as a person's, by digest; "" if unknown."""
+        ...
+
     def owners(self, space_id: str) -> tuple[IntArray, IntArray]:
         """Return (template ids rising, person ids) of the templates in use of a space."""
         ...

@@ -96,6 +96,74 @@ def test_rename_merge_undo_history(run):
     assert "Ada is now Adele (undone)" in run("people", "history")[1]
 
 
+def test_one_command_is_taken_back_as_one_and_told_before(run, home, make):
+    with Gallery.open(home / "gallery.db") as gallery:
+        for number in range(10, 14):
+            make.put(gallery, "Cleo" if number % 2 else "Dora", number, run="monday")
+    before = listed(run)
+    dry = run("people", "undo", "--dry-run")[1]
+    assert dry == "Would undo: enroll, 4 templates of Dora, Cleo\n"
+    assert listed(run) == before
+    (would,) = rows(run("people", "undo", "--dry-run", "--json")[1])
+    assert len(would["would_undo"]) == 4
+    assert run("people", "undo")[1] == dry.replace("Would undo", "Undone")
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+    with pytest.raises(GalleryError, match="vectors were erased"):
+        run("people", "redo")
+
+
+def test_redo(run):
+    with pytest.raises(GalleryError, match="nothing to do again"):
+        run("people", "redo")
+    run("people", "rename", "Ada", "Adele")
+    run("people", "split", "Bob", "--templates", "2", "--to", "Cleo")
+    run("people", "reject", "Adele", "photos/4.jpg")
+    run("people", "merge", "Bob", "Adele")
+    done = listed(run)
+    for _ in range(4):
+        run("people", "undo")
+    assert listed(run) == {"Ada": 3, "Bob": 3}
+    (record,) = rows(run("people", "redo", "--json")[1])
+    assert record["redone"][0]["action"] == "rename"
+    assert run("people", "redo")[1].startswith("Redone: split, 1 template of Bob")
+    run("people", "redo")
+    run("people", "redo")
+    assert listed(run) == done
+    run("people", "undo")
+    run("people", "rename", "Bob", "Robert")
+    with pytest.raises(GalleryError, match="changed since"):
+        run("people", "redo")
+    run("people", "undo")
+    run("people", "redo")
+    assert listed(run)["Robert"] == 2
+
+
+def test_history_says_which_photo(run, home, tmp_path, make):
+    party = tmp_path / "party.jpg"
+    party.write_bytes(b"some photo")
+    run("people", "reject", "Bob", party)
+    run("people", "reject", "Ada", "photos/2.jpg")
+    with Gallery.open(home / "gallery.db") as gallery:
+        for number in (10, 11):
+            make.put(gallery, "Cleo", number, run="monday")
+    told = rows(run("people", "history", "--json")[1])
+    assert [row["photo"] for row in told] == [
+        *(f"photos/{n}.jpg" for n in range(6)), str(party), "photos/2.jpg",
+        "photos/10.jpg", "photos/11.jpg",
+    ]  # fmt: skip
+    assert [row["run"] for row in told][-2:] == ["monday"] * 2
+    piped = run("people", "history")[1].splitlines()
+    assert len(piped) == 10
+    assert piped[-1].split("\t")[2:] == ["enroll", "1 template of Cleo", "photos/11.jpg"]
+    with Gallery.open(home / "gallery.db") as gallery:
+        runs = people_commands._runs(gallery.history())  # as a terminal shows them
+        row = people_commands._told(runs[-1], gallery.photos_of(runs[-1]))
+    assert [len(changes) for changes in runs] == [1] * 8 + [2]
+    assert (row[0], *row[2:]) == (
+        "9-10", "enroll", "2 templates of Cleo", "photos/10.jpg and 1 more",
+    )  # fmt: skip
+
+
 def test_split_by_photo_and_by_number(run):
     run("people", "split", "Ada", "--photos", "photos/2.jpg", "--to", "Carla")
     assert listed(run) == {"Ada": 2, "Bob": 3, "Carla": 1}
