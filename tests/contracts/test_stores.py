@@ -312,7 +312,7 @@ def test_a_change_that_changes_nothing_has_no_inverse(store):
     ada, _ = filled(store)
     before = contents(store)
     assert store.apply(Reject(ada, "a", "elsewhere.jpg")) is None
-    assert store.rejected(ada) == {"a": "x.jpg"}
+    assert store.rejected(ada) == {"a": "x.jpg", "b": "x.jpg"}
     assert store.apply(Accept(ada, "never")) is None
     assert contents(store) == before
 
