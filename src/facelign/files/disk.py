@@ -79,6 +79,19 @@ def write(path: Path, data: bytes, *, sync: bool = False) -> None:
         ) from problem
 
 
+def erase(path: Path) -> None:
+    """Overwrite a file's bytes with zeros and delete it; nothing happens where there is none."""
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        left = path.stat().st_size
+        while left > 0:
+            left -= file.write(bytes(min(left, BLOCK)))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename durable, where the system lets folders be opened (Windows does not)."""
     if os.name == "nt":

@@ -6,7 +6,8 @@ is an ``Analysis`` without its pixels; which face matters is decided by whoever 
 
 A cache must never fail the work it speeds up: a damaged file is set aside and begun anew, a full
 disk or a busy file means that nothing is kept. ``purge`` and ``clear`` do fail loudly, because
-removing a person relies on them.
+removing a person relies on them. Photos of people who were removed are never kept again, whoever is
+at work on them meanwhile; all that is known of them is a digest of their digest.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt
+from facelign.files.disk import erase
 from facelign.gallery.stores import connection as sql
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings, Metric, Space
@@ -42,6 +45,9 @@ DEFAULT_LIMIT = 1 << 30
 _DAY_S = 86_400
 #: what is kept of a full cache, so that not every new entry pushes out an old one
 _KEPT_SHARE = 0.9
+#: in the names of damaged files that were set aside
+_ASIDE = ".damaged-"
+_REMOVED = "CREATE TABLE IF NOT EXISTS removed (mark TEXT PRIMARY KEY) WITHOUT ROWID"
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,7 +70,7 @@ class VectorCache:
     """
 
     def __init__(self, path: str | Path, *, limit_bytes: int = DEFAULT_LIMIT) -> None:
-        self.path = Path(path)
+        self.path = Path(path).resolve()
         self.limit_bytes = limit_bytes
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
@@ -122,6 +128,9 @@ class VectorCache:
                 if db is None:
                     return
                 with sql.committed(db, 1.0):
+                    query = "SELECT 1 FROM removed WHERE mark = ?"
+                    if db.execute(query, (_mark(digest),)).fetchone():
+                        return
                     db.execute("DELETE FROM entries WHERE digest = ? AND chain = ?", row[:2])
                     query = "INSERT INTO entries (digest, chain, meta, size, used)"
                     cursor = db.execute(f"{query} VALUES (?, ?, ?, ?, ?)", row)
@@ -135,9 +144,11 @@ class VectorCache:
     def purge(self, digests: Iterable[str]) -> int:
         """Delete and overwrite every entry of the photos, of all chains; returns how many.
 
-        Raises GalleryBusy when another program keeps the file from being rewritten.
+        None of these photos is kept from now on, also by programs that are at work now. A damaged
+        file is erased whole. Raises GalleryBusy when another program keeps the file from being
+        rewritten.
         """
-        wanted: list[tuple[str, ...]] = [(digest,) for digest in digests]
+        wanted = [(digest,) for digest in digests if digest]
         return self._erase("DELETE FROM entries WHERE digest = ?", wanted)
 
     def clear(self) -> int:
@@ -167,25 +178,37 @@ class VectorCache:
             f for f in folder.iterdir() if f.is_file() and f.name.startswith(self.path.name)
         )
 
-    def _erase(self, query: str, rows: list[tuple[str, ...]]) -> int:
+    def _erase(self, query: str, rows: Sequence[tuple[str, ...]]) -> int:
         with self._lock, sql.translated(self.path):
-            for file in self.files():
-                if ".damaged-" in file.name:
-                    file.unlink(missing_ok=True)
             self._failed = False
-            db = self._open(make=False)
-            if db is None or not rows:
-                return 0
-            before = db.execute("SELECT count(*) FROM entries").fetchone()[0]
-            with sql.committed(db, sql.WAIT_S):
-                db.executemany(query, rows)
-            gone = int(before - db.execute("SELECT count(*) FROM entries").fetchone()[0])
-            # Also when nothing was deleted: an entry that was replaced may lie in the log.
-            if not sql.rebuild(db, sql.WAIT_S):
-                raise GalleryBusy(
-                    f"{self.path.name} could not be rewritten: another program keeps reading it.",
-                    "End it, then run: facelign cache clear",
-                )
+            try:
+                gone = self._deleted(query, rows)
+            except sqlite3.DatabaseError as error:
+                if not sql.damaged(error):
+                    raise
+                self._set_aside(str(error))
+                gone = self._deleted(query, rows)
+            for file in self.files():
+                if _ASIDE in file.name:
+                    erase(file)
+        return gone
+
+    def _deleted(self, query: str, rows: Sequence[tuple[str, ...]]) -> int:
+        marks = [(_mark(digest),) for row in rows for digest in row]
+        db = self._open(make=bool(marks))
+        if db is None or not rows:
+            return 0
+        before = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+        with sql.committed(db, sql.WAIT_S):
+            db.executemany("INSERT OR IGNORE INTO removed VALUES (?)", marks)
+            db.executemany(query, rows)
+        gone = int(before - db.execute("SELECT count(*) FROM entries").fetchone()[0])
+        # Also when nothing was deleted: an entry that was replaced may lie in the log.
+        if not sql.rebuild(db, sql.WAIT_S):
+            raise GalleryBusy(
+                f"{self.path.name} could not be rewritten: another program keeps reading it.",
+                "End it, then run: facelign cache clear",
+            )
         return gone
 
     def _evict(self, db: sqlite3.Connection) -> None:
@@ -238,6 +261,8 @@ class VectorCache:
             if db.execute("PRAGMA user_version").fetchone()[0] != _LAYOUT:
                 raise sqlite3.DatabaseError("it has another layout")
             db.execute("SELECT bytes FROM filled").fetchone()
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'removed'").fetchone():
+                db.execute(_REMOVED)  # a cache of an older facelign
             # What is lost when the power fails can be computed again; it stays consistent.
             db.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
@@ -246,19 +271,23 @@ class VectorCache:
         return db
 
     def _set_aside(self, why: str) -> None:
-        """Begin the cache anew; the damaged file goes at the next ``purge`` or ``clear``."""
-        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
+        """Begin the cache anew; the damaged file is erased at the next ``purge`` or ``clear``."""
+        self.close()
+        aside = self.path.with_name(f"{self.path.name}{_ASIDE}{time.time_ns()}")
         _LOG.warning("The vector cache is begun anew (%s); the old file is %s.", why, aside.name)
         with suppress(FileNotFoundError):
             self.path.replace(aside)
         for suffix in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            erase(self.path.with_name(self.path.name + suffix))
         sql.create(self.path, APPLICATION_ID, _tables)
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """Go on without the cache: for this call when it is busy, else for good."""
         if sql.busy(error):
             _LOG.debug("The vector cache is busy: %s", error)
+            return
+        if sql.damaged(error):
+            self._set_aside(str(error))
             return
         _LOG.warning("The vector cache is not used: %s", error)
         self._failed = True
@@ -280,9 +309,15 @@ def _tables(db: sqlite3.Connection) -> None:
         " BEGIN UPDATE filled SET bytes = bytes + new.size; END",
         "CREATE TRIGGER entry_out AFTER DELETE ON entries"
         " BEGIN UPDATE filled SET bytes = bytes - old.size; END",
+        _REMOVED,
         f"PRAGMA user_version = {_LAYOUT:d}",
     ):
         db.execute(statement)
+
+
+def _mark(digest: str) -> str:
+    """Return what is kept of a removed photo: who has the photo can tell it, nobody else."""
+    return sha256(f"removed {digest}".encode()).hexdigest()
 
 
 # -- entries as JSON and little-endian float32 ---------------------------------------------------

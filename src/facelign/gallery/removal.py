@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from facelign.files.disk import erase
 from facelign.gallery import history
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.rules import known
@@ -17,10 +17,7 @@ NOTE = (
     "Exports, back-ups and snapshots of the disk are outside of this proof and are yours to "
     "delete. Vectors of photos that were only looked at may be cached: facelign cache clear."
 )
-
-
-#: bytes overwritten at a time
-_PIECE = 1 << 20
+_CLASSIFIER = ".classifier.npz"
 
 
 def remove(store: TemplateStore, name: str, cache: VectorCache | None) -> Receipt:
@@ -37,8 +34,8 @@ def remove(store: TemplateStore, name: str, cache: VectorCache | None) -> Receip
         person = known(store, name)
         erased = store.remove(person, history.about(list(store.history()), person))
         store.record(Entry(time, Remove(), erased.templates))
-    if store.location is not None:
-        _erase(classifier_path(store.location))
+    for place in store.places:
+        erase(place.with_name(place.name + _CLASSIFIER))
     store.scrub()
     files = [*store.files(), *(cache.files() if cache is not None else ())]
     found = files_with(erased.vectors, files)
@@ -65,18 +62,8 @@ def remove(store: TemplateStore, name: str, cache: VectorCache | None) -> Receip
 
 
 def classifier_path(gallery: Path) -> Path:
-    """Return where the classifier of a gallery lies: beside it, its name with an ending."""
-    return gallery.with_name(f"{gallery.name}.classifier.npz")
-
-
-def _erase(path: Path) -> None:
-    """Overwrite a file and delete it: a classifier holds vectors, or sums of them."""
-    if not path.is_file():
-        return
-    with path.open("r+b") as file:
-        left = path.stat().st_size
-        while left > 0:
-            left -= file.write(bytes(min(left, _PIECE)))
-        file.flush()
-        os.fsync(file.fileno())
-    path.unlink()
+    """Return where the classifier of a gallery lies: beside the file itself (not beside a link to
+    it), its name with an ending.
+    """
+    real = gallery.resolve()
+    return real.with_name(real.name + _CLASSIFIER)

@@ -260,8 +260,11 @@ class PhotoGallery:
 
 
 def calibration_path(gallery: Path) -> Path:
-    """Return where the calibration of a gallery lies: beside it, its name with an ending."""
-    return gallery.with_name(f"{gallery.name}.calibration.json")
+    """Return where the calibration of a gallery lies: beside the file itself (not beside a link to
+    it), its name with an ending.
+    """
+    real = gallery.resolve()
+    return real.with_name(f"{real.name}.calibration.json")
 
 
 def open_gallery(path: str | Path, recognizer: Recognizer | None = None) -> PhotoGallery:

@@ -285,11 +285,12 @@ class TemplateStore(Protocol):
     caught neither; every inverse leads back; ids rise and are never used again; removed means gone.
 
     It is made with a path: of its file, or a mere name. name: for people. location: the file,
-    beside which others of the gallery may lie, or None.
+    beside which others of the gallery may lie, or None; places: it and the link to it, if any.
     """
 
     name: str
     location: Path | None = None
+    places: tuple[Path, ...] = ()
 
     def state(self) -> State:
         """Return where the gallery stands now, whoever brought it there."""

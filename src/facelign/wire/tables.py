@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -33,10 +34,16 @@ class Writer(Protocol):
 
 
 class _TextFile:
-    """A file of text; bytes that are no text in a name are spelled out, as JSON does it."""
+    """A file of text; bytes that are no text in a name are spelled out, as JSON does it.
+
+    Only its owner may read it: it holds names, and vectors where they were asked for.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        self._file = open(  # noqa: PTH123, SIM115 - a mode of its own; ``close`` closes it
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        )
 
     def close(self) -> None:
         """Close the file."""

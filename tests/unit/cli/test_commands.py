@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -114,13 +115,16 @@ def test_align(said, photos, tmp_path):
     assert (code, err) == (Exit.DONE, "")
 
 
-def test_embed(said, photos):
+def test_embed(said, photos, tmp_path):
     code, out, _ = said("embed", photos / "mirrored.jpg", "--json")
     (record,) = rows(out)
     assert code == Exit.DONE
     assert np.linalg.norm(record["faces"][0]["embedding"]) == pytest.approx(1, abs=1e-5)
     code, out, _ = said("embed", photos / "two.png")
     assert f"2 of 2 faces embedded, 128 numbers each in space {record['space']}" in out
+    for name in ("v.csv", "v.jsonl"):
+        said("embed", photos / "two.png", "--out", tmp_path / name)
+        assert os.name == "nt" or (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_verify(said, photos, tmp_path):

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from facelign.errors import GalleryBusy, UnknownPerson
+from facelign.errors import GalleryBusy, GalleryError, UnknownPerson
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores import connection
@@ -267,3 +267,75 @@ def test_a_removal_that_is_killed_in_the_middle_is_finished_later(path, make):
         assert "p0" not in [p.name for p in gallery.people()]
         for part in vectors_of(make, 0):
             assert make.traces(make.files(path), part) == 0
+
+
+def with_classifier(gallery, make):
+    """A gallery of people with vectors, and a file with the same vectors where classifiers lie."""
+    filled(gallery, make)
+    vectors = np.concatenate([make.vectors(1, i).vectors for i in range(0, 24, 4)])
+    place = gallery.path.with_name(f"{gallery.path.name}.classifier.npz")
+    np.savez(place, table=vectors)
+    assert make.traces(place.read_bytes(), vectors_of(make, 0)[0]) > 0
+    return place
+
+
+def test_a_removal_through_a_link_reaches_what_lies_beside_the_file(path, make):
+    link = path.parent / "links" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with Gallery.open(path) as gallery:
+        classifier = with_classifier(gallery, make)
+    beside_link = link.with_name("link.db.classifier.npz")
+    beside_link.write_bytes(classifier.read_bytes())
+    with Gallery.open(link) as gallery:
+        assert gallery.path == path.resolve()
+        receipt = gallery.remove("p0")
+    assert receipt.verified
+    assert path.resolve() in receipt.files
+    assert not classifier.exists()
+    assert not beside_link.exists()
+    data = make.files(path)
+    for part in vectors_of(make, 0):
+        assert make.traces(data, part) == 0
+
+
+@pytest.mark.parametrize("folder", [".", "gallery"])
+def test_a_removal_reaches_the_file_wherever_the_process_stands(
+    path, make, tmp_path, monkeypatch, folder
+):
+    monkeypatch.chdir(path.parent if folder == "." else tmp_path)
+    with Gallery.open("g.db" if folder == "." else "gallery/g.db") as gallery:
+        classifier = with_classifier(gallery, make)
+        monkeypatch.chdir("/")
+        receipt = gallery.remove("p0")
+    assert receipt.verified
+    assert path in receipt.files
+    assert not classifier.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be renamed")
+@pytest.mark.parametrize("how", ["renamed", "deleted", "replaced"])
+def test_a_file_that_was_moved_while_it_was_open_is_not_written(path, make, how):
+    with Gallery.open(path) as gallery:
+        filled(gallery, make)
+        if how == "deleted":
+            path.unlink()
+        else:
+            path.rename(path.with_name("other.db"))
+        if how == "replaced":
+            path.write_bytes(path.with_name("other.db").read_bytes())
+        with pytest.raises(GalleryError, match="was moved, deleted or replaced"):
+            gallery.remove("p0")
+
+
+def test_a_damaged_cache_stops_no_removal(path, gallery, make):
+    filled(gallery, make)
+    place = path.parent / "cache" / "vectors.db"
+    with VectorCache(place) as cache:
+        cache.put(make.digest(0), "chain 1", cached(make, 0))
+    data = bytearray(place.read_bytes())
+    data[4096:4296] = b"\xff" * 200
+    place.write_bytes(data)
+    with VectorCache(place) as cache:
+        assert gallery.remove("p0", cache=cache).verified
+    assert make.traces(make.files(place), make.vectors(1, 0)) == 0

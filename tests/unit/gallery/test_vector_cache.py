@@ -99,11 +99,67 @@ def test_keys_are_photo_and_chain(cache, make):
 
 def test_nothing_is_made_until_something_is_put(cache, make):
     assert cache.get("a" * 64, CHAIN) is None
-    assert (cache.info().entries, cache.clear(), cache.purge(["a"]), cache.files()) == (0, 0, 0, [])
+    assert (cache.info().entries, cache.clear(), cache.purge([]), cache.files()) == (0, 0, 0, [])
     assert not cache.path.parent.exists()
     cache.put("a" * 64, CHAIN, photo(make))
     if os.name != "nt":
         assert {stat.S_IMODE(f.stat().st_mode) for f in cache.files()} == {0o600}
+
+
+@pytest.mark.parametrize("open_before", [True, False])
+def test_purged_photos_are_not_kept_again_by_whoever_is_at_work(tmp_path, make, open_before):
+    path = tmp_path / "vectors.db"
+    with VectorCache(path) as other, VectorCache(path) as cache:
+        if open_before:
+            other.put("b" * 64, CHAIN, photo(make, seed=2))
+            other.put("a" * 64, CHAIN, photo(make))
+        assert cache.purge(["a" * 64]) == int(open_before)
+        other.put("a" * 64, CHAIN, photo(make))
+        other.put("b" * 64, CHAIN, photo(make, seed=2))
+        assert other.get("a" * 64, CHAIN) is None
+        assert other.get("b" * 64, CHAIN) is not None
+        data = make.files(path)
+        assert make.traces(data, make.vectors(2, 1)) == 0
+        assert b"a" * 64 not in data
+        cache.clear()
+        other.put("a" * 64, CHAIN, photo(make))
+        assert other.get("a" * 64, CHAIN) is None
+
+
+def test_a_cache_of_before_keeps_no_removed_photos_either(tmp_path, make):
+    path = tmp_path / "vectors.db"
+    with VectorCache(path) as cache:
+        cache.put("a" * 64, CHAIN, photo(make))
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE removed")
+    db.close()
+    with VectorCache(path) as cache:
+        assert cache.get("a" * 64, CHAIN) is not None
+        assert cache.purge(["a" * 64]) == 1
+        cache.put("a" * 64, CHAIN, photo(make))
+        assert cache.get("a" * 64, CHAIN) is None
+
+
+def spoil_inside(path):
+    """Damage every page but the first, which is all that opening looks at."""
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["purge", "clear"])
+def test_a_cache_that_is_damaged_inside_is_erased(tmp_path, make, caplog, how):
+    path = tmp_path / "vectors.db"
+    with VectorCache(path) as cache:
+        for i in range(8):
+            cache.put(f"{i:064x}", CHAIN, photo(make, seed=i))
+    spoil_inside(path)
+    with VectorCache(path) as cache, caplog.at_level(logging.WARNING):
+        (cache.purge if how == "purge" else lambda _: cache.clear())([f"{1:064x}"])
+        assert "begun anew" in caplog.text
+        assert not [f for f in cache.files() if "damaged" in f.name]
+        cache.put(f"{2:064x}", CHAIN, photo(make, seed=2))
+        assert cache.get(f"{2:064x}", CHAIN) is not None
 
 
 def test_purge_and_clear_leave_no_byte(cache, make):

@@ -148,11 +148,16 @@ def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> Gallery
         return GalleryError(
             f"{name} cannot be read or written: {error}.", "Check the disk and the rights."
         )
-    if code in (11, 26):
+    if damaged(error):
         return GalleryCorrupt(
             f"{name} is damaged: {error}.", "Put a back-up in its place; nothing was changed."
         )
     return GalleryError(f"{name}: {error}.", "Report this with the command that led to it.")
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    """Return whether the bytes of a file are no sound database (SQLITE_CORRUPT, SQLITE_NOTADB)."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (11, 26)
 
 
 def busy(error: sqlite3.Error) -> bool:

@@ -43,11 +43,13 @@ class SqliteStore(ChangingStore):
         readonly: bool = False,
         wait_s: float = sql.WAIT_S,
     ) -> None:
+        named, path = path, real(path)
         if path.is_dir():
             raise GalleryError(
-                f"The gallery {path} cannot be opened: it is a folder.", "Name a file."
+                f"The gallery {named} cannot be opened: it is a folder.", "Name a file."
             )
         self.path = self.location = path
+        self.places = (path, named.absolute())
         self.name = path.name
         self.readonly = readonly
         self.wait_s = wait_s
@@ -62,6 +64,7 @@ class SqliteStore(ChangingStore):
             if not readonly:
                 sql.keep_private(path)
             self._db = sql.connect(path, readonly=readonly)
+            self._inode = _inode(path)
             try:
                 self._check_version()
                 if not readonly and self._all("SELECT unscrubbed FROM state")[0][0]:
@@ -137,9 +140,18 @@ class SqliteStore(ChangingStore):
                 raise GalleryError(
                     f"{self.path.name} was opened for reading only.", "Open it for writing."
                 )
+            self._refuse_moved()
             step = self._inner() if self._depth else self._outer()
             with sql.translated(self.path, self._note.holder), step:
                 yield
+
+    def _refuse_moved(self) -> None:
+        """Raise GalleryError where the path leads to another file than the one that is open."""
+        if not self._depth and _inode(self.path) != self._inode:
+            raise GalleryError(
+                f"{self.path} was moved, deleted or replaced while it was open.",
+                "Open the gallery again, at the place where it lies now.",
+            )
 
     @contextmanager
     def _outer(self) -> Iterator[None]:
@@ -203,11 +215,19 @@ class SqliteStore(ChangingStore):
     # -- bytes -----------------------------------------------------------------------------------
 
     def files(self) -> list[Path]:
-        """Return the gallery's files: itself, its log, its lock note, copies named after it."""
+        """Return the gallery's files: itself, its log, its lock note, copies named after it.
+
+        Where it was opened by a link, files that are named after the link too. Raises GalleryError
+        when it was moved since.
+        """
+        self._refuse_moved()
         return sorted(
-            file
-            for file in self.path.resolve().parent.iterdir()
-            if file.is_file() and file.name.startswith((self.path.name, f".{self.path.name}."))
+            {
+                file.resolve()
+                for path in self.places
+                for file in path.parent.iterdir()
+                if file.is_file() and file.name.startswith((path.name, f".{path.name}."))
+            }
         )
 
     def shared(self, vectors: Collection[bytes]) -> set[bytes]:
@@ -446,3 +466,22 @@ class SqliteStore(ChangingStore):
             cursor = self._db.execute(query, (after, space_id))
             while rows := cursor.fetchmany(4096):
                 yield codec.vectors(rows)
+
+
+def real(path: Path) -> Path:
+    """Return where a file lies, whatever links lead to it and wherever the process goes later."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a ring of links
+        raise GalleryError(
+            f"The gallery {path} cannot be opened: {error}.", "Name a file."
+        ) from error
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Return what tells one file from all others, or None where there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
