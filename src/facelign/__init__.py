@@ -32,6 +32,7 @@ _PUBLIC = {
     "Identification": "facelign.recognition.results",
     "Image": "facelign.types.image",
     "Landmarks": "facelign.types.landmarks",
+    "Limits": "facelign.imaging.read",
     "PhotoGallery": "facelign.recognition.photo_gallery",
     "Recognizer": "facelign.recognition.recognizer",
     "Space": "facelign.types.embeddings",

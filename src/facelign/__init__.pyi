@@ -93,6 +93,7 @@ from facelign.errors import (
 from facelign.errors import (
     WeightsMissing as WeightsMissing,
 )
+from facelign.imaging.read import Limits as Limits
 from facelign.imaging.read import read_image as read_image
 from facelign.recognition.options import ChainOptions as ChainOptions
 from facelign.recognition.options import EnrollOptions as EnrollOptions

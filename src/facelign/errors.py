@@ -63,6 +63,7 @@ class Remedy(StrEnum):
     OTHER_GALLERY = "Name another gallery, or put a back-up in its place."
     SPACE = "Name one of the spaces."
     LABELS = "Name the file of the labels."
+    PIXELS = "Make it smaller, or allow it: Recognizer(limits=Limits(pixels=...))."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."
 
 

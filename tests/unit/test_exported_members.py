@@ -29,6 +29,7 @@ PUBLIC = {
     "IdentifyOptions",
     "Image",
     "Landmarks",
+    "Limits",
     "PhotoGallery",
     "Recognizer",
     "Space",

@@ -45,6 +45,7 @@ def recognizer(
     cached: keep vectors of photos, and use those that are there. embeds: False where only faces or
     chips are wanted. layout_options: of the layout, by name.
     """
+    from facelign.imaging.read import DEFAULT
     from facelign.recognition.recognizer import Recognizer
 
     built = Recognizer(
@@ -54,6 +55,7 @@ def recognizer(
         landmarker=chain.landmarks,
         flip=chain.flip,
         workers=chain.workers,
+        limits=DEFAULT if chain.max_pixels is None else replace(DEFAULT, pixels=chain.max_pixels),
         cache=cache() if cached else None,
         options=ChainOptions(
             layout=chain.layout,

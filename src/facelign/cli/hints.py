@@ -25,6 +25,7 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         Remedy.OTHER_GALLERY: ("Name another file with --gallery, or put a back-up in its place."),
         Remedy.SPACE: "Name one of them with --space.",
         Remedy.LABELS: "Name the file of the labels with --labels.",
+        Remedy.PIXELS: "Make it smaller, or allow it with --max-pixels.",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",
     }
 )

@@ -37,16 +37,18 @@ class Header:
     """What was learned.
 
     size: (width, height) as stored, or None where only the decoder can say. orientation: EXIF
-    code, 1..8. data: the bytes for the decoder. sound: for a JPEG, that its markers run to the
-    end as they should. channels: for a JPEG.
+    code, 1..8. data: the bytes for the decoder. Of a JPEG, ends: where in the data its scans end
+    without an end marker, None where all is as it should be; channels; held: bytes a pixel of the
+    file that the decoder holds beside the picture, however reduced that is.
     """
 
     kind: Kind
     data: bytes
     size: tuple[int, int] | None = None
     orientation: int = 1
-    sound: bool = True
+    ends: int | None = None
     channels: int = 3
+    held: float = 0.0
 
 
 #: bytes that ``kind_of`` needs
@@ -131,17 +133,19 @@ def _stranger(start: bytes) -> Damaged | Unsupported:
 MOST_SCANS = 200
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 #: application segments that decide how colors are stored: JFIF and Adobe
 _COLOR_SEGMENTS = (0xE0, 0xEE)
-#: what must not stand in a scan's data: any marker but restarts; a progressive picture (SOF2)
-#: goes on with more tables and scans
-_STRAY = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_STRAY_PROGRESSIVE = re.compile(rb"\xff[^\x00\xd0-\xd7\xff\xc4\xda\xdb\xdd]")
+#: what ends the data of a scan: any marker but restarts
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_START, _END = 0xDA, 0xD9
+#: what may stand between two scans: tables, scans, notes and data of applications
+_BETWEEN_SCANS = frozenset({0xC4, 0xCC, _START, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 
 
 def _jpeg(data: bytes) -> Header:
     kept, at, turn = [b"\xff\xd8"], 2, 1
-    size, channels, stray = (0, 0), 3, _STRAY
+    size, channels, held, progressive = (0, 0), 3, 0.0, False
     while True:
         at = data.find(b"\xff", at)  # bytes between segments are skipped, as decoders do
         while at >= 0 and data[at + 1 : at + 2] == b"\xff":
@@ -152,24 +156,50 @@ def _jpeg(data: bytes) -> Header:
         if marker in _STANDALONE or marker == 0:
             at += 2
             continue
-        if marker in (0xD9, 0xDA):
+        if marker in (_END, _START):
             break
         segment = data[at : at + 2 + length]
         if marker in _FRAMES and len(segment) >= 10:
             tall, wide, channels = struct.unpack_from(">HHB", segment, 5)
             size = (max(size[0], wide), max(size[1], tall))
-            stray = _STRAY_PROGRESSIVE if marker == 0xC2 else _STRAY
+            progressive, held = marker in _PROGRESSIVE, _coefficients(segment)
         elif marker == 0xE1 and turn == 1 and segment[4:10] == b"Exif\0\0":
             turn = orientation(segment[4:])
         if marker in _COLOR_SEGMENTS or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(segment)
         at += 2 + max(length, 2)
-    end = data.find(b"\xff\xd9", at)
-    if data.count(b"\xff\xda", at) > MOST_SCANS:
-        raise Unsupported(f"has more than {MOST_SCANS} scans, as no photo does")
-    sound = end >= 0 and stray.search(data, at + 2, end) is None
-    kept.append(data[at:])
-    return Header(Kind.JPEG, b"".join(kept), size, turn, sound, channels)
+    # a scan of all channels is the only one, unless each refines what came before
+    alone = not progressive and data[at + 4] >= channels if at + 4 < len(data) else False
+    end, closed = _scans_end(data, at, alone)
+    before = sum(map(len, kept))
+    # what lies behind a whole picture (a film, further pictures) is not handed on
+    kept.append(data[at:end] if closed else data[at:])
+    ends = None if closed else before + end - at
+    return Header(Kind.JPEG, b"".join(kept), size, turn, ends, channels, 0.0 if alone else held)
+
+
+def _scans_end(data: bytes, at: int, alone: bool) -> tuple[int, bool]:
+    """Return where the scans from ``at`` on end, and whether an end marker says so."""
+    scans = 0
+    while True:
+        if data[at + 1 : at + 2] == bytes([_START]):
+            scans += 1
+            if scans > MOST_SCANS:
+                raise Unsupported(f"has more than {MOST_SCANS} scans, as no photo does")
+        found = _AFTER_SCAN.search(data, at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
+        if found is None:
+            return len(data), False
+        at, marker = found.start(), data[found.start() + 1]
+        if marker == _END:
+            return found.end(), True
+        if alone or marker not in _BETWEEN_SCANS:
+            return at, False
+
+
+def _coefficients(frame: bytes) -> float:
+    """Return the bytes a pixel that a decoder holds of a picture in several scans."""
+    areas = [(factors >> 4) * (factors & 15) for factors in frame[11::3]]
+    return 2 * sum(areas) / max([1, *areas])
 
 
 #: the chunks that make the picture; every other one is left out

@@ -2,7 +2,8 @@
 
 JPEG is decoded by OpenCV, which takes half to two thirds of Pillow's time and gives the same
 bytes (both carry libjpeg-turbo). Where a JPEG's markers are not in order Pillow decodes it,
-because it says when data are missing, where OpenCV fills up with gray. Everything else is Pillow's.
+because it says when data are missing, where OpenCV fills up with gray; unless only the end marker
+is missing, as in panoramas of phones. Everything else is Pillow's.
 No setting of either library is touched, so threads can decode at once.
 """
 
@@ -12,7 +13,8 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from facelign.errors import ExtraMissing
+from facelign.errors import ExtraMissing, Remedy
 from facelign.imaging.containers import Header, Kind
-from facelign.imaging.exif import orientation
+from facelign.imaging.exif import ORIENTATION, orientation
 from facelign.imaging.faults import Damaged, Unsupported
 from facelign.imaging.resize import long_side
 from facelign.types.arrays import AnyArray, ByteArray
@@ -30,6 +32,7 @@ from facelign.types.arrays import AnyArray, ByteArray
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from PIL.Image import Image as Picture
     from PIL.ImageFile import ImageFile
 
 
@@ -46,19 +49,37 @@ class Decoded:
     orientation: int
 
 
+def pixels_of(picture: Picture, most_pixels: int) -> ByteArray:
+    """Return (h, w, 3) uint8, upright, of a picture that Pillow has opened or made.
+
+    Raises Damaged or Unsupported.
+    """
+    guard(picture.size, most_pixels)
+    with _failures_told(picture.format or "picture"):
+        turn = picture.getexif().get(ORIENTATION, 1)
+        stored = _rgb(picture)
+    return np.ascontiguousarray(upright(stored, turn if isinstance(turn, int) else 1))
+
+
 def decode(header: Header, most_pixels: int, at_least: int | None = None) -> Decoded:
     """Return the picture; ``at_least``: a JPEG may come reduced while its long side keeps that.
 
-    Raises Damaged or Unsupported, and ExtraMissing for HEIC without the extra.
+    A JPEG with up to four times ``most_pixels`` comes reduced by 2 at least. Raises Damaged or
+    Unsupported, and ExtraMissing for HEIC without the extra.
     """
-    if header.size is not None:
-        guard(header.size, most_pixels)
     turn, shrink = header.orientation, 1
     if header.kind is Kind.JPEG and header.size is not None:
         shrink = reduction(header.size, turn, at_least)
-        stored = _jpeg(header, shrink)
         wide, tall = header.size
+        if wide * tall > most_pixels:
+            # halved it fits, unless the decoder has to hold the whole of it
+            held = wide * tall * header.held
+            guard(header.size, most_pixels * (1 if held > _HELD * most_pixels else _SHRUNK))
+            shrink = max(shrink, 2)
+        stored = _jpeg(header, shrink)
     else:
+        if header.size is not None:
+            guard(header.size, most_pixels)
         with _failures_told(header.kind):
             if header.kind is Kind.HEIF:
                 stored = _heif(header.data, most_pixels)
@@ -70,14 +91,20 @@ def decode(header: Header, most_pixels: int, at_least: int | None = None) -> Dec
     return Decoded(upright(stored, turn), size, 1 / shrink, turn)
 
 
-def guard(size: tuple[int, int], most_pixels: int) -> None:
+#: how many times the limit a JPEG may have, which is then decoded at half its sides
+_SHRUNK = 4
+#: bytes that a decoder may hold of a picture in several scans, for each pixel of the limit
+_HELD = 6.0
+
+
+def guard(size: tuple[int, int], most_pixels: int, hint: str = Remedy.PIXELS) -> None:
     """Raise Unsupported for a picture of more than ``most_pixels``."""
     wide, tall = size
     if wide * tall > most_pixels:
         raise Unsupported(
             f"has {wide} x {tall} = {wide * tall / 1e6:,.0f} million pixels, "
             f"more than the limit of {most_pixels / 1e6:,.0f} million",
-            "Make it smaller, or raise Limits.pixels.",
+            hint,
         )
 
 
@@ -131,8 +158,13 @@ _REDUCED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYS
 _REDUCED[8] = cv2.IMREAD_REDUCED_GRAYSCALE_8
 
 
+#: what ends a JPEG; and data that no picture goes on with
+_END = b"\xff\xd9"
+_MORE = b"".join(sha256(bytes([i])).digest() for i in range(64)).replace(b"\xff", b"")
+
+
 def _jpeg(header: Header, shrink: int) -> ByteArray:
-    if header.sound and header.channels in (1, 3):
+    if header.ends is None and header.channels in (1, 3):
         how = _REDUCED[shrink] | cv2.IMREAD_IGNORE_ORIENTATION | (_RGB or cv2.IMREAD_COLOR)
         try:
             found = cv2.imdecode(np.frombuffer(header.data, np.uint8), how)
@@ -143,10 +175,34 @@ def _jpeg(header: Header, shrink: int) -> ByteArray:
                 found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB, dst=found)
             return np.asarray(found, np.uint8)
     with _failures_told(header.kind):
-        picture = _opened(header)
-        if shrink > 1:
-            picture.draft(None, (picture.width // shrink, picture.height // shrink))
-        return _rgb(picture)
+        if header.ends is not None:
+            header = _closed(header, shrink)
+        return _rgb(_reduced(header, None, shrink))
+
+
+def _closed(header: Header, shrink: int) -> Header:
+    """Return a JPEG that lacks nothing but its end marker with one.
+
+    Where data are missing libjpeg fills up, and never says so: then more data, if there are any,
+    make another picture. Zeros at the end are no data: files that were not copied whole have them.
+    """
+    data, seen = header.data[: header.ends].rstrip(b"\0"), []
+    header = replace(header, data=data + header.data[header.ends :])
+    for more in (b"", _MORE):
+        longer = replace(header, data=data + more + _END)
+        try:
+            seen.append(np.asarray(_reduced(longer, "L", shrink)))
+        except OSError:
+            return header
+    complete = np.array_equal(seen[0], seen[1])
+    return replace(header, data=data + _END) if complete else header
+
+
+def _reduced(header: Header, mode: str | None, shrink: int) -> ImageFile:
+    picture = _opened(header)
+    if shrink > 1 or mode:
+        picture.draft(mode, (picture.width // shrink, picture.height // shrink))
+    return picture
 
 
 # -- the other formats -------------------------------------------------------------------------
@@ -171,7 +227,7 @@ _FAILURES = (
 
 
 @contextmanager
-def _failures_told(kind: Kind) -> Iterator[None]:
+def _failures_told(kind: str) -> Iterator[None]:
     """Turn what a decoder raises into one clause."""
     try:
         yield
@@ -206,16 +262,21 @@ def _opened(header: Header) -> ImageFile:
 def _pillow(header: Header, most_pixels: int) -> tuple[ByteArray, bytes]:
     """Return stored pixels, and the EXIF block where only the decoder could find it (AVIF)."""
     picture = _opened(header)
+    guard(picture.size, most_pixels)
     if header.kind in _LIMITED_BY_PILLOW:
         from PIL import Image as Pillow
 
-        most_pixels = min(most_pixels, Pillow.MAX_IMAGE_PIXELS or most_pixels)
-    guard(picture.size, most_pixels)
+        if Pillow.MAX_IMAGE_PIXELS:
+            guard(picture.size, Pillow.MAX_IMAGE_PIXELS, "Make it smaller, or save it as JPEG.")
     block = picture.info.get("exif", b"") if header.kind is Kind.AVIF else b""
     return _rgb(picture), block if isinstance(block, bytes) else b""
 
 
-def _rgb(picture: ImageFile) -> ByteArray:
+#: rows of a picture that are converted at a time: copies of the whole would be large
+_STRIP = 256
+
+
+def _rgb(picture: Picture) -> ByteArray:
     """Return (h, w, 3) uint8 of a picture of any mode.
 
     16 bits are scaled to 8; see ``on_white`` for alpha; CMYK is converted without a profile.
@@ -233,7 +294,12 @@ def _rgb(picture: ImageFile) -> ByteArray:
         return on_white(np.asarray(whole))
     if mode in ("1", "L"):
         return _gray_rgb(np.asarray(picture if mode == "L" else picture.convert("L")))
-    return np.asarray(picture if mode == "RGB" else picture.convert("RGB"))
+    wide, tall = picture.size
+    pixels = np.empty((tall, wide, 3), np.uint8)
+    for top in range(0, tall, _STRIP):
+        strip = picture.crop((0, top, wide, min(tall, top + _STRIP)))
+        pixels[top : top + _STRIP] = np.asarray(strip if mode == "RGB" else strip.convert("RGB"))
+    return pixels
 
 
 def _gray_rgb(gray: AnyArray) -> ByteArray:
@@ -258,10 +324,10 @@ def on_white(rgba: AnyArray) -> ByteArray:
     if not alpha.any() or alpha.min() == 255:
         return np.ascontiguousarray(rgba[:, :, :3])
     laid = np.empty((*rgba.shape[:2], 3), np.uint8)
-    for top in range(0, len(rgba), 256):  # in strips: 16-bit copies of the whole would be large
-        strip = rgba[top : top + 256].astype(np.uint16)
+    for top in range(0, len(rgba), _STRIP):
+        strip = rgba[top : top + _STRIP].astype(np.uint16)
         a = strip[:, :, 3:]
-        laid[top : top + 256] = (strip[:, :, :3] * a + 255 * (255 - a) + 127) // 255
+        laid[top : top + _STRIP] = (strip[:, :, :3] * a + 255 * (255 - a) + 127) // 255
     return laid
 
 

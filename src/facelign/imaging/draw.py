@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -44,9 +45,10 @@ _NOTHING = "\U0010fffe"
 def draw_faces(pixels: ByteArray, faces: Faces, labels: Sequence[str] = ()) -> ByteArray:
     """Return a copy of the picture with the box, points and label of every face.
 
-    pixels: (h, w, 3) uint8 RGB of the plane of ``faces``. labels: one a face, "" for none; or
-    none at all. Lines and letters grow with the picture.
+    pixels: (h, w, 3) uint8 RGB of the photo of ``faces``, whole or reduced. labels: one a face, ""
+    for none; or none at all. Lines and letters grow with the picture.
     """
+    faces = _onto(faces, (pixels.shape[1], pixels.shape[0]))
     picture = Pillow.fromarray(np.array(pixels))
     draw = ImageDraw.Draw(picture)
     line = line_width(picture.size)
@@ -61,6 +63,18 @@ def draw_faces(pixels: ByteArray, faces: Faces, labels: Sequence[str] = ()) -> B
         if label:
             _label(draw, faces.boxes[i].tolist(), label, COLORS[i % len(COLORS)], fonts, taken)
     return np.asarray(picture)
+
+
+def _onto(faces: Faces, size: tuple[int, int]) -> Faces:
+    """Return the faces in the plane of their photo at another size."""
+    if size == faces.image_size:
+        return faces
+    factor = np.divide(size, faces.image_size)
+    boxes = (faces.boxes + 0.5) * np.tile(factor, 2) - 0.5
+    points = faces.landmarks
+    if points is not None:
+        points = replace(points, points=(points.points + 0.5) * factor - 0.5)
+    return replace(faces, boxes=boxes, landmarks=points, image_size=size)
 
 
 def line_width(size: tuple[int, int]) -> int:

@@ -18,6 +18,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
     | {".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"}
 )
+#: the word for standard input; a file of that name is ./-
+STDIN = "-"
 #: characters without width that come along when a path is copied: marks and embeddings of
 #: direction (Unicode Standard Annex 9), zero-width space and joiners, byte order mark
 _MARKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -106,13 +108,14 @@ def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
 
 
 def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
-    if word == "":  # an unset variable of a shell must not mean this folder
-        found.missing.append(("", "An empty word names no photo."))
+    refused = _refused(word)
+    if refused:
+        found.missing.append((str(word), refused))
         return
     path, note = clean_path(word) if isinstance(word, str) else (word, None)
     if note:
         found.notes.append(note)
-    if named(path):
+    if word == STDIN or named(path):
         if path.is_dir():
             _take_folder(path, str(word), found, recursive)
         else:
@@ -131,6 +134,15 @@ def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
                 _take_folder(match, str(match), found, recursive)
         else:
             _take_if_picture(match, found)
+
+
+def _refused(word: str | Path) -> str:
+    """Return why a word can mean no photo, "" if it may."""
+    if word == "":  # an unset variable of a shell must not mean this folder
+        return "An empty word names no photo."
+    if isinstance(word, str) and address(word):
+        return f"{word} is an address; nothing is fetched from the network."
+    return ""
 
 
 def _matches(pattern: str, notes: list[str]) -> Iterator[str]:
@@ -262,6 +274,16 @@ def _is_folder(entry: os.DirEntry[str] | Path) -> bool:
 
 def _children(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def address(text: str) -> bool:
+    """Say whether a text is an address of the network, which is nothing that is fetched.
+
+    >>> address("https://example.org/face.jpg"), address("C:/face.jpg"), address("file:///a.jpg")
+    (True, False, False)
+    """
+    found = re.match(r"\s*([a-z][a-z0-9+.-]+)://", text, re.IGNORECASE)
+    return found is not None and found[1].lower() != "file"
 
 
 def clean_path(text: str | Path) -> tuple[Path, str | None]:

@@ -12,9 +12,11 @@ import binascii
 import os
 import re
 import stat
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeGuard, Union
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -22,11 +24,13 @@ import numpy as np
 from facelign.errors import BadArray, UnreadableImage, UnsupportedImage
 from facelign.files.disk import Readable, digest
 from facelign.imaging.containers import MAGIC_BYTES, inspect, kind_of
-from facelign.imaging.decode import decode
+from facelign.imaging.decode import decode, pixels_of
 from facelign.imaging.faults import Fault
 from facelign.imaging.listing import (
+    STDIN,
     Listing,
     PeopleFolders,
+    address,
     clean_path,
     named,
     people_folders,
@@ -35,6 +39,9 @@ from facelign.imaging.listing import (
 from facelign.types.arrays import AnyArray
 from facelign.types.image import Image
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
 __all__ = [
     "DEFAULT",
     "Limits",
@@ -42,10 +49,13 @@ __all__ = [
     "PeopleFolders",
     "Source",
     "clean_path",
+    "is_photo",
+    "opened",
     "people_folders",
     "photos",
     "read",
     "read_image",
+    "refusal",
 ]
 
 Order = Literal["rgb", "bgr", "gray"]
@@ -55,8 +65,10 @@ Order = Literal["rgb", "bgr", "gray"]
 class Limits:
     """What is refused before anything is decoded.
 
-    bytes: size of the file. pixels: width times height. GIF and TIFF are held to Pillow's own
-    limit too (``PIL.Image.MAX_IMAGE_PIXELS``, 89 million).
+    bytes: size of the file. pixels: width times height, which decides how much memory a photo
+    takes. A JPEG may have four times as many: it is then decoded at half its sides (``Image.scale``
+    says so). GIF and TIFF are held to Pillow's own limit too (``PIL.Image.MAX_IMAGE_PIXELS``, 89
+    million).
     """
 
     bytes: int = 200_000_000
@@ -68,7 +80,10 @@ DEFAULT = Limits()
 LONGEST_PATH = 32_767
 
 
-Source = str | Path | bytes | Image | AnyArray | BinaryIO
+#: what one photo may be handed in as
+Source = Union[
+    str, os.PathLike[str], bytes, bytearray, memoryview, BinaryIO, Image, AnyArray, "Picture"
+]
 
 
 def read(
@@ -84,18 +99,57 @@ def read(
     pixels (one longer than 2:1 keeps more, ``imaging.resize.long_side``); ``Image.scale`` says by
     how much, ``Image.full()`` decodes again at full size.
     """
+    found = opened(source, order=order, limits=limits)
+    return found if isinstance(found, Image) else found.decoded(at_least)
+
+
+def opened(
+    source: Source, *, order: Order | None = None, limits: Limits = DEFAULT
+) -> Encoded | Image:
+    """Return the bytes of a photo, read once and not decoded, or the photo where it is pixels.
+
+    Every photo comes in here; see ``read_image``.
+    """
     if isinstance(source, Image):
         return source
     if isinstance(source, np.ndarray):
         return _from_array(source, order)
-    return encoded(source, limits=limits).decoded(at_least)
+    picture = _by_pillow(source)
+    if picture is not None:
+        try:
+            return Image.from_array(pixels_of(picture, limits.pixels), "rgb", _name(picture))
+        except Fault as fault:
+            raise fault.error(f"{_name(picture)} {fault.told}.", fault.hint) from fault.__cause__
+    return encoded(source, limits=limits)
+
+
+def is_photo(thing: object) -> TypeGuard[Source]:
+    """Say whether something is handed in as one photo, such as a path, and not as several.
+
+    >>> is_photo("a.jpg"), is_photo(["a.jpg", "b.jpg"]), is_photo(None)
+    (True, False, False)
+    """
+    one = (str, os.PathLike, bytes, bytearray, memoryview, Image, np.ndarray, Readable)
+    return isinstance(thing, one) or _by_pillow(thing) is not None
+
+
+def _by_pillow(thing: object) -> Picture | None:
+    """Return a picture of Pillow's; nobody has one where Pillow was not loaded."""
+    pillow = sys.modules.get("PIL.Image")
+    return thing if pillow is not None and isinstance(thing, pillow.Image) else None
+
+
+def _name(picture: Picture) -> str:
+    file = getattr(picture, "filename", "")
+    return str(file) if file else "<picture>"
 
 
 def read_image(source: Source, *, order: Order | None = None, limits: Limits = DEFAULT) -> Image:
     """Return a photo as upright RGB pixels.
 
     Args:
-        source: a path, bytes, base64 text, a data URL, an open binary file, or an array.
+        source: a path, bytes, base64 text, a data URL, an open binary file, a picture of Pillow's,
+            or an array; "-" and /dev/stdin mean standard input.
         order: for an array only, and needed there: "rgb" or "bgr" for (h, w, 3), "gray" for
             (h, w), dtype uint8.
         limits: the largest file and the largest picture that are accepted.
@@ -181,9 +235,23 @@ def _bytes_of(source: object, limits: Limits) -> tuple[str, bytes]:
         if not isinstance(data, bytes):
             raise UnreadableImage(f"{name} gives text.", "Open it with mode 'rb'.")
         return name, _within(name, data, limits)
-    raise UnreadableImage(
-        f"A {type(source).__name__} is nothing that a photo can be read from.",
-        "Give a path, bytes, base64 text, a data URL, an open file or an array.",
+    raise refusal(source)
+
+
+def refusal(thing: object) -> UnreadableImage:
+    """Return the error for what is handed in as a photo and is none."""
+    if thing is None:
+        return UnreadableImage(
+            "None (NoneType) is no photo.", "cv2.imread gives None where it could not read a file."
+        )
+    if isinstance(thing, Iterable):
+        return UnreadableImage(
+            f"A {type(thing).__name__} is no photo, and one is asked for.",
+            "Pass one photo; several go to analyze, identify_many or enroll.",
+        )
+    return UnreadableImage(
+        f"A {type(thing).__name__} is nothing that a photo can be read from.",
+        "Give a path, bytes, base64 text, a data URL, an open file, an array or a Pillow picture.",
     )
 
 
@@ -191,7 +259,7 @@ def _within(name: str, data: bytes, limits: Limits) -> bytes:
     if len(data) > limits.bytes:
         raise UnsupportedImage(
             f"{name} has more than {limits.bytes / 1e6:,.0f} MB, the limit for a file.",
-            "Make it smaller, or raise Limits.bytes.",
+            "Make it smaller, such as by saving it as JPEG.",
         )
     return data
 
@@ -201,7 +269,8 @@ def _file(path: Path, limits: Limits) -> bytes:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
             raise UnreadableImage(f"{path} is a folder.", "Name the photos in it.")
-        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device may never end
+        # reading a pipe or a device may never end; those that a shell hands over do
+        if not stat.S_ISREG(found.st_mode) and not _HANDED_OVER.fullmatch(str(path)):
             raise UnreadableImage(f"{path} is no ordinary file.", "Name a file.")
         with path.open("rb") as file:
             return _within(str(path), file.read(limits.bytes + 1), limits)
@@ -217,6 +286,18 @@ def _file(path: Path, limits: Limits) -> bytes:
         ) from problem
 
 
+#: where a shell puts what it hands over: standard input, and the pipe of <(...)
+_HANDED_OVER = re.compile(r"/dev/stdin|(/dev|/proc/self)/fd/\d+")
+
+
+def _standard_input(limits: Limits) -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UnreadableImage(
+            "Standard input is a terminal, no photo.", "Pass a photo on: cat photo.jpg | ..."
+        )
+    return _within("<standard input>", sys.stdin.buffer.read(limits.bytes + 1), limits)
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 300 else f"{text[:40]}... ({len(text)} characters)"
 
@@ -225,7 +306,9 @@ def _text(text: str, limits: Limits) -> tuple[str, bytes]:
     """Return the bytes that a text means: a data URL, a path, or base64."""
     if text[:5].lower() == "data:":
         return "<data URL>", _within("<data URL>", _data_url(text), limits)
-    if re.match(r"https?://", text, re.IGNORECASE):
+    if text == STDIN:
+        return "<standard input>", _standard_input(limits)
+    if address(text):
         raise UnreadableImage(
             f"{_short(text)} is an address; nothing is fetched from the network.",
             "Save the photo and name the file.",

@@ -179,7 +179,7 @@ class Ensemble:
         return FusedDecision(score, limit, score >= limit.score, told, self.record.rule)
 
     def _vector(self, photo: Photo, policy: FacePolicy) -> FloatArray:
-        analysis = self.recognizer.analyze(photo)
+        analysis = self.recognizer.analyze_one(photo)
         face = choose(analysis.faces, policy, analysis.photo.source)
         return vector_of(analysis, face).vectors
 

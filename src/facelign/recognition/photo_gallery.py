@@ -10,11 +10,12 @@ from uuid import uuid4
 from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
+from facelign.imaging.read import is_photo
 from facelign.recognition.elsewhere import Elsewhere
 from facelign.recognition.enrolling import enroll_together
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
-from facelign.recognition.recognizer import Photo, Recognizer
+from facelign.recognition.recognizer import Photo, Recognizer, several
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
 from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
@@ -76,12 +77,12 @@ class PhotoGallery:
     def enroll(
         self,
         person: str,
-        photos: Photo | Sequence[Photo],
+        photos: Photo | Iterable[Photo],
         options: EnrollOptions | None = None,
     ) -> list[Enrollment]:
         """Enroll photos of one person; one result a photo, in order, each committed by itself."""
-        several: Iterable[Photo] = photos if isinstance(photos, list | tuple) else [photos]  # type: ignore[list-item]
-        return list(self.enroll_many([(person, photo) for photo in several], options))
+        every = [photos] if is_photo(photos) else several(photos)
+        return list(self.enroll_many([(person, photo) for photo in every], options))
 
     def enroll_many(
         self,
@@ -109,8 +110,8 @@ class PhotoGallery:
         evidence = None if options.force else self.calibration
         carried = self.recognizer.carry(named, known=known, done=done)
         for person, group in groupby(carried, key=lambda done: done[0][0]):
-            while several := list(islice(group, _TOGETHER)):
-                sources = {id(found): photo for (_, photo), found in several}
+            while some := list(islice(group, _TOGETHER)):
+                sources = {id(found): photo for (_, photo), found in some}
 
                 def like(found: Analysis, face: int, who: str = person) -> str:
                     return elsewhere.like(who, sources[id(found)], found, face)  # noqa: B023 - now
@@ -118,7 +119,7 @@ class PhotoGallery:
                 yield from enroll_together(
                     self.gallery,
                     person,
-                    [found for _, found in several],
+                    [found for _, found in some],
                     options,
                     calibration=evidence,
                     elsewhere=like,
@@ -132,7 +133,7 @@ class PhotoGallery:
 
         Raises InputError for a photo that cannot be used, SpaceMismatch and NoCalibration.
         """
-        return self.name_faces(self.recognizer.analyze(photo), options)
+        return self.name_faces(self.recognizer.analyze_one(photo), options)
 
     def identify_many(
         self,

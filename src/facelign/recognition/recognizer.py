@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar, overload
+from typing import TypeVar, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from facelign.compare import calibrations, scores, thresholds
-from facelign.errors import BadArray, FacelignError, NoCalibration, NoFace, Remedy
+from facelign.errors import BadArray, FacelignError, InputError, NoCalibration, NoFace, Remedy
 from facelign.gallery.cache import VectorCache
-from facelign.imaging.read import Encoded, encoded
+from facelign.imaging.read import DEFAULT, Encoded, Limits, Source, is_photo, opened, refusal
 from facelign.jobs.stream import Ledger, processors, stream
 from facelign.models.weights.store import Store
 from facelign.recognition.chain import Chain
@@ -35,7 +34,7 @@ from facelign.types.embeddings import Embeddings, Space
 from facelign.types.image import Image
 from facelign.types.policies import VERIFY_FMR, FacePolicy
 
-Photo = str | Path | bytes | Image | BinaryIO | npt.NDArray[np.uint8]
+Photo = Source
 T = TypeVar("T")
 
 
@@ -66,7 +65,8 @@ class Recognizer:
     preset: "default", "fast", "accurate" or "dlib". detector, landmarker, model: another model for
     that stage, by id. flip: average each vector with that of the mirrored face. options: the rest
     (layout, preprocessing, downscale, tries). cache: where vectors of photos are kept, or None.
-    workers: photos looked at at a time (default: the processors this process may use).
+    workers: photos looked at at a time (default: the processors this process may use). limits: the
+    largest file and the largest picture that are read.
 
     Raises WeightsMissing when a model is absent, UnknownModel and ModelMismatch for a chain that
     cannot be.
@@ -91,6 +91,7 @@ class Recognizer:
         cache: VectorCache | None = None,
         calibration: Calibration | None = None,
         workers: int | None = None,
+        limits: Limits = DEFAULT,
     ) -> None:
         chosen = preset_of(preset) if isinstance(preset, str) else preset
         chosen = _changed(chosen, detector, model, landmarker, flip)
@@ -98,6 +99,7 @@ class Recognizer:
         self.chain = Chain(chosen, options or ChainOptions(), store, engine)
         self.cache = cache
         self.workers = workers or processors()
+        self.limits = limits
         self._calibration = calibration
         self._prepared = False
 
@@ -134,7 +136,7 @@ class Recognizer:
 
     def read(self, photo: Photo) -> Image:
         """Return the photo as an upright Image, decoded no larger than the detector needs."""
-        return self._decoded(_opened(photo))
+        return self._decoded(self._opened(photo))
 
     def find(self, photo: Photo) -> Analysis:
         """Return the faces of a photo or frame with their points, and what was tried to find them.
@@ -169,9 +171,11 @@ class Recognizer:
         A single photo that cannot be used raises InputError. Of several, each gives one Analysis,
         in order; ``error`` says why a photo gave nothing.
         """
-        if isinstance(photos, str | Path | bytes | Image | np.ndarray) or hasattr(photos, "read"):
-            return self._one(photos)  # type: ignore[arg-type]
-        return self.stream(photos)
+        return self.analyze_one(photos) if is_photo(photos) else self.stream(several(photos))
+
+    def analyze_one(self, photo: Photo) -> Analysis:
+        """Return all faces of a photo with their vectors; raises InputError also for a list."""
+        return self._one(photo)
 
     def stream(
         self,
@@ -186,7 +190,7 @@ class Recognizer:
         until: the last stage that is wanted. keep: keep pixels and chips in the results. done:
         called with the number of photos done.
         """
-        jobs = ((None, photo) for photo in photos)
+        jobs = ((None, photo) for photo in several(photos))
         for _, result in self.carry(jobs, Walk(until, keep), done=done):
             if isinstance(result, Analysis):
                 yield result
@@ -206,8 +210,8 @@ class Recognizer:
         the digest of the file, by worker threads; a photo that is known already is not decoded and
         comes back as its PhotoInfo. ledger: which jobs are this run's (``jobs.stream``).
         """
-        several = partial(self._several, walk=walk or Walk(), known=known)
-        for job, result in stream(jobs, several, workers=self.workers, ledger=ledger, done=done):
+        looked_at = partial(self._several, walk=walk or Walk(), known=known)
+        for job, result in stream(jobs, looked_at, workers=self.workers, ledger=ledger, done=done):
             yield job[0], result
 
     def whole(self, photo: Photo) -> Analysis:
@@ -233,7 +237,7 @@ class Recognizer:
         fresh: dict[int, Analysis] = {}
         for purpose, photo in jobs:
             try:
-                opened = _opened(photo)
+                opened = self._opened(photo)
             except FacelignError as error:
                 results.append(Analysis.failed(_name(photo), error))
                 continue
@@ -263,6 +267,14 @@ class Recognizer:
             return whole(prepared, chain.layouts, chain.points)
         found = chain.finder.find(image)
         return found if walk.until is Stage.DETECT else cut(found, chain.layouts)
+
+    def _opened(self, photo: Photo) -> Encoded | Image:
+        if isinstance(photo, np.ndarray):
+            raise BadArray(
+                "An array does not say whether it is RGB or BGR.",
+                "Wrap it: Image.from_array(array, order='rgb').",
+            )
+        return opened(photo, limits=self.limits)
 
     def _decoded(self, opened: Encoded | Image) -> Image:
         if isinstance(opened, Image):
@@ -332,6 +344,15 @@ class Recognizer:
         return thresholds.threshold(calibration, fmr)
 
 
+def several(photos: Photo | Iterable[Photo]) -> Iterable[Photo]:
+    """Return what is handed in as several photos; raises InputError for one, or for none."""
+    if is_photo(photos):
+        raise InputError("Several photos are asked for, and this is one.", "Pass a list: [photo].")
+    if not isinstance(photos, Iterable):
+        raise refusal(photos)
+    return photos  # type: ignore[return-value] # a BinaryIO is a photo
+
+
 def vector_of(analysis: Analysis, face: int) -> Embeddings:
     """Return the vector of a face that is to be compared; raises NoFace where it has none."""
     vector = analysis.vector_of(face)
@@ -358,16 +379,6 @@ def _changed(
     detector = preset.detector if detector is None else detector
     landmarker = preset.landmarker if landmarker is None else landmarker or None
     return replace(preset, parts=parts, detector=detector, landmarker=landmarker)
-
-
-def _opened(photo: Photo) -> Encoded | Image:
-    """Return the bytes of a photo with their digest, read once and not decoded; or the Image."""
-    if isinstance(photo, np.ndarray):
-        raise BadArray(
-            "An array does not say whether it is RGB or BGR.",
-            "Wrap it: Image.from_array(array, order='rgb').",
-        )
-    return photo if isinstance(photo, Image) else encoded(photo)
 
 
 def _name(photo: Photo | Encoded) -> str:

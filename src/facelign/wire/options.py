@@ -110,6 +110,15 @@ class ChainFlags:
             "When no face is found, look again turned by 90, 180 and 270 degrees.",
         ),
     ] = _CHAIN.attempts.turned
+    max_pixels: Annotated[
+        int | None,
+        _of_chain(
+            "--max-pixels",
+            "Pixels of the largest photo that is read; four times as many of a JPEG, which is then "
+            "read at half its sides (default: 100 million).",
+            low=1,
+        ),
+    ] = None
     workers: Annotated[
         int | None, Flag("--workers", "Photos at a time (default: processors at hand).", low=1)
     ] = None

@@ -110,7 +110,7 @@ def test_the_help_shows_every_flag_of_the_chain_with_its_default(name, monkeypat
     shown = CliRunner().invoke(build((name,)), [name, "--help"], color=False).stdout
     absent = {"model", "flip", "layout"} if name in ("detect", "align") else set()
     for field in fields(ChainFlags):
-        assert (f"--{field.name}" in shown) is (
+        assert (f"--{field.name.replace('_', '-')}" in shown) is (
             field.name not in absent or (name, field.name) == ("align", "layout")
         )
     assert "[default: 1.0]" in shown

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 import threading
 import warnings
@@ -18,13 +19,14 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageFile
+from PIL import ImageFile, ImageOps
 
-from facelign.errors import BadArray, ExtraMissing, UnreadableImage, UnsupportedImage
+from facelign.errors import BadArray, ExtraMissing, Remedy, UnreadableImage, UnsupportedImage
+from facelign.imaging import containers
 from facelign.imaging import decode as decoding
 from facelign.imaging.containers import inspect
 from facelign.imaging.exif import orientation
-from facelign.imaging.read import Limits, read, read_image
+from facelign.imaging.read import Limits, is_photo, read, read_image
 from facelign.types.image import Image
 
 
@@ -119,7 +121,7 @@ class TestModes:
     @pytest.mark.parametrize("progressive", [False, True])
     def test_jpeg_equals_pillow(self, photo, progressive):
         data = encoded(photo, "JPEG", quality=90, progressive=progressive)
-        assert inspect(data).sound
+        assert inspect(data).ends is None
         assert np.array_equal(read(data).pixels, np.asarray(Pillow.open(io.BytesIO(data))))
 
     def test_gray_and_one_bit(self, photo):
@@ -372,16 +374,39 @@ class TestDamaged:
         jpeg = encoded(photo, "JPEG")
         assert np.array_equal(read(jpeg + jpeg).pixels, read(jpeg).pixels)  # as multi-picture files
 
+    @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+    @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+    def test_jpeg_without_its_end(self, photo, mode, options):
+        """As the panoramas of phones, whose films follow the picture without an end marker."""
+        data = encoded(photo, "JPEG", mode, **options)
+        wanted = read(data).pixels
+        film = np.random.default_rng(3).bytes(300_000)
+        trailer = b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data\0\0\0\x18ftypmp42" + film + b"SEFT"
+        for behind in (b"", b"\0" * 4000, b"text behind it" * 50, trailer):
+            assert np.array_equal(read(data[:-2] + behind).pixels, wanted)
+        for missing, behind in ((200, b""), (200, b"\0" * 4000), (len(data) // 2, trailer)):
+            with pytest.raises(UnreadableImage, match=r"truncated|damaged"):
+                read(data[:-missing] + behind)
+
+    def test_a_long_film_behind_a_jpeg(self, photo):
+        """Random bytes look like the start of a scan every 65,536."""
+        data = encoded(photo, "JPEG")
+        film = np.random.default_rng(3).bytes(20_000_000)
+        assert film.count(b"\xff\xda") > containers.MOST_SCANS
+        assert np.array_equal(read(data + film).pixels, read(data).pixels)
+
     def test_png_without_its_end(self, photo):
         data = encoded(photo, "PNG")
         assert np.array_equal(read(data[:-12]).pixels, photo)
 
     def test_bombs_are_refused_from_the_header(self, photo):
-        for data in (bomb_png(), bomb_gif(), bomb_webp(), bomb_bmp(), bomb_jpeg(), bomb_tiff()):
+        for data in (bomb_png(), bomb_gif(), bomb_webp(), bomb_bmp(), bomb_tiff()):
             with pytest.raises(
                 UnsupportedImage, match=r"million pixels, more than the limit of 100 "
             ):
                 read(data)
+        with pytest.raises(UnsupportedImage, match=r"more than the limit of 400 million"):
+            read(bomb_jpeg())
 
     def test_limits(self, photo, tmp_path):
         data = encoded(photo, "PNG")
@@ -441,6 +466,80 @@ class TestDamaged:
         for thread in threads:
             thread.join()
         assert not wrong
+
+
+class TestLarge:
+    def test_a_jpeg_over_the_limit_is_halved(self, photo):
+        tall, wide = photo.shape[:2]
+        for mode, options in (("RGB", {}), ("CMYK", {}), ("RGB", {"progressive": True})):
+            data = encoded(photo, "JPEG", mode, **options)
+            image = read(data, limits=Limits(pixels=tall * wide // 2))
+            assert (image.size, image.scale) == ((wide, tall), 1 / 2)
+            assert image.full().scale == 1 / 2  # memory is no larger the second time
+            whole = cv2.resize(read(data).pixels, image.pixels.shape[1::-1], interpolation=3)
+            assert far(image.pixels, whole) < 3
+            with pytest.raises(UnsupportedImage, match="million pixels") as caught:
+                read(data, limits=Limits(pixels=tall * wide // 5))
+            assert caught.value.hint == Remedy.PIXELS
+
+    def test_what_a_decoder_holds_whole_counts(self, photo):
+        """Coefficients of a progressive JPEG take 2 bytes each, however reduced it is decoded."""
+        tall, wide = photo.shape[:2]
+        data = encoded(photo, "JPEG", progressive=True, subsampling=0)
+        assert read(data, limits=Limits(pixels=tall * wide)).scale == 1
+        with pytest.raises(UnsupportedImage):
+            read(data, limits=Limits(pixels=tall * wide - 1))
+
+    def test_108_megapixels(self, photo):
+        large = Pillow.fromarray(photo).resize((12_000, 9_000))
+        buffer = io.BytesIO()
+        large.save(buffer, "JPEG", quality=60)
+        image = read(buffer.getvalue(), at_least=2000)
+        assert (image.size, image.scale) == ((12_000, 9_000), 1 / 4)
+        assert image.full().scale == 1 / 2
+
+
+class TestPillow:
+    @pytest.mark.parametrize("mode", ["RGB", "L", "P", "CMYK", "RGBA", "1"])
+    def test_pictures_of_pillow_are_photos(self, photo, mode):
+        picture = Pillow.fromarray(photo).convert(mode)
+        image = read(picture)
+        assert image.source == "<picture>"
+        assert np.array_equal(image.pixels, np.asarray(picture.convert("RGB")))
+        assert is_photo(picture)
+
+    def test_their_orientation_is_applied_once(self, photo):
+        data = turned(photo, 6, "JPEG")
+        opened = Pillow.open(io.BytesIO(data))
+        assert np.array_equal(read(opened).pixels, read(data).pixels)
+        upright = ImageOps.exif_transpose(Pillow.open(io.BytesIO(data)))
+        assert np.array_equal(read(upright).pixels, read(data).pixels)
+
+    def test_limits_and_damage_are_told(self, photo):
+        picture = Pillow.fromarray(photo)
+        with pytest.raises(UnsupportedImage, match="<picture> has"):
+            read(picture, limits=Limits(pixels=100))
+        broken = Pillow.open(io.BytesIO(encoded(photo, "PNG")[:2000]))
+        with pytest.raises(UnreadableImage, match="truncated"):
+            read(broken)
+
+
+class TestStandardInput:
+    @pytest.mark.parametrize("word", ["-", "/dev/stdin", "/dev/fd/0"])
+    def test_a_photo_comes_through_a_pipe(self, photo, word):
+        if word != "-" and not os.path.exists(word):  # noqa: PTH110 - no such system
+            pytest.skip("this system has no such file")
+        code = (
+            "import sys; from facelign.imaging.read import read, photos\n"
+            f"image = read(str(photos([{word!r}]).files[0])); print(image.size, image.digest)"
+        )
+        data = encoded(photo, "PNG")
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=data, capture_output=True, check=True
+        )
+        size = (photo.shape[1], photo.shape[0])
+        assert done.stdout.decode().split(")")[0] + ")" == str(size)
+        assert hashlib.sha256(data).hexdigest() in done.stdout.decode()
 
 
 def bomb_png() -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from facelign.errors import (
     BadArray,
@@ -16,10 +18,15 @@ from facelign.errors import (
     NoCalibration,
     NoFace,
     UnreadableImage,
+    UnsupportedImage,
 )
 from facelign.gallery.cache import VectorCache
+from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.memory import MemoryStore
+from facelign.imaging.read import Limits
 from facelign.imaging.write import write
 from facelign.models.weights.store import Store
+from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer, Stage, Walk
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.image import Image
@@ -33,12 +40,73 @@ def test_every_form_of_a_photo_gives_the_same_vectors(
     wanted = recognizer.analyze(portrait).embeddings
     assert wanted is not None
     assert len(wanted) == 1
-    for form in (str(photo), photo, photo.read_bytes(), io.BytesIO(photo.read_bytes())):
+    data = photo.read_bytes()
+    with Pillow.open(photo) as picture:
+        picture.load()
+    forms = (str(photo), photo, data, bytearray(data), memoryview(data), io.BytesIO(data), picture)
+    for form in forms:
         found = recognizer.analyze(form).embeddings
         assert found is not None
         np.testing.assert_array_equal(found.vectors, wanted.vectors)
     with pytest.raises(BadArray, match="RGB or BGR"):
         recognizer.analyze(portrait.pixels)
+
+
+@pytest.mark.parametrize("thing", [None, 3, [], ["a.jpg"], ("a.jpg",), iter(["a.jpg"]), {}, object])
+def test_what_is_no_photo_is_refused_in_words(recognizer: Recognizer, thing: Any) -> None:
+    gallery = PhotoGallery(Gallery(MemoryStore()), recognizer)
+    for call in (
+        recognizer.read,
+        recognizer.find,
+        recognizer.align,
+        recognizer.whole,
+        recognizer.analyze_one,
+        gallery.identify,
+        lambda thing: recognizer.verify(thing, "a.jpg"),
+    ):
+        with pytest.raises(UnreadableImage, match=r"is no photo|nothing that a photo") as caught:
+            call(thing)
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize("thing", [None, 3, object])
+def test_what_is_neither_one_photo_nor_several(recognizer: Recognizer, thing: Any) -> None:
+    gallery = PhotoGallery(Gallery(MemoryStore()), recognizer)
+    for call in (
+        recognizer.analyze,
+        lambda thing: gallery.enroll("Eileen", thing),
+        lambda thing: list(gallery.identify_many(thing)),
+        lambda thing: list(recognizer.stream(thing)),
+    ):
+        with pytest.raises(UnreadableImage, match=r"is no photo|nothing that a photo"):
+            call(thing)
+
+
+def test_one_photo_where_several_are_asked_for(recognizer: Recognizer, photo: Path) -> None:
+    gallery = PhotoGallery(Gallery(MemoryStore()), recognizer)
+    for one in (photo, str(photo), photo.read_bytes()):
+        for call in (recognizer.stream, gallery.identify_many):
+            with pytest.raises(InputError, match="Several photos are asked for") as caught:
+                list(call(one))  # type: ignore[operator]
+            assert caught.value.hint == "Pass a list: [photo]."
+
+
+def test_several_photos_come_as_whatever_gives_them(recognizer: Recognizer, photo: Path) -> None:
+    for photos in ([photo], (photo,), iter([photo]), {photo: "a key"}):
+        (found,) = recognizer.analyze(photos)
+        assert len(found.faces) == 1
+        with PhotoGallery(Gallery(MemoryStore()), recognizer) as gallery:
+            again = [photo] if hasattr(photos, "__next__") else photos
+            (added,) = gallery.enroll("Eileen", again)
+            assert added.enrolled
+
+
+def test_the_limits_are_those_of_every_photo(weights: Store, photo: Path) -> None:
+    small = Recognizer(store=weights, limits=Limits(pixels=1000))
+    with pytest.raises(UnsupportedImage, match="million pixels"):
+        small.analyze(photo)
+    (failed,) = small.analyze([photo])
+    assert isinstance(failed.error, UnsupportedImage)
 
 
 def test_a_stream_keeps_the_order_and_records_what_failed(
