@@ -166,6 +166,30 @@ def test_a_misfiled_photo_is_named_and_the_next_person_is_enrolled(
     assert "looks like Bob (" in next(r["reason"] for r in again.rows if r["held"])
 
 
+def test_one_face_of_a_photo_is_rejected(
+    facelign: Run, portraits: Path, gallery: Path, tmp_path: Path
+) -> None:
+    both = Pillow.new("RGB", (1024, 512))
+    with Pillow.open(portraits / "people" / "Eileen" / "one.png") as picture:
+        both.paste(picture, (0, 0))
+        both.paste(ImageEnhance.Brightness(picture.convert("RGB")).enhance(0.9), (512, 0))
+    photo = tmp_path / "both.png"
+    both.save(photo)
+
+    def names() -> list[str | None]:
+        row = facelign("identify", photo, "--gallery", gallery, "--json").rows[0]
+        return [face["person"] for face in row["faces"]]
+
+    hers = names().index("Eileen")
+    words = ("people", "reject", "Eileen", photo, "--gallery", gallery, "--json")
+    done = facelign(*words, "--face", hers)
+    assert done.rows[0]["rejected"] | {"face": hers, "templates": 0} == done.rows[0]["rejected"]
+    assert [name == "Eileen" for name in names()] == [place != hers for place in range(2)]
+    assert facelign(*words, "--face", 2).code == 2
+    assert facelign(*words).code == 0  # the whole photo
+    assert names() == [None, None]
+
+
 @pytest.mark.shared
 def test_a_folder_of_years_enrolls_nobody(facelign: Run, recognition: Path, tmp_path: Path) -> None:
     people = sorted(p for p in (recognition / "lfw_100" / "images").iterdir() if p.is_dir())

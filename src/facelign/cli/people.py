@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -13,12 +14,12 @@ import typer
 
 from facelign.cli import building, trials
 from facelign.cli.exits import Exit
-from facelign.cli.flags import Commands, JsonFlag
+from facelign.cli.flags import Commands, JsonFlag, only
 from facelign.cli.output import answer, emit, line, note, visible
 from facelign.errors import ConfigError, GalleryError
 from facelign.files.home import gallery_path
 from facelign.types.policies import ClassifierRule
-from facelign.wire.options import GalleryFlags, OutputFlags
+from facelign.wire.options import ChainFlags, GalleryFlags, OutputFlags
 from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:
@@ -144,12 +145,30 @@ def reject(
         str,
         typer.Argument(help="A photo that does not show the person.", show_default=False),
     ],
+    face: Annotated[
+        int | None,
+        typer.Option(
+            "--face",
+            min=0,
+            help="Only this face of it, by its number in tables and JSON, which count from 0.",
+        ),
+    ] = None,
+    *,
     where: GalleryFlags,
     output: JsonFlag,
+    chain: Annotated[ChainFlags, only("preset", "detector")],
 ) -> None:
-    """Say that a photo does not show a person: it is never proposed as them again."""
+    """Say that a photo does not show a person: it is never proposed as them again.
+
+    With --face only one face of the photo is meant, and the person may be one of the others.
+    """
+    found = None if face is None else _face(photo, face, chain)
     with _open(where) as gallery:
         theirs = gallery.templates(name)
+        if found is not None:
+            aside = gallery.reject(name, digest=found.digest, reference=photo, box=found.box)
+            _say_rejected(name, f"Face {face} of {photo}", aside, output, photo=photo, face=face)
+            return
         own = _digest(photo)
         enrolled = (t.photo for t in _showing(theirs, photo, own) if t.photo.digest)
         rejected = {own: photo} if own else {p.digest: p.reference for p in enrolled}
@@ -162,9 +181,32 @@ def reject(
         aside = sum(
             gallery.reject(name, digest=d, reference=r, run=run) for d, r in rejected.items()
         )
-    text = f"{photo} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
-    record = {"rejected": {"person": name, "photo": photo, "templates": aside}}
+    _say_rejected(name, photo, aside, output, photo=photo)
+
+
+def _say_rejected(name: str, what: str, aside: int, output: OutputFlags, **more: object) -> None:
+    text = f"{what} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
+    record = {"rejected": {"person": name, **more, "templates": aside}}
     answer(record, text, json=output.json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A face of a photo. box: (x1, y1, x2, y2), px of the upright file."""
+
+    digest: str
+    box: tuple[float, ...]
+
+
+def _face(photo: str, number: int, chain: ChainFlags) -> _Face:
+    """Return a face of a photo by its number, as identify counts."""
+    found = building.finder(chain).find(building.path_of(photo))
+    if number >= len(found.faces):
+        raise ConfigError(
+            f"{photo} shows {len(found.faces)} faces, and they are counted from 0.",
+            f"See: facelign detect '{photo}' --json",
+        )
+    return _Face(found.photo.digest, tuple(found.faces.boxes[number].tolist()))
 
 
 @app.add("classifier")

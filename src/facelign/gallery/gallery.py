@@ -16,11 +16,13 @@ from facelign.gallery import history, removal, rules, transfer
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
+from facelign.gallery.rejections import bars, key_of
 from facelign.gallery.search import IndexFactory, by_best, by_center
 from facelign.gallery.stores.connection import WAIT_S
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types import changes as c
 from facelign.types import templates as t
+from facelign.types.arrays import AnyArray
 from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
@@ -158,9 +160,9 @@ class Gallery:
         """Return who a photo is enrolled as in a space, or None."""
         return next((photo.person for photo in self.store.photos([digest], space_id)), None)
 
-    def was_rejected(self, person: str, digest: str) -> bool:
-        """Return whether a photo was rejected as a person's."""
-        return rules.was_rejected(self.store, t.person_name(person), digest)
+    def was_rejected(self, person: str, digest: str, box: Sequence[float] | None = None) -> bool:
+        """Return whether a photo was rejected as a person's, or the face in ``box`` of it."""
+        return rules.was_rejected(self.store, t.person_name(person), digest, box)
 
     # -- who is there ----------------------------------------------------------------------------
 
@@ -213,11 +215,14 @@ class Gallery:
         k: int = 5,
         mode: TemplateMode = TemplateMode.BEST,
         photo_digest: str | Sequence[str] = "",
+        boxes: AnyArray | None = None,
     ) -> list[list[Candidate]]:
         """Return the k people most like each probe, best first.
 
         photo_digest: of the photo of the probes (or one for each); people that were rejected for
-        it are left out. An empty list for each probe when the space holds no templates.
+        it are left out. boxes: (n, 4) of the faces, px of the file: who was rejected for a face of
+        it is left out where it overlaps. An empty list for each probe when the space holds no
+        templates.
         """
         digests = [photo_digest] * len(probes) if isinstance(photo_digest, str) else photo_digest
         if not len(probes) or k < 1:
@@ -228,9 +233,11 @@ class Gallery:
                 return [[] for _ in range(len(probes))]
             view = follower.follow(self.store)
             centers = None if mode is TemplateMode.BEST else follower.centers_of(mode)
+        known = [None] * len(probes) if boxes is None else boxes.tolist()
+        barred = [view.barred(digest, box) for digest, box in zip(digests, known, strict=True)]
         if centers is None:
-            return by_best(view, probes, k, digests)
-        return by_center(view, centers, probes, k, digests)
+            return by_best(view, probes, k, barred)
+        return by_center(view, centers, probes, k, barred)
 
     def vectors(self, person: str, space: Space) -> tuple[list[int], Embeddings]:
         """Return the ids of a person's templates in use of a space, and their vectors as they are
@@ -309,20 +316,33 @@ class Gallery:
             self._apply(c.Split(owner, going, c.PersonRef(0, name)), len(going))
 
     def reject(
-        self, person: str, *, digest: str, reference: str = "", run: str | None = None
+        self,
+        person: str,
+        *,
+        digest: str,
+        reference: str = "",
+        box: Sequence[float] | None = None,
+        run: str | None = None,
     ) -> int:
         """Write down that a photo does not show a person: it is never proposed as them again.
 
         Templates of that photo are set aside: they take no part in searches. Returns how many.
-        digest: SHA-256 of the photo's bytes. run: see ``enroll``.
+        digest: SHA-256 of the photo's bytes. box: of the face that is meant, (x1, y1, x2, y2) px of
+        the upright file; without it every face of the photo is. run: see ``enroll``.
         """
         if not digest:
             raise GalleryError("A rejection needs the digest of the photo.", "Name a photo file.")
         with self.store.transaction():
             owner = rules.known(self.store, person)
             infos = self.store.templates(owner)
-            count = sum(i.photo.digest == digest and not i.rejected for i in infos)
-            self._apply(c.Reject(owner, digest, t.spelled(reference)), count, run)
+            of_photo = [i for i in infos if i.photo.digest == digest]
+            key, count = key_of(digest, box), sum(not i.rejected for i in of_photo)
+            if box is not None:
+                places = [i.face.box for i in of_photo if bars(key, digest, i.face.box)]
+                # a template is set aside by its own box
+                key = key_of(digest, places[0] if places else box)
+                count = sum(not i.rejected and bars(key, digest, i.face.box) for i in of_photo)
+            self._apply(c.Reject(owner, key, t.spelled(reference)), count, run)
         return count
 
     def _apply(self, change: c.Change, templates: int, run: str | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from facelign.errors import GalleryError
+from facelign.gallery.rejections import digest_of
 from facelign.types.changes import Enroll, Entry, Merge, PersonRef, Reject, Remove
 from facelign.types.contracts import TemplateStore
 
@@ -76,7 +77,7 @@ def photos(store: TemplateStore, entries: Iterable[Entry]) -> dict[int, str]:
     enrolled: dict[int, str] = {}  # by template
     for number, name in store.names().items():
         person = PersonRef(number, name)
-        places |= store.rejected(person)
+        places |= {digest_of(key): place for key, place in store.rejected(person).items()}
         for info in store.templates(person):
             enrolled[info.id] = places[info.photo.digest] = info.photo.reference
     found = {}
@@ -84,8 +85,8 @@ def photos(store: TemplateStore, entries: Iterable[Entry]) -> dict[int, str]:
         match entry.change:
             case Enroll(_, (start, end)):
                 here = [enrolled[i] for i in range(start, end) if i in enrolled]
-            case Reject(_, digest):
-                here = [places[digest]] if places.get(digest) else []
+            case Reject(_, key):
+                here = [place] if (place := places.get(digest_of(key))) else []
             case _:
                 here = []
         if here:

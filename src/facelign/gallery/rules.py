@@ -9,14 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from facelign.errors import BadArray, DuplicateTemplate, UnknownPerson
-from facelign.geometry.boxes import iou
+from facelign.gallery.rejections import bars, same_face
 from facelign.types.changes import PersonRef
 from facelign.types.contracts import TemplateStore
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row, person_name
-
-#: two boxes that overlap more than this (IoU) are the same face of a photo
-_SAME_FACE_IOU = 0.3
 
 
 def known(store: TemplateStore, name: str) -> PersonRef:
@@ -52,7 +49,7 @@ def refuse_duplicates(
     """Raise DuplicateTemplate for what ``Gallery.enroll`` does not keep."""
     if not photo.digest:
         return
-    if was_rejected(store, name, photo.digest):
+    if any(was_rejected(store, name, photo.digest, face.box) for face in faces):
         raise DuplicateTemplate(
             f"{photo.reference} was rejected as {name}.",
             "If that was a mistake: facelign people undo, while it is the last change.",
@@ -69,9 +66,14 @@ def refuse_duplicates(
             )
 
 
-def was_rejected(store: TemplateStore, name: str, digest: str) -> bool:
-    """Return whether a photo was rejected as a person's; one without a digest cannot be."""
-    return bool(digest and _rejected(store, [digest], [name]))
+def was_rejected(store: TemplateStore, name: str, digest: str, box: Sequence[float] | None) -> bool:
+    """Return whether a face of a photo was rejected as a person's, or the photo was.
+
+    One without a digest cannot be.
+    """
+    return bool(digest) and any(
+        bars(key, digest, box) for _, key in _rejected(store, [digest], [name])
+    )
 
 
 def fresh(
@@ -94,7 +96,7 @@ def fresh(
         digest = row.photo.digest
         if digest in enrolled:
             skipped.append((number, "already enrolled"))
-        elif (name, digest) in rejected:
+        elif any(who == name and bars(key, digest, row.face.box) for who, key in rejected):
             skipped.append((number, f"was rejected as {name}"))
         else:
             kept.append(row if name == row.person else replace(row, person=name))
@@ -109,19 +111,17 @@ def fresh(
 def _rejected(
     store: TemplateStore, digests: Sequence[str], names: Sequence[str]
 ) -> set[tuple[str, str]]:
-    """Return the (name, digest) of photos that do not show people of these names."""
+    """Return the (name, key) of the rejections of photos as those of people of these names."""
     barred = store.rejections(digests)
     people = [store.person(name) for name in set(names)] if barred else []
     return {
-        (person.name, digest)
+        (person.name, key)
         for person in people
-        for digest, ids in barred.items()
+        for key, ids in barred.items()
         if person is not None and person.id in ids
     }
 
 
 def _same_face(box: Sequence[float] | None, other: Sequence[float] | None) -> bool:
     """Return whether two boxes of a photo are one face; unknown boxes are taken for the same."""
-    if box is None or other is None:
-        return True
-    return bool(iou(np.array([box]), np.array([other]))[0, 0] > _SAME_FACE_IOU)
+    return box is None or other is None or same_face(box, other)

@@ -15,6 +15,7 @@ import numpy as np
 from facelign.compare.centers import by_group, geometric_medians, means
 from facelign.compare.scores import distance, score_matrix
 from facelign.gallery.indexes.exact import ExactIndex, directions
+from facelign.gallery.rejections import bars
 from facelign.types.arrays import Float32Array, FloatArray, IntArray
 from facelign.types.contracts import Index
 from facelign.types.decisions import Candidate
@@ -38,7 +39,7 @@ class View:
     """A space at one moment.
 
     owners: person id by template id (0 = none). names: by person id, rising; people who come later
-    are added to it. rejections: by photo digest, ids of people whom it does not show.
+    are added to it. rejections: by key (``gallery.rejections``), ids of people who are not shown.
     """
 
     index: Index
@@ -55,6 +56,13 @@ class View:
         filled.add(ids, templates.vectors)
         owners = np.concatenate([np.zeros(1, np.int64), codes + 1])
         return cls(filled, owners, dict(enumerate(names, start=1)), {})
+
+    def barred(self, digest: str, box: Sequence[float] | None = None) -> frozenset[int]:
+        """Return whom a photo, or the face in ``box`` of it, does not show."""
+        whole = self.rejections.get(digest, _NOBODY)
+        if box is None:
+            return whole
+        return whole.union(*(i for key, i in self.rejections.items() if bars(key, digest, box)))
 
     def owners_of(self, ids: IntArray) -> IntArray:
         """Return person ids (m,) of templates, 0 for those that came later or went."""
@@ -90,7 +98,7 @@ def search(
     """
     same_space(probes.space.id, templates.space.id, "the set of templates")
     view = View.of(templates, people, index)
-    nothing = [""] * len(probes)
+    nothing = [_NOBODY] * len(probes)
     if mode is TemplateMode.BEST:
         return by_best(view, probes, k, nothing)
     return by_center(view, centers_of(view, mode, index), probes, k, nothing)
@@ -129,13 +137,13 @@ def compared(vectors: Float32Array, space: Space) -> Float32Array:
 
 
 def by_best(
-    view: View, probes: Embeddings, k: int, digests: Sequence[str]
+    view: View, probes: Embeddings, k: int, barred: Sequence[frozenset[int]]
 ) -> list[list[Candidate]]:
     """Return the k people nearest to each probe by their best template.
 
     Templates come in order of their scores, so the first of a person is that person's best: the
     list is read down until k people are together, and made longer when it ends too early.
-    digests: of the photo of each probe; people who were rejected for it are left out.
+    barred: ids of people who are left out, for each probe.
     """
     answers: list[list[Candidate]] = [[] for _ in range(len(probes))]
     todo, wanted = list(range(len(probes))), _PER_PERSON * k + _SLACK
@@ -145,10 +153,9 @@ def by_best(
         short = []
         for place, i in enumerate(todo):
             ids = hits.ids[place, : int(hits.counts[place])]
-            barred = view.rejections.get(digests[i], _NOBODY) | {0}
             people = view.owners_of(ids)
             firsts = np.sort(np.unique(people, return_index=True)[1])
-            best = [int(j) for j in firsts if int(people[j]) not in barred][:k]
+            best = [int(j) for j in firsts if int(people[j]) not in barred[i] | {0}][:k]
             if len(best) < k and more:
                 short.append(i)
                 continue
@@ -159,20 +166,19 @@ def by_best(
 
 
 def by_center(
-    view: View, centers: Centers, probes: Embeddings, k: int, digests: Sequence[str]
+    view: View, centers: Centers, probes: Embeddings, k: int, barred: Sequence[frozenset[int]]
 ) -> list[list[Candidate]]:
     """Return the k people whose center is nearest to each probe."""
-    most = max((len(view.rejections.get(d, _NOBODY)) for d in digests), default=0)
+    most = max(map(len, barred), default=0)
     hits = centers.index.search(probes.vectors, min(k + most, len(centers.index)))
     answers = []
     for i in range(len(probes)):
-        barred = view.rejections.get(digests[i], _NOBODY)
         places = hits.ids[i, : int(hits.counts[i])]
         rows = [
             (int(centers.people[place]), int(centers.firsts[place]), float(score))
             for place, score in zip(places, hits.scores[i], strict=False)
         ]
-        answers.append(_candidates(view, [row for row in rows if row[0] not in barred][:k]))
+        answers.append(_candidates(view, [row for row in rows if row[0] not in barred[i]][:k]))
     return answers
 
 

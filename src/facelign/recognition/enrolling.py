@@ -106,7 +106,9 @@ def _usable(
         vector = big_enough(photo, index, options.min_height)
     except FacelignError as error:
         return replace(result, reason=str(error), failed=True)
-    if gallery.was_rejected(person, photo.photo.digest):  # somebody has decided already
+    box = photo.faces[index].box
+    where = (box.x1, box.y1, box.x2, box.y2)
+    if gallery.was_rejected(person, photo.photo.digest, where):  # somebody has decided already
         return replace(result, reason=f"was rejected as {person}")
     return _Usable(photo, index, vector)
 

@@ -19,6 +19,7 @@ from facelign.recognition.recognizer import Photo, Recognizer, several
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
 from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
+from facelign.types.arrays import AnyArray
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
@@ -166,7 +167,8 @@ class PhotoGallery:
         if vectors is None:
             vectors = Embeddings.none(self.recognizer.space)
         heights = [faces[int(i)].box.height for i in analysis.embedded]
-        probes = self._probes(vectors, heights, options, analysis.photo.digest, size)
+        boxes, digest = faces.boxes[analysis.embedded], analysis.photo.digest
+        probes = self._probes(vectors, heights, options, digest, size, boxes)
         at = {int(face): probe for face, probe in zip(analysis.embedded, probes, strict=True)}
         asked = [at.get(i) or Probe((), faces[i].box.height, analysis.reason_of(i)) for i in wanted]
         answers = one_name_each([decide(probe, limit, size[1], options) for probe in asked])
@@ -209,6 +211,7 @@ class PhotoGallery:
         options: IdentifyOptions,
         digest: str,
         size: tuple[int, int],
+        boxes: AnyArray | None = None,
     ) -> list[Probe]:
         """Return what the gallery, and the classifier if there is one, say about each vector."""
         rule, (people, templates) = options.classifier, size
@@ -222,7 +225,9 @@ class PhotoGallery:
             return [Probe((), height) for height in tall]
         # the classifier may name anybody, whose templates then have to be among the candidates
         k = max(options.top_k, 2) if rule is None else people
-        found = self.gallery.search(vectors, k=k, mode=options.mode, photo_digest=digest)
+        found = self.gallery.search(
+            vectors, k=k, mode=options.mode, photo_digest=digest, boxes=boxes
+        )
         names: Sequence[str | None] = [None] * len(tall)
         if rule is not None:
             names = rule.names(vectors.vectors, vectors.space.id)

@@ -77,7 +77,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Write down that a photo does not show a person."""
+    """Write down that a photo does not show a person.
+
+    digest: of the photo, or the key of one face of it (``gallery.rejections``).
+    """
 
     person: PersonRef
     digest: str
@@ -149,7 +152,8 @@ class Entry:
                 return f"{count} of {person.name} became {new.name}"
             case Reject(person):
                 aside = f", {count} set aside" if self.templates else ""
-                return f"a photo is not {person.name}{aside}"
+                what = "a face of a photo" if "@" in self.change.digest else "a photo"
+                return f"{what} is not {person.name}{aside}"
         return f"one person with {count}"
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.gallery.changing import ChangingStore, refuse_other
+from facelign.gallery.rejections import digest_of, keys_of
 from facelign.types import templates as t
 from facelign.types.arrays import Float32Array, IntArray
 from facelign.types.changes import Entry, PersonRef
@@ -39,8 +40,16 @@ class _Tables:
         return [
             (number, person, info)
             for number, (person, info, _) in sorted(self.templates.items())
-            if (person, info.photo.digest) not in self.rejections and space_id in (None, info.space)
+            if space_id in (None, info.space)
+            and not any(
+                (person, key) in self.rejections
+                for key in keys_of(info.photo.digest, info.face.box)
+            )
         ]
+
+
+def _aside(info: t.TemplateInfo, rejected: Collection[str]) -> bool:
+    return any(key in rejected for key in keys_of(info.photo.digest, info.face.box))
 
 
 class MemoryStore(ChangingStore):
@@ -127,7 +136,7 @@ class MemoryStore(ChangingStore):
         """Return what is kept with each template of a person, by rising id."""
         name, rejected = self._now.people[person.id][0], self._rejected(person.id)
         return [
-            replace(info, person=name, rejected=info.photo.digest in rejected)
+            replace(info, person=name, rejected=_aside(info, rejected))
             for _, (owner, info, _) in sorted(self._now.templates.items())
             if owner == person.id
         ]
@@ -143,9 +152,9 @@ class MemoryStore(ChangingStore):
     def rejections(self, digests: Sequence[str] | None = None) -> dict[str, frozenset[int]]:
         """Return, by digest (of some photos, or all), the ids of people it does not show."""
         people: dict[str, frozenset[int]] = {}
-        for person, digest in self._now.rejections:
-            if digests is None or digest in digests:
-                people[digest] = people.get(digest, frozenset()) | {person}
+        for person, key in self._now.rejections:
+            if digests is None or digest_of(key) in digests:
+                people[key] = people.get(key, frozenset()) | {person}
         return people
 
     def owners(self, space_id: str) -> tuple[IntArray, IntArray]:
@@ -239,5 +248,5 @@ class MemoryStore(ChangingStore):
             del self._now.entries[number]
         gone = {*digests} - {info.photo.digest for _, info, _ in self._now.templates.values()}
         for key, (_, created) in self._now.rejections.items():
-            if key[1] in gone:
+            if digest_of(key[1]) in gone:
                 self._now.rejections[key] = ("", created)

@@ -26,6 +26,8 @@ from facelign.types.embeddings import Space
 _LOG = logging.getLogger(__name__)
 #: the values of a JSON list
 _LISTED = "(SELECT value FROM json_each(?))"
+#: the digest of the photo that a rejection is about (``gallery.rejections``)
+_PHOTO = "substr(digest, 1, instr(digest || '@', '@') - 1)"
 
 
 class SqliteStore(ChangingStore):
@@ -356,7 +358,7 @@ class SqliteStore(ChangingStore):
     def _forget(self, entries: Iterable[int], digests: Iterable[str]) -> None:
         self._db.executemany("DELETE FROM history WHERE number = ?", [(n,) for n in entries])
         self._db.executemany(
-            "UPDATE rejections SET reference = '' WHERE digest = ?1"
+            f"UPDATE rejections SET reference = '' WHERE {_PHOTO} = ?1"  # noqa: S608
             " AND NOT EXISTS (SELECT 1 FROM templates WHERE digest = ?1)",
             [(digest,) for digest in digests],
         )
@@ -440,7 +442,8 @@ class SqliteStore(ChangingStore):
         if digests is None:
             rows = self._all(query)
         else:
-            rows = self._all(f"{query} WHERE digest IN {_LISTED}", json.dumps(list(digests)))
+            listed = f"{query} WHERE {_PHOTO} IN {_LISTED}"
+            rows = self._all(listed, json.dumps(list(digests)))
         found: dict[str, frozenset[int]] = {}
         for digest, person in rows:
             found[digest] = found.get(digest, frozenset()) | {person}
