@@ -70,6 +70,7 @@ def _configured(address: str, path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")  # nothing spills into a file elsewhere
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         if path.stat().st_size <= _IN_MEMORY_BYTES:
             connection.execute("PRAGMA temp_store = MEMORY")

@@ -56,18 +56,7 @@ def first_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def rejected_faces(connection: sqlite3.Connection) -> None:
-    """A rejection may be about one face: its key has the box behind the digest."""
-    connection.execute("DROP VIEW used")
-    connection.execute(
-        "CREATE VIEW used AS SELECT t.* FROM templates t WHERE NOT EXISTS"
-        " (SELECT 1 FROM rejections r WHERE r.person = t.person AND r.digest IN (t.digest,"
-        " t.digest || '@' || CAST(t.x1 AS INTEGER) || ',' || CAST(t.y1 AS INTEGER)"
-        " || ',' || CAST(t.x2 AS INTEGER) || ',' || CAST(t.y2 AS INTEGER)))"
-    )
-
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables, rejected_faces)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables,)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -26,6 +26,14 @@ from facelign.types.embeddings import Space
 _LOG = logging.getLogger(__name__)
 #: the values of a JSON list
 _LISTED = "(SELECT value FROM json_each(?))"
+#: the templates that take part in searches and counts. It stands before the view of that name in
+#: the file, which knows no rejections of single faces: so old galleries need no step to be read
+_USED = (
+    "CREATE TEMP VIEW used AS SELECT t.* FROM main.templates t WHERE NOT EXISTS"
+    " (SELECT 1 FROM main.rejections r WHERE r.person = t.person AND r.digest IN (t.digest,"
+    " t.digest || '@' || CAST(t.x1 AS INTEGER) || ',' || CAST(t.y1 AS INTEGER)"
+    " || ',' || CAST(t.x2 AS INTEGER) || ',' || CAST(t.y2 AS INTEGER)))"
+)
 #: the digest of the photo that a rejection is about (``gallery.rejections``)
 _PHOTO = "substr(digest, 1, instr(digest || '@', '@') - 1)"
 
@@ -69,6 +77,7 @@ class SqliteStore(ChangingStore):
             self._inode = _inode(path)
             try:
                 self._check_version()
+                self._db.execute(_USED)
                 if not readonly and self._all("SELECT unscrubbed FROM state")[0][0]:
                     self._finish_removal()
             except BaseException:
