@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +16,17 @@ from facelign.files.home import gallery_path
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, GalleryFlags, NamingFlags, OutputFlags
 
+if TYPE_CHECKING:
+    from facelign.recognition.options import IdentifyOptions
+    from facelign.recognition.photo_gallery import PhotoGallery
+    from facelign.recognition.recognizer import Recognizer
+
 Target = Annotated[Path, typer.Argument(help="Folder that gets one folder a person.")]
 Link = Annotated[
     bool, typer.Option("--link", help="Link the photos instead of copying them (symbolic links).")
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Look at every photo again, also where nothing changed.")
 ]
 
 
@@ -28,15 +37,17 @@ def sort(
     where: GalleryFlags,
     output: Annotated[OutputFlags, only("json", "out")],
     link: Link = False,
+    again: Again = False,
     *,
     naming: Annotated[NamingFlags, only("fpir", "min_height", help="As in identify.")],
     chain: ChainFlags,
 ) -> int:
     """Copy (or link) photos into a folder per person; unknown and no-face have folders too.
 
-    A photo of several known people lands in the folder of each. A rerun goes on where it stopped.
+    A photo of several known people lands in the folder of each. A rerun goes on where it stopped;
+    where the gallery has changed since, photos are looked at again and moved.
     """
-    from facelign.jobs.sorting import Sorter
+    from facelign.jobs.sorting import Placed, Sorter
 
     found = building.listing(photos)
     recognizer = building.recognizer(chain)
@@ -45,19 +56,49 @@ def sort(
     with (
         reporting(output) as results,
         building.opened(path, recognizer) as gallery,
-        Sorter(target, link=link) as sorter,
+        Sorter(
+            target,
+            link=link,
+            looking=_looking(recognizer, chain),
+            naming=_naming(gallery, options),
+            again=again,
+        ) as sorter,
     ):
         for record in found.missing:
             results.add(record)
         todo = [file for file in found.files if not sorter.done(file)]
-        if len(todo) < len(found.files):
-            note(f"{len(found.files) - len(todo)} photos were sorted before")
+        _tell(len(found.files) - len(todo), sum(map(sorter.known, todo)), asked=again)
         with progress("sorting", len(todo)) as done:
             for answer in gallery.identify_many(todo, options, done=done):
                 record = records.identify_record(answer)
-                named = [face.person for face in answer.faces]
-                record["folders"] = (
-                    [] if answer.error else sorter.place(answer.analysis.photo, named)
-                )
-                results.add(record, [f"{record['image']}: {', '.join(record['folders'])}"])
+                placed = Placed(())
+                if not answer.error:
+                    named = [face.person for face in answer.faces]
+                    placed = sorter.place(answer.analysis.photo, named)
+                record |= {"folders": list(placed.folders), "left": list(placed.left)}
+                moved = f" (no longer {', '.join(placed.left)})" if placed.left else ""
+                results.add(record, [f"{record['image']}: {', '.join(placed.folders)}{moved}"])
     return results.code
+
+
+def _tell(done: int, again: int, *, asked: bool) -> None:
+    """Say what an earlier run has done, and what is done once more."""
+    if done:
+        note(f"{done} photos were sorted before")
+    if again:
+        why = "" if asked else ": the gallery or the options have changed since"
+        note(f"{again} photos that were sorted before are looked at again{why}")
+
+
+def _looking(recognizer: Recognizer, chain: ChainFlags) -> str:
+    """Return what the faces and vectors of a photo depend on."""
+    return f"{recognizer.space.id} {records.plain(replace(chain, workers=None))}"
+
+
+def _naming(gallery: PhotoGallery, options: IdentifyOptions) -> str:
+    """Return what the names of faces depend on besides."""
+    limit = gallery.limit(options)
+    score = None if limit is None else limit.threshold.score
+    store = gallery.gallery.store.location
+    rule = f"{options.fpir} {options.min_height} {score}"
+    return f"{store and store.resolve()} {gallery.gallery.revision} {rule}"

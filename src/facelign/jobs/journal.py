@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 
 class Journal:
@@ -12,11 +13,15 @@ class Journal:
 
     One JSON line a photo; written when all of its results stand, so that a run that was killed
     loses one photo at most. An entry is known by path, size and time of the file.
+
+    states: what the results depend on besides the photo, in a few words. A photo that was done in
+    another state is still to be done.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, states: Collection[str] = ("",)) -> None:
         self._path = path
-        self._finished: dict[str, Any] = {}
+        self._states = states
+        self._entries: dict[str, tuple[list[str], str | None]] = {}
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
@@ -25,8 +30,8 @@ class Journal:
         for text in kept.splitlines():
             try:
                 entry = json.loads(text)
-                self._finished[entry["photo"]] = entry["folders"]
-            except (ValueError, TypeError, KeyError):
+                self._entries[entry["photo"]] = list(entry["folders"]), entry.get("state")
+            except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # the last line of a run that was killed
         self._file = path.open("a", encoding="utf-8")
         if kept and not kept.endswith("\n"):
@@ -39,15 +44,21 @@ class Journal:
 
     def claim(self, item: str | Path) -> bool:
         """Return whether the photo is still to be done."""
-        return _key(item) not in self._finished
+        return self._entries.get(_key(item), ([], None))[1] not in self._states
 
     def release(self, item: str | Path) -> None:
         """Nothing: what is done is written."""
 
-    def write(self, photo: str | Path, folders: list[str]) -> None:
-        """Write down that a photo is done."""
+    def folders(self, item: str | Path) -> list[str] | None:
+        """Return where the results of a photo lie since an earlier run; None for a new photo."""
+        entry = self._entries.get(_key(item))
+        return None if entry is None else entry[0]
+
+    def write(self, photo: str | Path, folders: list[str], state: str | None = "") -> None:
+        """Write where results lie; state: in which they are right, None while they are made."""
         if self._file is not None:
-            self._file.write(json.dumps({"photo": _key(photo), "folders": folders}) + "\n")
+            entry = {"photo": _key(photo), "folders": folders, "state": state}
+            self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
 
 

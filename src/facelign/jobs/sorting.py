@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from facelign.errors import ConfigError
@@ -25,13 +27,38 @@ _LONGEST = 200
 _LONGEST_FILE = 255
 
 
-class Sorter:
-    """Copies or links sorted photos; each photo is written down when all of its copies stand."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a photo lies now. folders: all of them; left: those that an earlier run had put it
+    into, and from which it was taken away.
+    """
 
-    def __init__(self, target: Path, *, link: bool = False) -> None:
+    folders: tuple[str, ...]
+    left: tuple[str, ...] = ()
+
+
+class Sorter:
+    """Copies or links sorted photos; each photo is written down when all of its copies stand.
+
+    looking: how faces are looked for, in a few words; naming: what else their names depend on,
+    such as the gallery and its revision. A photo that was sorted when either was another is to be
+    sorted again, one without a face only when ``looking`` was. again: every photo is.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        *,
+        link: bool = False,
+        looking: str = "",
+        naming: str = "",
+        again: bool = False,
+    ) -> None:
         self._target = target
         self._link = link
-        self._journal = Journal(target / JOURNAL)
+        self._without, self._with = looking, f"{looking}; {naming}"  # a face
+        states = () if again else (self._without, self._with)
+        self._journal = Journal(target / JOURNAL, states)
 
     def __enter__(self) -> Sorter:
         if self._target.exists() and not self._target.is_dir():
@@ -44,31 +71,50 @@ class Sorter:
         self._journal.__exit__(*raised)
 
     def done(self, photo: str | Path) -> bool:
-        """Return whether the photo was sorted before and its file has not changed since."""
+        """Return whether the photo was sorted before and would be sorted so again."""
         return not self._journal.claim(photo)
 
-    def place(self, photo: PhotoInfo, people: Sequence[str | None]) -> list[str]:
-        """Put the photo into its folders and return their names.
+    def known(self, photo: str | Path) -> bool:
+        """Return whether the photo was sorted before, be it in another state."""
+        return self._journal.folders(photo) is not None
 
-        people: the name of every face that was found, None for an unknown one.
+    def place(self, photo: PhotoInfo, people: Sequence[str | None]) -> Placed:
+        """Put the photo into its folders, and take it out of those where it no longer belongs.
+
+        people: the name of every face that was found, None for an unknown one. A copy that was
+        changed by hand, or moved away, is left alone.
         """
         file = Path(photo.source)
         folders = sorted({folder_of(name) for name in people if name})
         if not folders:
             folders = [UNKNOWN if people else NO_FACE]
+        before = self._journal.folders(file) or []
+        # A run that is killed in between leaves no copy that a later one does not know of.
+        self._journal.write(file, sorted({*before, *folders}), None)
         for folder in folders:
             self._put(file, self._target / folder, photo.digest)
-        self._journal.write(file, folders)
-        return folders
+        old = [name for name in before if name not in folders and Path(name).name == name]
+        left = [name for name in old if self._take_out(file, self._target / name, photo.digest)]
+        self._journal.write(file, folders, self._with if people else self._without)
+        return Placed(tuple(folders), tuple(left))
+
+    def _take_out(self, photo: Path, folder: Path, digest: str) -> bool:
+        """Delete the copies or links that an earlier run made of a photo; never the photo."""
+        found = False
+        for copy in (folder / photo.name, _marked(folder, photo, digest)):
+            if _is_copy(copy, photo):
+                copy.unlink()
+                found = True
+        if found:
+            with suppress(OSError):  # other photos lie there
+                folder.rmdir()
+        return found
 
     def _put(self, photo: Path, folder: Path, digest: str) -> None:
         folder.mkdir(exist_ok=True)
         wanted = folder / photo.name
         if wanted.exists() and not _same(wanted, photo):
-            # Another photo of the same name: the digest tells them apart, also in a rerun.
-            mark = f"-{digest[:8]}{photo.suffix}"
-            stem = os.fsencode(photo.stem)[: _LONGEST_FILE - len(os.fsencode(mark))]
-            wanted = folder / f"{stem.decode(errors='ignore')}{mark}"
+            wanted = _marked(folder, photo, digest)
         if wanted.exists():
             return
         part = wanted.with_name(f".{digest[:16]}.part{os.getpid()}")
@@ -78,6 +124,13 @@ class Sorter:
         else:
             shutil.copy2(photo, part)
         part.replace(wanted)
+
+
+def _marked(folder: Path, photo: Path, digest: str) -> Path:
+    """Return the place of a photo beside another of its name: told apart by digest, always."""
+    mark = f"-{digest[:8]}{photo.suffix}"
+    stem = os.fsencode(photo.stem)[: _LONGEST_FILE - len(os.fsencode(mark))]
+    return folder / f"{stem.decode(errors='ignore')}{mark}"
 
 
 def folder_of(person: str) -> str:
@@ -93,6 +146,13 @@ def folder_of(person: str) -> str:
     if name == person and name not in (UNKNOWN, NO_FACE):
         return name
     return f"{name}-{hashlib.sha256(person.encode()).hexdigest()[:6]}"
+
+
+def _is_copy(copy: Path, photo: Path) -> bool:
+    """Return whether a file is a copy of, or a link to, the photo, and not the photo itself."""
+    if copy.is_symlink():
+        return copy.resolve() == photo.resolve() and copy.absolute() != photo.absolute()
+    return copy.is_file() and copy.resolve() != photo.resolve() and _same(copy, photo)
 
 
 def _same(a: Path, b: Path) -> bool:

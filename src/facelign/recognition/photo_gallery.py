@@ -236,6 +236,13 @@ class PhotoGallery:
             for nearest, height, name in zip(found, tall, names, strict=True)
         ]
 
+    def limit(self, options: IdentifyOptions | None = None) -> SearchThreshold | None:
+        """Return the threshold that names faces now; None while nobody can be found.
+
+        It follows the size of the gallery. Raises SpaceMismatch and NoCalibration.
+        """
+        return self._limit(options or IdentifyOptions())[0]
+
     def _limit(self, options: IdentifyOptions) -> tuple[SearchThreshold | None, tuple[int, int]]:
         """Return the threshold of a search, and (people, templates) that it is among.
 

@@ -219,6 +219,51 @@ def test_sort_goes_on_where_it_stopped(said, photos, gallery, tmp_path):
     assert "2 photos were sorted before" in err
 
 
+def test_sort_looks_again_when_the_gallery_has_changed(said, photos, tmp_path):
+    """Sort, look into unknown, enroll one more, sort again; also after every correction."""
+    album, out, where = tmp_path / "album", tmp_path / "s", ("--gallery", tmp_path / "g.db")
+    album.mkdir()
+    portrait = Pillow.open(photos / "people" / "Eileen" / "one.png").convert("RGB")
+    portrait.save(album / "eileen.png")
+    ImageOps.invert(portrait).save(album / "otto.png")  # the negative is nobody like her
+    both = Pillow.new("RGB", (1024, 512))
+    both.paste(portrait, (0, 0))
+    both.paste(ImageOps.invert(portrait), (512, 0))
+    both.save(album / "both.png")
+    (tmp_path / "otto.png").write_bytes((album / "otto.png").read_bytes())
+
+    def sort(*words):
+        code, shown, notes = said("sort", album, out, *where, "--json", *words)
+        assert code == Exit.DONE
+        records = [record for record in rows(shown) if "image" in record]
+        found = {Path(r["image"]).stem: (r["folders"], r["left"]) for r in records}
+        for name, (folders, _) in found.items():
+            where_it_lies = sorted(path.parent.name for path in out.glob(f"*/{name}.png"))
+            assert where_it_lies == folders, "as sorted afresh"
+        return found, notes
+
+    assert said("enroll", photos / "people", *where)[0] == Exit.DONE
+    eileen, unknown = (["Eileen"], []), (["unknown"], [])
+    assert sort()[0] == {"both": eileen, "eileen": eileen, "otto": unknown}
+    assert sort() == ({}, "3 photos were sorted before\n")
+    assert said("enroll", tmp_path / "otto.png", "--name", "Otto", *where)[0] == Exit.DONE
+    found, notes = sort()
+    assert found["otto"] == (["Otto"], ["unknown"])
+    assert found["both"] == (["Eileen", "Otto"], []), "one of two was known before"
+    assert "the gallery or the options have changed" in notes
+    assert said("people", "rename", "Otto", "Otto B", *where)[0] == Exit.DONE
+    assert sort()[0]["both"] == (["Eileen", "Otto B"], ["Otto"])
+    assert said("people", "reject", "Otto B", album / "otto.png", *where)[0] == Exit.DONE
+    assert sort()[0]["otto"] == (["unknown"], ["Otto B"])
+    assert said("people", "undo", *where)[0] == Exit.DONE
+    assert sort()[0]["otto"] == (["Otto B"], ["unknown"])
+    assert sort()[0] == {}
+    assert len(sort("--again")[0]) == 3
+    assert sort("--min-height", 400)[0]["eileen"] == (["unknown"], ["Eileen"])
+    _code, shown, _ = said("sort", album, out, *where)
+    assert "eileen.png: Eileen (no longer unknown)" in shown
+
+
 def test_the_walk_in_one_picture(said, photos, gallery, tmp_path):
     pytest.importorskip("matplotlib")
     target = tmp_path / "chain.csv"

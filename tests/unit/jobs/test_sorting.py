@@ -65,9 +65,9 @@ def test_two_people_never_share_a_folder() -> None:
 
 def test_a_person_called_unknown_is_not_the_unknown(photo: Path, tmp_path: Path) -> None:
     with Sorter(tmp_path / "out") as sorter:
-        assert sorter.place(*seen(photo, "unknown")) == [folder_of("unknown")]
-        assert sorter.place(*seen(photo, None)) == ["unknown"]
-        assert sorter.place(*seen(photo)) == ["no-face"]
+        assert sorter.place(*seen(photo, "unknown")).folders == (folder_of("unknown"),)
+        assert sorter.place(*seen(photo, None)).folders == ("unknown",)
+        assert sorter.place(*seen(photo)).folders == ("no-face",)
 
 
 def test_a_damaged_journal_costs_only_its_lines(photo: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_names_of_photos_may_be_long(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 240 + ".jpg")
     long.write_bytes(b"1")
     with Sorter(tmp_path / "out") as sorter:
-        assert sorter.place(*seen(long, "Ada")) == ["Ada"]
+        assert sorter.place(*seen(long, "Ada")).folders == ("Ada",)
     assert (tmp_path / "out" / "Ada" / long.name).read_bytes() == b"1"
 
 
@@ -105,3 +105,98 @@ def test_photos_of_one_long_name_both_find_a_place(tmp_path: Path, letter: str) 
             sorter.place(*seen(photo, "Ann", digest=number.decode() * 64))
     placed = [path.read_bytes() for path in (tmp_path / "out" / "Ann").iterdir()]
     assert sorted(placed) == [b"1", b"2"]
+
+
+def placed(out: Path) -> list[str]:
+    files = (path for path in out.rglob("*") if path.name != JOURNAL and not path.is_dir())
+    return sorted(str(path.relative_to(out)) for path in files)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_copy_moves_when_its_photo_gets_another_name(
+    photo: Path, tmp_path: Path, link: bool
+) -> None:
+    out = tmp_path / "out"
+    with Sorter(out, link=link, naming="1") as sorter:
+        assert not sorter.known(photo)
+        sorter.place(*seen(photo, None))
+    with Sorter(out, link=link, naming="1") as sorter:
+        assert sorter.done(photo)
+    with Sorter(out, link=link, naming="2") as sorter:
+        assert sorter.known(photo)
+        assert not sorter.done(photo)
+        found = sorter.place(*seen(photo, "Ada", "Bob"))
+        assert (found.folders, found.left) == (("Ada", "Bob"), ("unknown",))
+    assert placed(out) == ["Ada/photo.jpg", "Bob/photo.jpg"]
+    assert not (out / "unknown").exists(), "an empty folder goes too"
+    with Sorter(out, link=link, naming="3") as sorter:
+        assert sorter.place(*seen(photo, "Ada", None)).left == ("Bob",)
+    assert placed(out) == ["Ada/photo.jpg"]
+    assert photo.read_bytes() == b"1"
+
+
+def test_a_photo_without_a_face_waits_for_no_gallery(photo: Path, tmp_path: Path) -> None:
+    for looking, naming, done in (("a", "1", False), ("a", "2", True), ("b", "2", False)):
+        with Sorter(tmp_path / "out", looking=looking, naming=naming) as sorter:
+            assert sorter.done(photo) is done
+            sorter.place(*seen(photo))
+    with Sorter(tmp_path / "out", looking="b", naming="2", again=True) as sorter:
+        assert not sorter.done(photo), "asked for again"
+
+
+def test_only_copies_of_a_photo_are_taken_away(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    photos = []
+    for folder in (b"1", b"2"):
+        photo = tmp_path / folder.decode() / "photo.jpg"
+        photo.parent.mkdir()
+        photo.write_bytes(folder)
+        photos.append(photo)
+    with Sorter(out, naming="1") as sorter:
+        for photo, digest in zip(photos, ("a" * 64, "b" * 64), strict=True):
+            sorter.place(*seen(photo, None, digest=digest))
+    assert placed(out) == ["unknown/photo-bbbbbbbb.jpg", "unknown/photo.jpg"]
+    (out / "unknown" / "photo.jpg").write_bytes(b"changed by hand")
+    with Sorter(out, naming="2") as sorter:
+        for photo, digest in zip(photos, ("a" * 64, "b" * 64), strict=True):
+            sorter.place(*seen(photo, "Ada", digest=digest))
+    assert placed(out) == ["Ada/photo-bbbbbbbb.jpg", "Ada/photo.jpg", "unknown/photo.jpg"]
+    assert (out / "unknown" / "photo.jpg").read_bytes() == b"changed by hand"
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_photo_in_the_target_itself_is_never_taken_away(tmp_path: Path, link: bool) -> None:
+    photo = tmp_path / "unknown" / "photo.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"1")
+    with Sorter(tmp_path, naming="1", link=link) as sorter:
+        sorter.place(*seen(photo, None))
+    with Sorter(tmp_path, naming="2", link=link) as sorter:
+        assert sorter.place(*seen(photo, "Ada")).left == ()
+    assert photo.read_bytes() == b"1"
+    assert not photo.is_symlink()
+
+
+def test_copies_of_a_run_that_was_killed_are_known_to_the_next(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Sorter(out, naming="1") as sorter:
+        sorter.place(*seen(photo, None))
+    lines = (out / JOURNAL).read_text().splitlines()
+    (out / JOURNAL).write_text(lines[0] + "\n")  # killed before the photo was written down
+    with Sorter(out, naming="1") as sorter:
+        assert not sorter.done(photo)
+        sorter.place(*seen(photo, "Ada"))
+    assert placed(out) == ["Ada/photo.jpg"]
+
+
+def test_a_journal_never_leads_out_of_the_target(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Sorter(out, naming="1") as sorter:
+        sorter.place(*seen(photo, None))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "photo.jpg").write_bytes(b"1")
+    text = (out / JOURNAL).read_text().replace('"unknown"', '"../kept"')
+    (out / JOURNAL).write_text(text)
+    with Sorter(out, naming="2") as sorter:
+        sorter.place(*seen(photo, "Ada"))
+    assert (tmp_path / "kept" / "photo.jpg").exists()
