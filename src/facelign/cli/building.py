@@ -239,17 +239,18 @@ def listing(paths: Sequence[str], *, recursive: bool = True) -> Listed:
     from facelign.imaging.listing import photos
 
     found = photos(paths, recursive=recursive)
-    _notes(found.notes, len(found.skipped))
+    _notes(found.notes, found.skipped)
     root = found.folders[0] if len(paths) == 1 and found.folders else None
     missing = [failure(word, reason) for word, reason in found.missing]
     return Listed([str(file) for file in found.files], missing, root)
 
 
-def _notes(notes: Sequence[str], skipped: int) -> None:
+def _notes(notes: Sequence[str], skipped: Sequence[tuple[Path, str]]) -> None:
     for text in notes:
         note(f"note: {text}")
-    if skipped:
-        note(f"note: {skipped} files that are no pictures were skipped")
+    others = sum(reason == "no picture" for _, reason in skipped)
+    if others:
+        note(f"note: {others} files that are no pictures were skipped")
 
 
 def path_of(text: str) -> str:
@@ -333,7 +334,7 @@ def _take_people(root: Path, jobs: EnrollmentJobs) -> None:
     for file in people.loose:
         reason = "it lies in no person's folder; use --name, or --flat where file names are names"
         jobs.fail(file, "", reason)
-    _notes(people.notes, len(people.skipped))
+    _notes(people.notes, people.skipped)
     for folder in people.empty:
         note(f"note: the folder of {folder} holds no photo")
 

@@ -88,27 +88,45 @@ _MAGIC = (
     (b"II+\0", Kind.TIFF),
     (b"MM\0+", Kind.TIFF),
 )
+#: what is passed over in folders too, and named there
+RAW, FILM = "a raw photo", "a film"
+#: Canon CR3 and CRW, Olympus, Panasonic, Fujifilm, Minolta, Sigma; others are TIFF files
+_RAW_STARTS = (
+    rb"....ftypcrx |II\x1a\0..HEAPCCDR|II(RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW|\0MRM|FOVb"
+    rb"|II\*\0....(CR|IIII)"
+)
+#: MP4 and QuickTime, Matroska, AVI, ASF, MPEG, Flash, Ogg
+_FILM_STARTS = (
+    rb"\0...(ftyp|moov|mdat|wide|free|skip)|\x1a\x45\xdf\xa3|RIFF....AVI "
+    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\0\0\x01[\xba\xb3]|FLV\x01|OggS"
+    rb"|(.{4})?\x47.{187}(.{4})?\x47"
+)
 #: what else people hand in: the start of the bytes, and what it is
 _STRANGERS = (
     (rb"%PDF", "a PDF document"),
     (rb"8BPS", "a Photoshop file"),
     (rb"\s*(<\?xml|<svg)", "an SVG or XML file"),
     (rb"(?i)\s*<(!doctype html|html)", "a web page, not the picture behind it"),
-    (rb"....ftyp(crx |isom|iso\d|mp4|M4V|qt  |avc1)", "a raw photo or a video"),
-    (rb"\x1a\x45\xdf\xa3", "a video"),
+    (_RAW_STARTS, RAW),
+    (_FILM_STARTS, FILM),
     (rb"PK\x03\x04", "a ZIP archive"),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (rb"\0\0\0\x0cJXL |\xff\x0a", "a JPEG XL picture"),
     (rb"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
 )
 _HINT = "Save it as JPEG, PNG or WebP."
+_HINTS = {
+    RAW: "Save it as JPEG or PNG with the program that develops it.",
+    FILM: "Save the pictures that you want from it as JPEG or PNG.",
+}
 
 
 def inspect(data: bytes) -> Header:
     """Return what the file says; raises Damaged or Unsupported."""
     kind = kind_of(data[:MAGIC_BYTES])
-    if kind is None:
-        raise _stranger(data[:256])
+    raw = kind is Kind.TIFF and (re.match(_RAW_STARTS, data[:16], re.DOTALL) or tiff.is_raw(data))
+    if kind is None or raw:
+        raise Unsupported(f"is {RAW}", _HINTS[RAW]) if raw else _stranger(data[:256])
     look = _LOOKS.get(kind)
     header = Header(kind, data) if look is None else look(data)
     if header.size is not None and min(header.size) < 1:
@@ -123,7 +141,7 @@ def _stranger(start: bytes) -> Damaged | Unsupported:
         return Damaged("holds nothing but zeros")
     for pattern, what in _STRANGERS:
         if re.match(pattern, start, re.DOTALL):
-            return Unsupported(f"is {what}")
+            return Unsupported(f"is {what}", _HINTS.get(what, _HINT))
     if re.fullmatch(rb"[\t\n\r\x20-\x7e\x80-\xff]+", start):
         return Damaged("is text, no picture", _HINT)
     return Damaged("is no picture of a known kind", _HINT)

@@ -11,13 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from facelign.imaging.containers import MAGIC_BYTES, kind_of
+from facelign.imaging.containers import FILM, MAGIC_BYTES, RAW, kind_of
 
 #: suffixes of the formats that are read
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
     | {".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"}
 )
+#: suffixes of what is no photo and yet nothing to pass over without a word
+_NAMED = {
+    RAW: {
+        ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf",
+        ".rw2", ".rwl", ".raw", ".pef", ".srw", ".3fr", ".fff", ".iiq", ".kdc", ".dcr", ".mos",
+        ".mrw", ".mef", ".erf", ".x3f", ".gpr",
+    },
+    FILM: {
+        ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".3gp", ".3g2", ".wmv",
+        ".mpg", ".mpeg", ".flv", ".vob", ".ogv", ".insv",
+    },
+}  # fmt: skip
 #: the word for standard input; a file of that name is ./-
 STDIN = "-"
 #: characters without width that come along when a path is copied: marks and embeddings of
@@ -78,6 +90,16 @@ class _Found:
     folders: list[Path] = field(default_factory=list)
     repeated: int = 0
 
+    def tell(self) -> None:
+        """Note what was passed over in folders that a person would take for photos."""
+        for kind in _NAMED:
+            passed = [path for path, reason in self.skipped if reason == kind]
+            if passed:
+                one = len(passed) == 1
+                which = f"{kind} is" if one else f"{len(passed)} {kind[2:]}s are"
+                more = "" if one else ", ..."
+                self.notes.append(f"{which} not read: {passed[0]}{more}")
+
     def take(self, path: Path) -> None:
         key = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links, which are files too
         self.repeated += key in self.files
@@ -96,6 +118,7 @@ def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
     found = _Found()
     for word in paths:
         _take_word(word, found, recursive)
+    found.tell()
     if found.repeated:
         found.notes.append(f"{found.repeated} photos were named twice and are taken once")
     return Listing(
@@ -184,7 +207,8 @@ def not_a_picture(path: Path) -> str:
     if path.suffix.lower() in SUFFIXES:
         return ""
     if path.suffix:
-        return "no picture"
+        ending = path.suffix.lower()
+        return next((kind for kind, endings in _NAMED.items() if ending in endings), "no picture")
     try:
         if not path.is_file():  # a pipe would block
             return "no picture"
@@ -260,6 +284,7 @@ def people_folders(root: str | Path) -> PeopleFolders:
             loose.append(entry)
         else:
             found.skipped.append((entry, reason))
+    found.tell()
     return PeopleFolders(
         people, tuple(loose), tuple(found.skipped), tuple(empty), tuple(found.notes)
     )

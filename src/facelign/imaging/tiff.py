@@ -74,6 +74,47 @@ def tidy(data: bytes) -> Tidy:
     return Tidy(_rewritten(form, data, kept), size, numbers.get(ORIENTATION, 1))
 
 
+def is_raw(data: bytes) -> bool:
+    """Say whether the file is a raw photo (DNG, NEF, CR2, ARW, ...): a TIFF of another kind inside.
+
+    Its first picture may be a preview of a few pixels, as in DNG 1.7 and TIFF/EP; so a file whose
+    first picture says that it is a reduced one counts as raw.
+    """
+    form = _form(data)
+    try:
+        (start,) = struct.unpack_from(form.order + form.link, data, form.link_at)
+        first = _directory(form, data, start)
+        inside = [_directory(form, data, at) for at in first.get(_SUB_DIRECTORIES, ())[:16]]
+    except (struct.error, OverflowError):  # ``tidy`` says what is wrong
+        return False
+    if _DNG_VERSION in first or first.get(_SUBFILE, (0,))[0] & 1:
+        return True
+    return any(set(d.get(_PHOTOMETRIC, ())) & _SENSOR for d in (first, *inside))
+
+
+#: tags of TIFF 6.0, TIFF/EP and DNG; and how the pixels of a sensor are said to be stored
+_SUBFILE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 262, 330, 50706
+_SENSOR = {32803, 34892}
+#: types of unsigned values, those of places in the file among them
+_NUMBERS = {**_UNSIGNED, 13: "I", 18: "Q"}
+
+
+def _directory(form: _Form, data: bytes, start: int) -> dict[int, tuple[int, ...]]:
+    """Return the unsigned values of a directory by tag; raises struct.error."""
+    (count,) = struct.unpack_from(form.order + form.count, data, start)
+    first = start + struct.calcsize(form.order + form.count)
+    found = {}
+    for at in range(first, first + form.entry_bytes * min(count, 4096), form.entry_bytes):
+        tag, kind, many = struct.unpack_from(form.order + form.entry, data, at)
+        place = at + form.entry_bytes - form.room
+        if kind in _NUMBERS and 0 < many <= 4096:
+            packed = f"{form.order}{many}{_NUMBERS[kind]}"
+            if struct.calcsize(packed) > form.room:
+                (place,) = struct.unpack_from(form.order + form.link, data, place)
+            found[tag] = struct.unpack_from(packed, data, place)
+    return found
+
+
 def _form(data: bytes) -> _Form:
     order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"\x2b\x00", b"\x00\x2b"):

@@ -44,6 +44,41 @@ def test_a_folder(tree):
     assert names(photos([tree], recursive=False), tree) == ["a.PNG", "b.jpg", "no_suffix"]
 
 
+def test_raw_photos_and_films_are_named(tree):
+    for name in ("IMG_1.NEF", "deep/IMG_2.dng", "clip.mp4"):
+        (tree / name).write_bytes(b"whatever")
+    found = photos([tree])
+    assert len(found) == 5
+    reasons = {path.name: why for path, why in found.skipped}
+    assert reasons["IMG_1.NEF"] == reasons["IMG_2.dng"] == "a raw photo"
+    assert reasons["clip.mp4"] == "a film"
+    assert found.notes == (
+        f"2 raw photos are not read: {tree / 'IMG_1.NEF'}, ...",
+        f"a film is not read: {tree / 'clip.mp4'}",
+    )
+    (named,) = photos([tree / "IMG_1.NEF"]).files
+    assert named.name == "IMG_1.NEF"
+    people = people_folders(tree)
+    assert [note.split(":")[0] for note in people.notes] == [
+        "2 raw photos are not read",
+        "a film is not read",
+    ]
+
+
+@pytest.mark.parametrize("word", ["https://example.org/a.jpg", " HTTP://x/y", "s3://bucket/a.jpg"])
+def test_addresses_are_told_apart_from_paths(word):
+    found = photos([word])
+    assert not found.files
+    ((said, why),) = found.missing
+    assert said == word
+    assert "is an address" in why
+
+
+def test_a_dash_is_standard_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [str(path) for path in photos(["-"]).files] == ["-"]
+
+
 def test_files_are_always_taken_and_keep_their_order(tree):
     words = [str(tree / "notes.txt"), tree / "b.jpg", str(tree / "a.PNG")]
     assert names(photos(words), tree) == ["notes.txt", "b.jpg", "a.PNG"]

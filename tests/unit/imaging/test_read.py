@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Pillow
 from PIL import ImageFile, ImageOps
 
@@ -270,7 +271,18 @@ class TestSources:
             (b"\0" * 500, "zeros"),
             (b"<!DOCTYPE html><html>", "web page"),
             (b"%PDF-1.7", "PDF"),
-            (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video"),
+            (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "is a film"),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "is a film"),
+            (b"\0\0\0\x08wide\0\0\0\0mdat", "is a film"),
+            (b"RIFF\0\0\0\0AVI LIST", "is a film"),
+            (b"\x1a\x45\xdf\xa3", "is a film"),
+            (b"\0\0\x01\xba", "is a film"),
+            (b"G" + b"\0" * 187 + b"G" + b"\0" * 187, "is a film"),
+            (b"\0\0\0\x18ftypcrx \0\0\0\0crx isom", "is a raw photo"),
+            (b"II*\0\x10\0\0\0CR\x02\0", "is a raw photo"),
+            (b"IIRO\x08\0\0\0", "is a raw photo"),
+            (b"IIU\0\x18\0\0\0", "is a raw photo"),
+            (b"FUJIFILMCCD-RAW 0201", "is a raw photo"),
             (b"version https://git-lfs.github.com/spec/v1", "pointer"),
             (b"\xff\xd8", "truncated"),
             (b"\x89PNG\r\n\x1a\n", "truncated"),
@@ -522,6 +534,60 @@ class TestPillow:
         broken = Pillow.open(io.BytesIO(encoded(photo, "PNG")[:2000]))
         with pytest.raises(UnreadableImage, match="truncated"):
             read(broken)
+
+
+class TestRaw:
+    """A raw photo is no picture yet, and its preview is not the photo."""
+
+    PREVIEW = np.full((96, 128, 3), 90, np.uint8)
+    SENSOR = np.full((64, 64), 500, np.uint16)
+    CFA = (
+        ("photometric", "cfa"),
+        ("extratags", [(33421, 3, 2, (2, 2)), (33422, 1, 4, (0, 1, 1, 2))]),
+    )
+
+    def refused(self, path: Path) -> None:
+        with pytest.raises(UnsupportedImage, match="is a raw photo") as caught:
+            read(path)
+        assert "JPEG" in caught.value.hint
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    @pytest.mark.parametrize("big", [False, True])
+    @pytest.mark.parametrize("dng", [False, True])
+    @pytest.mark.parametrize("said", [False, True])
+    def test_a_preview_before_the_sensor(self, tmp_path, order, big, dng, said):
+        """DNG, and NEF and ARW (which say no version); the preview may not say that it is one."""
+        path = tmp_path / "photo.tif"  # whatever it is called
+        version = [(50706, 1, 4, (1, 4, 0, 0))] if dng else []
+        with tifffile.TiffWriter(path, byteorder=order, bigtiff=big) as file:
+            file.write(
+                self.PREVIEW,
+                photometric="rgb",
+                subifds=1,
+                subfiletype=int(said),
+                extratags=version,
+            )
+            file.write(self.SENSOR, **dict(self.CFA))
+        self.refused(path)
+
+    def test_the_sensor_first(self, tmp_path):
+        path = tmp_path / "photo.pef"
+        tifffile.imwrite(path, self.SENSOR, **dict(self.CFA))
+        self.refused(path)
+
+    def test_a_preview_before_a_picture(self, tmp_path):
+        path = tmp_path / "photo.tif"
+        with tifffile.TiffWriter(path) as file:
+            file.write(self.PREVIEW, photometric="rgb", subfiletype=1)
+            file.write(np.repeat(self.PREVIEW, 4, 0), photometric="rgb")
+        self.refused(path)
+
+    def test_reduced_copies_behind_a_picture_are_no_reason(self, tmp_path):
+        path = tmp_path / "pyramid.tif"
+        with tifffile.TiffWriter(path) as file:
+            file.write(self.PREVIEW, photometric="rgb", subifds=1)
+            file.write(self.PREVIEW[::2, ::2], photometric="rgb", subfiletype=1)
+        assert np.array_equal(read(path).pixels, self.PREVIEW)
 
 
 class TestStandardInput:
