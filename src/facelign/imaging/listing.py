@@ -256,7 +256,7 @@ def _entries(
             continue
         if not _is_folder(entry):
             yield folder / entry.name, False
-        elif recursive and entry.name.lower() not in RESERVED:
+        elif recursive and not passed_over(entry.name):
             yield from _entries(folder / entry.name, True, notes, above | {here})
 
 
@@ -269,7 +269,7 @@ def people_folders(root: str | Path) -> PeopleFolders:
     above = frozenset({(state.st_dev, state.st_ino)})  # a link up is nobody's folder
     for entry in _children(top):
         if _is_folder(entry):
-            if entry.name.lower() in RESERVED:
+            if passed_over(entry.name):
                 continue
             inside = _Found()
             for path in _walk(entry, True, found.notes, above):
@@ -288,6 +288,11 @@ def people_folders(root: str | Path) -> PeopleFolders:
     return PeopleFolders(
         people, tuple(loose), tuple(found.skipped), tuple(empty), tuple(found.notes)
     )
+
+
+def passed_over(name: str) -> bool:
+    """Return whether a folder of that name is hidden or ``RESERVED``: nobody's photos are there."""
+    return name.startswith(".") or name.lower() in RESERVED
 
 
 def _is_folder(entry: os.DirEntry[str] | Path) -> bool:

@@ -53,7 +53,8 @@ class EnrollOptions:
 
     policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
     match one another, with up to 400 times more false matches. consent: a note kept with
-    each template. force: enroll a face even when it looks like another person's.
+    each template. force: enroll a face even when it looks like another person's, or unlike the
+    person's other photos.
     """
 
     policy: FacePolicy = FacePolicy.ONLY

@@ -178,7 +178,10 @@ class EnrollFlags:
         str | None, Flag("--consent", "A note on the person's consent, kept with it.")
     ] = _ENROLL.consent
     force: Annotated[
-        bool, Flag("--force", "Enroll a face even when it looks like another person's.")
+        bool,
+        Flag(
+            "--force", "Enroll a face even when it is like another person's or unlike the others."
+        ),
     ] = _ENROLL.force
     min_height: Annotated[
         float,

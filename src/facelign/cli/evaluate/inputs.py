@@ -6,6 +6,7 @@ import datetime
 import re
 import shlex
 import sys
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -214,7 +215,12 @@ def people_in(folder: Path) -> list[str]:
     """Return the people of a folder: the names of the folders in it."""
     if not folder.is_dir():
         raise DatasetMissing(f"There is no folder {folder}.", "Check the path.")
-    people = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    from facelign.imaging.listing import passed_over
+
+    entries = (entry for entry in folder.iterdir() if entry.is_dir())
+    people = sorted(
+        unicodedata.normalize("NFC", entry.name) for entry in entries if not passed_over(entry.name)
+    )
     if not people:
         raise DatasetMissing(f"{folder} holds no folder of a person.", "Check the path.")
     return people
