@@ -37,6 +37,7 @@ _PUBLIC = {
     "Recognizer": "facelign.recognition.recognizer",
     "Space": "facelign.types.embeddings",
     "Threshold": "facelign.types.decisions",
+    "draw": "facelign.recognition.drawing",
     "models": "",  # the module itself
     "open_gallery": "facelign.recognition.photo_gallery",
     "read_image": "facelign.imaging.read",

@@ -95,6 +95,7 @@ from facelign.errors import (
 )
 from facelign.imaging.read import Limits as Limits
 from facelign.imaging.read import read_image as read_image
+from facelign.recognition.drawing import draw as draw
 from facelign.recognition.options import ChainOptions as ChainOptions
 from facelign.recognition.options import EnrollOptions as EnrollOptions
 from facelign.recognition.options import IdentifyOptions as IdentifyOptions

@@ -34,6 +34,7 @@ PUBLIC = {
     "Recognizer",
     "Space",
     "Threshold",
+    "draw",
     "models",
     "open_gallery",
     "read_image",

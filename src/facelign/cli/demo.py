@@ -13,7 +13,7 @@ from facelign.cli import building, demo_page
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.models import arriving, registry_and_store, size
 from facelign.cli.output import answer, note
-from facelign.cli.pictures import annotated, names
+from facelign.cli.pictures import drawn
 from facelign.errors import DatasetMissing, ExtraMissing
 from facelign.files import disk
 from facelign.recognition.options import EnrollOptions
@@ -208,9 +208,7 @@ def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path
         for pictures in _pictures(analysis)
     ]
     command = f"facelign enroll {_word(photo)} --name {_word(result.person)} --largest"
-    picture = _picture(
-        analysis, [""] * len(analysis.faces), gallery.with_name(f"enrolled-{photo.stem}.jpg")
-    )
+    picture = _picture(analysis, None, gallery.with_name(f"enrolled-{photo.stem}.jpg"))
     title, command = f"{result.person}: {photo.name}", f"{command} --gallery {_word(gallery)}"
     return demo_page.photo(title, "reference photo", picture, faces, command)
 
@@ -231,9 +229,7 @@ def _identified(result: Identification, word: str, gallery: Path, number: int) -
         faces.append(demo_page.face(*pictures, answer.candidates, name, detail, known))
     tries = f"; found by: {', '.join(analysis.attempts)}" if analysis.attempts else ""
     text = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
-    picture = _picture(
-        analysis, names(result), gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg")
-    )
+    picture = _picture(analysis, result, gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg"))
     command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
     return demo_page.photo(photo.name, text, picture, faces, command)
 
@@ -263,14 +259,14 @@ def _bars(vector: object) -> ByteArray:
     return np.repeat(colors.round().astype(np.uint8)[None], 24, axis=0)
 
 
-def _picture(analysis: Analysis, labels: list[str], path: Path) -> str:
+def _picture(analysis: Analysis, found: Identification | None, path: Path) -> str:
     """Write the annotated photo to a file and return a small copy as a data URL."""
     from facelign.imaging.resize import resized, scaled
     from facelign.imaging.write import data_url, write
 
     if analysis.image is None:
         return ""
-    pixels = annotated(analysis.image, analysis, labels)
+    pixels = drawn(analysis, found)
     write(path, pixels)
     size = (pixels.shape[1], pixels.shape[0])
     small = resized(pixels, scaled(size, min(1.0, 420 / max(size))))

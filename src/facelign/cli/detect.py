@@ -48,7 +48,7 @@ def detect(
         for analysis in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
             record = records.photo_record(analysis)
             results.add(record, _lines(record))
-            pictures.faces(analysis, [f"{face.score:.2f}" for face in analysis.faces])
+            pictures.add(analysis)
     return results.code
 
 

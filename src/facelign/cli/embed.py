@@ -27,7 +27,7 @@ def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
         for analysis in recognizer.stream(found.files, keep=keep, done=done):
             record = records.embed_record(analysis, space.id)
             results.add(record, _lines(record, space.dim))
-            pictures.faces(analysis, [f"{face.score:.2f}" for face in analysis.faces])
+            pictures.add(analysis)
     return results.code
 
 

@@ -9,7 +9,7 @@ from facelign.cli import building
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Photos, command
 from facelign.cli.output import progress
-from facelign.cli.pictures import Pictures, names
+from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
 from facelign.files.home import gallery_path
 from facelign.types.policies import FacePolicy
@@ -49,7 +49,7 @@ def identify(
         for answer in gallery.identify_many(found.files, options, keep=keep, done=done):
             known |= any(face.person for face in answer.faces)
             results.add(records.identify_record(answer), _lines(answer))
-            pictures.faces(answer.analysis, names(answer))
+            pictures.add(answer.analysis, answer)
     return Exit.NO if results.code is Exit.DONE and not known else results.code
 
 

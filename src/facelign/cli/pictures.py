@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from facelign.recognition.results import Comparison, Identification
     from facelign.types.analysis import Analysis
     from facelign.types.arrays import ByteArray
-    from facelign.types.image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -38,13 +37,13 @@ class Pictures:
             spare([self._path(Path(file)) for file in photos.files], photos.files)
             self._taken.clear()
 
-    def faces(self, result: Analysis, labels: Sequence[str]) -> None:
-        """Write the picture of one photo; labels: one a face of the result."""
-        if self._target is None or result.image is None:
+    def add(self, photo: Analysis, found: Identification | None = None) -> None:
+        """Write the picture of one photo: its faces, or who they are."""
+        if self._target is None or photo.image is None:
             return
         from facelign.imaging.write import write
 
-        write(self._path(Path(result.photo.source)), annotated(result.image, result, labels))
+        write(self._path(Path(photo.photo.source)), drawn(photo, found))
 
     def _path(self, photo: Path) -> Path:
         target = self._target or Path()
@@ -84,24 +83,20 @@ def _place(path: Path) -> tuple[int, int] | None:
     return state.st_dev, state.st_ino
 
 
-def annotated(image: Image, result: Analysis, labels: Sequence[str]) -> ByteArray:
-    """Return a copy of the whole photo with the box, points and label of every face."""
-    from facelign.imaging.draw import draw_faces
+def drawn(photo: Analysis, found: Identification | None = None) -> ByteArray:
+    """Return a copy of the whole photo, whose pixels were kept, with what was found in it."""
+    import numpy as np
 
-    return draw_faces(image.full().pixels, result.faces, labels)
+    from facelign.recognition.drawing import draw
 
-
-def names(result: Identification) -> list[str]:
-    """Return the label of every face of the photo; those that were not asked about have none."""
-    labels = [""] * len(result.analysis.faces)
-    for found in result.faces:
-        labels[found.face.index] = found.person or f"Unknown ({found.answer.reason})"
-    return labels
+    if photo.image is None:
+        raise ValueError("the photo was walked without keeping its pixels")
+    return np.asarray(draw(photo.image, found or photo))
 
 
 def pair(path: Path, comparison: Comparison) -> None:
-    """Write both photos side by side, the compared faces marked, the answer beneath."""
-    from facelign.imaging.draw import contact_sheet
+    """Write both photos side by side, the compared faces in color, the answer beneath."""
+    from facelign.imaging.draw import COLORS, GRAY, Look, contact_sheet, draw_faces
     from facelign.imaging.write import write
 
     decision = comparison.decision
@@ -111,7 +106,7 @@ def pair(path: Path, comparison: Comparison) -> None:
     for analysis, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):
         if analysis.image is None:
             return
-        labels = [""] * len(analysis.faces)
-        labels[face] = "compared"
-        tiles.append(annotated(analysis.image, analysis, labels))
+        looks = [Look(GRAY)] * len(analysis.faces)
+        looks[face] = Look(COLORS[0])
+        tiles.append(draw_faces(analysis.image.full().pixels, analysis.faces, looks))
     write(path, contact_sheet(tiles, captions, columns=2))

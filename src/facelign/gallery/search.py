@@ -204,7 +204,7 @@ def _candidates(view: View, rows: Sequence[tuple[int, int, float]]) -> list[Cand
     """Return candidates for (person, template, score), best first."""
     metric = view.index.space.metric
     return [
-        Candidate(rank, view.names[person], template, score, float(distance(score, metric)))
+        Candidate(rank, view.names[person], template, score, float(distance(score, metric)), person)
         for rank, (person, template, score) in enumerate(rows, start=1)
     ]
 

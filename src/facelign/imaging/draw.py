@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from facelign.imaging.labels import Rectangle, place
 from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray
 from facelign.types.faces import Faces
@@ -29,6 +31,8 @@ COLORS: tuple[Color, ...] = (
     (213, 94, 0),
     (0, 114, 178),
 )
+#: of whom nobody knows
+GRAY: Color = (166, 166, 166)
 _INK: Color = (17, 17, 17)
 #: fonts that Linux, Windows and macOS carry, by what they cover; the first with all letters of a
 #: text draws it
@@ -42,32 +46,46 @@ _FONTS = (
 _NOTHING = "\U0010fffe"
 
 
-def draw_faces(pixels: ByteArray, faces: Faces, labels: Sequence[str] = ()) -> ByteArray:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one face is drawn. label: what is written beside it, or "". shown: whether it is drawn;
+    a face that is not keeps its place free of labels all the same.
+    """
+
+    color: Color = COLORS[0]
+    label: str = ""
+    shown: bool = True
+
+
+def draw_faces(
+    pixels: ByteArray, faces: Faces, looks: Sequence[Look] = (), *, points: bool = True
+) -> ByteArray:
     """Return a copy of the picture with the box, points and label of every face.
 
-    pixels: (h, w, 3) uint8 RGB of the photo of ``faces``, whole or reduced. labels: one a face, ""
-    for none; or none at all. Lines and letters grow with the picture.
+    pixels: (h, w, 3) uint8 RGB of the photo of ``faces``, whole or reduced. looks: one a face, or
+    none: all boxes alike. points: whether the points of the faces are drawn. Lines and letters follow the size of
+    the face, within what can be seen and read in a picture of this size. No label covers a face
+    or another label; one that finds no room is left out.
     """
     faces = _onto(faces, (pixels.shape[1], pixels.shape[0]))
     picture = Pillow.fromarray(np.array(pixels))
     draw = ImageDraw.Draw(picture)
-    line = line_width(picture.size)
-    fonts = _Fonts(max(11, round(max(picture.size) / 45)), picture.size)
-    taken: list[tuple[int, int, int, int]] = []
-    for i in range(len(faces)):  # all boxes first, so that no line crosses a name
-        color = COLORS[i % len(COLORS)]
-        _box(draw, faces.boxes[i].tolist(), color, line)
-        if faces.landmarks is not None:
-            _points(draw, faces.landmarks.points[i].tolist(), color, line)
-    for i, label in enumerate(labels):
-        if label:
-            _label(draw, faces.boxes[i].tolist(), label, COLORS[i % len(COLORS)], fonts, taken)
+    looks = looks or [Look()] * len(faces)
+    for i, look in enumerate(looks):
+        if not look.shown:
+            continue
+        line = _line_of(float(faces.heights[i]), picture.size)
+        _box(draw, faces.boxes[i].tolist(), look.color, line)
+        if points and faces.landmarks is not None:
+            _points(draw, faces.landmarks.points[i].tolist(), look.color, line)
+    for text, spot, color in labels_of(faces, looks, picture.size):
+        _write(draw, text, spot, color)
     return np.asarray(picture)
 
 
 def _onto(faces: Faces, size: tuple[int, int]) -> Faces:
     """Return the faces in the plane of their photo at another size."""
-    if size == faces.image_size:
+    if not len(faces) or size == faces.image_size:
         return faces
     factor = np.divide(size, faces.image_size)
     boxes = (faces.boxes + 0.5) * np.tile(factor, 2) - 0.5
@@ -80,6 +98,11 @@ def _onto(faces: Faces, size: tuple[int, int]) -> Faces:
 def line_width(size: tuple[int, int]) -> int:
     """Return the width of lines, px, for a picture of ``size`` (width, height)."""
     return max(1, round(max(size) / 256))
+
+
+def _line_of(height: float, size: tuple[int, int]) -> int:
+    """Return the width of the lines of a face: thin ones, so that small faces can be seen."""
+    return max(1, min(line_width(size), round(height / 24)))
 
 
 def _pixel(value: float) -> int:
@@ -102,41 +125,74 @@ def _points(draw: ImageDraw.ImageDraw, points: list[list[float]], color: Color, 
         draw.ellipse(around, fill=color, outline=_INK if radius > 1 else None)
 
 
-def _label(
-    draw: ImageDraw.ImageDraw,
-    box: list[float],
-    label: str,
-    color: Color,
-    fonts: _Fonts,
-    taken: list[tuple[int, int, int, int]],
-) -> None:
-    """Write a name above its box, or beneath or inside it where it hides no other name."""
-    wide, tall = fonts.room
-    pad = max(2, fonts.size // 4)
-    text, font = fonts.fitted(label, wide - 2 * pad)
-    width, height = round(font.getlength(text)) + 2 * pad, sum(fonts.extent(font)) + pad
-    x1, y1, _, y2 = map(_pixel, box)
-    left = min(max(x1, 0), max(wide - width, 0))
-    spots = [y1 - height, y2, y1, y1 + height, y2 - height]
-    inside = [min(max(top, 0), max(tall - height, 0)) for top in spots]
-    free = [
-        top
-        for top, wanted in zip(inside, spots, strict=True)
-        if not any(_overlap((left, top, left + width, top + height), other) for other in taken)
-        and (top == wanted or wanted in (spots[2], spots[3]))
+# -- labels ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One form of a label: the text in a font, and the px around it."""
+
+    text: str
+    font: ImageFont.FreeTypeFont
+    pad: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return (
+            math.ceil(self.font.getlength(self.text)) + 2 * self.pad,
+            sum(_Fonts.extent(self.font)) + self.pad,
+        )
+
+
+def labels_of(
+    faces: Faces, looks: Sequence[Look], size: tuple[int, int]
+) -> list[tuple[_Text, Rectangle, Color]]:
+    """Return what is written, where (x1, y1, x2, y2 in px of the picture) and on which color.
+
+    size: (width, height) of the picture, px.
+    """
+    fonts: dict[int, _Fonts] = {}
+    forms = [
+        _forms(look.label, float(height), size, fonts) if look.label and look.shown else []
+        for look, height in zip(looks, faces.heights, strict=True)
     ]
-    top = free[0] if free else inside[0]
-    place = (left, top, left + width, top + height)
-    taken.append(place)
-    draw.rectangle(place, fill=color)
-    light = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 110
-    draw.text(
-        (left + pad, top + pad // 2), text, fill=_INK if light else (255, 255, 255), font=font
+    gap = max(1, line_width(size) // 3)  # the rim of the widest box
+    spots = place(
+        faces.boxes.astype(np.float64), [[form.size for form in row] for row in forms], size, gap
     )
+    return [
+        (forms[i][spot[0]], spot[1], looks[i].color)
+        for i, spot in enumerate(spots)
+        if spot is not None
+    ]
 
 
-def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _forms(
+    label: str, height: float, size: tuple[int, int], fonts: dict[int, _Fonts]
+) -> list[_Text]:
+    """Return the forms of a label: in letters that suit the face, in the smallest, cut short.
+
+    The smallest letters are those that can still be read where the whole picture is looked at
+    about a thousand pixels wide.
+    """
+    smallest = max(11, round(max(size) / 90))
+    suited = min(max(smallest, round(height / 7)), max(smallest, round(max(size) / 30)))
+    forms = []
+    for px in sorted({suited, (suited + smallest) // 2, smallest}, reverse=True):
+        fonts[px] = fonts.get(px) or _Fonts(px)
+        text, font = fonts[px].for_text(label)
+        forms.append(_Text(text, font, max(2, px // 4)))
+    last = forms[-1]
+    text, font = fonts[smallest].fitted(label, round(max(1.2 * height, 6 * smallest)))
+    return forms if text == last.text else [*forms, _Text(text, font, last.pad)]
+
+
+def _write(draw: ImageDraw.ImageDraw, text: _Text, spot: Rectangle, color: Color) -> None:
+    left, top, right, bottom = spot
+    draw.rectangle((left, top, right - 1, bottom - 1), fill=color)
+    light = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 110
+    ink = _INK if light else (255, 255, 255)
+    draw.text((left + text.pad, top + text.pad // 2), text.text, fill=ink, font=text.font)
 
 
 def contact_sheet(
@@ -196,9 +252,8 @@ def _font_files() -> tuple[str, ...]:
 class _Fonts:
     """The fonts of one drawing (opened for it alone, so that threads share none)."""
 
-    def __init__(self, size: int, room: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, size: int) -> None:
         self.size = size
-        self.room = room  # of the picture, (width, height) px
         self._files = _font_files()
         self._open: dict[int, ImageFont.FreeTypeFont] = {}
         self._known: dict[tuple[int, str], bool] = {}

@@ -19,6 +19,9 @@ from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import same_space
 from facelign.types.policies import TemplateMode
 
+#: how the reason begins of a face that is too small to be named
+TOO_SMALL = "too small"
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -73,7 +76,7 @@ def decide(
     if probe.unaligned:
         reason = f"the face cannot be aligned: {probe.unaligned}"
     elif probe.height is not None and probe.height < options.min_height:
-        reason = f"too small: {probe.height:.0f} px of {options.min_height:.0f} px needed"
+        reason = f"{TOO_SMALL}: {probe.height:.0f} px of {options.min_height:.0f} px needed"
     elif chosen is None or limit is None:
         reason = "nobody is enrolled" if not templates else "no candidate"
     elif chosen.score < limit.threshold.score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facelign.types.embeddings import Space
 
@@ -48,13 +48,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One person of a candidate list. rank counts from 1; score is larger when more alike."""
+    """One person of a candidate list. rank counts from 1; score is larger when more alike.
+
+    person_id: the number of the person in the gallery, which stays when the name changes; 0 where
+    nobody knows it, as in a record that was read back.
+    """
 
     rank: int
     person: str
     template_id: int
     score: float
     distance: float
+    person_id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

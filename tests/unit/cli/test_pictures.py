@@ -32,7 +32,7 @@ def test_a_tree_is_mirrored_and_names_stay_apart(tmp_path):
     files = [root / "a" / "x.png", root / "b" / "x.png", root / "b" / "x.jpg"]
     pictures = Pictures(tmp_path / "out", listed(files, root))
     for file in files:
-        pictures.faces(found(file), ["face"])
+        pictures.add(found(file))
     drawn = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
     assert drawn == ["a/x.jpg", "b/x-2.jpg", "b/x.jpg"]
     with Pillow.open(tmp_path / "out" / "a" / "x.jpg") as picture:
@@ -41,7 +41,7 @@ def test_a_tree_is_mirrored_and_names_stay_apart(tmp_path):
 
 def test_one_picture_for_one_photo(tmp_path):
     target = tmp_path / "one.png"
-    Pictures(target, listed([tmp_path / "a.jpg"])).faces(found(tmp_path / "a.jpg"), [""])
+    Pictures(target, listed([tmp_path / "a.jpg"])).add(found(tmp_path / "a.jpg"))
     assert target.is_file()
     with pytest.raises(ConfigError, match="is one picture, and 2 photos were given"):
         Pictures(target, listed([tmp_path / "a.jpg", tmp_path / "b.jpg"]))
@@ -49,7 +49,7 @@ def test_one_picture_for_one_photo(tmp_path):
 
 def test_without_a_target_nothing_is_drawn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Pictures(None, listed([tmp_path / "a.jpg"])).faces(found(tmp_path / "a.jpg"), [""])
+    Pictures(None, listed([tmp_path / "a.jpg"])).add(found(tmp_path / "a.jpg"))
     assert list(tmp_path.iterdir()) == []
 
 

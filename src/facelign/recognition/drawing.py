@@ -1,0 +1,72 @@
+"""What was found in a photo, drawn: one drawing for the commands and for Python."""
+
+from __future__ import annotations
+
+import zlib
+
+from PIL import Image as Pillow
+
+from facelign.errors import BadArray
+from facelign.imaging.draw import COLORS, GRAY, Color, Look, draw_faces
+from facelign.imaging.read import read_image
+from facelign.recognition.naming import TOO_SMALL
+from facelign.recognition.recognizer import Photo
+from facelign.recognition.results import Identification
+from facelign.types.analysis import Analysis
+from facelign.types.decisions import CandidateList
+from facelign.types.faces import Faces
+
+
+def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image:
+    """Return a copy of a photo that shows what was found in it, as ``--draw`` writes it.
+
+    photo: the photo that was looked at, as it was given. found: its faces (boxes and points), or
+    an identification: a box and a name for everybody who is known, in one color a person whatever
+    the photo; gray and "?" for the others; a gray box for faces that were not asked about; nothing
+    for faces below the size gate. Reasons stand in the result. Labels lie on no face and on no
+    other label; one that finds no room is left out. The picture is RGB, of the size of the upright
+    photo; save it with ``.save("named.jpg")``.
+
+    Raises BadArray when the faces were found in a photo of another size, InputError for a photo
+    that cannot be used.
+
+    Example:
+        >>> draw("party.jpg", gallery.identify("party.jpg"))  # doctest: +SKIP
+    """
+    full = read_image(photo).full()
+    named = isinstance(found, Identification)
+    analysis = found.analysis if isinstance(found, Identification) else found
+    faces = analysis.faces if isinstance(analysis, Analysis) else analysis
+    if len(faces) and faces.image_size != full.size:
+        raise BadArray(
+            f"faces: found in a photo of {_by(faces.image_size)} px, and this one has "
+            f"{_by(full.size)}.",
+            "Give the photo that they were found in.",
+        )
+    looks = looks_of(found) if isinstance(found, Identification) else ()
+    return Pillow.fromarray(draw_faces(full.pixels, faces, looks, points=not named))
+
+
+def looks_of(found: Identification) -> list[Look]:
+    """Return how every face of the photo is drawn: by who it is."""
+    looks = [Look(GRAY)] * len(found.analysis.faces)
+    for face in found.faces:
+        looks[face.face.index] = _look(face.answer)
+    return looks
+
+
+def _look(answer: CandidateList) -> Look:
+    if answer.person is not None:
+        return Look(color_of(answer), answer.person)
+    return Look(GRAY, "?", shown=not answer.reason.startswith(TOO_SMALL))
+
+
+def color_of(answer: CandidateList) -> Color:
+    """Return the color of the person who was named: by the number in the gallery, else by name."""
+    person = answer.person or ""
+    numbers = (c.person_id for c in answer.candidates if c.person == person and c.person_id)
+    return COLORS[(next(numbers, 0) or zlib.crc32(person.encode()) + 1) % len(COLORS)]
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
