@@ -63,9 +63,9 @@ def draw_faces(
     """Return a copy of the picture with the box, points and label of every face.
 
     pixels: (h, w, 3) uint8 RGB of the photo of ``faces``, whole or reduced. looks: one a face, or
-    none: all boxes alike. points: whether the points of the faces are drawn. Lines and letters follow the size of
-    the face, within what can be seen and read in a picture of this size. No label covers a face
-    or another label; one that finds no room is left out.
+    none: all boxes alike. points: whether the points of the faces are drawn. Lines and letters
+    follow the size of the face, within what can be seen and read in a picture of this size. No
+    label covers a face or another label; one that finds no room is left out.
     """
     faces = _onto(faces, (pixels.shape[1], pixels.shape[0]))
     picture = Pillow.fromarray(np.array(pixels))
