@@ -253,6 +253,12 @@ class Gallery:
         norms = np.ones(len(ids), np.float32)
         return ids.tolist(), Embeddings(found, follower.space, norms)
 
+    def searched(self, space: Space) -> int:
+        """Return how many templates a search in a space looks at; ``count`` asks the store."""
+        with self._lock:
+            follower = self._follower(space)
+            return 0 if follower is None else len(follower.follow(self.store).index)
+
     @property
     def exact(self) -> bool:
         """Whether the searches so far looked at every template: an index may be approximate."""

@@ -16,6 +16,7 @@ from facelign.recognition.presets import PRESETS
 from facelign.recognition.recognizer import Photo, Recognizer
 from facelign.types.analysis import Analysis
 from facelign.types.embeddings import Embeddings
+from facelign.types.templates import Person
 
 
 class Elsewhere:
@@ -28,6 +29,7 @@ class Elsewhere:
         self._gallery = gallery
         self._own = recognizer
         self._others: dict[str, Recognizer | None] = {}
+        self._away: tuple[Person, ...] | None = None  # looked up once, by the first newcomer
 
     def like(self, person: str, photo: Photo, found: Analysis, face: int) -> str:
         """Return whom a face looks like who is enrolled in other spaces only, or "".
@@ -35,15 +37,16 @@ class Elsewhere:
         Where that cannot be seen, says so. person: under which name it is to be enrolled; somebody
         who is enrolled already under it is no newcomer.
         """
-        away = self._gallery.people_without(self._own.space.id)
-        if not away or self._gallery.store.person(person) is not None:
+        if self._gallery.store.person(person) is not None:
             return ""
+        if self._away is None:
+            self._away = self._gallery.people_without(self._own.space.id)
         unseen = 0
-        for space_id in sorted({space for one in away for space in one.spaces}):
+        for space_id in sorted({space for one in self._away for space in one.spaces}):
             other = self._recognizer(space_id)
             vector = None if other is None else _vector(other, photo, found, face)
             if other is None or vector is None:
-                unseen += sum(space_id in one.spaces for one in away)
+                unseen += sum(space_id in one.spaces for one in self._away)
                 continue
             candidate = lookalike(self._gallery, person, vector, other.calibration)
             if candidate is not None:

@@ -173,7 +173,7 @@ def lookalike(
     """
     if calibration is None:
         return None
-    templates = gallery.count(vector.space.id)[1]
+    templates = gallery.searched(vector.space)
     limit = thresholds.search_threshold(
         calibration, templates, SEARCH_FPIR, verify_fmr=LOOKALIKE_FMR
     ).threshold.score
