@@ -15,7 +15,7 @@ import numpy as np
 from facelign.compare.scores import measure, score_matrix
 from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismatch
 from facelign.files.npz import read_arrays, write_private
-from facelign.types.arrays import Float32Array, FloatArray, IntArray, check, checked
+from facelign.types.arrays import Arrays, Float32Array, FloatArray, IntArray, check, checked
 from facelign.types.embeddings import Metric
 from facelign.types.policies import ClassifierRule
 
@@ -28,7 +28,7 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NameClassifier:
+class NameClassifier(Arrays):
     """A fitted classifier with its names.
 
     people: (p,) sorted names; a person's number is the place in it. table: (n, d) float32, one

@@ -16,7 +16,7 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.geometry.boxes import clip
 from facelign.imaging.resize import resized
-from facelign.types.arrays import AnyArray, ByteArray, Float32Array, Selector, check, picked
+from facelign.types.arrays import AnyArray, Arrays, ByteArray, Float32Array, Selector, check, picked
 from facelign.types.chips import Chips
 from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
@@ -32,7 +32,7 @@ DARK, BRIGHT = 8, 247
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaceQuality:
+class FaceQuality(Arrays):
     """One number a face, (n,) float32 each.
 
     height_px: height of the box in the file. inside: share of the box that lies in the photo.

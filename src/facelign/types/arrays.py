@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,24 @@ BoolArray = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
 #: what ``faces[...]`` takes to give a smaller set
 Selector = slice | npt.ArrayLike
+
+
+def _read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+# read-only mappings are fields of many values, and Python itself copies and pickles none
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
+
+
+class Arrays:
+    """A record of arrays, made anew when copied or pickled: checked and read-only again."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        record: Any = self
+        return type(self), tuple(getattr(self, field.name) for field in fields(record))
 
 
 def picked(what: str, index: int | Selector, count: int) -> slice | AnyArray:

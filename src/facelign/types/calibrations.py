@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import Float64Array, check
+from facelign.types.arrays import Arrays, Float64Array, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
+class Calibration(Arrays):
     """What is known about scores of one space, measured on named people.
 
     id: name of the record. space, metric: of the vectors. chain: detector, landmarker, layout and

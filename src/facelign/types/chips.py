@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import ByteArray, Float64Array, Selector, checked, picked
+from facelign.types.arrays import Arrays, ByteArray, Float64Array, Selector, checked, picked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chips:
+class Chips(Arrays):
     """n aligned faces of one layout.
 
     pixels: (n, h, w, 3) uint8 RGB. to_chip: (n, 2, 3) float64, photo px -> chip px, or None for

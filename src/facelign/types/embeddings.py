@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from facelign.errors import BadArray, SpaceMismatch
-from facelign.types.arrays import Float32Array, Selector, check, picked
+from facelign.types.arrays import Arrays, Float32Array, Selector, check, picked
 
 
 class Metric(StrEnum):
@@ -68,7 +68,7 @@ def same_space(probe: str, other: str, where: str = "the gallery") -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embeddings:
+class Embeddings(Arrays):
     """n vectors of one space.
 
     vectors: (n, d) float32, of unit length when ``space.unit``, else as the model gave them.

@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 
 from facelign.errors import BadArray
-from facelign.types.arrays import Float32Array, IntArray, Selector, check, picked
+from facelign.types.arrays import Arrays, Float32Array, IntArray, Selector, check, picked
 from facelign.types.landmarks import Landmarks
 
 
@@ -59,7 +59,7 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Faces:
+class Faces(Arrays):
     """n faces of one photo, sorted by falling score (kept as given; ``sorted()`` sorts).
 
     boxes: (n, 4) float32 xyxy px in the photo's plane. scores: (n,) float32; scores of two

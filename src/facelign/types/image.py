@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from facelign.errors import BadArray
-from facelign.types.arrays import ByteArray, checked
+from facelign.types.arrays import Arrays, ByteArray, checked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Image:
+class Image(Arrays):
     """One upright photo.
 
     pixels: (h, w, 3) uint8, RGB, sRGB, contiguous.
@@ -98,5 +99,9 @@ class Image:
             self.digest,
             self.orientation,
             (self.turned_deg + degrees) % 360,
-            None if reload is None else lambda: reload().turned(degrees),
+            None if reload is None else partial(_turned, reload, degrees),
         )
+
+
+def _turned(reload: Callable[[], Image], degrees: int) -> Image:
+    return reload().turned(degrees)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import ModelMismatch
-from facelign.types.arrays import Float32Array, Selector, check, picked
+from facelign.types.arrays import Arrays, Float32Array, Selector, check, picked
 from facelign.types.schemes import FIVE, Scheme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Landmarks:
+class Landmarks(Arrays):
     """Points of n faces, in the photo's plane.
 
     points: (n, k, 2) float32, px, x right, y down, integers are pixel centers.

@@ -7,7 +7,7 @@ beside each record.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 from facelign.errors import BadArray
@@ -38,6 +38,15 @@ class Scheme:
             raise BadArray(f"scheme {self.id}: mirror is no permutation of {self.k} points.")
         if any(self.mirror[self.mirror[i]] != i for i in range(self.k)):
             raise BadArray(f"scheme {self.id}: mirror applied twice is not the identity.")
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        if SCHEMES.get(self.id) is self:  # those that there are stay the same ones when copied
+            return _known, (self.id,)
+        return Scheme, tuple(getattr(self, field.name) for field in fields(self))
+
+
+def _known(scheme_id: str) -> Scheme:
+    return SCHEMES[scheme_id]
 
 
 def _groups(**parts: range | tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:

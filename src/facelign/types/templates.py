@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.errors import ConfigError
-from facelign.types.arrays import Float32Array, IntArray, check
+from facelign.types.arrays import Arrays, Float32Array, IntArray, check
 from facelign.types.embeddings import Space
 from facelign.types.faces import Face
 
@@ -33,7 +33,7 @@ class PhotoRef:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaceRecord:
+class FaceRecord(Arrays):
     """Where in its photo an enrolled face was; every field None when that is not known.
 
     box: (x1, y1, x2, y2), px of the upright file. points: (k, 2) float32 px, in ``scheme``.
