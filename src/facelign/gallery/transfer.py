@@ -22,10 +22,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
 from facelign.errors import (
     ConfigError,
@@ -36,7 +35,7 @@ from facelign.errors import (
     InputError,
     Remedy,
 )
-from facelign.files.npz import write_private
+from facelign.files.npz import read_array, read_arrays, write_private
 from facelign.files.pickles import read_plain
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.changes import PersonRef
@@ -189,7 +188,7 @@ def _named(batch: Batch, path: Path) -> Batch:
 def _read(path: Path, labels: Path | None) -> Batch:
     kind = path.suffix.lower()
     if kind == ".npz":
-        arrays = _npz(path)
+        arrays = read_arrays(path)
         if "format" in arrays:
             return _own(arrays, path)
         return _foreign(arrays, path)
@@ -200,7 +199,7 @@ def _read(path: Path, labels: Path | None) -> Batch:
                 Remedy.LABELS,
             )
         with path.open("rb") as file:
-            vectors = _array(file, path.stat().st_size, path.name)
+            vectors = read_array(file, path.stat().st_size, path.name)
         return _dlib(path, _plain(labels), vectors)
     return _foreign(_plain(path), path)
 
@@ -222,40 +221,6 @@ def _plain(path: Path) -> Any:
         return read_plain(data)
     except DatasetMalformed as error:
         raise DatasetMalformed(f"{path.name}: {error.message}", error.hint) from error
-
-
-def _npz(path: Path) -> dict[str, AnyArray]:
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-            raise DatasetMalformed(f"{path.name} unpacks to more than 2 GB.", "Split it.")
-        for member in archive.infolist():
-            if member.filename.endswith(".npy"):
-                with archive.open(member) as file:
-                    arrays[member.filename[:-4]] = _array(file, member.file_size, path.name)
-    return arrays
-
-
-def _array(file: IO[bytes], size: int, name: str) -> AnyArray:
-    """Return the array of an .npy stream, which must be as long as its header says."""
-    major, minor = npy.read_magic(file)
-    reader = {1: npy.read_array_header_1_0, 2: npy.read_array_header_2_0}.get(major)
-    if reader is None:
-        raise DatasetMalformed(f"{name} has version {major}.{minor} of the .npy form.", "Use 1.0.")
-    shape, fortran, dtype = reader(file)
-    if dtype.hasobject:
-        raise DatasetMalformed(
-            f"{name} holds Python objects, which are not loaded.", "Save plain numbers and text."
-        )
-    count = int(np.prod(shape, dtype=object)) if shape else 1
-    length = count * dtype.itemsize
-    if not 0 <= length < size:
-        raise DatasetMalformed(f"{name} is shorter than its header says.", "Copy it again.")
-    data = file.read(length)
-    if len(data) != length:
-        raise DatasetMalformed(f"{name} ends too early.", "Copy it again.")
-    flat: AnyArray = np.frombuffer(data, dtype, count) if length else np.zeros(count, dtype)
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _own(arrays: Mapping[str, AnyArray], path: Path) -> Batch:

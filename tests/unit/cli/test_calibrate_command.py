@@ -14,10 +14,10 @@ from facelign.cli.app import run
 from facelign.cli.evaluate import inputs
 from facelign.compare.calibrations import load, shipped_ids
 from facelign.compare.pairs import PairScores
+from facelign.compare.planning import more_people, needed_comparisons
 from facelign.errors import Refused
 from facelign.lab.calibration import run as calibrated
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
-from facelign.lab.calibration.planning import more_people, needed_comparisons
 from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Part
 from facelign.types.embeddings import Metric, Space

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,7 @@ def test_arrays_come_back_and_are_private(tmp_path: Path) -> None:
 def test_arrays_that_would_run_code_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, x=np.array([{"a": 1}], object))
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(DatasetMalformed, match="Python objects"):
         npz.read_arrays(path)
 
 
@@ -164,9 +165,24 @@ def test_a_packed_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.npz"
-    np.savez_compressed(path, x=np.zeros(100_000))
+    np.savez_compressed(path, x=np.zeros(9 << 20))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DatasetMalformed, match="unpacks to more than 64 MB"):
+        npz.read_arrays(path)
+    np.savez_compressed(path, x=np.zeros(7 << 20))
+    assert npz.read_arrays(path)["x"].shape == (7 << 20,)
     monkeypatch.setattr(npz, "MAX_BYTES", 1000)
     with pytest.raises(DatasetMalformed, match="unpacks"):
+        npz.read_arrays(path)
+
+
+def test_an_array_that_promises_more_than_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
+    with zipfile.ZipFile(path, "w") as archive, archive.open("x.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        member.write(bytes(1024))
+    with pytest.raises(DatasetMalformed, match="shorter than its header says"):
         npz.read_arrays(path)
 
 

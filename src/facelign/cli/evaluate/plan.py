@@ -20,7 +20,7 @@ PerPerson = Annotated[
 @command
 def plan(fmr: Fmr, photos_per_person: PerPerson = 1.0, *, output: JsonFlag) -> int:
     """Say how many people and photos it takes to claim a false match rate."""
-    from facelign.lab.calibration.planning import plan as planned
+    from facelign.compare.planning import plan as planned
 
     if not 0 < fmr <= 1:
         raise ConfigError(f"--fmr {fmr:g} is no rate.", "Give a share above 0 and up to 1.")

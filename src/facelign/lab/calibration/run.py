@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from facelign.compare.curves import ScoreSet
 from facelign.compare.pairs import PairScores
+from facelign.compare.planning import more_people, needed_comparisons, support
 from facelign.errors import Refused
 from facelign.lab.calibration import held_out
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
 from facelign.lab.calibration.held_out import HeldOut
-from facelign.lab.calibration.planning import more_people, needed_comparisons, support
 from facelign.lab.calibration.probabilities import platt
 from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Preset

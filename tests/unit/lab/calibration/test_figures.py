@@ -12,12 +12,12 @@ from scipy import sparse
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from facelign.compare import thresholds
+from facelign.compare import planning, thresholds
 from facelign.compare.calibrations import from_json, to_json
 from facelign.compare.curves import ScoreSet, fmr
 from facelign.errors import BadArray, Refused
 from facelign.lab.calibration import figures as cal
-from facelign.lab.calibration import planning, probabilities
+from facelign.lab.calibration import probabilities
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence
 from facelign.lab.material.named import Named, all_scores
 from facelign.lab.statistics import resampling
