@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Grouped:
     """
 
     groups: IntArray
-    centers: Float32Array
+    centers: Float32Array = field(repr=False)
     firsts: IntArray
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class SavedEmbeddings:
     boxes: (n, 4) float32 of the faces, xyxy px of the photo, where they were saved.
     """
 
-    vectors: Float32Array
+    vectors: Float32Array = field(repr=False)
     people: tuple[str, ...]
     files: tuple[str, ...] = ()
     space: str = ""

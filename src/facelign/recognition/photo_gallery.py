@@ -55,6 +55,11 @@ class PhotoGallery:
         self.recognizer = recognizer or Recognizer()
         self._beside: tuple[Calibration | None] | None = None  # not looked for yet
 
+    def __repr__(self) -> str:
+        where = self.gallery.store.location
+        place = "in memory" if where is None else repr(str(where))
+        return f"PhotoGallery({place}, {self.recognizer!r})"
+
     def __enter__(self) -> PhotoGallery:
         return self
 

@@ -103,6 +103,10 @@ class Recognizer:
         self._calibration = calibration
         self._prepared = False
 
+    def __repr__(self) -> str:
+        models = ", ".join(model for _, model in self.chain.preset.models)
+        return f"Recognizer({self.chain.preset.id!r}: {models})"
+
     def prepare(self) -> None:
         """Begin to open the networks that embed, beside what else there is to do at a start.
 

@@ -8,6 +8,7 @@ from facelign.errors import FacelignError
 from facelign.types.analysis import Analysis
 from facelign.types.decisions import CandidateList, Decision
 from facelign.types.faces import Face
+from facelign.types.tables import counted, some, table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +21,9 @@ class Comparison:
     face_a: int
     face_b: int
 
+    def __repr__(self) -> str:
+        return f"Comparison({self.decision!r}, {self.a.photo.source!r}, {self.b.photo.source!r})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentifiedFace:
@@ -27,6 +31,9 @@ class IdentifiedFace:
 
     face: Face
     answer: CandidateList
+
+    def __repr__(self) -> str:
+        return f"IdentifiedFace({self.face!r}, {self.answer!r})"
 
     @property
     def person(self) -> str | None:
@@ -45,6 +52,34 @@ class Identification:
     faces: tuple[IdentifiedFace, ...]
     error: FacelignError | None = None
     people_elsewhere: int = 0
+
+    def __repr__(self) -> str:
+        said = f"Identification({self.analysis.photo.source!r}"
+        if self.error is not None:
+            return f"{said}, error={self.error.message!r})"
+        names = [face.person or f"Unknown ({face.answer.reason})" for face in self.faces]
+        return f"{said}, {counted(len(names), 'face')}{': ' * bool(names)}{some(names)})"
+
+    def _repr_html_(self) -> str:
+        source = self.analysis.photo.source
+        if self.error is not None:
+            return table(f"{source}: {self.error.message}", (), ())
+        rows = []
+        for face in self.faces:
+            best = face.answer.candidates[0] if face.answer.candidates else None
+            limit = face.answer.threshold
+            rows.append(
+                (
+                    face.face.index,
+                    face.face.box.text,
+                    face.person or "Unknown",
+                    face.answer.reason,
+                    "" if best is None else f"{best.person} {best.score:.3f}",
+                    "" if limit is None else f"{limit.threshold.score:.3f}",
+                )
+            )
+        columns = ("face", "box, px", "person", "reason", "nearest", "threshold")
+        return table(f"{source}: {counted(len(rows), 'face')}", columns, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.tables import counted, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,31 @@ class Analysis:
     found_by: str = ""
     turned_deg: int = 0
     prepared: Image | None = None
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"Analysis({self.photo.source!r}, error={self.error.message!r})"
+        said = f"Analysis({self.photo.source!r}, {counted(len(self.faces), 'face')}"
+        if self.embeddings is not None:
+            said += f", {len(self.embeddings)} embedded in {self.embeddings.space.id!r}"
+        return f"{said})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                face.index,
+                face.box.text,
+                f"{face.box.height:.0f}",
+                f"{face.score:.2f}",
+                "yes" if self.place_of(face.index) is not None else self.reason_of(face.index),
+            )
+            for face in self.faces
+        ]
+        columns = ("face", "box, px", "height, px", "score", "aligned")
+        title = f"{self.photo.source}: {counted(len(self.faces), 'face')}"
+        if self.error is not None:
+            title = f"{self.photo.source}: {self.error.message}"
+        return table(title, columns, rows)
 
     @classmethod
     def of(cls, image: Image, faces: Faces, prepared: Image | None = None) -> Analysis:

@@ -6,7 +6,7 @@ others are applied. History, undo and audit are lists of ``Entry``. No change ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +180,5 @@ class Erased:
     """
 
     templates: int
-    vectors: tuple[bytes, ...]
+    vectors: tuple[bytes, ...] = field(repr=False)
     digests: tuple[str, ...]

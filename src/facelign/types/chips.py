@@ -34,6 +34,10 @@ class Chips(Arrays):
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def __repr__(self) -> str:
+        _, height, width, _ = self.pixels.shape
+        return f"Chips({len(self)} of {width} x {height} px, layout={self.layout!r})"
+
     def __getitem__(self, index: int | Selector) -> Chips:
         pick = picked("chip", index, len(self))
         matrices = None if self.to_chip is None else self.to_chip[pick]

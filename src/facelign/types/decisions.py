@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facelign.types.embeddings import Space
+from facelign.types.tables import some, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class Decision:
     is_match: bool
     space: Space
     log_likelihood_ratio: float | None = None
+
+    def __repr__(self) -> str:
+        answer = "match" if self.is_match else "no match"
+        limit = self.threshold.score
+        return f"Decision({answer}: score {self.score:.3f}, threshold {limit:.3f})"
+
+    def _repr_html_(self) -> str:
+        limit = self.threshold
+        rows = [
+            ("score", f"{self.score:.3f} ({self.metric} distance {self.distance:.3f})"),
+            ("threshold", f"{limit.score:.3f}"),
+            ("its evidence", limit.source),
+            ("space", self.space.id),
+        ]
+        return table("Same person" if self.is_match else "Different people", ("", ""), rows)
 
     def __bool__(self) -> bool:
         raise TypeError("a Decision is neither true nor false: ask decision.is_match")
@@ -92,3 +108,8 @@ class CandidateList:
     gallery_size: int
     margin: float | None = None
     exact: bool = True
+
+    def __repr__(self) -> str:
+        nearest = [f"{c.person} {c.score:.3f}" for c in self.candidates]
+        said = self.person or f"Unknown ({self.reason})"
+        return f"CandidateList({said}: {some(nearest)})" if nearest else f"CandidateList({said})"

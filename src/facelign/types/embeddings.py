@@ -85,6 +85,10 @@ class Embeddings(Arrays):
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def __repr__(self) -> str:
+        # never the numbers: a vector is biometric data, and what is printed ends up in logs
+        return f"Embeddings({len(self)} x {self.space.dim}, space={self.space.id!r})"
+
     def __getitem__(self, index: int | Selector) -> Embeddings:
         pick = picked("vector", index, len(self))
         return Embeddings(self.vectors[pick], self.space, self.norms[pick])

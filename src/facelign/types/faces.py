@@ -11,6 +11,7 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.types.arrays import Arrays, Float32Array, IntArray, Selector, check, picked
 from facelign.types.landmarks import Landmarks
+from facelign.types.tables import counted, some, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Box:
     y1: float
     x2: float
     y2: float
+
+    @property
+    def text(self) -> str:
+        """The box in whole px, for people."""
+        return f"{self.x1:.0f},{self.y1:.0f} to {self.x2:.0f},{self.y2:.0f}"
 
     @property
     def width(self) -> float:
@@ -51,6 +57,9 @@ class Face:
     score: float
     landmarks: Landmarks | None
     index: int
+
+    def __repr__(self) -> str:
+        return f"Face({self.index}: {self.box.text}, score {self.score:.2f})"
 
     @property
     def points(self) -> Float32Array | None:
@@ -93,6 +102,18 @@ class Faces(Arrays):
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def __repr__(self) -> str:
+        width, height = self.image_size
+        said = f"Faces({len(self)} in {width} x {height} px, detector={self.detector!r}"
+        boxes = some([self[i].box.text for i in range(min(len(self), 4))], 3, len(self))
+        return f"{said}: {boxes})" if boxes else f"{said})"
+
+    def _repr_html_(self) -> str:
+        width, height = self.image_size
+        rows = [(f.index, f.box.text, f"{f.box.height:.0f}", f"{f.score:.2f}") for f in self]
+        title = f"{counted(len(self), 'face')} in {width} x {height} px, found by {self.detector}"
+        return table(title, ("face", "box, px", "height, px", "score"), rows)
 
     @overload
     def __getitem__(self, index: int) -> Face: ...

@@ -69,6 +69,22 @@ class Image(Arrays):
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         return cls(pixels, (pixels.shape[1], pixels.shape[0]), 1.0, source, digest)
 
+    def __repr__(self) -> str:
+        reduced = "" if self.scale == 1.0 else f", scale={self.scale:g}"
+        return f"Image({self.source!r}, {self.width} x {self.height} px{reduced})"
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as a notebook shows it, its long side 1024 px at most."""
+        import io
+
+        from PIL import Image as Pillow
+
+        shown = Pillow.fromarray(self.pixels)
+        shown.thumbnail((1024, 1024))
+        file = io.BytesIO()
+        shown.save(file, "PNG")
+        return file.getvalue()
+
     @property
     def width(self) -> int:
         """Width of the whole upright file, px."""

@@ -9,6 +9,7 @@ import numpy as np
 from facelign.errors import ModelMismatch
 from facelign.types.arrays import Arrays, Float32Array, Selector, check, picked
 from facelign.types.schemes import FIVE, Scheme
+from facelign.types.tables import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,9 @@ class Landmarks(Arrays):
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def __repr__(self) -> str:
+        return f"Landmarks({counted(len(self), 'face')}, scheme={self.scheme.id!r})"
 
     def __getitem__(self, index: int | Selector) -> Landmarks:
         pick = picked("face", index, len(self))

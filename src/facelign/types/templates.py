@@ -62,7 +62,7 @@ class Row:
     """One template of a bulk enrollment. vector: (d,) float32; norm: length of the raw output."""
 
     person: str
-    vector: Float32Array
+    vector: Float32Array = field(repr=False)
     photo: PhotoRef
     norm: float = 1.0
     face: FaceRecord = field(default_factory=FaceRecord)
@@ -142,7 +142,7 @@ class TemplateVectors:
 
     ids: IntArray
     persons: IntArray
-    vectors: Float32Array
+    vectors: Float32Array = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

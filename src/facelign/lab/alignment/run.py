@@ -104,7 +104,7 @@ class Vectors:
     """
 
     space: Space
-    vectors: Float64Array
+    vectors: Float64Array = field(repr=False)
     reasons: dict[int, str] = field(default_factory=dict)
 
     @property

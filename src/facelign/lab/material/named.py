@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Named:
     """
 
     space: Space
-    vectors: FloatArray
+    vectors: FloatArray = field(repr=False)
     people: tuple[str, ...]
     heights: FloatArray | None = None
     photos: tuple[str, ...] = ()

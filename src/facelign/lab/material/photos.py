@@ -87,7 +87,7 @@ class _Face:
 
     person: str
     digest: str
-    vector: Float32Array
+    vector: Float32Array = field(repr=False)
     norm: float
     box: Box
     score: float

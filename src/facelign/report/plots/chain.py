@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ class ChainStep:
     title: str
     text: str = ""
     picture: ByteArray | None = None
-    vector: npt.ArrayLike | None = None
+    vector: npt.ArrayLike | None = field(default=None, repr=False)
     bars: Sequence[tuple[str, float]] = ()
 
 

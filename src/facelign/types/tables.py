@@ -1,0 +1,31 @@
+"""What a notebook shows of a value: a small table, all text made harmless."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a title and a table as HTML; without rows, the title alone."""
+    head = f"<p>{html.escape(title)}</p>"
+    if not rows:
+        return head
+    names = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def some(parts: Sequence[str], limit: int = 3, count: int | None = None) -> str:
+    """Return the first parts, and how many more of the ``count`` there are."""
+    count = len(parts) if count is None else count
+    more = [f"and {count - limit} more"] if count > limit else []
+    return ", ".join([*parts[:limit], *more])
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'s' * (number != 1)}"
