@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard, Union
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -135,8 +135,9 @@ def is_photo(thing: object) -> TypeGuard[Source]:
 
 def _by_pillow(thing: object) -> Picture | None:
     """Return a picture of Pillow's; nobody has one where Pillow was not loaded."""
-    pillow = sys.modules.get("PIL.Image")
-    return thing if pillow is not None and isinstance(thing, pillow.Image) else None
+    # while another thread is loading it, the module is there and its class not yet
+    kind: Any = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return thing if kind is not None and isinstance(thing, kind) else None
 
 
 def _name(picture: Picture) -> str:

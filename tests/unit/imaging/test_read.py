@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -706,3 +707,12 @@ def test_no_decoder_of_the_house_is_hidden():
     from facelign.imaging.containers import Kind
 
     assert set(decoding._PLUGINS) | {Kind.HEIF} == set(Kind)
+
+
+def test_a_photo_is_read_while_another_thread_loads_pillow(tmp_path, monkeypatch):
+    """Formats that Pillow reads load it in the thread that meets them first."""
+    path = tmp_path / "a.png"
+    Pillow.new("RGB", (8, 6)).save(path)
+    monkeypatch.setitem(sys.modules, "PIL.Image", ModuleType("PIL.Image"))  # as it is then
+    assert read(path).size == (8, 6)
+    assert not is_photo(object())
