@@ -16,8 +16,8 @@ from facelign.cli import building, trials
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag, only
 from facelign.cli.output import answer, emit, line, note, visible
-from facelign.errors import ConfigError, GalleryError
-from facelign.files.home import gallery_path
+from facelign.errors import ConfigError, GalleryError, UnknownPerson
+from facelign.files.home import gallery_path, may_write
 from facelign.types.policies import ClassifierRule
 from facelign.wire.options import ChainFlags, GalleryFlags, OutputFlags
 from facelign.wire.records import Record, plain, some, template_record
@@ -231,12 +231,13 @@ def fit_classifier(
 
     if rule is ClassifierRule.SVM:
         trials.needs("evaluate", "sklearn")
-    with _open(where, readonly=True) as gallery:
+    with _open(where, readonly=_fixed(where)) as gallery:
         path = classifier_path(gallery.path)
         revision = gallery.revision
         named = sources.of_gallery(gallery, space)
         fitted = classifiers.fit(named, rule, k=k, revision=revision)
-        fitted.save(path)
+        with gallery.holding(path, "classifier"):
+            fitted.save(path)
     people, space, templates = len(fitted.people), fitted.space, len(named.people)
     record = {"file": str(path), "rule": rule.value, "people": people}
     answer(
@@ -250,13 +251,28 @@ def fit_classifier(
 @app.add("remove")
 def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFlag) -> int:
     """Remove a person from every byte of gallery and cache; print the proof. No undo."""
-    with _open(where) as gallery:
-        count = len(gallery.templates(name))
-        if not yes and not _confirmed(name, count):
+    with _open(where) as gallery, building.cache() as cache:
+        count = _templates(gallery, name)
+        if count is not None and not yes and not _confirmed(name, count):
             note("Nothing was removed.")
             return Exit.NO
-        with building.cache() as cache:
-            receipt = gallery.remove(name, cache=cache)
+        receipt = gallery.remove(name, cache=cache)
+    answer({"receipt": plain(receipt)}, *_proof(receipt), json=output.json)
+    return Exit.DONE if receipt.verified else Exit.GALLERY
+
+
+@app.add("proof")
+def proof(
+    which: Annotated[
+        str,
+        typer.Argument(help="The name that was removed, or a receipt's id.", show_default=False),
+    ],
+    where: GalleryFlags,
+    output: JsonFlag,
+) -> int:
+    """Look again for what a removal took away, and print the receipt as of now."""
+    with _open(where) as gallery, building.cache() as cache:
+        receipt = gallery.proof(which, cache=cache)
     answer({"receipt": plain(receipt)}, *_proof(receipt), json=output.json)
     return Exit.DONE if receipt.verified else Exit.GALLERY
 
@@ -308,8 +324,8 @@ def _told(run: Sequence[Entry], photos: Mapping[int, str]) -> tuple[str, ...]:
 @app.add("undo")
 def undo(dry_run: DryRun = False, *, where: GalleryFlags, output: JsonFlag) -> None:
     """Take the last command's changes back, as one; a removal cannot be."""
-    with _open(where, readonly=dry_run) as gallery:
-        undone = gallery.last() if dry_run else gallery.undo()
+    with _open(where, readonly=dry_run) as gallery, building.cache() as cache:
+        undone = gallery.last() if dry_run else gallery.undo(cache=cache)
     _changed("would_undo" if dry_run else "undone", undone, output)
 
 
@@ -341,7 +357,7 @@ def export(
     output: JsonFlag,
 ) -> None:
     """Write the templates of a space to an .npz of plain arrays. It holds personal data."""
-    with _open(where, readonly=True) as gallery:
+    with _open(where, readonly=_fixed(where)) as gallery:
         count = gallery.export(file, space)
     text = f"{_count(count)} written to {file}. They are personal data: keep the file safe."
     answer({"exported": {"file": str(file), "templates": count}}, text, json=output.json)
@@ -382,6 +398,21 @@ def _open(where: GalleryFlags, *, create: bool = False, readonly: bool = False) 
     from facelign.gallery.gallery import Gallery
 
     return Gallery.open(gallery_path(where.gallery), create=create, readonly=readonly)
+
+
+def _fixed(where: GalleryFlags) -> bool:
+    """Say whether the gallery may not be written, which then knows nothing of a file made of it."""
+    return not may_write(gallery_path(where.gallery))
+
+
+def _templates(gallery: Gallery, name: str) -> int | None:
+    """Return how many templates a person has, or None for somebody who was removed before."""
+    try:
+        return len(gallery.templates(name))
+    except UnknownPerson:
+        if not gallery.was_removed(name):
+            raise
+        return None
 
 
 def _confirmed(name: str, templates: int) -> bool:
@@ -425,16 +456,28 @@ def _digest(photo: str) -> str | None:
     return encoded(path).digest if named(path) else None
 
 
+#: what a removal does to a file that held vectors, for people
+_STATES = {
+    "erased": "Erased there",
+    "gone": "No longer there",
+    "changed": "Another file by now, searched",
+    "busy": "COULD NOT BE ERASED",
+}
+
+
 def _proof(receipt: Receipt) -> Iterator[str]:
     """Yield what became of a person's vectors."""
     cached = f", {receipt.cached} cached" if receipt.cached else ""
-    yield f"Removed {receipt.person}: {_count(receipt.templates)}{cached}."
+    who = receipt.person or "what was undone"
+    yield f"Removed {who}: {_count(receipt.templates)}{cached} (receipt {receipt.id})."
     if receipt.verified:
         yield "No 32 bytes of a removed vector are left in the files that were searched:"
     else:
         yield "NOT VERIFIED. Pieces of removed vectors are still in these files:"
     for file in receipt.files if receipt.verified else receipt.found:
         yield f"  {file}"
+    for holder in receipt.holders:
+        yield f"{_STATES[holder.state]}: {holder.kind} {holder.path}"
     yield receipt.note
 
 

@@ -84,12 +84,18 @@ def erase(path: Path) -> None:
     if not path.is_file():
         return
     with path.open("r+b") as file:
-        left = path.stat().st_size
-        while left > 0:
-            left -= file.write(bytes(min(left, BLOCK)))
-        file.flush()
-        os.fsync(file.fileno())
+        overwrite(file)
     path.unlink()
+
+
+def overwrite(file: BinaryIO) -> None:
+    """Write zeros over all bytes of an open file, down to the disk."""
+    left = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    while left > 0:
+        left -= file.write(bytes(min(left, BLOCK)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

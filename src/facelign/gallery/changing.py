@@ -98,12 +98,12 @@ class ChangingStore(TemplateStore):
         """Delete a person with templates, rejections and the entries numbered ``forget``."""
         with self._writing(reshapes=True):
             kept = self._kept(person.id)
-            digests = tuple(dict.fromkeys(digest for _, digest, _ in kept if digest))
+            erased = c.Erased.of([(digest, vector) for _, digest, vector in kept])
             self._delete([number for number, _, _ in kept])
             self._accept(person.id, self._rejected(person.id))
             self._drop([person.id])
-            self._forget(forget, digests)
-        return c.Erased(len(kept), tuple(dict.fromkeys(vector for _, _, vector in kept)), digests)
+            self._forget(forget, erased.digests)
+        return erased
 
     def _refuse_taken(self, name: str) -> None:
         if self.person(name) is not None:

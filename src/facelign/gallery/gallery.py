@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -55,6 +56,7 @@ class Gallery:
         self._counted: tuple[int, list[t.SpaceCount]] = (-1, [])
         #: the people without a template in a space, as looked up at a revision
         self._without: tuple[tuple[int, str], tuple[t.Person, ...]] = ((-1, ""), ())
+        removal.resume(store)
 
     @classmethod
     def open(
@@ -390,21 +392,26 @@ class Gallery:
                 self.store.record(entry)
         return done
 
-    def undo(self) -> list[c.Entry]:
+    def undo(self, *, cache: VectorCache | None = None) -> list[c.Entry]:
         """Take the last change back and return what was undone; the changes of a run are one.
 
-        Vectors of undone enrollments are overwritten in the file. Raises GalleryError when there
-        is nothing to undo, or when the last change was a removal.
+        Vectors of undone enrollments are erased wherever those of a removed person would be. Raises
+        GalleryError when there is nothing to undo, or when the last change was a removal.
         """
+        job = None
         with self.store.transaction():
             time = t.now()
             undone = [replace(e, undone=time) for e in history.last(self.store.history())]
+            ranges = [e.inverse.templates for e in undone if isinstance(e.inverse, c.Withdraw)]
+            erased = c.Erased.joined([self.store.kept(*templates) for templates in ranges])
             for entry in undone:
                 if entry.inverse is not None:
                     self.store.apply(entry.inverse)
                 self.store.record(entry)
-        if any(isinstance(entry.inverse, c.Withdraw) for entry in undone):
-            self.store.scrub()
+            if erased.templates:
+                job = removal.begin(self.store, erased)
+        if job is not None:
+            removal.finish(self.store, job, cache, erased.vectors)
         return undone[::-1]
 
     # -- removal ---------------------------------------------------------------------------------
@@ -412,13 +419,45 @@ class Gallery:
     def remove(self, person: str, *, cache: VectorCache | None = None) -> t.Receipt:
         """Remove a person from every byte of the gallery and the cache; returns the proof.
 
-        It cannot be undone. Raises UnknownPerson, GalleryBusy.
+        Every file that the gallery knows to hold their vectors is erased (a classifier), or loses
+        what is theirs (an export, a cache). It cannot be undone. Of somebody who was removed before
+        the proof is given again. Raises UnknownPerson, GalleryBusy.
         """
         receipt = removal.remove(self.store, t.person_name(person), cache)
         with self._lock:
             for search in self._searches.values():
                 search.follow(self.store)
         return receipt
+
+    def proof(self, which: str, *, cache: VectorCache | None = None) -> t.Receipt:
+        """Look again for what a removal took away, and return its receipt as of now.
+
+        which: the name that was removed, or the id of a receipt. Raises UnknownPerson.
+        """
+        return removal.proof(self.store, which, cache)
+
+    def was_removed(self, person: str) -> bool:
+        """Say whether somebody of that name was removed."""
+        return removal.known_by(self.store, t.person_name(person)) is not None
+
+    def removals(self) -> list[t.Removal]:
+        """Return what is known of removals and undone enrollments, newest first: no names."""
+        return self.store.removals()
+
+    def holders(self) -> list[t.Holder]:
+        """Return the files elsewhere that hold vectors of this gallery, by path."""
+        return self.store.holders()
+
+    def holding(self, path: str | Path, kind: str) -> AbstractContextManager[None]:
+        """Write inside of this what holds vectors of the gallery, so that a removal reaches it.
+
+        path: of the file. kind: "classifier" (erased whole), "export" (of ``export``).
+        """
+        return removal.holding(self.store, Path(path), kind)
+
+    def hold_cache(self, cache: VectorCache) -> None:
+        """Write down a cache in which vectors of this gallery may lie."""
+        self.store.hold(t.Holder(cache.path, removal.CACHE))
 
     # -- exchange --------------------------------------------------------------------------------
 
@@ -427,7 +466,8 @@ class Gallery:
 
         Raises GalleryError when there is none, or when there are several spaces and none is named.
         """
-        return transfer.export(self.store, Path(path), space_id)
+        with self.holding(path, removal.EXPORT):
+            return transfer.export(self.store, Path(path), space_id)
 
     def import_batch(self, batch: transfer.Batch) -> t.Bulk:
         """Enroll what ``transfer.read`` returned, in one transaction; see ``enroll_many``."""

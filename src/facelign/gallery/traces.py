@@ -1,9 +1,16 @@
-"""The search for pieces of vectors in the bytes of files: the proof behind a removal."""
+"""The search for pieces of vectors in the bytes of files: the proof behind a removal.
+
+A removal that was cut off, or a proof that is asked for again, has no vectors any more. What is
+kept of them are prints: of some windows a 24-bit sum, by which the places of a file are chosen that
+are worth a look, and a salted digest. No vector can be computed from them; whoever has a vector can
+tell whether it is among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +26,13 @@ _TABLE_BITS = 22
 # Fibonacci hashing: 2^64 over the golden ratio, odd (Knuth, TAOCP 3, 6.4)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
+#: bytes between the windows of a vector that are printed
+_STEP = 64
+_SUM_BITS = 24
+_SUM_BYTES, PRINT_BYTES = 3, 16
+# odd, from the digits of pi (Blowfish's tables begin with the same)
+_FACTORS = (0x243F6A8885A308D3, 0x13198A2E03707345, 0xA4093822299F31D1, 0x082EFA98EC4E6C89)
+
 _Words = npt.NDArray[np.uint64]
 
 
@@ -31,6 +45,58 @@ def files_with(pieces: Sequence[bytes], files: Iterable[Path]) -> tuple[Path, ..
     """
     groups = [_Group(pieces[i : i + _GROUP]) for i in range(0, len(pieces), _GROUP)]
     return tuple(path for path in files if any(group.is_in(path) for group in groups))
+
+
+def prints(vectors: Iterable[bytes], salt: bytes, *, sparse: bool = False) -> set[bytes]:
+    """Return the prints of vectors, 16 bytes each; vectors of under 32 bytes have none.
+
+    A whole vector is found by them at any place, and any 95 bytes in a row of one; sparse: only
+    what holds the 32 bytes in its middle, by one print a vector.
+    """
+    found: set[bytes] = set()
+    for vector in vectors:
+        last = len(vector) - WINDOW
+        starts = [last // 2] if sparse else range(0, last + 1, _STEP)
+        for start in starts if last >= 0 else ():
+            window = vector[start : start + WINDOW]
+            if len(set(window)) > WINDOW // _WORD:  # zeros and the like say nothing about anybody
+                total = int(_sums(window)[0])
+                found.add(total.to_bytes(_SUM_BYTES, "little") + _digest(window, salt))
+    return found
+
+
+def files_with_prints(
+    wanted: Collection[bytes], salt: bytes, files: Iterable[Path]
+) -> tuple[Path, ...]:
+    """Return the files that hold a window whose print is wanted."""
+    table = np.zeros(1 << _SUM_BITS, np.bool_)
+    for one in wanted:
+        table[int.from_bytes(one[:_SUM_BYTES], "little")] = True
+    digests = {one[_SUM_BYTES:] for one in wanted}
+
+    def is_in(chunk: bytes) -> bool:
+        return any(
+            _digest(chunk[place : place + WINDOW], salt) in digests
+            for shift in range(_WORD)
+            for place in (np.flatnonzero(table[_sums(chunk[shift:])]) * _WORD + shift).tolist()
+        )
+
+    return tuple(path for path in files if wanted and any(map(is_in, _chunks(path))))
+
+
+def _digest(window: bytes, salt: bytes) -> bytes:
+    return blake2b(window, digest_size=PRINT_BYTES - _SUM_BYTES, key=salt).digest()
+
+
+def _sums(data: bytes) -> npt.NDArray[np.uint64]:
+    """Return the sum of every window of ``data`` that begins at a multiple of eight bytes."""
+    words = np.frombuffer(data, "<u8", len(data) // _WORD)
+    count = max(len(words) - WINDOW // _WORD + 1, 0)
+    total = np.zeros(count, np.uint64)
+    with np.errstate(over="ignore"):
+        for i, factor in enumerate(_FACTORS):
+            total += words[i : i + count] * np.uint64(factor)
+    return total >> np.uint64(64 - _SUM_BITS)
 
 
 class _Group:

@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from facelign.errors import (
     InputError,
     Remedy,
 )
+from facelign.files.disk import overwrite
 from facelign.files.npz import read_array, read_arrays, write_private
 from facelign.files.pickles import read_plain
 from facelign.types.arrays import AnyArray, Float32Array
@@ -110,6 +111,23 @@ def export(store: TemplateStore, path: Path, space_id: str | None) -> int:
             f"{path} cannot be written: {error.strerror}.", "Name another place."
         ) from error
     return len(known)
+
+
+def without(path: Path, removed: Callable[[bytes], bool]) -> None:
+    """Take those templates out of an export whose vectors were removed, and overwrite the old file.
+
+    Raises ValueError, KeyError and BadZipFile for a file that is no export, and OSError.
+    """
+    arrays = read_arrays(path)
+    if str(arrays["format"]) != FORMAT:
+        raise ValueError(f"{path} is no export")
+    left = np.array([not removed(row.tobytes()) for row in arrays["vectors"]], np.bool_)
+    if left.all():
+        return
+    kept = {name: a[left] if a.ndim else a for name, a in arrays.items()}
+    with path.open("r+b") as old:
+        write_private(path, kept)
+        overwrite(old)
 
 
 def in_use(store: TemplateStore, space: Space) -> tuple[Float32Array, list[TemplateInfo]]:

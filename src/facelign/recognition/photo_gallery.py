@@ -112,6 +112,8 @@ class PhotoGallery:
         def holds(job: tuple[str, Photo], digest: str) -> bool:
             return self.gallery.has_photo(digest, space) == job[0]
 
+        if self.recognizer.cache is not None:
+            self.gallery.hold_cache(self.recognizer.cache)
         known = None if options.force else holds
         evidence = None if options.force else self.calibration
         carried = self.recognizer.carry(named, known=known, done=done)

@@ -6,7 +6,9 @@ others are applied. History, undo and audit are lists of ``Entry``. No change ho
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +184,16 @@ class Erased:
     templates: int
     vectors: tuple[bytes, ...] = field(repr=False)
     digests: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kept: Collection[tuple[str, bytes]]) -> Self:
+        """Return it for (digest, vector) of templates."""
+        vectors = tuple(dict.fromkeys(vector for _, vector in kept))
+        return cls(len(kept), vectors, tuple(dict.fromkeys(d for d, _ in kept if d)))
+
+    @classmethod
+    def joined(cls, parts: Collection[Self]) -> Self:
+        """Return several as one."""
+        vectors = tuple(dict.fromkeys(v for part in parts for v in part.vectors))
+        digests = tuple(dict.fromkeys(d for part in parts for d in part.digests))
+        return cls(sum(part.templates for part in parts), vectors, digests)

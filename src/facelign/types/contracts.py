@@ -29,7 +29,9 @@ from facelign.types.schemes import Scheme
 from facelign.types.specs import ModelSpec
 from facelign.types.templates import (
     EnrolledPhoto,
+    Holder,
     Person,
+    Removal,
     Row,
     SpaceCount,
     State,
@@ -286,11 +288,13 @@ class TemplateStore(Protocol):
 
     It is made with a path: of its file, or a mere name. name: for people. location: the file,
     beside which others of the gallery may lie, or None; places: it and the link to it, if any.
+    readonly: whether nothing may be changed.
     """
 
     name: str
     location: Path | None = None
     places: tuple[Path, ...] = ()
+    readonly: bool = False
 
     def state(self) -> State:
         """Return where the gallery stands now, whoever brought it there."""
@@ -380,6 +384,30 @@ class TemplateStore(Protocol):
         ...
 
     # -- bytes -----------------------------------------------------------------------------------
+
+    def kept(self, first: int, end: int) -> Erased:
+        """Return what is kept as the templates with ids from ``first`` to before ``end``."""
+        ...
+
+    def holders(self) -> list[Holder]:
+        """Return the files elsewhere that hold vectors of the gallery."""
+        return []
+
+    def hold(self, holder: Holder) -> None:
+        """Write down such a file, by its path; no revision comes of it."""
+        return
+
+    def let_go(self, path: Path) -> None:
+        """Forget such a file."""
+        return
+
+    def removals(self) -> list[Removal]:
+        """Return what is known of removals, newest first."""
+        return []
+
+    def keep(self, removal: Removal) -> None:
+        """Write down how far a removal is, by its id; no revision comes of it."""
+        return
 
     def files(self) -> list[Path]:
         """Return the files in which vectors may lie, for the proof of a removal."""

@@ -146,13 +146,52 @@ class TemplateVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A file outside of the gallery that holds vectors or names of its people.
+
+    path: absolute. kind: classifier, export or cache. digest: SHA-256 of its bytes when it was
+    written, "" while it is, and for a cache. state: what a removal did to it: "erased", "gone" (it
+    is not there any more), "changed" (another file is), "busy"; "" before.
+    """
+
+    path: Path
+    kind: str
+    digest: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a gallery keeps of a removal: enough to finish it and to prove it again.
+
+    who: digest of salt and name. digests: of the photos, until every holder is erased. prints: see
+    ``gallery.traces``. worker: the process that is at it, "" for none. verified: None until then.
+    """
+
+    id: str
+    time: str
+    salt: bytes = field(repr=False)
+    who: bytes = field(repr=False)
+    templates: int
+    photos: int
+    prints: bytes = field(repr=False)
+    digests: tuple[str, ...] = ()
+    cached: int = 0
+    holders: tuple[Holder, ...] = ()
+    worker: str = ""
+    verified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The proof of a removal.
 
     templates: how many were removed, of all spaces. photos: of how many photos. cached: entries
     of the vector cache that went with them. verified: no window of 32 bytes of a removed vector
     was found in ``files``, which were all searched; ``found`` names those where one was.
-    note: what lies outside the reach of this proof.
+    note: what lies outside the reach of this proof. holders: what became of every other file that
+    the gallery knows to hold vectors. id: by which the proof can be asked again; person: "" where
+    nobody said who it was.
     """
 
     person: str
@@ -164,6 +203,8 @@ class Receipt:
     found: tuple[Path, ...]
     time: str
     note: str
+    holders: tuple[Holder, ...] = ()
+    id: str = ""
 
 
 def person_name(text: str) -> str:

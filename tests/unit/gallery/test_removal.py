@@ -156,10 +156,11 @@ def test_a_name_can_be_used_again(gallery, make):
     ids = {t.id for t in gallery.templates("p0")}
     gallery.remove("p0")
     with pytest.raises(UnknownPerson):
-        gallery.remove("p0")
+        gallery.templates("p0")
     (new,) = make.put(gallery, "p0", 0)
     assert new not in ids
     assert gallery.search(make.vectors(1, 0))[0][0].person == "p0"
+    assert gallery.proof("p0").verified  # what is enrolled again is no trace of what was removed
 
 
 def test_a_vector_that_another_person_holds_too_stays_theirs(path, gallery, make):
@@ -339,3 +340,143 @@ def test_a_damaged_cache_stops_no_removal(path, gallery, make):
     with VectorCache(place) as cache:
         assert gallery.remove("p0", cache=cache).verified
     assert make.traces(make.files(place), make.vectors(1, 0)) == 0
+
+
+KILLED = """
+import os, sys
+from facelign.gallery import removal
+from facelign.gallery.cache import VectorCache
+from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.sqlite import SqliteStore
+def kill(*_, **__): os.kill(os.getpid(), 9)
+gallery, cache = Gallery.open(sys.argv[1]), VectorCache(sys.argv[2])
+owner, name = {"holders": (removal, "_erase_holders"), "cache": (VectorCache, "purge"),
+               "erase": (removal, "erase"), "export": (removal.transfer, "without"),
+               "scrub": (SqliteStore, "scrub"), "proof": (removal, "_proved")}[sys.argv[3]]
+setattr(owner, name, kill)
+gallery.undo(cache=cache) if sys.argv[4] == "undo" else gallery.remove("p0", cache=cache)
+"""
+
+
+def held(path, make):
+    """A gallery with a classifier, an export and a cache, all with vectors of p0."""
+    cache = VectorCache(path.parent / "cache" / "vectors.db")
+    with Gallery.open(path) as gallery, cache:
+        filled(gallery, make, people=2)
+        for i in (50, 52):  # the last command enrolled p0 again
+            make.put(gallery, "p0", i, run="last")
+        cache.put(make.digest(0), "chain", cached(make, 0))
+        cache.put(make.digest(50), "chain", cached(make, 50))
+        cache.put(make.digest(1), "chain", cached(make, 1))
+        gallery.hold_cache(cache)
+        export, classifier = path.with_name("people.npz"), path.with_name("elsewhere.npz")
+        gallery.export(export, make.vectors(1, 0).space.id)
+        with gallery.holding(classifier, "classifier"):
+            classifier.write_bytes(export.read_bytes())
+    return export, classifier, cache.path
+
+
+@pytest.mark.parametrize("how", ["remove", "undo"])
+@pytest.mark.parametrize("where", ["holders", "cache", "erase", "export", "scrub", "proof"])
+def test_what_was_cut_off_anywhere_is_finished_by_the_next_opening(path, make, where, how):
+    export, classifier, cache = held(path, make)
+    words = [sys.executable, "-c", KILLED, str(path), str(cache), where, how]
+    assert subprocess.run(words, check=False).returncode == -9
+    gone = [0, 2, 4, 50, 52] if how == "remove" else [50, 52]
+    with Gallery.open(path) as gallery:
+        (job,) = gallery.removals()
+        assert job.verified
+        assert (job.worker, job.digests) == ("", ())
+        states = {one.path: one.state for one in job.holders}
+        assert states == {export: "erased", classifier: "erased", cache: "erased"}
+        receipt = gallery.proof(job.id)
+        assert receipt.verified
+        assert {path, export, cache} <= set(receipt.files)
+        if how == "remove":
+            assert gallery.remove("p0").verified  # asked for again
+    assert not classifier.exists()
+    everything = make.files(path) + make.files(cache) + export.read_bytes()
+    for i in gone:
+        assert make.traces(everything, make.vectors(1, i)) == 0
+        assert make.digest(i).encode() not in everything
+    assert make.traces(export.read_bytes(), make.vectors(1, 1)) == 1
+    assert make.traces(make.files(cache), make.vectors(1, 1)) == 1
+
+
+def test_an_undone_enrollment_is_erased_like_a_removed_person(path, make):
+    export, classifier, place = held(path, make)
+    with Gallery.open(path) as gallery, VectorCache(place) as cache:
+        gallery.undo(cache=cache)
+        (job,) = gallery.removals()
+    assert (job.templates, job.photos, job.verified) == (2, 2, True)
+    assert not classifier.exists()
+    for data in (make.files(path), make.files(place), export.read_bytes()):
+        assert make.traces(data, make.vectors(1, 50)) == 0
+    assert make.traces(export.read_bytes(), make.vectors(1, 0)) == 1
+
+
+def test_the_receipt_lists_what_is_gone_from_where_it_was_and_what_is_another_file(path, make):
+    export, classifier, _ = held(path, make)
+    moved = export.rename(export.with_name("moved.npz"))
+    vectors = make.vectors(1, 0).vectors.tobytes()
+    classifier.write_bytes(b"of somebody else" + vectors)
+    with Gallery.open(path) as gallery:
+        receipt = gallery.remove("p0")
+        states = {one.path: one.state for one in receipt.holders}
+        assert (states[export], states[classifier]) == ("gone", "changed")
+        assert (receipt.verified, receipt.found) == (False, (classifier,))
+        assert moved.exists()
+        classifier.unlink()
+        again = gallery.proof("p0")
+        assert again.verified
+        assert again.id == receipt.id
+
+
+def test_a_gallery_that_was_renamed_knows_its_files(path, make):
+    with Gallery.open(path) as gallery:
+        classifier = with_classifier(gallery, make)
+        data = classifier.read_bytes()
+        with gallery.holding(classifier, "classifier"):
+            classifier.write_bytes(data)
+    other = path.with_name("other.db")
+    path.rename(other)
+    with Gallery.open(other) as gallery:
+        receipt = gallery.remove("p0")
+    assert receipt.verified
+    assert [one.state for one in receipt.holders] == ["erased"]
+    assert not classifier.exists()
+
+
+def test_a_proof_that_is_asked_again_finds_what_came_back(path, gallery, make):
+    filled(gallery, make)
+    export = path.with_name("people.npz")
+    gallery.export(export, make.vectors(1, 0).space.id)
+    copy = export.read_bytes()
+    first = gallery.remove("p0")
+    assert first.verified
+    export.write_bytes(b"-" + copy)  # the back-up was put in its place, at an odd address
+    again = gallery.proof("p0")
+    assert (again.verified, again.found) == (False, (export,))
+    export.unlink()
+    assert gallery.proof(first.id).verified
+    with pytest.raises(UnknownPerson, match="No removal is known"):
+        gallery.proof("nobody")
+
+
+def test_a_file_that_failed_to_be_written_is_not_taken_for_ones_own(path, gallery, make):
+    filled(gallery, make)
+    other = path.with_name("mine.txt")
+    other.write_text("mine")
+    with pytest.raises(ZeroDivisionError), gallery.holding(other, "classifier"):
+        raise ZeroDivisionError
+    assert gallery.holders() == []
+    gallery.remove("p0")
+    assert other.read_text() == "mine"
+
+
+def test_knowing_a_file_is_no_change_of_the_gallery(path, gallery, make):
+    filled(gallery, make)
+    before = gallery.revision
+    gallery.export(path.with_name("people.npz"), make.vectors(1, 0).space.id)
+    assert len(gallery.holders()) == 1
+    assert gallery.revision == before

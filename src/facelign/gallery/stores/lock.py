@@ -101,6 +101,19 @@ def born(pid: int) -> str:
     return fields[19] if len(fields) > 19 else ""
 
 
+def worker() -> str:
+    """Return what tells this process from all others."""
+    return f"{os.getpid()} {born(os.getpid())}"
+
+
+def at_work(worker: str) -> bool:
+    """Say whether the process that ``worker`` named runs, on this machine."""
+    pid, _, since = worker.partition(" ")
+    if os.name == "nt":  # others cannot be asked after; two that finish one removal do no harm
+        return pid == str(os.getpid())
+    return pid.isdigit() and alive(int(pid)) and born(int(pid)) == since
+
+
 def users(path: Path) -> list[int]:
     """Return the other processes that have a file open, as far as the system shows them."""
     found = []

@@ -16,7 +16,7 @@ from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.rejections import digest_of, keys_of
 from facelign.types import templates as t
 from facelign.types.arrays import Float32Array, IntArray
-from facelign.types.changes import Entry, PersonRef
+from facelign.types.changes import Entry, Erased, PersonRef
 from facelign.types.embeddings import Space
 
 
@@ -228,6 +228,12 @@ class MemoryStore(ChangingStore):
     def _give(self, templates: Collection[int], person: int) -> None:
         for number in templates:
             self._now.templates[number] = (person, *self._now.templates[number][1:])
+
+    def kept(self, first: int, end: int) -> Erased:
+        """Return what is kept as the templates with ids from ``first`` to before ``end``."""
+        here = sorted(i for i in self._now.templates if first <= i < end)
+        kept = (self._now.templates[i] for i in here)
+        return Erased.of([(info.photo.digest, vector.tobytes()) for _, info, vector in kept])
 
     def _delete(self, templates: Collection[int]) -> set[int]:
         here = [number for number in templates if number in self._now.templates]

@@ -14,13 +14,13 @@ import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
 from facelign.gallery.changing import ChangingStore, refuse_other
-from facelign.gallery.stores import codec
+from facelign.gallery.stores import codec, journal
 from facelign.gallery.stores import connection as sql
-from facelign.gallery.stores.lock import HolderNote, users
+from facelign.gallery.stores.lock import HolderNote, at_work, users
 from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migrate, version
 from facelign.types import templates as t
 from facelign.types.arrays import IntArray
-from facelign.types.changes import Entry, PersonRef
+from facelign.types.changes import Entry, Erased, PersonRef
 from facelign.types.embeddings import Space
 
 _LOG = logging.getLogger(__name__)
@@ -125,6 +125,8 @@ class SqliteStore(ChangingStore):
 
     def _finish_removal(self) -> None:
         """Finish a removal that was cut off in the middle, unless it would have to wait."""
+        if any(at_work(removal.worker) for removal in self.removals()):
+            return  # another process is at it
         try:
             self.scrub(wait_s=1.0)
         except GalleryBusy as error:
@@ -240,6 +242,55 @@ class SqliteStore(ChangingStore):
                 if file.is_file() and file.name.startswith((path.name, f".{path.name}."))
             }
         )
+
+    def kept(self, first: int, end: int) -> Erased:
+        """Return what is kept as the templates with ids from ``first`` to before ``end``."""
+        query = (
+            "SELECT t.digest, v.vector FROM templates t JOIN vectors v ON v.template = t.id"
+            " WHERE t.id >= ? AND t.id < ? ORDER BY t.id"
+        )
+        return Erased.of(self._all(query, first, end))
+
+    def holders(self) -> list[t.Holder]:
+        """Return the files elsewhere that hold vectors of the gallery."""
+        with self.reading():
+            return journal.holders(self._db) if journal.there(self._db) else []
+
+    def hold(self, holder: t.Holder) -> None:
+        """Write down such a file, where the gallery may be written; no revision comes of it."""
+        if not self.readonly and holder not in self.holders():
+            with self._aside():
+                journal.hold(self._db, holder)
+
+    def let_go(self, path: Path) -> None:
+        """Forget such a file."""
+        if self.readonly:
+            return
+        with self._aside():
+            journal.let_go(self._db, path)
+
+    def removals(self) -> list[t.Removal]:
+        """Return what is known of removals, newest first."""
+        with self.reading():
+            return journal.removals(self._db) if journal.there(self._db) else []
+
+    def keep(self, removal: t.Removal) -> None:
+        """Write down how far a removal is, by its id; no revision comes of it."""
+        with self._aside():
+            journal.keep(self._db, removal)
+        if (
+            not self._depth
+        ):  # so that the log is as empty as before; it is cut later where it is not
+            sql.empty_wal(self._db, 0)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Write what is no change of people or templates."""
+        with self._writing():
+            before = self._db.total_changes
+            journal.make(self._db)
+            yield
+            self._void += self._db.total_changes - before
 
     def shared(self, vectors: Collection[bytes]) -> set[bytes]:
         """Return those vectors that a template holds now."""
