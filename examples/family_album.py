@@ -13,7 +13,7 @@ import facelign
 def main(people: str, album: str) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        facelign.open_gallery(Path(folder) / "family.db") as gallery,
+        facelign.open_gallery(Path(folder) / "family.db", create=True) as gallery,
     ):
         for person in sorted(Path(people).iterdir()):
             for done in gallery.enroll(person.name, sorted(person.iterdir())):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facelign.cli.output import note
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, InputError
 from facelign.files.home import cache_path, may_write
 from facelign.recognition.options import ChainOptions, IdentifyOptions
 from facelign.types.policies import VERIFY_FMR, Attempts, FacePolicy
@@ -254,9 +254,17 @@ def _notes(notes: Sequence[str], skipped: Sequence[tuple[Path, str]]) -> None:
 
 
 def path_of(text: str) -> str:
-    """Return the path that a word means, pasted direction marks stripped."""
-    from facelign.imaging.listing import clean_path
+    """Return the path that a word means, pasted direction marks stripped.
 
+    Raises InputError for an address of the network.
+    """
+    from facelign.imaging.listing import address, clean_path
+
+    if address(text):
+        raise InputError(
+            f"{text} is an address; nothing is fetched from the network.",
+            "Save what it leads to and name the file.",
+        )
     path, mark = clean_path(text)
     if mark:
         note(f"note: {mark}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -287,9 +288,21 @@ def calibration_path(gallery: Path) -> Path:
     return real.with_name(f"{real.name}.calibration.json")
 
 
-def open_gallery(path: str | Path, recognizer: Recognizer | None = None) -> PhotoGallery:
-    """Return the gallery at ``path`` (made when it is not there) with a recognizer.
+def open_gallery(
+    path: str | Path, recognizer: Recognizer | None = None, *, create: bool | None = None
+) -> PhotoGallery:
+    """Return the gallery at ``path`` with a recognizer.
 
-    recognizer: its preset decides the space of the vectors; default: ``Recognizer()``.
+    recognizer: its preset decides the space of the vectors; default: ``Recognizer()``. create:
+    whether a gallery that is not there is made. Where nobody says so it is made too, with a
+    FutureWarning, since a name may be misspelled; a later version will ask for ``create=True``.
+    Raises GalleryError when there is none and ``create`` is False.
     """
-    return PhotoGallery(path, recognizer)
+    if create is None and not Path(path).expanduser().exists():
+        warnings.warn(
+            f"There is no gallery at {path}, and a new one is made. Say create=True if that is "
+            "meant; a later version of facelign asks for it.",
+            FutureWarning,
+            stacklevel=2,
+        )
+    return PhotoGallery(path, recognizer, create=create is not False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from facelign.cli import building
-from facelign.errors import ConfigError, NoCalibration, SpaceMismatch
+from facelign.errors import ConfigError, InputError, NoCalibration, SpaceMismatch
 from facelign.models import catalog
 from facelign.recognition.options import IdentifyOptions
 from facelign.recognition.presets import preset
@@ -101,3 +101,8 @@ def test_what_a_reduction_hides_is_said(recognizer, capsys):
     assert capsys.readouterr().err.startswith("note: With downscale 4, ")
     building.finder(ChainFlags())
     assert capsys.readouterr().err == ""
+
+
+def test_an_address_is_no_path() -> None:
+    with pytest.raises(InputError, match=r"^https://example.org/a.jpg is an address"):
+        building.path_of("https://example.org/a.jpg")

@@ -37,7 +37,7 @@ def identified(photo, faces, *answers):
 
 
 def test_a_person_has_one_color_by_the_number_in_the_gallery(portrait, recognizer, tmp_path):
-    with facelign.open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    with facelign.open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         gallery.enroll("Eileen", portrait)
         before = color_of(gallery.identify(portrait).faces[0].answer)
         gallery.gallery.rename("Eileen", "Colonel Collins")

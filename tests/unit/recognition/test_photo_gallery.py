@@ -34,7 +34,7 @@ pytestmark = pytest.mark.weights
 
 @pytest.fixture
 def gallery(tmp_path: Path, recognizer: Recognizer, photo: Path) -> Iterator[PhotoGallery]:
-    with open_gallery(tmp_path / "people.db", recognizer) as opened:
+    with open_gallery(tmp_path / "people.db", recognizer, create=True) as opened:
         opened.enroll("Eileen", [photo])
         yield opened
 
@@ -156,7 +156,7 @@ def test_a_gallery_that_is_no_file_names_and_enrolls_as_one_that_is(
 def test_a_name_is_compared_as_it_is_kept(
     tmp_path: Path, recognizer: Recognizer, portrait: Image, name: str
 ) -> None:
-    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    with open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         photos = [Image.from_array(edited(portrait, by), "rgb", f"{by}") for by in (0.9, 1, 1.1)]
         done = gallery.enroll(name, photos)
         assert [result.enrolled for result in done] == [True] * 3
@@ -176,7 +176,7 @@ def test_photos_whose_names_are_no_text_are_enrolled_and_named(
         plain = tmp_path / "plain.png"
         write(plain, edited(portrait, by))
         plain.rename(place)
-    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    with open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         done = gallery.enroll("Eileen", paths, EnrollOptions(consent=os.fsdecode(b"caf\xe9")))
         assert [result.enrolled for result in done] == [True, True]
         kept = gallery.gallery.templates("Eileen")
@@ -199,10 +199,10 @@ def test_a_newcomer_is_looked_for_in_the_space_of_another_preset(
     fast = Recognizer("fast", store=weights, workers=1)
     negative = 255 - portrait.pixels  # its cosine to the portrait is about 0
     other, again = (Image.from_array(p, "rgb", "o") for p in (negative, edited(portrait, 0.9)))
-    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    with open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         assert gallery.enroll("Eileen", portrait)[0].enrolled
         assert gallery.identify(portrait).people_elsewhere == 0
-    with open_gallery(tmp_path / "g.db", fast) as gallery:
+    with open_gallery(tmp_path / "g.db", fast, create=True) as gallery:
         assert gallery.enroll("Otto", other)[0].enrolled, "who is nobody of the others"
         found = gallery.identify(again)
         assert (found.faces[0].person, found.people_elsewhere) == (None, 1)
@@ -217,7 +217,7 @@ def test_a_newcomer_who_cannot_be_looked_for_is_held_back(
 ) -> None:
     space = Space("nobody/crop/box", 4, Metric.COSINE, unit=True)
     vector = Embeddings(np.eye(1, 4, dtype=np.float32), space, np.ones(1, np.float32))
-    with open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    with open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         gallery.gallery.enroll("Zoe", vector, photo=PhotoRef("z.jpg", "z"), faces=[FaceRecord()])
         (held,) = gallery.enroll("Eileen", portrait)
         assert held.held
@@ -230,3 +230,21 @@ def test_a_newcomer_who_cannot_be_looked_for_is_held_back(
 def edited(portrait: Image, by: float) -> np.ndarray[Any, Any]:
     """Return the pixels of the portrait, lighter or darker."""
     return np.clip(portrait.pixels * by, 0, 255).astype(np.uint8)
+
+
+def test_a_gallery_that_is_not_there(tmp_path: Path, recognizer: Recognizer) -> None:
+    path = tmp_path / "typo.db"
+    with pytest.raises(GalleryError, match="There is no gallery"):
+        open_gallery(path, recognizer, create=False)
+    assert not path.exists()
+    with (
+        pytest.warns(FutureWarning, match="Say create=True"),
+        open_gallery(path, recognizer) as made,
+    ):
+        assert made.people() == []
+    with open_gallery(path, recognizer) as again:  # nothing is said of one that is there
+        assert again.people() == []
+    with open_gallery(path, recognizer, create=False) as again:
+        assert again.people() == []
+    with pytest.raises(GalleryError, match="cannot be opened"):
+        open_gallery("a\0b", recognizer, create=True)

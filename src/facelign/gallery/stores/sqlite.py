@@ -535,7 +535,7 @@ def real(path: Path) -> Path:
     """Return where a file lies, whatever links lead to it and wherever the process goes later."""
     try:
         return path.resolve()
-    except (OSError, RuntimeError) as error:  # a ring of links
+    except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a NUL
         raise GalleryError(
             f"The gallery {path} cannot be opened: {error}.", "Name a file."
         ) from error
