@@ -134,7 +134,7 @@ def test_a_face_that_looks_like_another_person_is_held_back(
     table = tmp_path / "enrolled.csv"
     told = facelign("enroll", photo, "--name", "Sam", "--gallery", gallery, "--out", table)
     assert "NOT ENROLLED: Sam (looks like Eileen (" in told.out
-    assert "mirrored.jpg" in (tmp_path / "failures.csv").read_text(encoding="utf-8")
+    assert "mirrored.jpg" in (tmp_path / "enrolled.failures.csv").read_text(encoding="utf-8")
     forced = facelign(
         "enroll", photo, "--name", "Someone Else", "--gallery", gallery, "--json", "--force"
     )
@@ -229,10 +229,10 @@ def test_tables_and_failures_are_written(
     table = tmp_path / "names.csv"
     probe = portraits / "probes" / "dark.jpg"
     facelign("identify", probe, bad, "--gallery", gallery, "--out", table)
-    with table.open(encoding="utf-8") as file:
+    with table.open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["person"] == "Eileen"
-    with (tmp_path / "failures.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "names.failures.csv").open(encoding="utf-8-sig") as file:
         failures = list(csv.DictReader(file))
     assert [Path(f["image"]).name for f in failures] == ["broken.png"]
     assert failures[0]["reason"]

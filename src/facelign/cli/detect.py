@@ -42,7 +42,7 @@ def detect(
         return _explain(recognizer, found, output)
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
-    with reporting(output) as results, progress("detecting", len(found.files)) as done:
+    with reporting(output, "detect") as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
@@ -83,7 +83,7 @@ def _explain(recognizer: Recognizer, photos: building.Listed, output: OutputFlag
             line(f"{file}:")
             for text in explained.lines():
                 line(f"    {text}")
-    with reporting(OutputFlags(json=output.json)) as results:
+    with reporting(OutputFlags(json=output.json), "detect") as results:
         for record in failed:
             results.add(record)
     return results.code

@@ -21,7 +21,7 @@ def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
     space = recognizer.space
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
-    with reporting(output) as results, progress("embedding", len(found.files)) as done:
+    with reporting(output, "embed") as results, progress("embedding", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, keep=keep, done=done):

@@ -72,7 +72,10 @@ def enroll(
         results.add(record, [f"{found.image}: {said}"], failed=found.failed or found.held)
 
     path = gallery_path(where.gallery)
-    with reporting(output) as results, building.opened(path, recognizer, create=True) as gallery:
+    with (
+        reporting(output, "enroll") as results,
+        building.opened(path, recognizer, create=True) as gallery,
+    ):
         for failed in jobs.failures:
             take(failed)
         with progress("enrolling", len(jobs.photos)) as done:

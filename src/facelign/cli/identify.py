@@ -11,6 +11,7 @@ from facelign.cli.flags import Photos, command
 from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
+from facelign.cli.totals import Totals
 from facelign.files.home import gallery_path
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
@@ -38,18 +39,21 @@ def identify(
     options = building.naming(naming, recognizer, path, policy)
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
+    totals = Totals(len(found.missing))
     known = False
     with (
-        reporting(output) as results,
+        reporting(output, "identify") as results,
         building.opened(path, recognizer) as gallery,
         progress("identifying", len(found.files)) as done,
     ):
         for record in found.missing:
             results.add(record)
         for answer in gallery.identify_many(found.files, options, keep=keep, done=done):
+            totals.take(answer)
             known |= any(face.person for face in answer.faces)
             results.add(records.identify_record(answer), _lines(answer))
             pictures.add(answer.analysis, answer)
+    totals.tell(json=output.json)
     return Exit.NO if results.code is Exit.DONE and not known else results.code
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-#: characters that move the cursor, color the screen or turn the direction of a line: names of
-#: files may hold them, and a terminal obeys them
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+from facelign.wire.printable import json_line, visible
 
 
 def prepare() -> None:
@@ -37,17 +33,12 @@ def abandon() -> None:
         os.close(nowhere)
 
 
-def visible(text: str) -> str:
-    r"""Return the text with control characters (but tabs) spelled out, such as ``\x1b``."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
 def emit(record: Mapping[str, Any]) -> None:
     """Write one JSON object as one line and flush it."""
     # Bytes that are no text in a file's name come as lone surrogates, which "backslashreplace"
     # spells as JSON does; other encodings than Unicode's get every character spelled.
     plain = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    sys.stdout.write(json.dumps(record, ensure_ascii=plain, allow_nan=False) + "\n")
+    sys.stdout.write(json_line(record, ascii_only=plain))
     sys.stdout.flush()
 
 

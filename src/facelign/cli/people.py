@@ -15,11 +15,12 @@ import typer
 from facelign.cli import building, trials
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag, only
-from facelign.cli.output import answer, emit, line, note, visible
+from facelign.cli.output import answer, emit, line, note
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
 from facelign.files.home import gallery_path, may_write
 from facelign.types.policies import ClassifierRule
 from facelign.wire.options import ChainFlags, GalleryFlags, OutputFlags
+from facelign.wire.printable import visible
 from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reporting(output: OutputFlags) -> Iterator[Results]:
-    """Yield what takes the results of a run; its table is whole when the run ends."""
-    from facelign.wire.tables import FaceTable  # no help waits for csv and digests
+def reporting(output: OutputFlags, command: str) -> Iterator[Results]:
+    """Yield what takes the results of a command; its table is whole when the run ends."""
+    from facelign.wire.tables import COLUMNS_OF, FaceTable  # no help waits for csv and digests
 
-    with FaceTable(output.out) as table:
+    with FaceTable(output.out, COLUMNS_OF[command]) as table:
         yield Results(table, json=output.json)
 
 

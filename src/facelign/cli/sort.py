@@ -12,6 +12,7 @@ from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import note, progress
 from facelign.cli.results import reporting
+from facelign.cli.totals import Totals
 from facelign.files.home import gallery_path
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, GalleryFlags, NamingFlags, OutputFlags
@@ -51,10 +52,11 @@ def sort(
 
     found = building.listing(photos)
     recognizer = building.recognizer(chain)
+    totals = Totals(len(found.missing))
     path = gallery_path(where.gallery)
     options = building.naming(naming, recognizer, path)
     with (
-        reporting(output) as results,
+        reporting(output, "sort") as results,
         building.opened(path, recognizer) as gallery,
         Sorter(
             target,
@@ -70,6 +72,7 @@ def sort(
         _tell(len(found.files) - len(todo), sum(map(sorter.known, todo)), asked=again)
         with progress("sorting", len(todo)) as done:
             for answer in gallery.identify_many(todo, options, done=done):
+                totals.take(answer)
                 record = records.identify_record(answer)
                 placed = Placed(())
                 if not answer.error:
@@ -78,6 +81,7 @@ def sort(
                 record |= {"folders": list(placed.folders), "left": list(placed.left)}
                 moved = f" (no longer {', '.join(placed.left)})" if placed.left else ""
                 results.add(record, [f"{record['image']}: {', '.join(placed.folders)}{moved}"])
+    totals.tell(json=output.json)
     return results.code
 
 

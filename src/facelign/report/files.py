@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from facelign.files import disk
 from facelign.report import html
 from facelign.report.page import Report
 from facelign.report.plot import Plot
 from facelign.report.publish import published
+from facelign.wire.cells import ENCODING
 
 
 def page(report: Report, path: Path, *, photos: bool = True) -> Path:
@@ -38,7 +40,7 @@ def numbers(report: Report, folder: Path, *, photos: bool = True) -> list[Path]:
     for number, section in enumerate(report.sections, start=1):
         for table in section.tables:
             path = folder / f"{number:02d}-{_plain(table.title)}.csv"
-            path.write_text(table.csv(), encoding="utf-8")
+            disk.write(path, table.csv().encode(ENCODING))
             written.append(path)
     return written
 

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facelign._version import __version__
+from facelign.files import disk
 from facelign.report.facemap import HOVER, drawn_map
 from facelign.report.page import FaceMap, Fact, Report, Section, Table, Thumbnail, Wall
 from facelign.report.plot import Plot
 from facelign.report.publish import published
+from facelign.wire.cells import ENCODING
 
 #: an SVG larger than this is written as PNG: thousands of points draw slowly in a browser
 SVG_LIMIT = 350_000
@@ -85,7 +87,7 @@ def render(report: Report, *, photos: bool = True) -> str:
 def write(report: Report, path: str | Path, *, photos: bool = True) -> Path:
     """Write the report and return its path."""
     target = Path(path)
-    target.write_text(render(report, photos=photos), encoding="utf-8")
+    disk.write(target, render(report, photos=photos).encode())
     return target
 
 
@@ -244,7 +246,7 @@ def _provenance(report: Report) -> Iterator[str]:
 def _download(text: str, name: str) -> str:
     """Return a link that saves ``text`` as CSV; a data address, so nothing is fetched."""
     file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "numbers"
-    source = _data("text/csv", text.encode())
+    source = _data("text/csv", text.encode(ENCODING))
     return f'<a class="csv" download="{file}.csv" href="{source}">numbers (CSV)</a>'
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
+from facelign.files import disk
 from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, check
-from facelign.wire.cells import csv_text
+from facelign.wire.cells import ENCODING, csv_text
 
 #: what a figure can be written as
 SUFFIXES = (".png", ".svg", ".csv")
@@ -88,14 +89,13 @@ class Plot:
     def save(self, path: str | Path) -> Path:
         """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         kind = target.suffix.lower()
         if kind == ".png":
-            target.write_bytes(self.png(dpi=2 * DPI))
+            disk.write(target, self.png(dpi=2 * DPI))
         elif kind == ".svg":
-            target.write_text(self.svg(), encoding="utf-8")
+            disk.write(target, self.svg().encode())
         elif kind == ".csv":
-            target.write_text(self.csv(), encoding="utf-8")
+            disk.write(target, self.csv().encode(ENCODING))
         else:
             raise ConfigError(f"A figure cannot be written as '{kind}'.", "Use .png, .svg or .csv.")
         return target

@@ -1,4 +1,4 @@
-"""Cells of a CSV that a spreadsheet shows and never computes."""
+"""Cells of a CSV that a spreadsheet shows and never computes, and a terminal never obeys."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
+
+from facelign.wire.printable import visible
+
+#: of every CSV on disk: without the byte order mark Excel takes UTF-8 for the code page of the
+#: machine, and shows other letters in names
+ENCODING = "utf-8-sig"
 
 #: what begins a formula in Excel, LibreOffice or Google Sheets (OWASP, "CSV Injection")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: signs and numbers, such as "-0.5" or "+0.001 to +0.004": nothing in them can be called
 _HARMLESS = re.compile(r"(?:[-+0-9.,%()\s]|\bto\b|[eE](?=[-+]?[0-9])|inf|nan)*")
 
@@ -16,12 +23,14 @@ _HARMLESS = re.compile(r"(?:[-+0-9.,%()\s]|\bto\b|[eE](?=[-+]?[0-9])|inf|nan)*")
 def guarded(value: object) -> object:
     """Return a cell as it is, or behind an apostrophe where a spreadsheet would compute it.
 
-    Names of people and files are the user's, and a file may be called "=cmd|...".
+    Names of people and files are the user's, and a file may be called "=cmd|...", or hold what
+    a terminal obeys, which is spelled out.
     """
-    text = value if isinstance(value, str) else ""
-    if text.startswith(_FORMULA) and not _HARMLESS.fullmatch(text):
-        return f"'{text}"
-    return value
+    if not isinstance(value, str | PurePath):
+        return value
+    text = str(value)
+    risky = text.startswith(_FORMULA) and not _HARMLESS.fullmatch(text)
+    return f"'{visible(text)}" if risky else visible(text)
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

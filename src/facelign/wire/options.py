@@ -133,7 +133,11 @@ class OutputFlags:
         Path | None, Flag("--draw", "Write the picture with boxes and names: a file, or a folder.")
     ] = None
     out: Annotated[
-        Path | None, Flag("--out", "Also write a .csv or .jsonl; failures.csv is put beside it.")
+        Path | None,
+        Flag(
+            "--out",
+            "Also write a .csv or .jsonl; what failed is put beside, in NAME.failures.csv.",
+        ),
     ] = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import MappingProxyType
@@ -13,14 +13,30 @@ from typing import Any, Protocol
 
 from facelign.errors import ConfigError
 from facelign.files import disk
-from facelign.wire.cells import guarded
+from facelign.wire.cells import ENCODING, guarded
+from facelign.wire.printable import json_line
 from facelign.wire.records import Record
 
-#: of a CSV, in order
-COLUMNS = (
-    *("image", "face", "x1", "y1", "x2", "y2", "height"),
-    *("person", "score", "distance", "reason", "enrolled", "error", "embedding"),
+_BOX = ("image", "face", "x1", "y1", "x2", "y2", "height")
+_NAME = ("person", "score", "distance", "threshold", "margin", "reason")
+#: the columns of a CSV, in order, by the command that writes it: those that it can fill
+COLUMNS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "detect": (*_BOX, "score", "error"),
+        "embed": (*_BOX, "score", "norm", "reason", "error", "embedding"),
+        "enroll": ("image", "person", "enrolled", "held", "height", "reason", "error"),
+        "identify": (*_BOX, *_NAME, "error"),
+        "sort": (*_BOX, *_NAME, "folders", "left", "error"),
+    }
 )
+#: all of them, in order
+COLUMNS = (
+    *_BOX,
+    *_NAME,
+    *("enrolled", "held", "norm", "folders", "left", "error", "embedding"),
+)
+#: of the table of failures
+_FAILED = ("image", "reason")
 
 
 class Writer(Protocol):
@@ -39,10 +55,12 @@ class _TextFile:
     Only its owner may read it: it holds names, and vectors where they were asked for.
     """
 
+    encoding = "utf-8"
+
     def __init__(self, path: Path) -> None:
         handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         self._file = open(  # noqa: PTH123, SIM115 - a mode of its own; ``close`` closes it
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+            handle, "w", encoding=self.encoding, errors="backslashreplace", newline=""
         )
 
     def close(self) -> None:
@@ -53,8 +71,11 @@ class _TextFile:
 class Csv(_TextFile):
     """Rows of a CSV, of which no cell is a formula."""
 
-    def __init__(self, path: Path, columns: Iterable[str] = COLUMNS) -> None:
+    encoding = ENCODING
+
+    def __init__(self, path: Path, columns: Sequence[str] = COLUMNS) -> None:
         super().__init__(path)
+        self._columns = columns
         self._rows = csv.writer(self._file)
         self._rows.writerow(columns)
 
@@ -64,7 +85,7 @@ class Csv(_TextFile):
 
     def add(self, record: Record) -> None:
         """Write one row a face (of a photo without one, a row all the same)."""
-        self.write(*rows(record))
+        self.write(*rows(record, self._columns))
 
 
 class JsonLines(_TextFile):
@@ -72,7 +93,7 @@ class JsonLines(_TextFile):
 
     def add(self, record: Record) -> None:
         """Write one record."""
-        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.write(json_line(record))
 
 
 #: every format of a table, by the suffix of its file
@@ -82,18 +103,21 @@ FORMATS: Mapping[str, Callable[[Path], Writer]] = MappingProxyType(
 
 
 class FaceTable:
-    """Writes records to a file; what failed goes to failures.csv beside it.
+    """Writes records to a file; what failed goes to a table of failures beside it.
 
-    path: its suffix says the format; None where no table is wanted. The file appears under its
+    path: its suffix says the format; None where no table is wanted. columns: of a CSV. The
+    failures of ``monday.csv`` lie in ``monday.failures.csv``, and go when a later run into the
+    same table has none. A file of that name that is no table of failures is never touched. The
+    file appears under its
     name when the run ends, also when it ends early (with what was done until then): whole lines
     only.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, columns: Sequence[str] = COLUMNS) -> None:
         if path is not None and path.suffix not in FORMATS:
             kinds = " or ".join(FORMATS)
             raise ConfigError(f"--out {path.name}: the name must end in {kinds}.")
-        self._path = path
+        self._path, self._columns = path, columns
         self._writer: Writer | None = None
         self._place = ExitStack()
         self._failures: list[tuple[str, str]] = []
@@ -101,7 +125,8 @@ class FaceTable:
     def __enter__(self) -> FaceTable:
         if self._path is not None:
             scratch = self._place.enter_context(disk.replacing(self._path, sync=False))
-            self._writer = FORMATS[self._path.suffix](scratch)
+            make = FORMATS[self._path.suffix]
+            self._writer = Csv(scratch, self._columns) if make is Csv else make(scratch)
         return self
 
     def add(self, record: Record) -> None:
@@ -116,19 +141,39 @@ class FaceTable:
             return
         with self._place:  # what was done until an error is kept; a full disk keeps nothing
             self._writer.close()
-        beside = self._path.with_name("failures.csv")
+        beside = _failures_of(self._path)
         if not self._failures:
             beside.unlink(missing_ok=True)
             return
         with (
             disk.replacing(beside, sync=False) as scratch,
-            closing(Csv(scratch, ("image", "reason"))) as table,
+            closing(Csv(scratch, _FAILED)) as table,
         ):
             table.write(*self._failures)
 
 
-def rows(record: Record) -> Iterable[list[Any]]:
-    """Yield the cells of a record's faces, a column each of ``COLUMNS``."""
+def _failures_of(table: Path) -> Path:
+    """Return the place of a table's failures: free, or held by an earlier table of failures."""
+    stem = table.name.removesuffix(".csv")
+    beside, number = table.with_name(f"{stem}.failures.csv"), 1
+    while os.path.lexists(beside) and not _is_failures(beside):
+        number += 1
+        beside = table.with_name(f"{stem}.failures-{number}.csv")
+    return beside
+
+
+def _is_failures(path: Path) -> bool:
+    """Return whether a file begins as a table of failures does."""
+    head = ",".join(_FAILED).encode(ENCODING) + b"\r\n"
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
+
+
+def rows(record: Record, columns: Sequence[str]) -> Iterable[list[Any]]:
+    """Yield the cells of a record's faces, a column each."""
     # enroll tells of one face: a row a file
     faces: list[Record] = record["faces"] or [{}] if "faces" in record else [record]
     for index, face in enumerate(faces):
@@ -137,8 +182,9 @@ def rows(record: Record) -> Iterable[list[Any]]:
         cells |= {
             "image": record["image"],
             "face": index if face else "",
-            "enrolled": record.get("enrolled", ""),
             "error": record.get("error") or "",
+            "folders": "; ".join(record.get("folders", ())),
+            "left": "; ".join(record.get("left", ())),
             "embedding": json.dumps(face["embedding"]) if face.get("embedding") else "",
         }
-        yield ["" if cells.get(name) is None else cells[name] for name in COLUMNS]
+        yield ["" if cells.get(name) is None else cells[name] for name in columns]

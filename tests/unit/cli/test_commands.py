@@ -79,11 +79,11 @@ def test_detect(said, photos, tmp_path):
     good, bad = rows(out)
     assert [len(good["faces"]), bad["faces"]] == [2, []]
     assert len(values.analysis(good).faces) == 2
-    with table.open(encoding="utf-8") as file:
+    with table.open(encoding="utf-8-sig") as file:
         assert [row["image"] for row in csv.DictReader(file)] == [good["image"]] * 2 + [
             bad["image"]
         ]
-    assert (tmp_path / "failures.csv").exists()
+    assert (tmp_path / "t.failures.csv").exists()
 
 
 def test_detect_draws_and_speaks(said, photos, tmp_path):
@@ -279,3 +279,25 @@ def test_those_far_from_their_own():
     points = np.array([[0, 0], [0, 1], [9, 9], [9, 8], [0, 2]], float)
     assert outliers(points, ["a", "a", "b", "b", "b"]) == [4]
     assert outliers(points[:2], ["a", "b"]) == []
+
+
+def test_a_run_that_names_photos_ends_with_totals_and_the_threshold(
+    said, photos, gallery, tmp_path
+):
+    words = (photos / "mirrored.jpg", photos / "coffee.jpg", photos / "bad.jpg")
+    table = tmp_path / "t.csv"
+    code, out, _ = said("identify", *words, "--gallery", gallery, "--out", table)
+    assert code == Exit.INPUT
+    total, limit = out.splitlines()[-2:]
+    assert total == "3 photos: 1 named (1 person), 0 unknown, 1 no face, 1 failed"
+    with table.open(encoding="utf-8-sig") as file:
+        (first, *_) = csv.DictReader(file)
+    assert limit.startswith(f"threshold {float(first['threshold']):.3f} (at most 1 % of strangers")
+    code, out, err = said("identify", *words, "--gallery", gallery, "--json")
+    assert len(rows(out)) == 3
+    assert total in err
+    table = tmp_path / "s.csv"
+    code, out, _ = said("sort", *words, tmp_path / "s", "--gallery", gallery, "--out", table)
+    assert (code, out.splitlines()[-2:]) == (Exit.INPUT, [total, limit])
+    with table.open(encoding="utf-8-sig") as file:
+        assert [row["folders"] for row in csv.DictReader(file)] == ["Eileen", "no-face", ""]

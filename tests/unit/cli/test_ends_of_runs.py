@@ -135,7 +135,7 @@ def test_names_that_are_no_text_come_out_as_json_and_csv(tmp_path: Path) -> None
     with FaceTable(tmp_path / "t.csv") as table:
         table.add(records.failure(name, _error()))
     assert "\\udcff.jpg" in (tmp_path / "t.csv").read_text(encoding="utf-8")
-    assert "\\udcff.jpg" in (tmp_path / "failures.csv").read_text(encoding="utf-8")
+    assert "\\udcff.jpg" in (tmp_path / "t.failures.csv").read_text(encoding="utf-8")
 
 
 def _error() -> Any:
@@ -156,7 +156,7 @@ def test_a_table_of_vectors_holds_vectors(tmp_path: Path) -> None:
     face = {"box": [1, 2, 3, 4], "score": 0.9, "height": 2, "embedding": [0.25, -1.5]}
     with FaceTable(tmp_path / "t.csv") as table:
         table.add({"image": "a.jpg", "faces": [face], "error": None})
-    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "t.csv").open(encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert json.loads(row["embedding"]) == [0.25, -1.5]
 

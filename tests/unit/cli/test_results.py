@@ -16,7 +16,7 @@ GOOD = {"image": "a.jpg", "faces": [], "error": None}
 
 
 def test_lines_for_people(capsys):
-    with reporting(OutputFlags()) as results:
+    with reporting(OutputFlags(), "enroll") as results:
         results.add(GOOD, ["a.jpg: no face", "    done"])
         assert results.code is Exit.DONE
         results.add(failure("b.jpg", "It is empty."), ["never said"])
@@ -27,7 +27,7 @@ def test_lines_for_people(capsys):
 
 
 def test_one_json_object_a_line(capsys):
-    with reporting(OutputFlags(json=True)) as results:
+    with reporting(OutputFlags(json=True), "enroll") as results:
         results.add(GOOD, ["never said"])
         results.add(failure("b.jpg", f"b.jpg shows two. {Remedy.LARGEST_FACE}"))
     shown = capsys.readouterr()
@@ -40,21 +40,21 @@ def test_one_json_object_a_line(capsys):
 @pytest.mark.parametrize("failed", [True, False])
 def test_a_reason_may_be_an_answer_or_a_failure(tmp_path, capsys, failed):
     record = {"image": "a.jpg", "person": "Ada", "enrolled": False, "reason": "too small"}
-    with reporting(OutputFlags(out=tmp_path / "t.jsonl")) as results:
+    with reporting(OutputFlags(out=tmp_path / "t.jsonl"), "enroll") as results:
         results.add(record, ["a.jpg: too small"], failed=failed)
     assert results.failed is failed
     shown = capsys.readouterr()
     assert (shown.err if failed else shown.out) == "a.jpg: too small\n"
     assert json.loads((tmp_path / "t.jsonl").read_text()) == record | {"failed": failed}
-    assert (tmp_path / "failures.csv").exists() is failed
+    assert (tmp_path / "t.jsonl.failures.csv").exists() is failed
 
 
 def test_lines_are_made_only_where_they_are_said(capsys):
     def lines():
         yield pytest.fail("nobody reads this")
 
-    with reporting(OutputFlags(json=True)) as results:
+    with reporting(OutputFlags(json=True), "enroll") as results:
         results.add(GOOD, lines())
-    with reporting(OutputFlags()) as results:
+    with reporting(OutputFlags(), "enroll") as results:
         results.add(failure("b.jpg", "It is empty."), lines())
     assert len(capsys.readouterr().out.splitlines()) == 1

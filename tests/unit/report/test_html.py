@@ -144,7 +144,7 @@ def test_numbers_beside_figures_and_tables(report):
     links = [a["href"] for a in read(html.render(report)).all("a") if "download" in a]
     assert len(links) == 5
     tables = [
-        list(csv.reader(io.StringIO(base64.b64decode(link.partition(",")[2]).decode())))
+        list(csv.reader(io.StringIO(base64.b64decode(link.partition(",")[2]).decode("utf-8-sig"))))
         for link in links
     ]
     assert tables[3] == [["height", "FNMR"], ["under 40", "0.21"], [EVIL, "0.01"]]

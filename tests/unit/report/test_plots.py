@@ -66,7 +66,7 @@ def test_save_by_suffix(tmp_path):
     drawn = plots.example("cmc")
     assert drawn.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in drawn.save(tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert drawn.save(tmp_path / "a.csv").read_text(encoding="utf-8").startswith("best")
+    assert drawn.save(tmp_path / "a.csv").read_text(encoding="utf-8-sig").startswith("best")
     with pytest.raises(ConfigError, match="png"):
         drawn.save(tmp_path / "a.pdf")
 

@@ -135,7 +135,8 @@ def test_maps_are_written_as_figures_and_numbers(report, tmp_path):
     assert {"01-1-map.png", "01-1-map.svg", "01-1-roc.png"} <= written
     assert not any("average" in name for name in written)
     files.numbers(report, tmp_path / "n")
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "n" / "01-1-map.csv").read_text())))
+    text = (tmp_path / "n" / "01-1-map.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["person"] for row in rows] == ["'=Eve", "Bo", "Bo", "Cy", "Cy", "Cy"]
     assert np.allclose(
         [[float(row["x"]), float(row["y"])] for row in rows], report.sections[0].maps[0].points

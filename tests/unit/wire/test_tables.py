@@ -21,7 +21,7 @@ PHOTO = {"image": "a.jpg", "width": 9, "height": 9, "faces": [FACE, FACE], "erro
 
 
 def read(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -49,23 +49,87 @@ def test_failures_lie_beside_and_go_when_there_are_none(tmp_path):
         table.add(failure("b.jpg", "It is empty."))
         table.add({"image": "c.jpg", "enrolled": False, "reason": "too small", "failed": True})
         table.add({"image": "d.jpg", "enrolled": False, "reason": "already", "failed": False})
-    rows = read(tmp_path / "failures.csv")
+    rows = read(tmp_path / "t.failures.csv")
     assert rows == [
         {"image": "b.jpg", "reason": "It is empty."},
         {"image": "c.jpg", "reason": "too small"},
     ]
     with FaceTable(tmp_path / "t.csv"):
         pass
-    assert not (tmp_path / "failures.csv").exists()
+    assert not (tmp_path / "t.failures.csv").exists()
 
 
-@pytest.mark.parametrize("name", ['=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3|x"])
+def test_results_and_files_of_others_are_never_deleted(tmp_path):
+    """Whatever the table is called, and whatever lies beside it."""
+    for name in ("failures.csv", "t.failures.csv", "t.csv", "t.jsonl"):
+        with FaceTable(tmp_path / name) as table:
+            table.add(PHOTO)
+        assert (tmp_path / name).stat().st_size, name
+    everything = ["failures.csv", "t.csv", "t.failures.csv", "t.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == everything
+    (tmp_path / "t.failures.csv").write_text("my own notes")
+    for broken in (True, False):
+        with FaceTable(tmp_path / "t.csv") as table:
+            table.add(failure("b.jpg", "It is empty.") if broken else PHOTO)
+        assert (tmp_path / "t.failures.csv").read_text() == "my own notes"
+        assert (tmp_path / "t.failures-2.csv").exists() is broken
+
+
+def test_failures_of_one_table_outlive_another(tmp_path):
+    for name in ("monday.csv", "monday.jsonl", "tuesday.csv"):
+        with FaceTable(tmp_path / name) as table:
+            table.add(failure("b.jpg", "It is empty.") if "monday" in name else PHOTO)
+    left = sorted(path.name for path in tmp_path.glob("*failures*"))
+    assert left == ["monday.failures.csv", "monday.jsonl.failures.csv"]
+
+
+def test_spreadsheets_know_the_encoding(tmp_path):
+    with FaceTable(tmp_path / "t.csv") as table:
+        table.add(PHOTO | {"faces": [FACE | {"person": "Jürgen 脸"}]})
+        table.add(failure("b.jpg", "It is empty."))
+    for path in tmp_path.iterdir():
+        assert path.read_bytes().startswith(b"\xef\xbb\xbfimage,"), path
+
+
+@pytest.mark.parametrize("command", tables.COLUMNS_OF)
+def test_a_command_writes_the_columns_that_it_can_fill(tmp_path, command):
+    columns = tables.COLUMNS_OF[command]
+    assert set(columns) <= set(tables.COLUMNS)
+    with FaceTable(tmp_path / "t.csv", columns) as table:
+        table.add(PHOTO | {"folders": ["Ada", "Bob"], "left": ["unknown"]})
+    first = read(tmp_path / "t.csv")[0]
+    assert tuple(first) == columns
+    if command == "sort":
+        assert (first["folders"], first["left"]) == ("Ada; Bob", "unknown")
+
+
+def test_no_cell_holds_what_a_terminal_obeys(tmp_path):
+    name = "a\x1b[31mred\x9b1m\u202e\nb.jpg"
+    spelled = "a\\x1b[31mred\\x9b1m\\u202e\\nb.jpg"
+    with FaceTable(tmp_path / "t.csv") as table:
+        table.add(PHOTO | {"image": name, "faces": [FACE | {"person": name, "reason": name}]})
+        table.add(failure(name, "It is empty."))
+    first, second = read(tmp_path / "t.csv")
+    (lost,) = read(tmp_path / "t.failures.csv")
+    assert first["image"] == first["person"] == first["reason"] == spelled
+    assert second["image"] == lost["image"] == spelled
+    assert csv_text([[name]]) == f"{spelled}\n"
+    with FaceTable(tmp_path / "t.jsonl") as table:
+        table.add(PHOTO | {"image": name})
+    text = (tmp_path / "t.jsonl").read_text(encoding="utf-8")
+    assert not set(text) & set("\x1b\x9b\u202e")
+    assert json.loads(text)["image"] == name
+
+
+@pytest.mark.parametrize(
+    "name", ['=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3|x", "\uff1d1|x"]
+)
 def test_no_name_is_a_formula(tmp_path, name):
     with FaceTable(tmp_path / "t.csv") as table:
         table.add(PHOTO | {"image": name, "faces": [FACE | {"person": name}]})
         table.add(failure(name, "It is empty."))
     first, second = read(tmp_path / "t.csv")
-    (lost,) = read(tmp_path / "failures.csv")
+    (lost,) = read(tmp_path / "t.failures.csv")
     assert first["image"] == first["person"] == second["image"] == lost["image"] == f"'{name}"
 
 

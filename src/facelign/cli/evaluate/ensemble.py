@@ -11,6 +11,7 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
+from facelign.files import disk
 from facelign.wire.options import ChainFlags, Flag
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _save(path: Path, measured: EnsembleRun, names: list[str], asked: EnsembleFl
     record = EnsembleRecord(
         tuple(names), asked.detector, asked.flip, rule, measured.fitted[rule], limit
     )
-    path.write_text(record.to_json(), encoding="utf-8")
+    disk.write(path, record.to_json().encode())
     note(f"saved: {path} ({rule})")
 
 
