@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import IO, Self
@@ -33,7 +34,9 @@ class Journal:
                 self._entries[entry["photo"]] = list(entry["folders"]), entry.get("state")
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # the last line of a run that was killed
-        self._file = path.open("a", encoding="utf-8")
+        # its folders are people's names: for its owner's eyes only
+        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        self._file = open(handle, "a", encoding="utf-8")  # noqa: PTH123 - closed at exit
         if kept and not kept.endswith("\n"):
             self._file.write("\n")
         return self

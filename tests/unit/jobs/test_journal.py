@@ -62,3 +62,10 @@ def test_a_photo_that_is_not_there_is_known_by_its_name(tmp_path: Path) -> None:
     with Journal(path) as journal:
         assert not journal.claim("gone.jpg")
         assert journal.claim("other.jpg")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no mode")
+def test_only_its_owner_may_read_whose_photos_these_are(tmp_path: Path, photo: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        journal.write(photo, ["Ada"])
+    assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o600
