@@ -9,7 +9,7 @@ import typer
 
 from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
-from facelign.cli.output import answer, progress
+from facelign.cli.output import answer, note, progress
 from facelign.cli.results import reporting
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
@@ -76,6 +76,11 @@ def enroll(
         reporting(output, "enroll") as results,
         building.opened(path, recognizer, create=True) as gallery,
     ):
+        if gallery.calibration is None and not how.force:
+            note(
+                f"note: space {recognizer.space.id} is uncalibrated: faces like another person's, "
+                "and photos unlike the others, cannot be told"
+            )
         for failed in jobs.failures:
             take(failed)
         with progress("enrolling", len(jobs.photos)) as done:

@@ -176,7 +176,11 @@ def test_enroll_again_and_refuse(said, photos, gallery):
         "held": 0,
         "missing": [],
     }
+    words = ("--preprocess", "gamma=1.5", "--gallery", gallery.with_name("gamma.db"))
+    code, _, err = said("enroll", photos / "people", *words)
+    assert (code, "is uncalibrated" in err) == (Exit.DONE, True)
     code, _, err = said("enroll", photos / "two.png", "--name", "Both", "--gallery", gallery)
+    assert "is uncalibrated" not in err
     assert code == Exit.INPUT
     assert "Use --largest (or --face largest)" in err
     assert said("enroll", photos / "mirrored.jpg", "--name", " ")[0] == Exit.USAGE
