@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from facelign._version import __version__
-from facelign.cli import output
+from facelign.cli import completion, output
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
@@ -125,11 +126,15 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
     debug = len(words) != len(arguments)
     if debug:
         words.insert(0, "--debug")  # the flag works wherever it stands
-    word = next((word for word in words if not word.startswith("-")), "")
+    wanted = completion.words()
+    given = words if wanted is None else wanted
+    word = next((word for word in given if not word.startswith("-")), "")
     try:
-        listed = words in ([], ["--help"], ["-h"])
-        app = build((word,) if word in COMMANDS else tuple(COMMANDS), titles=listed)
-        result = app(words, standalone_mode=False, prog_name="facelign")
+        known = word in COMMANDS
+        listed = words in ([], ["--help"], ["-h"]) and not (known and wanted)
+        app = build((word,) if known else tuple(COMMANDS), titles=listed)
+        with contextlib.nullcontext() if wanted is None else completion.escaped():
+            result = app(words, standalone_mode=False, prog_name="facelign")
         code = int(result) if isinstance(result, int) else Exit.DONE
         if code == Exit.INTERRUPTED:  # typer swallows the interruption and returns this
             output.note(_INTERRUPTED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import building
+from facelign.cli import building, completion
 from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import answer, note, progress
 from facelign.cli.results import reporting
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="All photos show this person (else: one folder a person)."),
+    typer.Option(
+        "--name",
+        help="All photos show this person (else: one folder a person).",
+        autocompletion=completion.names("person"),
+    ),
 ]
 Flat = Annotated[
     bool, typer.Option("--flat", help="The file name of each photo is the person's name.")

@@ -34,6 +34,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from facelign.cli import completion
 from facelign.cli.exits import Exit
 from facelign.wire.options import Flag, OutputFlags
 
@@ -148,6 +149,7 @@ def _option(hint: Any, words: str | None) -> Any:
         min=flag.low,
         metavar=flag.metavar,
         readable=not flag.unread,
+        autocompletion=None if flag.names is None else completion.names(flag.names),
     )
     return Annotated[get_args(hint)[0], option]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facelign.cli import completion
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
 from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
@@ -34,8 +35,18 @@ class Guard(StrEnum):
     STRICT = "strict"
 
 
-Ids = Annotated[list[str], typer.Argument(help="Model ids or presets.", show_default=False)]
-Id = Annotated[str, typer.Argument(help="Model id.", show_default=False)]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        help="Model ids or presets.",
+        show_default=False,
+        autocompletion=completion.names("model or preset"),
+    ),
+]
+Id = Annotated[
+    str,
+    typer.Argument(help="Model id.", show_default=False, autocompletion=completion.names("model")),
+]
 
 
 def registry_and_store() -> tuple[Registry, Store]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import typer
 
-from facelign.cli import building, trials
+from facelign.cli import building, completion, trials
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag, only
 from facelign.cli.output import answer, emit, line, note
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 app = Commands("List, correct, remove, export and import the people of a gallery.")
 
-Name = Annotated[str, typer.Argument(help="The name of a person.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="The name of a person.", show_default=False, autocompletion=completion.names("person")
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken back.")]
 Space = Annotated[
@@ -76,7 +81,12 @@ def show(name: Name, where: GalleryFlags, output: JsonFlag) -> None:
 
 @app.add("rename")
 def rename(
-    old: Annotated[str, typer.Argument(help="The name now.", show_default=False)],
+    old: Annotated[
+        str,
+        typer.Argument(
+            help="The name now.", show_default=False, autocompletion=completion.names("person")
+        ),
+    ],
     new: Annotated[str, typer.Argument(help="The name from now on.", show_default=False)],
     where: GalleryFlags,
     output: JsonFlag,
@@ -90,8 +100,20 @@ def rename(
 
 @app.add("merge")
 def merge(
-    a: Annotated[str, typer.Argument(help="This person goes into the other.", show_default=False)],
-    b: Annotated[str, typer.Argument(help="This person stays.", show_default=False)],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="This person goes into the other.",
+            show_default=False,
+            autocompletion=completion.names("person"),
+        ),
+    ],
+    b: Annotated[
+        str,
+        typer.Argument(
+            help="This person stays.", show_default=False, autocompletion=completion.names("person")
+        ),
+    ],
     where: GalleryFlags,
     output: JsonFlag,
 ) -> None:

@@ -33,7 +33,8 @@ class Flag:
 
     spelling: such as "--flip/--no-flip". help: one sentence. panel: the part of the help that
     lists it. low: the smallest number. metavar: the word for its value. check: of a value that is
-    not None. unread: a file that is refused by what opens it, with a better sentence.
+    not None. unread: a file that is refused by what opens it, with a better sentence. names: what
+    its value is the name of: "preset", "detector", "landmarker", "embedder" or "layout".
     """
 
     spelling: str
@@ -43,6 +44,7 @@ class Flag:
     metavar: str | None = None
     check: Check | None = None
     unread: bool = False
+    names: str | None = None
 
 
 def share(option: str, value: float) -> float:
@@ -69,17 +71,22 @@ _of_chain = partial(Flag, panel="Chain")
 class ChainFlags:
     """From photo to vector: which models walk together, and how."""
 
-    preset: Annotated[str, _of_chain("--preset", "default, fast, accurate or dlib.")] = (
-        DEFAULT_PRESET
-    )
-    detector: Annotated[str | None, _of_chain("--detector", "Another detector, by id.")] = None
-    landmarks: Annotated[
-        str | None, _of_chain("--landmarks", "A landmarker, by id (dlib-5, dlib-68).")
+    preset: Annotated[
+        str, _of_chain("--preset", "default, fast, accurate or dlib.", names="preset")
+    ] = DEFAULT_PRESET
+    detector: Annotated[
+        str | None, _of_chain("--detector", "Another detector, by id.", names="detector")
     ] = None
-    model: Annotated[str | None, _of_chain("--model", "Another embedding model, by id.")] = None
-    layout: Annotated[str | None, _of_chain("--layout", "Another layout for the chips, by id.")] = (
-        _CHAIN.layout
-    )
+    landmarks: Annotated[
+        str | None,
+        _of_chain("--landmarks", "A landmarker, by id (dlib-5, dlib-68).", names="landmarker"),
+    ] = None
+    model: Annotated[
+        str | None, _of_chain("--model", "Another embedding model, by id.", names="embedder")
+    ] = None
+    layout: Annotated[
+        str | None, _of_chain("--layout", "Another layout for the chips, by id.", names="layout")
+    ] = _CHAIN.layout
     flip: Annotated[
         bool | None,
         _of_chain("--flip/--no-flip", "Average each vector with that of the mirrored face."),
