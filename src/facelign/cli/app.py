@@ -25,10 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "align": "Write one aligned face a photo (the largest, unless --face says otherwise).",
         "embed": "Turn every face into a vector. Vectors are biometric data: keep them as such.",
         "verify": "Compare two photos: exit 0 for the same person, 1 for different people.",
-        "enroll": (
-            "Enroll a folder of folders (one a person), photos of one person with --name, or a "
-            "folder of photos that are called as the people are with --flat."
-        ),
+        "enroll": "Enroll a folder of folders (one a person), or photos of one person with --name.",
         "identify": "Name every face of every photo, or say Unknown; exit 1 when nobody is known.",
         "sort": (
             "Copy (or link) photos into a folder per person; unknown and no-face have folders too."

@@ -45,8 +45,9 @@ def enroll(
     how: EnrollFlags,
     chain: ChainFlags,
 ) -> int:
-    """Enroll a folder of folders (one a person), photos of one person with --name, or a folder of
-    photos that are called as the people are with --flat.
+    """Enroll a folder of folders (one a person), or photos of one person with --name.
+
+    With --flat, a folder of photos that are called as the people are.
 
     A photo must show one face; a face under half the height of the largest does not count. A face
     that is like another person's, or unlike the person's other photos, is held back (exit 3).
