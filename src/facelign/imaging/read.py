@@ -257,12 +257,16 @@ def refusal(thing: object) -> UnreadableImage:
 
 
 def _within(name: str, data: bytes, limits: Limits) -> bytes:
-    if len(data) > limits.bytes:
+    _check_size(name, len(data), limits)
+    return data
+
+
+def _check_size(name: str, size: int, limits: Limits) -> None:
+    if size > limits.bytes:
         raise UnsupportedImage(
             f"{name} has more than {limits.bytes / 1e6:,.0f} MB, the limit for a file.",
             "Make it smaller, such as by saving it as JPEG.",
         )
-    return data
 
 
 def _file(path: Path, limits: Limits) -> bytes:
@@ -273,6 +277,7 @@ def _file(path: Path, limits: Limits) -> bytes:
         # reading a pipe or a device may never end; those that a shell hands over do
         if not stat.S_ISREG(found.st_mode) and not _HANDED_OVER.fullmatch(str(path)):
             raise UnreadableImage(f"{path} is no ordinary file.", "Name a file.")
+        _check_size(str(path), found.st_size, limits)  # a file of holes takes no disk, and memory
         with path.open("rb") as file:
             return _within(str(path), file.read(limits.bytes + 1), limits)
     except FileNotFoundError:

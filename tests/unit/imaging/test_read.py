@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -716,3 +717,16 @@ def test_a_photo_is_read_while_another_thread_loads_pillow(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "PIL.Image", ModuleType("PIL.Image"))  # as it is then
     assert read(path).size == (8, 6)
     assert not is_photo(object())
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path):
+    huge = tmp_path / "huge.jpg"
+    with huge.open("wb") as file:
+        file.truncate(3_000_000_000)  # holes: no room on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsupportedImage, match="200 MB"):
+            read(huge)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
