@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from facelign.errors import GalleryCorrupt
 from facelign.types import changes as c
 from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, TemplateVectors
 
 _spelled = json.JSONEncoder(separators=(",", ":")).encode
+P = ParamSpec("P")
+T = TypeVar("T")
 Box = tuple[float, float, float, float]
 
 #: columns of the table of templates
@@ -35,16 +39,37 @@ def template(number: int, person: int, space: int, row: Row, time: str) -> tuple
     return (number, person, space, photo.reference, photo.digest, *place, *rest)
 
 
+def _decoder(decode: Callable[P, T]) -> Callable[P, T]:
+    """Return a decoder that says of a row it makes nothing of that the file is damaged."""
+
+    @wraps(decode)
+    def told(*row: P.args, **more: P.kwargs) -> T:
+        try:
+            return decode(*row, **more)
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise GalleryCorrupt(
+                f"The gallery is damaged: a row is no {decode.__name__.rstrip('s')}.",
+                "Put a back-up in its place; nothing was changed.",
+            ) from error
+
+    return told
+
+
+@_decoder
 def space(name: str, dim: int, metric: str, unit: int) -> Space:
     """Return the space of a row."""
+    if not 0 < dim <= 1 << 20:
+        raise ValueError(dim)
     return Space(name, dim, Metric(metric), bool(unit))
 
 
+@_decoder
 def box(x1: float | None, y1: float, x2: float, y2: float) -> Box | None:
     """Return a box, or None for one that is not known."""
     return None if x1 is None else (float(x1), float(y1), float(x2), float(y2))
 
 
+@_decoder
 def info(row: Sequence[Any]) -> TemplateInfo:
     """Return what is kept with a template, from INFO and whether it is set aside."""
     (number, person, reference, digest, space, *sides, points, scheme) = row[:11]
@@ -55,6 +80,7 @@ def info(row: Sequence[Any]) -> TemplateInfo:
     return TemplateInfo(number, person, photo, space, face, norm, created, consent, bool(rejected))
 
 
+@_decoder
 def vectors(rows: Sequence[tuple[int, int, bytes]]) -> TemplateVectors:
     """Return templates from rows of (id, person, vector)."""
     numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
@@ -88,6 +114,7 @@ def history(entry: c.Entry) -> tuple[object, ...]:
     return (entry.time, entry.action, *refs, entry.templates, text, entry.run, entry.undone)
 
 
+@_decoder
 def entry(row: Sequence[Any]) -> c.Entry:
     """Return the entry of a row: its number, then the columns of HISTORY."""
     number, time, action, *refs, templates, text, run, undone = row

@@ -150,15 +150,54 @@ def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> Gallery
             f"{name} cannot be read or written: {error}.", "Check the disk and the rights."
         )
     if damaged(error):
-        return GalleryCorrupt(
-            f"{name} is damaged: {error}.", "Put a back-up in its place; nothing was changed."
-        )
+        return GalleryCorrupt(f"{name} is damaged: {error}.", _BACK_UP)
     return GalleryError(f"{name}: {error}.", "Report this with the command that led to it.")
 
 
+#: what a value may be by the declared type of its column (sqlite.org/datatype3)
+_KINDS = {
+    "INTEGER": "'integer'",
+    "TEXT": "'text'",
+    "REAL": "'real', 'integer'",
+    "BLOB": "'blob'",
+}
+
+
+def refuse_unsound(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise GalleryCorrupt where a row holds what its table does not allow, or leads nowhere.
+
+    SQLite finds such rows in no query: a damaged page reads as rows of NULL, or of other types.
+    """
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    for (table,) in connection.execute(query).fetchall():
+        wrong = []
+        for _, column, kind, needed, _, key in connection.execute(
+            f"PRAGMA table_info({table})"
+        ).fetchall():
+            if kind in _KINDS:
+                allowed = _KINDS[kind] if needed or key else f"{_KINDS[kind]}, 'null'"
+                wrong.append(f"typeof({column}) NOT IN ({allowed})")
+        query = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong) or '0'} LIMIT 1"  # noqa: S608
+        if connection.execute(query).fetchone():
+            raise GalleryCorrupt(f"{path.name} is damaged: a row of its {table} is none.", _BACK_UP)
+    astray = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if astray:
+        raise GalleryCorrupt(
+            f"{path.name} is damaged: a row of its {astray[0]} belongs to none of its {astray[2]}.",
+            _BACK_UP,
+        )
+
+
+_BACK_UP = "Put a back-up in its place; nothing was changed."
+
+
 def damaged(error: sqlite3.Error) -> bool:
-    """Return whether the bytes of a file are no sound database (SQLITE_CORRUPT, SQLITE_NOTADB)."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (11, 26)
+    """Return whether the bytes of a file are no sound database.
+
+    SQLITE_CORRUPT, SQLITE_NOTADB, and text that is none.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (11, 26) or "Could not decode to UTF-8" in str(error)
 
 
 def busy(error: sqlite3.Error) -> bool:

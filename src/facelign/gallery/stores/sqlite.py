@@ -23,6 +23,8 @@ from facelign.types.arrays import IntArray
 from facelign.types.changes import Entry, Erased, PersonRef
 from facelign.types.embeddings import Space
 
+#: up to this size a file's rows are looked through when it is opened, bytes: some ms at most
+_LOOKED_THROUGH = 32 << 20
 _LOG = logging.getLogger(__name__)
 #: the values of a JSON list
 _LISTED = "(SELECT value FROM json_each(?))"
@@ -77,6 +79,8 @@ class SqliteStore(ChangingStore):
             self._inode = _inode(path)
             try:
                 self._check_version()
+                if path.stat().st_size <= _LOOKED_THROUGH:
+                    sql.refuse_unsound(self._db, path)
                 self._db.execute(_USED)
                 if not readonly and self._all("SELECT unscrubbed FROM state")[0][0]:
                     self._finish_removal()
