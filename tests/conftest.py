@@ -33,7 +33,7 @@ settings.load_profile("patient")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 #: the models that a plain run fetches
-_DEFAULT_MODELS = {"yunet", "sface"}
+_DEFAULT_MODELS = {"yunet", "sface", "sface-int8"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,10 +20,13 @@ from facelign.types.chips import Chips
 from facelign.types.contracts import Detector, Embedder, Landmarker
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.specs import Engine, ModelSpec, Task
+from facelign.types.specs import EmbedderOutput, Engine, ModelSpec, Task
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-SPECS = tuple(entry.spec for entry in own_models())
+EVERY = tuple(entry.spec for entry in own_models())
+#: a form in integers is held by the golden of the model that it stands for
+SPECS = tuple(spec for spec in EVERY if not getattr(spec.output, "stands_for", ""))
+STAND_INS = tuple(spec for spec in EVERY if spec not in SPECS)
 #: what a golden holds, by task
 ARRAYS = {
     Task.DETECT: {"boxes", "scores"},
@@ -113,12 +116,32 @@ def test_vectors(
         assert np.abs(mine - theirs).max() <= 1e-5, "the length is part of the vector"
 
 
+@pytest.mark.parametrize("spec", STAND_INS, ids=lambda spec: spec.id)
+def test_a_form_in_integers_stays_near_the_model_that_it_stands_for(
+    spec: ModelSpec, pulled: Callable[..., Store], usable: Callable[..., object]
+) -> None:
+    assert isinstance(spec.output, EmbedderOutput)
+    (exact,) = models.default().find(spec.output.stands_for)
+    known = golden(exact)
+    points = "dlib-5" if exact.id == "dlib-resnet" else "five"
+    model: Embedder = usable(  # type: ignore[assignment]
+        spec, lambda: models.load(spec, pulled(spec), options={"points": points})
+    )
+    assert model.space.id.split("/")[0] == exact.id, "one space: galleries serve both"
+    still = np.array([[[1.0, 0, 0], [0, 1, 0]]])
+    mine = model.embed(Chips(known["chips"], spec.output.layout, still, points)).vectors[0]
+    theirs = known["vectors"][0]
+    apart = mine / np.linalg.norm(mine) - theirs / np.linalg.norm(theirs)
+    assert 0 < np.linalg.norm(apart) <= 2 * spec.output.drift
+    if not model.space.unit:
+        assert abs(np.linalg.norm(mine) / np.linalg.norm(theirs) - 1) < 0.05
+
+
 @of_task(Task.EMBED)
 def test_chips_are_cut_as_the_reference_cuts_them(spec: ModelSpec, portrait: Image) -> None:
     from facelign.align.chips import chips
     from facelign.types.landmarks import Landmarks
     from facelign.types.schemes import DLIB_5, FIVE
-    from facelign.types.specs import EmbedderOutput
 
     known = golden(spec)
     scheme = DLIB_5 if spec.id == "dlib-resnet" else FIVE

@@ -69,7 +69,7 @@ class OnnxEmbedder(Embedder):
         # own vectors are compared by.
         metric = Metric.COSINE if unit and not output.unit else output.metric
         self.space = Space.named(
-            spec.id,
+            output.stands_for or spec.id,
             self.layout,
             options.points,
             dim=output.dim,

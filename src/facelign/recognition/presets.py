@@ -49,13 +49,19 @@ _ALL = (
         id="default",
         title="YuNet and SFace: one 10 MB download, free for every use by the text of the licenses",
         detector="yunet",
-        parts=(Part("sface"),),
+        parts=(Part("sface-int8"),),
     ),
     Preset(
         id="fast",
         title="YuNet and dlib's ResNet-29 on the same five points, mirrored view averaged",
         detector="yunet",
-        parts=(Part("dlib-resnet", flip=True, unit=True),),
+        parts=(Part("dlib-resnet-int8", flip=True, unit=True),),
+    ),
+    Preset(
+        id="light",
+        title="YuNet and MobileFaceNet: least work a face; standing of its training data unclear",
+        detector="yunet",
+        parts=(Part("mobilefacenet-int8"),),
     ),
     Preset(
         id="accurate",

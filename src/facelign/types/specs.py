@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
@@ -169,13 +169,20 @@ class LandmarkerOutput:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderOutput:
-    """What an embedder gives: vectors of ``dim``, compared natively by ``metric``."""
+    """What an embedder gives: vectors of ``dim``, compared natively by ``metric``.
+
+    stands_for: id of the model whose vectors these are up to ``drift``, the mean distance between
+    the two on the unit sphere (measured, docs/stages/embed.md): they share its space, so galleries
+    and thresholds serve both. "" and 0 for a model that stands for itself.
+    """
 
     dim: int
     metric: Metric
     unit: bool
     #: native layout (chips it was trained on), and the kinds of points it may be fed with
     layout: str
+    stands_for: str = ""
+    drift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +234,23 @@ class ModelSpec:
         """Return a record with what most of them share; its task is told by its output."""
         task = _TASKS[type(output)]
         return cls(id_, task, entry, engine, weights, input=input, output=output, **more)
+
+    def in_integers(self, *, drift: float) -> ModelSpec:
+        """Return the record of an embedder whose convolutions work with 8-bit integers.
+
+        It is made from the same file by the converter of its id. drift: see ``EmbedderOutput``.
+        """
+        if not isinstance(self.output, EmbedderOutput):
+            raise BadArray(f"{self.id}: only embedders have a form in integers.")
+        id_ = f"{self.id}-int8"
+        return replace(
+            self,
+            id=id_,
+            weights=tuple(replace(weights, convert=id_) for weights in self.weights),
+            output=replace(self.output, stands_for=self.id, drift=drift),
+            title=f"{self.title}, convolutions in 8-bit integers",
+            published=(),
+        )
 
 
 _TASKS = {

@@ -41,6 +41,7 @@ class Converter:
 
 _ONNX = "facelign.models.convert.onnx_graph"
 _DLIB = "facelign.models.convert.dlib"
+_INTEGERS = "facelign.models.convert.integers"
 
 CONVERTERS: Mapping[str, Converter] = MappingProxyType(
     {
@@ -52,6 +53,10 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("onnx-yunet", 3, ".onnx", "facelign.models.convert.yunet:convert"),
             # PRelu rewritten, any batch; for files that hold float32 already
             Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
+            # convolutions in 8-bit integers over ranges that were measured on faces
+            Converter("sface-int8", 1, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
+            Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
+            Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),

@@ -27,7 +27,7 @@ from facelign.models.convert.dlib_network import (
 )
 from facelign.models.convert.dlib_reader import corrupt, read_raw
 from facelign.models.convert.dlib_shape import parse_shape, write_shape
-from facelign.models.convert.graph import Graph, Node, Value, serialize
+from facelign.models.convert.graph import FLOAT32, UINT8, Graph, Node, Value, serialize
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray, Float32Array, Float64Array
 
@@ -39,8 +39,6 @@ MMOD_OPTIONS = MmodLossOptions((80, 80), 0.3382761351109955, 1.0)
 OPSET, IR_VERSION = 17, 8
 #: what dlib's input layers divide the centered pixels by
 PIXEL_SCALE = 256.0
-#: TensorProto.DataType (onnx.proto)
-_FLOAT, _UINT8 = 1, 2
 
 
 def convert_resnet(raw: Path, out: Path) -> None:
@@ -49,12 +47,17 @@ def convert_resnet(raw: Path, out: Path) -> None:
     The graph: ``chips`` (n, 150, 150, 3) uint8 RGB -> ``vectors`` (n, 128) float32, not of unit
     length.
     """
+    out.write_bytes(serialize(descriptor(raw), "dlib-resnet"))
+
+
+def descriptor(raw: Path) -> Graph:
+    """Return the graph of ``convert_resnet``, checked against one with every layer by itself."""
     network = parse_descriptor(read_raw(raw))
     graph = _descriptor(network)
     rng = np.random.default_rng(0)
     probe = rng.integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)
-    _verify(graph, _descriptor(network, folded=False), {"chips": probe})
-    out.write_bytes(graph)
+    _verify(serialize(graph), serialize(_descriptor(network, folded=False)), {"chips": probe})
+    return graph
 
 
 def convert_mmod(raw: Path, out: Path) -> None:
@@ -94,11 +97,11 @@ def _verify(folded: bytes, plain: bytes, probe: dict[str, AnyArray]) -> None:
         )
 
 
-def _descriptor(network: Network, *, folded: bool = True) -> bytes:
+def _descriptor(network: Network, *, folded: bool = True) -> Graph:
     """Return the graph; unfolded, mean and affine layers are nodes of their own."""
     walk = _Walk("chips", (3, 150, 150))
     walk.add("Transpose", "planes", perm=[0, 3, 1, 2])
-    walk.add("Cast", "pixels", to=_FLOAT)
+    walk.add("Cast", "pixels", to=FLOAT32)
     if folded:
         first, *others = _folded(network.layers)
         walk.through([_reading_pixels(first, network.mean), *others])
@@ -108,8 +111,8 @@ def _descriptor(network: Network, *, folded: bool = True) -> bytes:
         walk.through(network.layers)
     if walk.shape != (128,):
         raise corrupt("a descriptor that has not 128 numbers")
-    chips = Value("chips", _UINT8, ["n", 150, 150, 3])
-    return walk.end("dlib-resnet", chips, Value("vectors", _FLOAT, ["n", 128]))
+    chips = Value("chips", UINT8, ["n", 150, 150, 3])
+    return walk.end(chips, Value("vectors", FLOAT32, ["n", 128]))
 
 
 def _detector(layers: Sequence[Layer]) -> bytes:
@@ -117,8 +120,9 @@ def _detector(layers: Sequence[Layer]) -> bytes:
     walk.through(layers)
     if walk.shape[0] != 1:
         raise corrupt("a detector with more than one map of scores")
-    tiles = Value("tiles", _FLOAT, [1, 3, "h", "w"])
-    return walk.end("dlib-mmod", tiles, Value("scores", _FLOAT, [1, 1, "r", "c"]))
+    tiles = Value("tiles", FLOAT32, [1, 3, "h", "w"])
+    scores = Value("scores", FLOAT32, [1, 1, "r", "c"])
+    return serialize(walk.end(tiles, scores), "dlib-mmod")
 
 
 def _folded(layers: Sequence[Layer]) -> list[Layer]:
@@ -169,11 +173,11 @@ class _Walk:
             raise corrupt("weights beyond float32")
         return self.graph.constant(name, single.reshape(shape or single.shape))
 
-    def end(self, title: str, given: Value, result: Value) -> bytes:
+    def end(self, given: Value, result: Value) -> Graph:
         """Return the graph from ``given`` to the value held, which becomes ``result``."""
         self.add("Identity", result.name)
         self.graph.inputs, self.graph.outputs = [given], [result]
-        return serialize(self.graph, title)
+        return self.graph
 
     def through(self, layers: Sequence[Layer]) -> None:
         for index, layer in enumerate(layers):

@@ -51,6 +51,8 @@ OPERATORS: Mapping[str, int] = MappingProxyType(
 )  # fmt: skip
 
 
+#: TensorProto.DataType of float32 and of bytes (onnx.proto)
+FLOAT32, UINT8 = 1, 2
 # TensorProto.DataType -> dtype, for the kinds that face networks use (onnx.proto)
 _KINDS: Mapping[int, str] = MappingProxyType(
     {1: "<f4", 2: "|u1", 3: "|i1", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2", 11: "<f8"}

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.models.convert.graph import Graph, Node, Value, clean, refuse, serialize
+from facelign.models.convert.graph import (
+    FLOAT32,
+    UINT8,
+    Graph,
+    Node,
+    Value,
+    clean,
+    refuse,
+    serialize,
+)
 from facelign.models.convert.onnx_graph import agree, bounded, opened, run
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray
@@ -20,7 +29,6 @@ STRIDES = (8, 16, 32)
 #: heads of a stride in the order in which they are joined, with their channels
 HEADS = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
 _CHANNELS = sum(count for _, count in HEADS)
-_UINT8, _FLOAT = 2, 1
 
 
 def convert(raw: Path, out: Path) -> None:
@@ -67,7 +75,7 @@ def _join_heads(graph: Graph) -> None:
         levels.append(f"heads_{stride}")
         graph.nodes.append(Node("Reshape", [value, row], [levels[-1]]))
     graph.nodes.append(Node("Concat", levels, ["heads"], {"axis": 2}))
-    graph.outputs = [Value("heads", _FLOAT, ["N", _CHANNELS, "cells"])]
+    graph.outputs = [Value("heads", FLOAT32, ["N", _CHANNELS, "cells"])]
 
 
 def _pair(graph: Graph, output: str, channels: int) -> tuple[Node, Node]:
@@ -103,9 +111,9 @@ def _read_bytes(graph: Graph) -> None:
     readers[0].inputs[1] = graph.constant("rgb.weight", np.ascontiguousarray(weight[:, ::-1]))
     graph.nodes[:0] = [
         Node("Transpose", ["pictures"], ["planes"], {"perm": [0, 3, 1, 2]}),
-        Node("Cast", ["planes"], [before], {"to": _FLOAT}),
+        Node("Cast", ["planes"], [before], {"to": FLOAT32}),
     ]
-    graph.inputs = [Value("pictures", _UINT8, ["N", "H", "W", 3])]
+    graph.inputs = [Value("pictures", UINT8, ["N", "H", "W", 3])]
 
 
 def _verify(plain: Graph, converted: bytes) -> None:

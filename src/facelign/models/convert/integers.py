@@ -1,0 +1,191 @@
+"""Convolutions of a network in 8-bit integers, where that is faster and as right.
+
+Activations are unsigned 8-bit numbers over a range that was measured on faces (``ranges/``, made by
+tools/record_ranges.py, which chooses the convolutions too); weights are signed 7-bit numbers with a
+scale a channel. Seven bits, because without an instruction for it (VNNI) the kernels of ONNX
+Runtime add two products in 16 bits, and eight bits of weight overflow there. So every processor
+computes the same integers.
+
+Depthwise convolutions stay in float32: as integers they are slower and lose most.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from facelign.models.convert import dlib, rewrites
+from facelign.models.convert.graph import UINT8, Graph, Node, clean, refuse, serialize
+from facelign.models.convert.onnx_graph import opened, run, verify
+from facelign.runtime.onnx import Session
+from facelign.types.arrays import AnyArray, Float32Array
+
+Ranges = Mapping[str, tuple[float, float]]
+
+#: largest magnitude of a weight of a convolution, and of the last layer, which is bound by memory
+_SEVEN_BITS, _EIGHT_BITS = 63, 127
+
+
+def convert_sface(raw: Path, out: Path) -> None:
+    """Convert SFace: its large 1x1 convolutions and its last layer; the batch becomes free."""
+    _convert_onnx(raw, out, "sface")
+
+
+def convert_mobilefacenet(raw: Path, out: Path) -> None:
+    """Convert MobileFaceNet: all of its convolutions but the depthwise; the batch becomes free."""
+    _convert_onnx(raw, out, "mobilefacenet")
+
+
+def _convert_onnx(raw: Path, out: Path, name: str) -> None:
+    plain, fast = opened(raw)
+    clean(fast)
+    rewrites.free_axes(fast, ("N",))
+    verify(plain, serialize(fast))
+    _write(fast, out, name)
+
+
+def convert_resnet(raw: Path, out: Path) -> None:
+    """Convert dlib's face descriptor network to integers."""
+    _write(dlib.descriptor(raw), out, "dlib-resnet")
+
+
+def _write(graph: Graph, out: Path, name: str) -> None:
+    with_integers(graph, ranges_of(name))
+    clean(graph)
+    data = serialize(graph)
+    port = graph.inputs[0]
+    dtype = np.uint8 if port.kind == UINT8 else np.float32
+    shape = [length if isinstance(length, int) else 2 for length in port.shape]
+    probe = np.random.default_rng(2718).integers(0, 256, shape).astype(dtype)
+    if not all(np.isfinite(found).all() for found in run(Session(data), port.name, probe)):
+        raise refuse("in integers it gives no numbers")
+    out.write_bytes(data)
+
+
+def ranges_of(name: str) -> Ranges:
+    """Return the measured ranges (low, high) of a network's values, by the name of the value."""
+    text = resources.files("facelign.models.convert").joinpath(f"ranges/{name}.json").read_text()
+    return {value: (low, high) for value, (low, high) in json.loads(text)["ranges"].items()}
+
+
+def with_integers(graph: Graph, ranges: Ranges) -> None:
+    """Let every convolution whose input and result have a range work with integers.
+
+    Its result is the value after the Relu or Clip that alone reads it, where there is one. A Gemm
+    with constant weights works with integers too, over the range that its input has at that moment.
+    Raises WeightsCorrupt where the graph has not the values that were measured.
+    """
+    nodes = graph.nodes
+    lost = sorted(set(ranges) - {name for node in nodes for name in node.outputs})
+    if lost:
+        raise refuse(f"it has no value {lost[0]!r}")
+    ends_at = results(graph)
+    chosen = {
+        id(node)
+        for node in nodes
+        if node.inputs and node.inputs[0] in ranges and ends_at.get(id(node)) in ranges
+    }
+    ends = {result for node, result in ends_at.items() if node in chosen}
+    readable = dict.fromkeys(ends, "")  # values that whoever reads them finds as integers already
+    graph.nodes = []
+    for node in nodes:
+        if id(node) in chosen:
+            value = node.inputs[0]
+            if value not in readable:
+                readable[value] = f"{value}.8"
+                _round(graph, value, readable[value], ranges[value])
+            node.inputs[0] = readable[value] or value
+            _weights(graph, node, _step(ranges[value])[0])
+        if node.op == "Gemm" and node.inputs[1] in graph.constants:
+            _multiply(graph, node)
+            continue
+        graph.nodes.append(node)
+        for i, name in enumerate(node.outputs):
+            if name in ends:
+                node.outputs[i] = f"{name}.exact"
+                _round(graph, node.outputs[i], name, ranges[name])
+
+
+def results(graph: Graph) -> dict[int, str]:
+    """Return by convolution (its id) the value that it gives: after a Relu or Clip."""
+    users, found = graph.users(), {}
+    for node in graph.nodes:
+        if node.op == "Conv" and all(name in graph.constants for name in node.inputs[1:]):
+            readers = users.get(node.outputs[0], [])
+            last = readers[0] if len(readers) == 1 and readers[0].op in ("Relu", "Clip") else node
+            found[id(node)] = last.outputs[0]
+    return found
+
+
+def _step(bounds: tuple[float, float]) -> tuple[Float32Array, AnyArray]:
+    """Return scale and zero point of unsigned 8-bit numbers over a range and zero."""
+    low, high = min(bounds[0], 0.0), max(bounds[1], 0.0)
+    scale = np.float32((high - low) / 255)
+    if not scale > 0:
+        raise refuse("a measured range is empty")
+    return np.asarray(scale), np.asarray(round(-low / float(scale)), np.uint8)
+
+
+def _round(graph: Graph, value: str, rounded: str, bounds: tuple[float, float]) -> None:
+    """Add the nodes that make ``rounded``, what 8-bit numbers over the range keep of ``value``."""
+    scale, zero = _step(bounds)
+    step = [graph.constant(f"{rounded}.scale", scale), graph.constant(f"{rounded}.zero", zero)]
+    packed = f"{rounded}.packed"
+    graph.nodes += [
+        Node("QuantizeLinear", [value, *step], [packed]),
+        Node("DequantizeLinear", [packed, *step], [rounded]),
+    ]
+
+
+def _weights(graph: Graph, node: Node, step: Float32Array) -> None:
+    """Let a convolution read weights of 7 bits, with a scale a channel, and a bias to match."""
+    weight = graph.constants[node.inputs[1]]
+    scales = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(_SEVEN_BITS)
+    scales = np.maximum(scales, np.finfo(np.float32).tiny).astype(np.float32)
+    packed = np.round(weight / scales.reshape([-1] + [1] * (weight.ndim - 1))).astype(np.int8)
+    bias = np.zeros(len(weight), np.float32)
+    if len(node.inputs) > 2:
+        bias = graph.constants[node.inputs[2]]
+    # one step of the bias is one step of the sum of products
+    sums = (step * scales).astype(np.float32)
+    whole = np.clip(np.round(bias / sums.astype(np.float64)), -(2**31), 2**31 - 1)
+    unpacked = []
+    for part, numbers, scale in (
+        ("weight", packed, scales),
+        ("bias", whole.astype(np.int32), sums),
+    ):
+        name = f"{node.outputs[0]}.{part}"
+        inputs = [graph.constant(f"{name}.packed", numbers), graph.constant(f"{name}.scale", scale)]
+        unpacked.append(name)
+        graph.nodes.append(Node("DequantizeLinear", inputs, [name], {"axis": 0}))
+    node.inputs[1:] = unpacked
+
+
+def _multiply(graph: Graph, node: Node) -> None:
+    """Put in the place of a Gemm its product in integers; its weights are read once a picture."""
+    if node.number("alpha", 1.0) != 1.0 or node.integer("transA", 0) or len(node.inputs) != 3:
+        raise refuse("its last layer is not a plain product")
+    weight, name = graph.constants[node.inputs[1]], node.outputs[0]
+    if node.integer("transB", 0):
+        weight = weight.T
+    scales = np.abs(weight).max(axis=0) / np.float32(_EIGHT_BITS)
+    scales = np.maximum(scales, np.finfo(np.float32).tiny).astype(np.float32)
+    packed = np.round(weight / scales).astype(np.int8)
+    inside, step, zero = (f"{name}.{part}" for part in ("inside", "step", "zero"))
+    whole, sums, steps, product = (f"{name}.{part}" for part in ("int", "sum", "steps", "product"))
+    graph.nodes += [
+        Node("DynamicQuantizeLinear", [node.inputs[0]], [inside, step, zero]),
+        Node(
+            "MatMulInteger",
+            [inside, graph.constant(f"{name}.packed", packed), zero],
+            [whole],
+        ),
+        Node("Cast", [whole], [sums], {"to": 1}),
+        Node("Mul", [step, graph.constant(f"{name}.scale", scales)], [steps]),
+        Node("Mul", [sums, steps], [product]),
+        Node("Add", [product, node.inputs[2]], [name]),
+    ]
