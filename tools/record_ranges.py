@@ -89,15 +89,16 @@ def measure(spec: ModelSpec) -> dict[str, list[float]]:
     graph = open_(next(iter(store.raw_files(spec)))[2])
     ends = integers.results(graph)
     picked = [node for node in graph.nodes if id(node) in ends and chosen(graph, node)]
-    values = sorted({name for node in picked for name in (node.inputs[0], ends[id(node)])})
+    values = {name for node in picked for name in (node.inputs[0], ends[id(node)])}
+    values |= {node.inputs[0] for node in graph.nodes if node.op == "Gemm"}
     watched = deepcopy(graph)
-    watched.outputs += [Value(name, FLOAT32, ["N", "C", "H", "W"]) for name in values]
+    watched.outputs += [Value(name, FLOAT32, ["N", "C", "H", "W"]) for name in sorted(values)]
     session, port = Session(serialize(watched)), graph.inputs[0]
-    ranges = {name: [0.0, 0.0] for name in values}
+    ranges = {name: [0.0, 0.0] for name in sorted(values)}
     for chip in chips_of(preset):
         pixels = chip[None] if port.kind == UINT8 else blob_of(chip[None], spec.input)
-        found = session.run({port.name: pixels}, values)
-        for name, array in zip(values, found, strict=True):
+        found = session.run({port.name: pixels}, sorted(values))
+        for name, array in zip(sorted(values), found, strict=True):
             low, high = ranges[name]
             ranges[name] = [min(low, float(array.min())), max(high, float(array.max()))]
     return {name: [round(low, 5), round(high, 5)] for name, (low, high) in ranges.items()}

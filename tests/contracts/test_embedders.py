@@ -82,7 +82,7 @@ def test_the_vectors_are_those_of_the_space(loaded: Loaded, faces: Chips) -> Non
     found = model.embed(faces)
     assert found.space == model.space
     assert found.vectors.shape == (5, output.dim)
-    assert model.space.id == f"{model.spec.id}/{output.layout}/five"
+    assert model.space.id == f"{output.stands_for or model.spec.id}/{output.layout}/five"
     assert (model.space.metric, model.space.unit) == (output.metric, output.unit)
     assert (found.norms > 0).all()
     assert np.linalg.matrix_rank(found.vectors) == 5, "five pictures, five vectors"
@@ -135,7 +135,9 @@ def test_foreign_chips_are_refused(loaded: Loaded, faces: Chips) -> None:
         model.embed(Chips(faces.pixels[:, :64], faces.layout, faces.to_chip))
     # Said beforehand, the same chips are another space.
     other = loaded(layout="other-layout", points="box", preprocessing="gamma=1.5")
-    assert other.space.id == f"{model.spec.id}/other-layout/box/gamma=1.5"
+    output = model.spec.output
+    assert isinstance(output, EmbedderOutput)
+    assert other.space.id == f"{output.stands_for or model.spec.id}/other-layout/box/gamma=1.5"
     assert len(other.embed(Chips(faces.pixels, "other-layout", faces.to_chip, "box"))) == 5
 
 

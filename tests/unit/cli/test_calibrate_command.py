@@ -121,7 +121,7 @@ def test_ids_say_what_differs_from_the_preset() -> None:
         (default, "default-lfw-dev"),
         (replace(default, detector="yunet-n"), "default-yunet-n-lfw-dev"),
         (replace(default, parts=(Part("mobilefacenet"),)), "mobilefacenet-lfw-dev"),
-        (replace(default, parts=(Part("sface", flip=True),)), "default-flip-lfw-dev"),
+        (replace(default, parts=(Part("sface-int8", flip=True),)), "default-flip-lfw-dev"),
         (replace(default, landmarker="dlib-5"), "default-dlib-5-lfw-dev"),
     ):
         assert calibrated.record_id(chosen, "lfw_dev") == wanted

@@ -176,7 +176,7 @@ def test_a_split_says_what_goes(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_preset_is_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "show", "default"]) == Exit.MODEL
-    assert "Its models: yunet, sface." in capsys.readouterr().err
+    assert "Its models: yunet, sface-int8." in capsys.readouterr().err
 
 
 def test_every_absent_model_is_named_at_once(
@@ -184,7 +184,7 @@ def test_every_absent_model_is_named_at_once(
 ) -> None:
     monkeypatch.setenv("FACELIGN_HOME", str(tmp_path))
     assert run(["verify", "a.jpg", "b.jpg"]) == Exit.MODEL
-    assert "Run: facelign models pull yunet sface\n" in capsys.readouterr().err
+    assert "Run: facelign models pull yunet sface-int8\n" in capsys.readouterr().err
     assert run(["detect", "a.jpg"]) == Exit.MODEL
     assert "Run: facelign models pull yunet\n" in capsys.readouterr().err
     assert run(["doctor"]) == Exit.MODEL
@@ -232,7 +232,7 @@ def test_an_empty_word_names_no_photo(
 def preset_is_here(pulled: Any) -> None:
     from facelign import models as models
 
-    pulled(*(models.default().find(name)[0] for name in ("yunet", "sface")))
+    pulled(*(models.default().find(name)[0] for name in ("yunet", "sface-int8")))
 
 
 @pytest.mark.weights

@@ -45,20 +45,22 @@ def test_integers_give_about_what_the_network_gives() -> None:
     graph = network()
     x = np.random.default_rng(0).normal(0, 1, (3, 4, 4, 4)).astype(np.float32)
     plain = network()
-    names = ("d", "c2")
-    plain.outputs += [Value(name, FLOAT32, ["N", "C", "H", "W"]) for name in names]
+    names = ("d", "c2", "flat")
+    plain.outputs += [Value(name, FLOAT32, ["N", "a", "b", "c"][: 2 if name == "flat" else 4]) for name in names]
     exact, *values = Session(serialize(plain)).run({"x": x})
     spans = {n: (float(v.min()), float(v.max())) for n, v in zip(names, values, strict=True)}
     with_integers(graph, spans)
     clean(graph)
     ops = [node.op for node in graph.nodes]
-    assert ops.count("QuantizeLinear") == 2, "the input and the result of one convolution"
+    assert ops.count("QuantizeLinear") == 3, "what two layers read, and the result of one"
     assert "MatMulInteger" in ops
     assert "Gemm" not in ops
     assert sum(array.dtype == np.int8 for array in graph.constants.values()) == 2
     assert max(np.abs(a).max() for a in graph.constants.values() if a.dtype == np.int8) <= 127
     (got,) = Session(serialize(graph)).run({"x": x})
     assert 0 < np.abs(got - exact).max() < 0.05 * np.abs(exact).max()
+    alone = [Session(serialize(graph)).run({"x": one[None]})[0][0] for one in x]
+    np.testing.assert_array_equal(got, alone, "nobody's vector depends on who else is in the batch")
 
 
 def test_a_graph_without_the_measured_values_is_refused() -> None:

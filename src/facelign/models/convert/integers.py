@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.models.convert import dlib, rewrites
-from facelign.models.convert.graph import UINT8, Graph, Node, clean, refuse, serialize
+from facelign.models.convert.graph import FLOAT32, UINT8, Graph, Node, clean, refuse, serialize
 from facelign.models.convert.onnx_graph import opened, run, verify
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray, Float32Array
@@ -75,8 +75,8 @@ def ranges_of(name: str) -> Ranges:
 def with_integers(graph: Graph, ranges: Ranges) -> None:
     """Let every convolution whose input and result have a range work with integers.
 
-    Its result is the value after the Relu or Clip that alone reads it, where there is one. A Gemm
-    with constant weights works with integers too, over the range that its input has at that moment.
+    Its result is the value after the Relu or Clip that alone reads it, where there is one. So does
+    a Gemm whose input has a range; what it gives is not rounded.
     Raises WeightsCorrupt where the graph has not the values that were measured.
     """
     nodes = graph.nodes
@@ -100,8 +100,8 @@ def with_integers(graph: Graph, ranges: Ranges) -> None:
                 _round(graph, value, readable[value], ranges[value])
             node.inputs[0] = readable[value] or value
             _weights(graph, node, _step(ranges[value])[0])
-        if node.op == "Gemm" and node.inputs[1] in graph.constants:
-            _multiply(graph, node)
+        if node.op == "Gemm" and node.inputs[0] in ranges:
+            _multiply(graph, node, ranges[node.inputs[0]])
             continue
         graph.nodes.append(node)
         for i, name in enumerate(node.outputs):
@@ -165,27 +165,25 @@ def _weights(graph: Graph, node: Node, step: Float32Array) -> None:
     node.inputs[1:] = unpacked
 
 
-def _multiply(graph: Graph, node: Node) -> None:
-    """Put in the place of a Gemm its product in integers; its weights are read once a picture."""
-    if node.number("alpha", 1.0) != 1.0 or node.integer("transA", 0) or len(node.inputs) != 3:
+def _multiply(graph: Graph, node: Node, bounds: tuple[float, float]) -> None:
+    """Put in the place of a Gemm its product in integers, whose weights are a quarter to read."""
+    constant = len(node.inputs) == 3 and all(name in graph.constants for name in node.inputs[1:])
+    if not constant or node.number("alpha", 1.0) != 1.0 or node.integer("transA", 0):
         raise refuse("its last layer is not a plain product")
     weight, name = graph.constants[node.inputs[1]], node.outputs[0]
     if node.integer("transB", 0):
         weight = weight.T
     scales = np.abs(weight).max(axis=0) / np.float32(_EIGHT_BITS)
     scales = np.maximum(scales, np.finfo(np.float32).tiny).astype(np.float32)
-    packed = np.round(weight / scales).astype(np.int8)
-    inside, step, zero = (f"{name}.{part}" for part in ("inside", "step", "zero"))
-    whole, sums, steps, product = (f"{name}.{part}" for part in ("int", "sum", "steps", "product"))
+    step, zero = _step(bounds)
+    inside, whole, sums, product = (f"{name}.{part}" for part in ("in", "int", "sum", "product"))
+    packed = graph.constant(f"{name}.packed", np.round(weight / scales).astype(np.int8))
+    origin = graph.constant(f"{name}.zero", zero)
+    size = graph.constant(f"{name}.step", step)
     graph.nodes += [
-        Node("DynamicQuantizeLinear", [node.inputs[0]], [inside, step, zero]),
-        Node(
-            "MatMulInteger",
-            [inside, graph.constant(f"{name}.packed", packed), zero],
-            [whole],
-        ),
-        Node("Cast", [whole], [sums], {"to": 1}),
-        Node("Mul", [step, graph.constant(f"{name}.scale", scales)], [steps]),
-        Node("Mul", [sums, steps], [product]),
+        Node("QuantizeLinear", [node.inputs[0], size, origin], [inside]),
+        Node("MatMulInteger", [inside, packed, origin], [whole]),
+        Node("Cast", [whole], [sums], {"to": FLOAT32}),
+        Node("Mul", [sums, graph.constant(f"{name}.scale", step * scales)], [product]),
         Node("Add", [product, node.inputs[2]], [name]),
     ]
