@@ -61,7 +61,7 @@ def _more_pairs(calibration: Calibration, needed: int, every_pair: int) -> str:
     if every_pair < needed:
         return f"{listed[0].upper()}{listed[1:]}."
     return (
-        f"Leave --pairs out, since all pairs of these photos give {every_pair:,} non-mated "
+        f"Leave the list of pairs out: all pairs of these photos give {every_pair:,} non-mated "
         f"comparisons, or {listed}."
     )
 
