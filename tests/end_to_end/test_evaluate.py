@@ -150,14 +150,20 @@ def test_calibrate_wants_to_know_what_on_and_where_to(facelign: Run, tmp_path: P
     assert not out.exists()
 
 
-def test_without_scikit_learn_the_hint_is_the_extra() -> None:
-    code = (
-        "import sys; sys.modules['sklearn'] = None; from facelign.cli.app import run; "
-        "sys.exit(run(['evaluate', 'plan', '--fmr', '0.1']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 4
-    assert "pip install 'facelign[evaluate]'" in done.stderr
+def test_without_scikit_learn_the_hint_is_the_extra(tmp_path: Path) -> None:
+    for words, status in (
+        (["evaluate", "ensemble", "--images", str(tmp_path), "--all-pairs"], 4),
+        (["evaluate", "plan", "--fmr", "0.1"], 0),  # arithmetic needs no package
+    ):
+        code = (
+            "import sys; sys.modules['sklearn'] = None; from facelign.cli.app import run; "
+            f"sys.exit(run({words!r}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stderr
+        assert ("pip install 'facelign[evaluate]'" in done.stderr) == (status == 4)
 
 
 # -- photos --------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_no_record_of_facelign_prints_its_vectors():
 
 def test_a_recognizer_and_a_gallery_say_their_models_and_no_address_in_memory(tmp_path):
     recognizer = facelign.Recognizer()
-    assert repr(recognizer) == "Recognizer('default': yunet, sface)"
-    with facelign.open_gallery(tmp_path / "g.db", recognizer) as gallery:
+    assert repr(recognizer) == "Recognizer('default': yunet, sface-int8)"
+    with facelign.open_gallery(tmp_path / "g.db", recognizer, create=True) as gallery:
         path = str(tmp_path / "g.db")
-        assert repr(gallery) == f"PhotoGallery({path!r}, Recognizer('default': yunet, sface))"
+        assert repr(gallery) == f"PhotoGallery({path!r}, Recognizer('default': yunet, sface-int8))"

@@ -150,14 +150,14 @@ def test_a_bench_gives_the_vectors_of_the_product_and_reads_them_back(
     from facelign.recognition.recognizer import Recognizer
 
     known = models.default()
-    store = pulled(known.spec(Task.DETECT, "yunet"), known.spec(Task.EMBED, "sface"))
+    store = pulled(known.spec(Task.DETECT, "yunet"), known.spec(Task.EMBED, "sface-int8"))
     photo, empty = tmp_path / "portrait.png", tmp_path / "empty.png"
     write(photo, portrait.pixels)
     write(empty, np.full((120, 120, 3), 90, np.uint8))
     cache = VectorCache(tmp_path / "vectors.db")
     conditions = study.conditions((0.0, 30.0), ("none",))
     bench = Bench(
-        ["sface"], ["yunet"], ["none", "eyes", "five", "native"], store=store, cache=cache
+        ["sface-int8"], ["yunet"], ["none", "eyes", "five", "native"], store=store, cache=cache
     )
     found = bench.run([photo, empty], conditions)
     by_layout = {(a.layout, a.condition.lean_deg): v for a, v in found.items()}
@@ -174,7 +174,7 @@ def test_a_bench_gives_the_vectors_of_the_product_and_reads_them_back(
     assert not by_layout["five", 0.0].vectors[1].any()
     assert by_layout["none", 0.0].reasons == {}
 
-    again = Bench(["sface"], ["yunet"], ["none", "eyes", "five"], store=store, cache=cache)
+    again = Bench(["sface-int8"], ["yunet"], ["none", "eyes", "five"], store=store, cache=cache)
     again._condition = None  # type: ignore[assignment] # everything must come from the cache
     for arm, vectors in again.run([photo, empty], conditions).items():
         np.testing.assert_allclose(vectors.vectors, found[arm].vectors, atol=1e-6)
