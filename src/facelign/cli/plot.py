@@ -151,6 +151,7 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
     """Histograms, ROC, DET, F1 or error rates of a saved run."""
     trials.needs("report", "matplotlib")
     from facelign.cli.evaluate.compare import read_run
+    from facelign.compare.pairs import Failures
     from facelign.lab.comparison.saved_runs import saved_pairs
     from facelign.lab.verification import curves as drawing
 
@@ -164,7 +165,8 @@ def scores(run: Run, out: OutFile, kind: Kind = "histograms") -> int:
         )
     if kind not in drawing.KINDS:
         raise ConfigError(f"There is no kind '{kind}'.", f"There are: {', '.join(drawing.KINDS)}.")
-    plot = drawing.draw(kind, pairs, str(record.get("set", run.stem)))
+    counting = Failures(record.get("failures", {}).get("counted_as", Failures.DIFFERENT))
+    plot = drawing.draw(kind, pairs, str(record.get("set", run.stem)), counting)
     return _save(plot, out)
 
 

@@ -63,13 +63,19 @@ def drawn_map(shown: FaceMap, photos: Sequence[str]) -> str:
     low, high = shown.points.min(axis=0), shown.points.max(axis=0)
     room = (WIDTH - 2 * EDGE, HEIGHT - 2 * EDGE)
     scale = min(r / max(h - a, 1e-9) for r, a, h in zip(room, low, high, strict=True))
+    # the frame is that of the points, so that no part of it is empty
+    wide, tall = (max(240.0, (h - a) * scale + 2 * EDGE) for a, h in zip(low, high, strict=True))
+    left, base = (
+        (side - (h - a) * scale) / 2 for side, a, h in zip((wide, tall), low, high, strict=True)
+    )
     style = looks(shown.people)
     parts = [
         '<figure><div class="map">',
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(shown.title)}">',
+        f'<svg viewBox="0 0 {wide:.0f} {tall:.0f}" width="{wide:.0f}" role="img" '
+        f'aria-label="{_text(shown.title)}">',
     ]
     for k, (name, at) in enumerate(zip(shown.people, shown.points, strict=True)):
-        x, y = EDGE + (at[0] - low[0]) * scale, HEIGHT - EDGE - (at[1] - low[1]) * scale
+        x, y = left + (at[0] - low[0]) * scale, tall - base - (at[1] - low[1]) * scale
         photo = f' data-photo="{photos[k]}"' if photos and photos[k] else ""
         picture = shown.photos[k] if photo else None
         if picture is not None and picture.caption:

@@ -53,6 +53,7 @@ th,td{border-bottom:1px solid var(--line);padding:.3rem .9rem .3rem 0;text-align
 thead th{border-bottom:2px solid var(--ink)}
 .number{text-align:right}td.number{font-variant-numeric:tabular-nums}
 .provenance td{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}
+.provenance th{overflow-wrap:anywhere;min-width:9rem;font-weight:600}
 .wall{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.8rem}
 .tile{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;break-inside:avoid}
 .tile .photos{display:flex;gap:.4rem}
@@ -67,6 +68,11 @@ thead th{border-bottom:2px solid var(--ink)}
  border:1px solid var(--line);border-radius:.4rem;font-size:.8rem;box-shadow:0 2px 8px #0003}
 .map .peek img{display:block;max-width:9rem;max-height:9rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
+@media (max-width:40rem){main{padding:1rem .75rem 3rem}nav ol{columns:1}
+ th,td{padding-right:.6rem}table{font-size:.85rem}
+ td:not(.number){overflow-wrap:anywhere;min-width:5.5rem}
+ .provenance tr,.provenance th,.provenance td{display:block;border:0;padding:0}
+ .provenance tr{border-bottom:1px solid var(--line);padding:.35rem 0}}
 @media print{main{max-width:none;padding:0}nav,.csv{display:none}
  h2,h3{break-after:avoid}tr{break-inside:avoid}}
 """
@@ -99,7 +105,7 @@ def _document(report: Report, photos: bool) -> Iterator[str]:
     yield f'<meta name="generator" content="facelign {_text(__version__)}">'
     yield f"<title>{_text(report.title)}</title><style>{CSS}</style></head><body><main>"
     yield from _first_screen(report, photos)
-    for number, section in enumerate(report.sections, start=1):
+    for number, section in enumerate(_filled(report.sections), start=1):
         yield from _section(section, number, photos)
     yield from _provenance(report)
     yield "</main>"
@@ -122,7 +128,7 @@ def _first_screen(report: Report, photos: bool) -> Iterator[str]:
         yield '<p class="note">Made without photos, for publishing: pictures of people, '
         yield "averages of faces too, and folders of this machine are left out.</p>"
     yield '</header><nav aria-label="Contents"><ol>'
-    for number, section in enumerate(report.sections, start=1):
+    for number, section in enumerate(_filled(report.sections), start=1):
         yield f'<li><a href="#s{number}">{_text(section.title)}</a></li>'
     yield '<li><a href="#provenance">How these numbers were made</a></li></ol></nav>'
 
@@ -134,6 +140,11 @@ def _fact(fact: Fact) -> str:
         f'<div class="fact"><dt>{_text(fact.label)}</dt>'
         f'<dd><div class="value">{_text(fact.value)}</div>{interval}{note}</dd></div>'
     )
+
+
+def _filled(sections: Sequence[Section]) -> list[Section]:
+    """Return the sections that hold anything."""
+    return [s for s in sections if s.text or s.figures or s.tables or s.walls or s.maps]
 
 
 def _section(section: Section, number: int, photos: bool) -> Iterator[str]:

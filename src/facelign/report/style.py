@@ -7,6 +7,7 @@ pyplot, so no global state, no window, and threads may draw side by side.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from types import MappingProxyType
@@ -88,7 +89,7 @@ def line_styles() -> Iterator[dict[str, Any]]:
 def label(axes: Axes, title: str, x: str, y: str, *, grid: bool = True) -> None:
     """Give axes a title and named axes, and take away what carries no information."""
     if title:
-        axes.set_title(title, fontsize=11, loc="left")
+        axes.set_title(wrapped(axes, title, 11), fontsize=11, loc="left")
     axes.set_xlabel(x, fontsize=9.5)
     axes.set_ylabel(y, fontsize=9.5)
     axes.tick_params(labelsize=8.5)
@@ -96,6 +97,13 @@ def label(axes: Axes, title: str, x: str, y: str, *, grid: bool = True) -> None:
     if grid:
         axes.grid(visible=True, which="major", color="#D9D9D9", linewidth=0.6)
         axes.set_axisbelow(True)
+
+
+def wrapped(axes: Axes, text: str, points: float) -> str:
+    """Return text in lines that are no longer than the axes are wide, in letters of ``points``."""
+    wide = axes.bbox.width * 72 / DPI  # points
+    lines = (textwrap.wrap(line, max(12, int(wide / (0.52 * points)))) for line in text.split("\n"))
+    return "\n".join("\n".join(line) for line in lines)
 
 
 def legend(axes: Axes, **where: Any) -> None:
@@ -109,4 +117,4 @@ def picture(axes: Axes, pixels: Any, title: str = "") -> None:
     axes.imshow(pixels, cmap="gray" if pixels.ndim == 2 else None, interpolation="nearest")
     axes.set_axis_off()
     if title:
-        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_title(wrapped(axes, title, 10), fontsize=10, loc="left")

@@ -95,6 +95,10 @@ def test_two_saved_runs_and_their_pictures(
         out = tmp_path / f"{kind}.svg"
         assert run(["plot", "scores", str(bad), "--kind", kind, "--out", str(out)]) == 0
         assert out.read_text().startswith("<?xml")
+    best = json.loads(bad.read_text())["best"]["f1"]["threshold"]  # told the same everywhere
+    capsys.readouterr()
+    assert run(["plot", "scores", str(bad), "--kind", "f1_accuracy", "--out", str(out)]) == 0
+    assert f" at {best:.3f};" in capsys.readouterr().out
     assert run(["plot", "scores", str(bad), "--kind", "pie", "--out", "x.svg"]) == 2
     assert run(["evaluate", "compare", str(good)]) == 2
     (tmp_path / "no.json").write_text("[]")

@@ -83,3 +83,17 @@ def test_every_marker_of_the_figure_has_a_shape_here():
 def test_one_face_alone_is_drawn():
     (mark,) = marks(facemap.drawn_map(FaceMap("t", POINTS[:1], ["a"]), ()))
     assert mark.get("data-name") == "a"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 1), (1, 5)])
+def test_the_points_fill_the_frame(shape):
+    points = np.random.default_rng(1).uniform(size=(60, 2)) * shape
+    drawn = facemap.drawn_map(FaceMap("t", points, ["a"] * 60), ())
+    svg = next(ET.fromstring(drawn).iter("svg"))
+    _, _, wide, tall = map(float, svg.get("viewBox").split())
+    at = np.array(places(drawn))
+    span = np.ptp(at, axis=0) + 2 * facemap.EDGE
+    assert span[0] >= 0.95 * wide or wide == 240
+    assert span[1] >= 0.95 * tall or tall == 240
+    assert (at > 0).all()
+    assert (at < (wide, tall)).all()

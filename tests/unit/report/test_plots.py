@@ -14,7 +14,16 @@ from PIL import Image as Pillow
 from facelign.errors import BadArray, ConfigError
 from facelign.report import plots, style
 from facelign.report.plot import Series
-from facelign.report.plots import average_faces, barcode, gallery_size, hog, scatter, similarity
+from facelign.report.plots import (
+    average_faces,
+    barcode,
+    f1_accuracy,
+    gallery_size,
+    hog,
+    reliability,
+    scatter,
+    similarity,
+)
 
 
 @pytest.fixture(params=plots.names(), scope="module")
@@ -211,3 +220,55 @@ class TestHogCells:
         )[1:-1, 1:-1, 0, 0].sum(axis=(0, 1))  # fmt: skip
         # its angles grow clockwise (y down), ours anticlockwise
         assert votes.argmax() == 8 - want.argmax()
+
+
+def bounds_of_texts(plot):
+    """Yield (text, box) of every title and label of a settled figure, px."""
+    figure = plot.figure
+    style.settle(figure)
+    draws = figure.canvas.get_renderer()
+    for axes in figure.axes:
+        for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label):
+            if text.get_text():
+                yield text.get_text(), text.get_window_extent(draws)
+
+
+@pytest.mark.parametrize("method", ["logistic", "isotonic (PAV) of people nobody has ever met"])
+def test_a_long_title_stays_whole_within_the_figure(method):
+    said = np.linspace(0.05, 0.95, 3)
+    plot = reliability.draw(said, said, [39, 40, 40], ece=0.0003, title=f"Reliability, {method}")
+    wide, tall = plot.figure.bbox.width, plot.figure.bbox.height
+    seen = list(bounds_of_texts(plot))
+    assert any("0.0003" in text.replace("\n", " ") for text, _ in seen)
+    for text, box in seen:
+        assert 0 <= box.x0 < box.x1 <= wide, text
+        assert 0 <= box.y0 < box.y1 <= tall, text
+
+
+def test_counts_that_are_alike_have_an_axis_of_a_few_whole_numbers_from_zero():
+    said = np.linspace(0.05, 0.95, 3)
+    figure = reliability.draw(said, said, [39, 40, 40]).figure
+    figure.draw_without_rendering()
+    below = figure.axes[1]
+    assert below.get_yscale() == "linear"
+    assert below.get_ylim()[0] == 0
+    shown = [label.get_text() for label in below.get_yticklabels()]
+    assert len(shown) <= 5
+    assert all(text.isdigit() for text in shown)
+    assert reliability.example().figure.axes[1].get_yscale() == "log"
+
+
+@pytest.mark.parametrize(("people", "mark"), [(4, "Bold"), (20, "A dot")])
+def test_marks_of_a_similarity_matrix_are_explained(people, mark):
+    names = [f"p{k}" for k in range(people)]
+    plot = similarity.draw(np.eye(people), names, threshold=0.4)
+    told = f"{mark}: at or above the threshold 0.400"
+    assert plot.figure.axes[0].get_xlabel() == told
+    assert told in plot.alt
+    assert similarity.draw(np.eye(people), names).figure.axes[0].get_xlabel() == ""
+
+
+def test_the_best_threshold_is_the_one_that_is_told():
+    tau = np.array([0.1, 0.2, 0.3, 0.4])
+    plot = f1_accuracy.draw(tau, [0.5, 0.9, 0.9, 0.6], [0.5, 0.9, 0.9, 0.6], best=0.3)
+    assert "at 0.300" in plot.alt

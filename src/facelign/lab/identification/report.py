@@ -130,7 +130,16 @@ def _open(searched: IdentificationRun) -> Section:
         axes = {"x": "Strangers named (FPIR)", "y": "Enrolled people missed (FNIR)"}
         line = Series(who, curve.fpir, curve.fnir)
         figures.append(det.draw([line], **axes, title="DET of searches"))
-    return Section("Open set: is it anybody of these at all?", said, figures)
+    counts = (
+        ("strangers named (FPIR)", found.strangers_named, found.strangers, found.fpir),
+        ("enrolled people missed (FNIR)", found.enrolled_missed, found.enrolled, found.fnir),
+        ("wrong names", found.enrolled_misnamed, found.enrolled, found.misnamed),
+    )
+    rows = [(name, few, of, percent(rate.value), _exact(rate)) for name, few, of, rate in counts
+            if rate is not None]  # fmt: skip
+    table = Table("Errors of the searches", ("what", "searches", "of", "share", "95 %"), rows)
+    tables = [table] if rows else []
+    return Section("Open set: is it anybody of these at all?", said, figures, tables)
 
 
 def _sizes(searched: IdentificationRun) -> Section | None:

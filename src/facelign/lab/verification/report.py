@@ -210,7 +210,13 @@ def _thresholds(measured: VerificationRun) -> Section:
     result = measured.result
     best_ones = [best.threshold for best in result.best.values()]
     at = curves.tally(measured.counted.set, np.union1d(result.curve.thresholds, best_ones))
-    figure = f1_accuracy.draw(at.thresholds, at.f1, at.accuracy, baseline=result.baseline)
+    figure = f1_accuracy.draw(
+        at.thresholds,
+        at.f1,
+        at.accuracy,
+        baseline=result.baseline,
+        best=result.best["f1"].threshold,
+    )
     rows = []
     for name, best in result.best.items():
         crossed = result.crossed.get(name)

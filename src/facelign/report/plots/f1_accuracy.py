@@ -16,23 +16,25 @@ def draw(
     *,
     axis: str = "Threshold (score)",
     baseline: float | None = None,
+    best: float | None = None,
 ) -> Plot:
     """Return both curves; the dashed line is the threshold of the best F1.
 
-    thresholds, f1, accuracy: (m,). baseline: accuracy of always answering "different", which a
+    thresholds, f1, accuracy: (m,). best: which of the thresholds that is, where several are as
+    good; else the first. baseline: accuracy of always answering "different", which a
     skewed set makes high (A3-11).
     """
     tau, both = np.asarray(thresholds, float), (np.asarray(f1, float), np.asarray(accuracy, float))
-    best = int(np.argmax(both[0]))
+    place = int(np.argmax(both[0]) if best is None else np.argmin(np.abs(tau - best)))
     figure, (axes,) = style.figure(6.4, 4.2)
     for values, name, look in zip(both, ("F1", "accuracy"), style.line_styles(), strict=False):
         axes.plot(tau, values, label=name, **look)
-    axes.axvline(tau[best], color=style.BLACK, linestyle="--", linewidth=1.2, label="best F1")
+    axes.axvline(tau[place], color=style.BLACK, linestyle="--", linewidth=1.2, label="best F1")
     if baseline is not None:
         axes.axhline(
             baseline, color=style.GRAY, linestyle=":", label=f'always "different": {baseline:.3f}'
         )
-    title = f"Best F1 {both[0][best]:.3f} at {tau[best]:.3f}; accuracy there {both[1][best]:.3f}"
+    title = f"Best F1 {both[0][place]:.3f} at {tau[place]:.3f}; accuracy there {both[1][place]:.3f}"
     style.label(axes, title, axis, "F1, accuracy (share, 0 to 1)")
     style.legend(axes)
     numbers = {"threshold": tau, "f1": both[0], "accuracy": both[1]}

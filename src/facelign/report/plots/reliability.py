@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import MaxNLocator
 
 from facelign.report import style
 from facelign.report.plot import Plot
@@ -34,7 +35,11 @@ def draw(
     style.label(axes, named, "", "Observed share of mated pairs")
     style.legend(axes, loc="upper left")
     below.bar(said[shown], many[shown], width=0.6 / max(len(many), 1), color=style.GRAY)
-    below.set_yscale("log")
+    if shown.any() and many[shown].max() > 20 * many[shown].min():
+        below.set_yscale("log")
+    else:  # a logarithmic axis of one decade labels every step between 39 and 40
+        below.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
+        below.set_ylim(bottom=0)
     style.label(below, "", "Stated probability of the same person", "Pairs")
     numbers = {"predicted": said, "observed": seen, "pairs": many}
     return Plot("reliability", figure, f"{named}, over {int(many.sum()):,} pairs.", numbers)

@@ -37,6 +37,11 @@ def draw(
     bar = figure.colorbar(shown, ax=axes, pad=0.02)
     bar.set_label(axis, fontsize=9.5)
     style.label(axes, f"Similarity of {n} faces", "", "", grid=False)
+    told = ""
+    if threshold is not None:
+        mark = "Bold" if n <= NUMBERED else "A dot"
+        told = f"{mark}: at or above the threshold {threshold:.3f}"
+        axes.set_xlabel(told, fontsize=9.5)
     if n <= NUMBERED:
         _numbers(axes, table, threshold)
     elif threshold is not None:
@@ -46,6 +51,7 @@ def draw(
     numbers = {"face": list(labels)}
     columns = {f"{k}: {label}": table[:, k] for k, label in enumerate(labels)}
     alt = f"Matrix of {axis} between {n} faces of {len(set(labels))} people."
+    alt += f" {told}." * bool(told)
     return Plot("similarity", figure, alt, {**numbers, **columns})
 
 
