@@ -64,7 +64,7 @@ def align(
     from facelign.recognition.aligning import AlignJob
 
     recognizer = building.aligner(chain, cut.layout, cut.options)
-    found = building.listing([source])
+    found = building.listing([source], results=target)
     policy = which.policy(FacePolicy.LARGEST)
     job = AlignJob(
         recognizer, found.files, found.root, target, policy=policy, random_order=random_order

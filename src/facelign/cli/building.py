@@ -234,11 +234,14 @@ class Listed:
     root: Path | None
 
 
-def listing(paths: Sequence[str], *, recursive: bool = True) -> Listed:
-    """Return the photos that the words mean; notes (such as stripped marks) go to stderr."""
+def listing(paths: Sequence[str], *, recursive: bool = True, results: Path | None = None) -> Listed:
+    """Return the photos that the words mean; notes (such as stripped marks) go to stderr.
+
+    results: a folder that the command writes pictures into, which are no photos of its own.
+    """
     from facelign.imaging.listing import photos
 
-    found = photos(paths, recursive=recursive)
+    found = photos(paths, recursive=recursive, results=results)
     _notes(found.notes, found.skipped)
     root = found.folders[0] if len(paths) == 1 and found.folders else None
     missing = [failure(word, reason) for word, reason in found.missing]

@@ -36,7 +36,7 @@ def detect(
     """Find every face: box, score and points, in pixels of the upright photo."""
     from facelign.recognition.recognizer import Stage
 
-    found = building.listing(photos)
+    found = building.listing(photos, results=output.draw)
     recognizer = building.finder(chain)
     if explain:
         return _explain(recognizer, found, output)

@@ -16,7 +16,7 @@ from facelign.wire.options import ChainFlags, OutputFlags
 @command
 def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
     """Turn every face into a vector. Vectors are biometric data: keep them as such."""
-    found = building.listing(photos)
+    found = building.listing(photos, results=output.draw)
     recognizer = building.recognizer(chain)
     space = recognizer.space
     pictures = Pictures(output.draw, found)

@@ -30,12 +30,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from dataclasses import field as dataclass_field
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
 from facelign.cli import completion
 from facelign.cli.exits import Exit
+from facelign.files.home import expanded
 from facelign.wire.options import Flag, OutputFlags
 
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
@@ -86,6 +88,7 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
                 checks[field.name] = partial(flag.check, flag.spelling)
 
     def run(**given: Any) -> object:
+        given = {name: _placed(value) for name, value in given.items()}
         for name, check in checks.items():
             if given[name] is not None:
                 check(given[name])
@@ -98,6 +101,13 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
     run.__annotations__ = {entry.name: entry.annotation for entry in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+def _placed(value: Any) -> Any:
+    """Return a value with its paths expanded: no shell does it behind an equals sign."""
+    if isinstance(value, Path):
+        return expanded(value)
+    return [_placed(part) for part in value] if isinstance(value, list) else value
 
 
 class Commands(typer.Typer):

@@ -31,7 +31,7 @@ def identify(
     chain: ChainFlags,
 ) -> int:
     """Name every face of every photo, or say Unknown; exit 1 when nobody is known."""
-    found = building.listing(photos)
+    found = building.listing(photos, results=output.draw)
     recognizer = building.recognizer(chain)
     recognizer.prepare()  # the embedding network opens while the rest is loaded
     path = gallery_path(where.gallery)

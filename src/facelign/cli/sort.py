@@ -50,7 +50,7 @@ def sort(
     """
     from facelign.jobs.sorting import Placed, Sorter
 
-    found = building.listing(photos)
+    found = building.listing(photos, results=target)
     recognizer = building.recognizer(chain)
     totals = Totals(len(found.missing))
     path = gallery_path(where.gallery)

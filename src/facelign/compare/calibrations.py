@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from facelign.errors import BadArray, ConfigError, NoCalibration
+from facelign.files.home import expanded
 from facelign.types.arrays import Float64Array
 from facelign.types.calibrations import Calibration, OperatingPoint
 from facelign.types.embeddings import Metric
@@ -88,7 +89,7 @@ def from_json(text: str | bytes, *, source: str = "the calibration") -> Calibrat
 
 def load(source: str | Path) -> Calibration:
     """Return a calibration by path, or by the id of one that ships with facelign."""
-    path = Path(source)
+    path = expanded(source)
     if path.is_file():
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path} is too large for a calibration.", "Give another file.")

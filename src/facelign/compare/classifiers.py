@@ -14,6 +14,7 @@ import numpy as np
 
 from facelign.compare.scores import measure, score_matrix
 from facelign.errors import BadArray, ConfigError, DatasetMalformed, SpaceMismatch
+from facelign.files.home import expanded
 from facelign.files.npz import read_arrays, write_private
 from facelign.types.arrays import Arrays, Float32Array, FloatArray, IntArray, check, checked
 from facelign.types.embeddings import Metric
@@ -101,7 +102,7 @@ class NameClassifier(Arrays):
 
         It is there under its name only when it is complete. ``load`` reads it. Raises ConfigError.
         """
-        target = Path(path)
+        target = expanded(path)
         arrays = {field.name: np.array(getattr(self, field.name)) for field in fields(self)}
         try:
             write_private(target, {"format": np.array(FORMAT), **arrays})
@@ -113,7 +114,7 @@ class NameClassifier(Arrays):
     @classmethod
     def load(cls, path: str | Path) -> NameClassifier:
         """Return the classifier of a file; nothing pickled is read. Raises ConfigError."""
-        source = Path(path)
+        source = expanded(path)
         try:
             held = read_arrays(source)
             if str(held["format"]) != FORMAT:

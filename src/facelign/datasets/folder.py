@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facelign.datasets.records import PeopleFolder, Photo
 from facelign.errors import DatasetMissing
+from facelign.files.home import expanded
 from facelign.imaging.listing import people_folders
 
 
@@ -16,7 +17,7 @@ def read_folder(root: str | Path) -> PeopleFolder:
     that are no pictures, and pictures that lie outside of any person's folder, are listed as
     skipped. Raises DatasetMissing if there is no photo of anybody.
     """
-    folder = Path(root)
+    folder = expanded(root)
     if not folder.is_dir():
         raise DatasetMissing(f"There is no folder {folder}.", "Check the path.")
     found = people_folders(folder)

@@ -15,6 +15,7 @@ from pathlib import Path
 from facelign.datasets.records import Pair, PairList, check_present, list_text, malformed
 from facelign.datasets.shelf import Shelf, shelf_of
 from facelign.errors import ConfigError
+from facelign.files.home import expanded
 
 _WANTED = "'Name i j' or 'Name i Other j', separated by tabs"
 
@@ -28,7 +29,7 @@ def read_pairs(path: str | Path, images: str | Path | Shelf) -> PairList:
     that are not there are listed as missing. Raises DatasetMissing, and DatasetMalformed with the
     number of the line.
     """
-    source, shelf = Path(path), shelf_of(images)
+    source, shelf = expanded(path), shelf_of(images)
     rows = _rows(source)
     if not rows:
         raise malformed(source, 1, "the list is empty", _WANTED)
@@ -49,7 +50,7 @@ def protocol(
     "lfw-view1": pairsDevTrain.txt and pairsDevTest.txt. "lfw-view2": pairs.txt alone, whose folds
     are their own development sets, each time the others.
     """
-    folder = Path(lists)
+    folder = expanded(lists)
     shelf = shelf_of(images)
     if name == "lfw-view1":
         train = read_pairs(folder / "pairsDevTrain.txt", shelf)
@@ -64,7 +65,7 @@ def read_overlap(path: str | Path) -> frozenset[str]:
 
     A name is the last field of a line (comma or tab), as LFW spells names: with underscores.
     """
-    lines = list_text(Path(path)).splitlines()
+    lines = list_text(expanded(path)).splitlines()
     names = {line.replace("\t", ",").split(",")[-1].strip().replace(" ", "_") for line in lines}
     return frozenset(names - {"", "lfw_name"})
 

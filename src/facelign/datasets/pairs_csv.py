@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facelign.datasets.records import Pair, PairList, check_present, csv_rows, list_text, malformed
 from facelign.datasets.shelf import Shelf, shelf_of
+from facelign.files.home import expanded
 
 _FIRST = ("a", "file_x", "file_a", "image_a", "photo_a", "img1")
 _SECOND = ("b", "file_y", "file_b", "image_b", "photo_b", "img2")
@@ -24,7 +25,7 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
     name with folders that are not there is looked for by its last part. Raises DatasetMissing, and
     DatasetMalformed with the number of the line.
     """
-    source = Path(path)
+    source = expanded(path)
     shelf = shelf_of(source.parent if images is None else images)
     text = list_text(source)
     top = text.lstrip().partition("\n")[0]
@@ -58,12 +59,12 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
 
 def read_groups_csv(path: str | Path) -> dict[str, str]:
     """Return file or person -> group, from a CSV with a header whose first two columns they are."""
-    return dict(_below_header(Path(path), "groups", "name", "group"))
+    return dict(_below_header(expanded(path), "groups", "name", "group"))
 
 
 def read_media_csv(path: str | Path) -> list[tuple[str, str, str]]:
     """Return (photo, template, medium) rows, from a CSV with a header: first three columns."""
-    rows = _below_header(Path(path), "rows", "photo", "template", "medium")
+    rows = _below_header(expanded(path), "rows", "photo", "template", "medium")
     return [(photo, template, medium) for photo, template, medium in rows]
 
 

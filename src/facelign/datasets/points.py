@@ -13,6 +13,7 @@ import numpy as np
 
 from facelign.datasets.records import MAX_LIST_BYTES, csv_rows, existing, list_text, malformed
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
+from facelign.files.home import expanded
 from facelign.types.arrays import BoolArray, Float64Array, IntArray, check
 
 #: numberings of annotated points that are known (``types.schemes.REDUCTIONS``)
@@ -70,8 +71,8 @@ def read_points_csv(
     The file of a row is its column ``file``, else ``name`` with ``.jpg`` added. muct: points at
     exactly (0, 0) are unavailable. Raises DatasetMalformed with the number of the line.
     """
-    source = Path(path)
-    folder = source.parent if images is None else Path(images)
+    source = expanded(path)
+    folder = source.parent if images is None else expanded(images)
     lines = csv_rows(source, _NUMBERS, text=_table_text(source))
     header = next(lines, (1, []))[1]
     k, places = _point_columns(source, header)
@@ -103,7 +104,7 @@ def read_pts(path: str | Path, *, first: int = 0) -> Float64Array:
     first: the number that the file gives to the first pixel; 300-W's own files count from 1, and
     with ``first=1`` one is taken off, so that integers are pixel centers counted from 0.
     """
-    source = Path(path)
+    source = expanded(path)
     rows: list[list[float]] = []
     promised: int | None = None
     for number, line in enumerate(list_text(source).splitlines(), 1):
@@ -160,15 +161,15 @@ def read_annotated(
     images: folder of the photos; beside the data, or in its folder ``images`` or ``crops``, when
     left out. scheme: "ibug-68" or "muct"; told by the number of points and the name when empty.
     """
-    source = Path(data)
+    source = expanded(data)
     muct = scheme == "muct" or (not scheme and "muct" in source.name.lower())
     if source.is_dir():
         tables = sorted(source.glob("*.csv"))
         if len(tables) == 1 and not list(source.glob("*.pts")):
             return read_annotated(tables[0], images, scheme)
-        table, muct = _of_pts(source, Path(images) if images else source), False
+        table, muct = _of_pts(source, expanded(images) if images else source), False
     elif source.suffix == ".xml":
-        table = _of_imglab(existing(source), Path(images) if images else source.parent)
+        table = _of_imglab(existing(source), expanded(images) if images else source.parent)
     else:
         table = read_points_csv(source, images or _photos_beside(source), muct=muct)
     return replace(table, scheme=_scheme(table.k, scheme, muct))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facelign.datasets.shelf import Shelf
 from facelign.errors import DatasetMalformed, DatasetMissing
+from facelign.files.home import expanded
 
 #: a list larger than this is no list: LFW's largest has 6,000 lines, IJB-C's pairs 500 MB
 MAX_LIST_BYTES = 1 << 30
@@ -78,7 +79,7 @@ class PeopleFolder:
 
 def existing(path: str | Path) -> Path:
     """Return the path of a file; raises DatasetMissing where there is none."""
-    source = Path(path)
+    source = expanded(path)
     if not source.is_file():
         raise DatasetMissing(f"There is no file {source}.", "Check the path.")
     return source

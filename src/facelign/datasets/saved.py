@@ -11,6 +11,7 @@ import numpy as np
 
 from facelign.datasets.records import csv_rows, existing, malformed
 from facelign.errors import BadArray, DatasetMalformed
+from facelign.files.home import expanded
 from facelign.files.npz import read_arrays
 from facelign.types.arrays import AnyArray, Float32Array, check
 
@@ -122,7 +123,7 @@ def read_openface(labels: str | Path, reps: str | Path) -> SavedEmbeddings:
     labels.csv: ``number,path`` a line; the folder of the path is the person. reps.csv: the numbers
     of one vector a line, in the same order.
     """
-    label_file, rep_file = Path(labels), Path(reps)
+    label_file, rep_file = expanded(labels), expanded(reps)
     files = []
     for line, row in csv_rows(label_file, "number, path"):
         if len(row) != 2:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from facelign.errors import DatasetMalformed
+from facelign.files.home import expanded
 
 #: suffixes under which copies of LFW keep their photos
 SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".bmp", ".pgm", ".ppm", ".webp")
@@ -44,7 +45,7 @@ class FolderShelf:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+        self.root = expanded(root)
         self.title = str(root)
 
     def numbered(self, person: str, number: int) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.datasets.records import list_text, malformed
+from facelign.files.home import expanded
 from facelign.types.arrays import BoolArray, Float32Array, check
 
 #: place of "invalid" in a line: behind the box come blur, expression and illumination
@@ -35,8 +36,8 @@ class BoxedPhoto:
 
 def read_boxes(path: str | Path, images: str | Path | None = None) -> tuple[BoxedPhoto, ...]:
     """Return the photos of a ``*_bbx_gt.txt`` file; paths start at ``images`` or beside it."""
-    source = Path(path)
-    folder = source.parent if images is None else Path(images)
+    source = expanded(path)
+    folder = source.parent if images is None else expanded(images)
     lines = [line.strip() for line in list_text(source).splitlines()]
     photos: list[BoxedPhoto] = []
     at = 0

@@ -7,6 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
+def expanded(path: str | Path) -> Path:
+    """Return the path that a person means: ``~`` is the home of its user, as for a shell.
+
+    A shell leaves ``--out=~/t.csv`` alone. A path that names something is taken as it is, so that
+    what lies in a folder called "~" can be reached; the ``~`` of nobody stays.
+    """
+    given = os.fspath(path)
+    if not given.startswith("~") or os.path.lexists(given):
+        return Path(path)
+    return Path(os.path.expanduser(given))  # noqa: PTH111 - an unknown user must not raise
+
+
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Return the folder of everything facelign keeps: FACELIGN_HOME, else the user's data folder.
 

@@ -28,6 +28,7 @@ import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt
 from facelign.files.disk import erase
+from facelign.files.home import expanded
 from facelign.gallery.stores import connection as sql
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.embeddings import Embeddings, Metric, Space
@@ -70,7 +71,7 @@ class VectorCache:
     """
 
     def __init__(self, path: str | Path, *, limit_bytes: int = DEFAULT_LIMIT) -> None:
-        self.path = Path(path).resolve()
+        self.path = expanded(path).resolve()
         self.limit_bytes = limit_bytes
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None

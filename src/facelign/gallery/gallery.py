@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from facelign.errors import BadArray, GalleryError
+from facelign.files.home import expanded
 from facelign.gallery import history, removal, rules, transfer
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.following import Follower
@@ -466,8 +467,9 @@ class Gallery:
 
         Raises GalleryError when there is none, or when there are several spaces and none is named.
         """
-        with self.holding(path, removal.EXPORT):
-            return transfer.export(self.store, Path(path), space_id)
+        place = expanded(path)
+        with self.holding(place, removal.EXPORT):
+            return transfer.export(self.store, place, space_id)
 
     def import_batch(self, batch: transfer.Batch) -> t.Bulk:
         """Enroll what ``transfer.read`` returned, in one transaction; see ``enroll_many``."""

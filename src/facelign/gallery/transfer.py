@@ -36,6 +36,7 @@ from facelign.errors import (
     Remedy,
 )
 from facelign.files.disk import overwrite
+from facelign.files.home import expanded
 from facelign.files.npz import read_array, read_arrays, write_private
 from facelign.files.pickles import read_plain
 from facelign.types.arrays import AnyArray, Float32Array
@@ -172,6 +173,7 @@ def read(path: Path, labels: Path | None = None) -> Batch:
 
     labels: the file of names that belongs to an ``.npy``. Raises DatasetMissing, DatasetMalformed.
     """
+    path, labels = expanded(path), labels and expanded(labels)
     for file in (path, *((labels,) if labels else ())):
         if not file.is_file():
             raise DatasetMissing(f"There is no file {file}.", "Check the name.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from facelign.errors import ConfigError
 from facelign.imaging.containers import FILM, MAGIC_BYTES, RAW, kind_of
 
 #: suffixes of the formats that are read
@@ -89,6 +90,20 @@ class _Found:
     notes: list[str] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     repeated: int = 0
+    #: where results go, made absolute; whether some of it was left out; it was named itself
+    results: Path | None = None
+    left_out: bool = False
+    itself: Path | None = None
+    known: dict[Path, bool] = field(default_factory=dict)
+
+    def holds(self, folder: Path) -> bool:
+        """Return whether a folder is that of the results, or lies in it."""
+        if self.results is None:
+            return False
+        if folder not in self.known:
+            place = folder.resolve()
+            self.known[folder] = place == self.results or self.results in place.parents
+        return self.known[folder]
 
     def tell(self) -> None:
         """Note what was passed over in folders that a person would take for photos."""
@@ -106,7 +121,9 @@ class _Found:
         self.files.setdefault(key, path)
 
 
-def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
+def photos(
+    paths: Iterable[str | Path], *, recursive: bool = True, results: Path | None = None
+) -> Listing:
     """Return the photos that ``paths`` mean.
 
     A file is always taken, whatever it is called. In a folder (and its folders, unless recursive
@@ -114,11 +131,22 @@ def photos(paths: Iterable[str | Path], *, recursive: bool = True) -> Listing:
     bytes are a picture's; hidden ones and ``RESERVED`` folders are passed over. A pattern
     (``*.jpg``, ``**/*.png``) that the shell left alone is expanded. A text that names nothing is
     tried again as ``clean_path`` reads it.
+
+    results: the folder that a run writes its pictures into. What lies there is left out of folders
+    and patterns around it, so that a rerun takes no result for a photo. Raises ConfigError
+    where that folder is all that was named.
     """
-    found = _Found()
+    found = _Found(results=results.resolve() if results and results.is_dir() else None)
     for word in paths:
         _take_word(word, found, recursive)
+    if found.itself is not None and not found.files:
+        raise ConfigError(
+            f"The results would lie among the photos of {found.itself}, and be taken for photos.",
+            f"Name another folder, such as {found.itself / 'results'}.",
+        )
     found.tell()
+    if found.left_out:
+        found.notes.append(f"the folder of the results is left out: {results}")
     if found.repeated:
         found.notes.append(f"{found.repeated} photos were named twice and are taken once")
     return Listing(
@@ -148,15 +176,22 @@ def _take_word(word: str | Path, found: _Found, recursive: bool) -> None:
     if not glob.has_magic(pattern):
         found.missing.append((str(word), f"There is no file {path}."))
         return
+    _take_matches(pattern, str(word), found, recursive)
+
+
+def _take_matches(pattern: str, word: str, found: _Found, recursive: bool) -> None:
+    """Take what a pattern means."""
     matches = sorted(set(_matches(pattern, found.notes)))
     if not matches:
-        found.missing.append((str(word), f"No file matches {path}."))
+        found.missing.append((word, f"No file matches {pattern}."))
+    around = not found.holds(_head(pattern))  # what is asked for by name is read
     for match in map(Path, matches):
-        if match.is_dir():
-            if not pattern.endswith("**"):
-                _take_folder(match, str(match), found, recursive)
-        else:
+        if around and found.holds(match.parent):
+            found.left_out = True
+        elif not match.is_dir():
             _take_if_picture(match, found)
+        elif not pattern.endswith("**"):
+            _take_folder(match, str(match), found, recursive)
 
 
 def _refused(word: str | Path) -> str:
@@ -185,11 +220,28 @@ def _matches(pattern: str, notes: list[str]) -> Iterator[str]:
                 yield from _matches(os.path.join(glob.escape(str(folder)), *tail), notes)  # noqa: PTH118
 
 
+def _head(pattern: str) -> Path:
+    """Return the folder from which a pattern looks."""
+    head: list[str] = []
+    for part in Path(pattern).parts[:-1]:
+        if glob.has_magic(part):
+            break
+        head.append(part)
+    return Path(*head)
+
+
 def _take_folder(folder: Path, word: str, found: _Found, recursive: bool) -> None:
     before = len(found.files) + found.repeated
     found.folders.append(folder)
+    inside = found.holds(folder)
+    if inside and folder.resolve() == found.results:
+        found.itself, found.left_out = folder, True
+        return
     for path in _walk(folder, recursive, found.notes):
-        _take_if_picture(path, found)
+        if inside or not found.holds(path.parent):
+            _take_if_picture(path, found)
+        else:
+            found.left_out = True
     if len(found.files) + found.repeated == before:
         found.missing.append((word, f"The folder {folder} holds no photo."))
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from facelign.errors import BadArray, UnreadableImage, UnsupportedImage
 from facelign.files.disk import Readable, digest
+from facelign.files.home import expanded
 from facelign.imaging.containers import MAGIC_BYTES, inspect, kind_of
 from facelign.imaging.decode import decode, pixels_of
 from facelign.imaging.faults import Fault
@@ -226,7 +227,7 @@ def _bytes_of(source: object, limits: Limits) -> tuple[str, bytes]:
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>", _within("<bytes>", bytes(source), limits)
     if isinstance(source, os.PathLike):
-        return str(source), _file(Path(source), limits)
+        return str(source), _file(expanded(Path(source)), limits)
     if isinstance(source, str):
         return _text(source, limits)
     if isinstance(source, Readable):

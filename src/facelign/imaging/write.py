@@ -11,6 +11,7 @@ import numpy as np
 
 from facelign.errors import BadArray, UnsupportedImage
 from facelign.files import disk
+from facelign.files.home import expanded
 from facelign.types.arrays import ByteArray
 
 Kind = Literal["png", "jpeg", "webp"]
@@ -58,7 +59,7 @@ def write(path: str | Path, pixels: ByteArray, *, quality: int = 92) -> Path:
     The file appears whole or not at all; folders are made. pixels: (h, w, 3) uint8 RGB.
     Raises InputError when the disk refuses, UnsupportedImage for another suffix, BadArray.
     """
-    target = Path(path)
+    target = expanded(path)
     kind = _KINDS.get(target.suffix.lower())
     if kind is None:
         raise UnsupportedImage(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facelign.errors import ConfigError
+from facelign.files.home import expanded
 from facelign.jobs.journal import Journal
 from facelign.types.analysis import PhotoInfo
 
@@ -54,7 +55,7 @@ class Sorter:
         naming: str = "",
         again: bool = False,
     ) -> None:
-        self._target = target
+        self._target = target = expanded(target)
         self._link = link
         self._without, self._with = looking, f"{looking}; {naming}"  # a face
         states = () if again else (self._without, self._with)

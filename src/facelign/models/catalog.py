@@ -17,7 +17,7 @@ from types import ModuleType
 
 from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.files.disk import atomic
-from facelign.files.home import home_folder
+from facelign.files.home import expanded, home_folder
 from facelign.models import specfile
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
@@ -76,7 +76,7 @@ class Registry:
 
     def add_file(self, path: str | Path) -> ModelSpec:
         """Add the model that a TOML file describes; return its record (see ``specfile``)."""
-        spec = specfile.read(Path(path), self.spec)
+        spec = specfile.read(expanded(path), self.spec)
         self._add(Registered(spec, str(path)))
         return spec
 

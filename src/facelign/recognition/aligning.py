@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facelign.errors import ConfigError, FacelignError
+from facelign.files.home import expanded
 from facelign.imaging.write import write
 from facelign.jobs.claims import Claims, fitting
 from facelign.recognition.recognizer import Recognizer, Stage, Walk
@@ -52,7 +53,7 @@ class AlignJob:
     ) -> None:
         self._recognizer = recognizer
         self._policy = policy
-        self._targets = targets_of(files, root, target)
+        self._targets = targets_of(files, root, expanded(target))
         for file, picture in self._targets.items():
             if picture.exists() and Path(file).exists() and picture.samefile(file):
                 raise ConfigError(

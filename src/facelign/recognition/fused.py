@@ -19,6 +19,7 @@ from facelign.compare import fusion
 from facelign.compare.fusion import Scorer
 from facelign.compare.scores import pair_scores
 from facelign.errors import ConfigError, ModelMismatch, Remedy
+from facelign.files.home import expanded
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.recognizer import Photo, Recognizer, vector_of
 from facelign.recognition.selection import choose
@@ -159,7 +160,7 @@ class Ensemble:
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> Ensemble:
         """Return the ensemble of a file that ``evaluate ensemble --save`` wrote."""
-        source = Path(path)
+        source = expanded(path)
         try:
             text = source.read_bytes()
         except OSError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from facelign._version import __version__
 from facelign.files import disk
+from facelign.files.home import expanded
 from facelign.report.facemap import HOVER, drawn_map
 from facelign.report.page import FaceMap, Fact, Report, Section, Table, Thumbnail, Wall
 from facelign.report.plot import Plot
@@ -92,7 +93,7 @@ def render(report: Report, *, photos: bool = True) -> str:
 
 def write(report: Report, path: str | Path, *, photos: bool = True) -> Path:
     """Write the report and return its path."""
-    target = Path(path)
+    target = expanded(path)
     disk.write(target, render(report, photos=photos).encode())
     return target
 

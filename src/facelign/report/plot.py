@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
 from facelign.files import disk
+from facelign.files.home import expanded
 from facelign.report.style import DPI, settle
 from facelign.types.arrays import Float64Array, check
 from facelign.wire.cells import ENCODING, csv_text
@@ -88,7 +89,7 @@ class Plot:
 
     def save(self, path: str | Path) -> Path:
         """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
-        target = Path(path)
+        target = expanded(path)
         kind = target.suffix.lower()
         if kind == ".png":
             disk.write(target, self.png(dpi=2 * DPI))

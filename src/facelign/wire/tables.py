@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from facelign.errors import ConfigError
 from facelign.files import disk
+from facelign.files.home import expanded
 from facelign.wire.cells import ENCODING, guarded
 from facelign.wire.printable import json_line
 from facelign.wire.records import Record
@@ -117,7 +118,7 @@ class FaceTable:
         if path is not None and path.suffix not in FORMATS:
             kinds = " or ".join(FORMATS)
             raise ConfigError(f"--out {path.name}: the name must end in {kinds}.")
-        self._path, self._columns = path, columns
+        self._path, self._columns = path and expanded(path), columns
         self._writer: Writer | None = None
         self._place = ExitStack()
         self._failures: list[tuple[str, str]] = []

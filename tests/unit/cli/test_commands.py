@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+import facelign
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
 from facelign.cli.plot import outliers
@@ -305,3 +307,50 @@ def test_a_run_that_names_photos_ends_with_totals_and_the_threshold(
     assert (code, out.splitlines()[-2:]) == (Exit.INPUT, [total, limit])
     with table.open(encoding="utf-8-sig") as file:
         assert [row["folders"] for row in csv.DictReader(file)] == ["Eileen", "no-face", ""]
+
+
+def test_every_path_option_and_every_door_knows_a_tilde(said, photos, tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    photo = photos / "mirrored.jpg"
+    assert said("enroll", photo, "--name", "Eileen", "--gallery=~/g.db")[0] == Exit.DONE
+    words = ("--gallery=~/g.db", "--out=~/t.csv", "--draw=~/drawn.png")
+    assert said("identify", photo, *words)[0] == Exit.DONE
+    assert said("sort", photo, "~/sorted", "--gallery=~/g.db")[0] == Exit.DONE
+    assert said("align", photo, "~/aligned")[0] == Exit.DONE
+    assert said("people", "export", "~/people.npz", "--gallery=~/g.db")[0] == Exit.DONE
+    made = {path.name for path in home.iterdir()}
+    assert made >= {"g.db", "t.csv", "drawn.png", "sorted", "aligned", "people.npz"}
+    assert list(here.iterdir()) == []
+    with facelign.open_gallery("~/g.db") as opened:
+        assert [person.name for person in opened.people()] == ["Eileen"]
+        assert opened.gallery.export("~/again.npz") == 1
+    (home / "photo.jpg").write_bytes(photo.read_bytes())
+    for named in ("~/photo.jpg", Path("~/photo.jpg")):
+        assert facelign.read_image(named).size == (512, 512)
+    assert list(here.iterdir()) == []
+
+
+def test_results_among_the_photos_are_no_photos(said, photos, gallery, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "e.jpg").write_bytes((photos / "mirrored.jpg").read_bytes())
+    commands = [
+        ("align", album, album / "faces"),
+        ("detect", album, "--draw", album / "drawn"),
+        ("identify", album, "--gallery", gallery, "--draw", album / "named"),
+        ("embed", album, "--draw", album / "embedded"),
+        ("sort", album, album / "sorted", "--gallery", gallery),
+    ]
+    for words in commands:
+        results = words[words.index("--draw") + 1] if "--draw" in words else words[2]
+        assert said(*words)[0] == Exit.DONE
+        before = sorted(results.rglob("*"))
+        assert said(*words)[0] == Exit.DONE, "a rerun refuses nothing"
+        assert sorted(results.rglob("*")) == before
+        shutil.rmtree(results)
+    assert said("sort", album, album, "--gallery", gallery)[0] == Exit.USAGE

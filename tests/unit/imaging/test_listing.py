@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.errors import InputError
+from facelign.errors import ConfigError, InputError
 from facelign.imaging.listing import clean_path, people_folders, photos
 from facelign.imaging.read import read
 from facelign.imaging.write import write
@@ -263,3 +263,40 @@ def test_real_folders(recognition):
     odd = photos([recognition / "odd_images"])
     assert len(odd) == 64
     assert [path.name for path, _ in odd.skipped] == ["manifest.csv"]
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Photos, and a folder of results among them."""
+    for name in ("a.jpg", "2020/b.jpg", "out/a.jpg", "out/deep/b.jpg", "out/t.csv"):
+        (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "album" / name).write_bytes(b"x")
+    return tmp_path / "album"
+
+
+@pytest.mark.parametrize("words", [["."], ["**/*.jpg"], ["*.jpg", "*/*.jpg"], ["*"]])
+def test_results_among_the_photos_are_left_out(album, monkeypatch, words):
+    found = photos([str(album / word) for word in words], results=album / "out")
+    assert sorted(names(found, album)) == ["2020/b.jpg", "a.jpg"]
+    assert found.missing == ()
+    assert any("results is left out" in note for note in found.notes)
+    monkeypatch.chdir(album.parent)
+    link = album.parent / "link"
+    link.symlink_to(album / "out")
+    found = photos([f"album/{word}" for word in words], results=link)
+    assert len(found) == 2, "by whatever path or link both are named"
+
+
+def test_results_are_read_where_they_are_asked_for(album):
+    everything = ["out/a.jpg", "out/deep/b.jpg"]
+    assert names(photos([album / "out" / "deep"], results=album / "out"), album) == everything[1:]
+    assert names(photos([str(album / "out" / "*.jpg")], results=album / "out"), album) == [
+        "out/a.jpg"
+    ]
+    assert names(photos([album / "out" / "a.jpg"], results=album / "out"), album) == ["out/a.jpg"]
+    assert len(photos([album], results=album / "new")) == 4, "nothing is there yet"
+
+
+def test_results_in_the_very_folder_of_the_photos_are_refused(album):
+    with pytest.raises(ConfigError, match="Name another folder"):
+        photos([album], results=album)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
+from facelign.files.home import expanded
 from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.stores import codec, journal
 from facelign.gallery.stores import connection as sql
@@ -55,7 +56,8 @@ class SqliteStore(ChangingStore):
         readonly: bool = False,
         wait_s: float = sql.WAIT_S,
     ) -> None:
-        named, path = path, real(path)
+        named = expanded(path)
+        path = real(named)
         if path.is_dir():
             raise GalleryError(
                 f"The gallery {named} cannot be opened: it is a folder.", "Name a file."
