@@ -454,7 +454,7 @@ class Gallery:
 
         path: of the file. kind: "classifier" (erased whole), "export" (of ``export``).
         """
-        return removal.holding(self.store, Path(path), kind)
+        return removal.holding(self.store, expanded(path), kind)
 
     def hold_cache(self, cache: VectorCache) -> None:
         """Write down a cache in which vectors of this gallery may lie."""
