@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,27 @@ def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]
         return store
 
     return bring
+
+
+@pytest.fixture
+def interruptible() -> None:
+    """Skip where SIGINT is ignored, as a shell has it for what it starts in the background."""
+    # Python then installs no handler (docs.python.org/3/library/signal.html), children inherit it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        pytest.skip("SIGINT is ignored here (nohup, or a job in the background)")
+
+
+@pytest.fixture(scope="session")
+def plain_weights(pulled: Callable[..., Store]) -> Store:
+    """The weights that a plain run has: the default preset, and haar, which lies in OpenCV."""
+    from facelign import models
+    from facelign.recognition.presets import PRESETS
+
+    known = models.default()
+    return pulled(
+        *(known.spec(task, name) for task, name in PRESETS["default"].models),
+        *known.find("haar"),
+    )
 
 
 def asked_for(config: pytest.Config, model: str) -> bool:

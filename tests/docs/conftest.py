@@ -46,13 +46,8 @@ def photos(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def desk(photos, tmp_path, facelign_home, monkeypatch, pulled) -> Path:
+def desk(photos, tmp_path, facelign_home, monkeypatch, plain_weights) -> Path:
     """A fresh copy of the photos as working folder, with a home that has only the weights."""
-    from facelign import models
-    from facelign.recognition.presets import PRESETS
-
-    known = models.default()
-    pulled(*(known.spec(task, name) for task, name in PRESETS["default"].models))
     home = tmp_path / "home"
     weights = facelign_home / "weights"
     if weights.is_dir():

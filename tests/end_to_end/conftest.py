@@ -52,6 +52,13 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def _weights_are_here(request: pytest.FixtureRequest) -> None:
+    """Bring what a plain run has for the tests marked ``weights``, in whatever order they run."""
+    if request.node.get_closest_marker("weights"):
+        request.getfixturevalue("plain_weights")
+
+
 @pytest.fixture
 def facelign(facelign_home: Path) -> Run:
     """Run ``facelign ...`` in a process of its own, against the tests' own home."""

@@ -321,6 +321,7 @@ def test_figures_on_lfw_100_hold(facelign: Run, recognition: Path, tmp_path: Pat
 @pytest.mark.weights
 @pytest.mark.shared
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_where_it_was(recognition: Path, tmp_path: Path) -> None:
     images = recognition / "lfw_dev" / "images"
     home = Path(os.environ["FACELIGN_HOME"])

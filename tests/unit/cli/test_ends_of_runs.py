@@ -71,6 +71,7 @@ def test_a_reader_that_goes_away_is_no_answer() -> None:
 
 
 @POSIX
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("early", [True, False], ids=["while it loads", "while it works"])
 def test_an_interruption_gives_130_and_a_sentence(early: bool, tmp_path: Path) -> None:
     place = "facelign.cli.app" if early else "facelign.cli.models"
@@ -89,6 +90,7 @@ def test_an_interruption_gives_130_and_a_sentence(early: bool, tmp_path: Path) -
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_inside_a_command_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
