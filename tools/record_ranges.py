@@ -42,7 +42,7 @@ def of_onnx(raw: Path) -> Graph:
     """Return the graph that is converted, in float32."""
     _, graph = opened(raw)
     clean(graph)
-    rewrites.free_axes(graph, ("N",))
+    rewrites.free_batch(graph)
     return graph
 
 

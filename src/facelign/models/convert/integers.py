@@ -43,7 +43,7 @@ def convert_mobilefacenet(raw: Path, out: Path) -> None:
 def _convert_onnx(raw: Path, out: Path, name: str) -> None:
     plain, fast = opened(raw)
     clean(fast)
-    rewrites.free_axes(fast, ("N",))
+    rewrites.free_batch(fast)
     verify(plain, serialize(fast))
     _write(fast, out, name)
 

@@ -39,7 +39,7 @@ def convert_batched(raw: Path, out: Path) -> None:
     """Convert a network, with quantized weights or without; the batch becomes free."""
     plain, fast = opened(raw)
     clean(fast)
-    rewrites.free_axes(fast, ("N",))
+    rewrites.free_batch(fast)
     data = serialize(fast)
     verify(plain, data)
     out.write_bytes(data)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from facelign.models.convert.graph import MOST_ELEMENTS, Graph, Node, refuse
@@ -246,16 +244,15 @@ def _long_prelu(graph: Graph, node: Node, a: AnyArray) -> list[Node]:
     ]
 
 
-def free_axes(graph: Graph, free: Sequence[str]) -> None:
-    """Give the first axes of the input the names in ``free`` ("" keeps what is there).
+def free_batch(graph: Graph) -> None:
+    """Let the first axis of the input and of the outputs have any length, called N.
 
     A Reshape whose first length is a constant 1 copies the batch instead.
     """
     value = graph.inputs[0]
     fixed = value.shape[0]
-    for axis, name in enumerate(free):
-        if name and axis < len(value.shape) and isinstance(value.shape[axis], int):
-            value.shape[axis] = name
+    if isinstance(fixed, int):
+        value.shape[0] = "N"
     for node in graph.nodes:
         if node.op == "Reshape" and fixed == 1 and not node.integer("allowzero", 0):
             shape = graph.constants.get(node.inputs[1])
@@ -264,9 +261,5 @@ def free_axes(graph: Graph, free: Sequence[str]) -> None:
                 copied[0] = 0  # 0 copies the length of the input's axis (ONNX, Reshape)
                 node.inputs[1] = graph.constant(f"{node.inputs[1]}.batch", copied)
     for output in graph.outputs:
-        sized = len(free) > 1
-        for axis, length in enumerate(output.shape):
-            if axis == 0 and isinstance(length, int):
-                output.shape[0] = free[0]
-            elif sized and isinstance(length, int) and length > 16:
-                output.shape[axis] = f"{output.name}.{axis}"
+        if output.shape and isinstance(output.shape[0], int):
+            output.shape[0] = "N"
