@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from facelign.files.disk import erase
 from facelign.files.home import expanded
 from facelign.gallery.stores import connection as sql
 from facelign.types.analysis import Analysis, PhotoInfo
+from facelign.types.closing import Closing
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
@@ -63,7 +64,7 @@ class CacheInfo:
     limit_bytes: int
 
 
-class VectorCache:
+class VectorCache(Closing):
     """A cache of vectors; threads and processes may share the file.
 
     path: of the file, made when something is first put. limit_bytes: the entries that were not
@@ -76,12 +77,6 @@ class VectorCache:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._failed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

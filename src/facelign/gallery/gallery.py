@@ -25,6 +25,7 @@ from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types import changes as c
 from facelign.types import templates as t
 from facelign.types.arrays import AnyArray
+from facelign.types.closing import Closing
 from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
@@ -34,7 +35,7 @@ from facelign.types.policies import TemplateMode
 _CHUNK = 1000
 
 
-class Gallery:
+class Gallery(Closing):
     """A store of templates and the matrices that search it; threads and processes may share it.
 
     Templates of several spaces may lie side by side; a search uses one. What another process
@@ -74,12 +75,6 @@ class Gallery:
         GalleryCorrupt for another kind of file, SchemaTooNew.
         """
         return cls(SqliteStore(Path(path), create=create, readonly=readonly, wait_s=wait_s))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file and let the matrices go."""

@@ -22,6 +22,7 @@ from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import AnyArray
 from facelign.types.calibrations import Calibration
+from facelign.types.closing import Closing
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
 from facelign.types.templates import Person, Receipt, person_name
@@ -30,7 +31,7 @@ from facelign.types.templates import Person, Receipt, person_name
 _TOGETHER = 1000
 
 
-class PhotoGallery:
+class PhotoGallery(Closing):
     """A gallery that speaks photos. ``facelign.open_gallery`` returns one.
 
     Examples:
@@ -60,12 +61,6 @@ class PhotoGallery:
         where = self.gallery.store.location
         place = "in memory" if where is None else repr(str(where))
         return f"PhotoGallery({place}, {self.recognizer!r})"
-
-    def __enter__(self) -> PhotoGallery:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the gallery file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facelign.errors import BadArray, ConfigError
 from facelign.files import disk
 from facelign.files.home import expanded
-from facelign.report.style import DPI, settle
-from facelign.types.arrays import Float64Array, check
+from facelign.report.style import DPI, MARKERS, line_styles, settle
+from facelign.types.arrays import BoolArray, Float64Array, check
 from facelign.wire.cells import ENCODING, csv_text
 
 #: what a figure can be written as
@@ -48,6 +49,32 @@ class Series:
     def legend(self) -> str:
         """Label and note in one line."""
         return f"{self.label} ({self.note})" if self.note else self.label
+
+
+def curves(
+    axes: Axes,
+    lines: Sequence[Series],
+    *,
+    where: Callable[[Series], BoolArray] | None = None,
+    unit: float = 1.0,
+    band: float = 0.0,
+    **marks: Any,
+) -> None:
+    """Draw lines over each other, told apart by color and dashes, by marks too where asked.
+
+    where: which points of a line are drawn (a logarithmic axis has no place for 0). unit: x is
+    drawn times this. band: how dark a line's interval is drawn, 0 to 1. marks: of matplotlib's
+    markers; ``marker=True`` gives each line one of its own.
+    """
+    own = marks.pop("marker", False)
+    for number, (line, look) in enumerate(zip(lines, line_styles(), strict=False)):
+        if own:
+            marks["marker"] = MARKERS[number % len(MARKERS)]
+        seen = np.ones(len(line.x), bool) if where is None else where(line)
+        x = line.x[seen] * unit
+        axes.plot(x, line.y[seen], label=line.legend, **marks, **look)
+        if band and line.low is not None and line.high is not None:
+            axes.fill_between(x, line.low[seen], line.high[seen], color=look["color"], alpha=band)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,13 +15,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from facelign.types.arrays import Float32Array, Float64Array, IntArray
 from facelign.types.changes import Change, Enroll, Entry, Erased, PersonRef
 from facelign.types.chips import Chips
+from facelign.types.closing import Closing
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -187,7 +188,7 @@ class Frame:
     time_s: float
 
 
-class FrameSource(Protocol):
+class FrameSource(Closing, Protocol):
     """Gives frames. Laws: numbers and times rise; after ``close`` there are none; closing twice
     does no harm.
 
@@ -203,12 +204,6 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Let the film or camera go."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
 
 
 class Tracker(Protocol):

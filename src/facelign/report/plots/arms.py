@@ -8,7 +8,7 @@ import numpy as np
 
 from facelign.errors import BadArray
 from facelign.report import style
-from facelign.report.plot import Plot, Series
+from facelign.report.plot import Plot, Series, curves
 
 
 def draw(
@@ -24,11 +24,8 @@ def draw(
         raise BadArray("arms: wanted x to be places in the list of conditions.")
     figure, (axes,) = style.figure(7.4, 4.4)
     numbers: dict[str, object] = {"condition": list(conditions)}
-    marks = style.MARKERS
-    for number, (line, look) in enumerate(zip(lines, style.line_styles(), strict=False)):
-        axes.plot(line.x, line.y, marker=marks[number % len(marks)], label=line.legend, **look)
-        if line.low is not None and line.high is not None:
-            axes.fill_between(line.x, line.low, line.high, color=look["color"], alpha=0.12)
+    curves(axes, lines, marker=True, band=0.12)
+    for line in lines:
         by_place = dict(zip(line.x.astype(int).tolist(), line.y.tolist(), strict=True))
         numbers[line.label] = [by_place.get(place, "") for place in range(len(conditions))]
     axes.set_xticks(np.arange(len(conditions)), conditions)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(
@@ -22,8 +22,7 @@ def draw(
     it. marks: the usual ends of the area under the curve, drawn as thin lines.
     """
     figure, (axes,) = style.figure(6.0, 4.2)
-    for line, look in zip(lines, style.line_styles(), strict=False):
-        axes.plot(line.x, line.y, label=line.legend, **look)
+    curves(axes, lines)
     for mark in marks:
         axes.axvline(mark, color=style.GRAY, linewidth=0.8, linestyle=":")
         axes.text(mark, 1.015, f"{mark:g}", color=style.GRAY, fontsize=8, ha="center")

@@ -8,15 +8,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(lines: Sequence[Series], *, title: str = "CMC (closed set)") -> Plot:
     """Return the cumulative match curve. lines: x = rank from 1, y = share in [0, 1]."""
     figure, (axes,) = style.figure(6.0, 4.2)
-    for k, (line, look) in enumerate(zip(lines, style.line_styles(), strict=False)):
-        marker = style.MARKERS[k % len(style.MARKERS)]
-        axes.plot(line.x, line.y, label=line.legend, marker=marker, markersize=4, **look)
+    curves(axes, lines, marker=True, markersize=4)
     worst = min((float(line.y.min()) for line in lines), default=0.0)
     axes.set_ylim(max(0.0, worst - 0.05), 1.005)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
+from facelign.types.arrays import BoolArray
 
 
 def draw(
@@ -24,11 +25,8 @@ def draw(
     out. For a search, name the axes FPIR and FNIR.
     """
     figure, (axes,) = style.figure(5.8, 5.0)
-    seen: list[np.ndarray] = []
-    for line, look in zip(lines, style.line_styles(), strict=False):
-        both = (line.x > 0) & (line.y > 0)
-        axes.plot(line.x[both], line.y[both], label=line.legend, **look)
-        seen += [line.x[both], line.y[both]]
+    curves(axes, lines, where=_on_axes)
+    seen = [side[_on_axes(line)] for line in lines for side in (line.x, line.y)]
     least = min((float(values.min()) for values in seen if len(values)), default=1e-3)
     low = 10.0 ** np.floor(np.log10(least))
     axes.plot([low, 1], [low, 1], color=style.GRAY, linewidth=0.8, linestyle=":")
@@ -42,6 +40,11 @@ def draw(
     style.legend(axes, loc="lower left")
     said = "; ".join(line.legend for line in lines)
     return Plot("det", figure, f"DET curves of {said}: lower is better.", columns_of(lines, x, y))
+
+
+def _on_axes(line: Series) -> BoolArray:
+    both: BoolArray = (line.x > 0) & (line.y > 0)
+    return both
 
 
 def example() -> Plot:

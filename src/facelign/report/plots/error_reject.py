@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(
@@ -19,10 +19,7 @@ def draw(
     refuses exactly the errors first, which nothing can beat.
     """
     figure, (axes,) = style.figure(6.0, 4.2)
-    for line, look in zip(lines, style.line_styles(), strict=False):
-        axes.plot(line.x * 100, line.y, label=line.legend, **look)
-        if line.low is not None and line.high is not None:
-            axes.fill_between(line.x * 100, line.low, line.high, color=look["color"], alpha=0.15)
+    curves(axes, lines, unit=100, band=0.15)
     start = max((float(line.y[0]) for line in lines if len(line.y)), default=0.0)
     if ideal and 0 < start < 1:
         x = np.linspace(0, start, 50)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(lines: Sequence[Series], *, target: float | None = None) -> Plot:
@@ -16,10 +16,7 @@ def draw(lines: Sequence[Series], *, target: float | None = None) -> Plot:
     lines: x = templates, y = rate. target: the FPIR that was asked for.
     """
     figure, (axes,) = style.figure(6.2, 4.4)
-    for k, (line, look) in enumerate(zip(lines, style.line_styles(), strict=False)):
-        seen = line.y > 0
-        marker = style.MARKERS[k % len(style.MARKERS)]
-        axes.plot(line.x[seen], line.y[seen], marker=marker, label=line.legend, **look)
+    curves(axes, lines, where=lambda line: line.y > 0, marker=True)
     if target is not None:
         axes.axhline(target, color=style.BLACK, linestyle="--", label=f"wanted FPIR {target:g}")
     if any((line.y > 0).any() for line in lines):

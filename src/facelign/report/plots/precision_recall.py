@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(lines: Sequence[Series], *, title: str = "Detectors") -> Plot:
     """Return the curves. lines: x = recall, y = precision, both in [0, 1], recall rising."""
     figure, (axes,) = style.figure(6.0, 4.4)
-    for line, look in zip(lines, style.line_styles(), strict=False):
-        axes.plot(line.x, line.y, label=line.legend, **look)
-        if len(line.x):  # where the detector's own threshold ends the curve
-            axes.plot(line.x[-1:], line.y[-1:], "o", color=look["color"], markersize=5)
+    # the mark: where the detector's own threshold ends the curve
+    curves(axes, lines, marker="o", markersize=5, markevery=[-1])
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     style.label(axes, title, "Recall (share of faces found)", "Precision")
     style.legend(axes, loc="lower left")

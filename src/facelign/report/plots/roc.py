@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of
+from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(lines: Sequence[Series], *, lowest: float = 1e-5, title: str = "ROC") -> Plot:
@@ -17,14 +17,8 @@ def draw(lines: Sequence[Series], *, lowest: float = 1e-5, title: str = "ROC") -
     left end of the logarithmic panel; a claim left of 3 / (non-mated comparisons) has no data.
     """
     figure, (whole, low) = style.figure(9.2, 4.4, columns=2)
-    for line, look in zip(lines, style.line_styles(), strict=False):
-        whole.plot(line.x, line.y, label=line.legend, **look)
-        seen = line.x > 0
-        low.plot(line.x[seen], line.y[seen], **look)
-        if line.low is not None and line.high is not None:
-            low.fill_between(
-                line.x[seen], line.low[seen], line.high[seen], color=look["color"], alpha=0.15
-            )
+    curves(whole, lines)
+    curves(low, lines, where=lambda line: line.x > 0, band=0.15)
     whole.plot([0, 1], [0, 1], color=style.GRAY, linewidth=0.8, linestyle=":")
     whole.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     style.label(whole, title, "False match rate (FMR)", "True accept rate (1 - FNMR)")
