@@ -62,6 +62,10 @@ class Remedy(StrEnum):
     THRESHOLD = "Give a threshold, or make one by calibration."
     OTHER_GALLERY = "Name another gallery, or put a back-up in its place."
     SPACE = "Name one of the spaces."
+    WHOSE = (
+        "Name the model whose vectors they are, if facelign has it (facelign models list); else "
+        "enroll the photos again."
+    )
     LABELS = "Name the file of the labels."
     PIXELS = "Make it smaller, or allow it: Recognizer(limits=Limits(pixels=...))."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."

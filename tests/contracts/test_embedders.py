@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from facelign.align.chips import chips
-from facelign.errors import ModelMismatch
+from facelign.errors import DatasetMalformed, ModelMismatch
+from facelign.gallery.descriptors import refuse_others
 from facelign.models.catalog import default
 from facelign.models.load import load
 from facelign.types.chips import Chips
@@ -86,6 +87,21 @@ def test_the_vectors_are_those_of_the_space(loaded: Loaded, faces: Chips) -> Non
     assert (model.space.metric, model.space.unit) == (output.metric, output.unit)
     assert (found.norms > 0).all()
     assert np.linalg.matrix_rank(found.vectors) == 5, "five pictures, five vectors"
+
+
+def test_only_the_vectors_of_dlib_are_taken_for_dlibs(loaded: Loaded, faces: Chips) -> None:
+    raw = loaded(unit=False).embed(faces).vectors
+    if loaded().space.id.startswith("dlib-resnet/"):
+        refuse_others(raw, "vectors")
+        with pytest.raises(DatasetMalformed, match="5 of 5 vectors"):
+            refuse_others(loaded(unit=True).embed(faces).vectors, "vectors")
+    else:
+        for vectors in (raw, loaded(unit=True).embed(faces).vectors):
+            with pytest.raises(DatasetMalformed, match="5 of 5 vectors"):
+                refuse_others(vectors, "vectors")
+            alike = 1.4 * vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            with pytest.raises(DatasetMalformed, match="5 of 5 vectors"):
+                refuse_others(alike, "vectors")
 
 
 @pytest.mark.parametrize("flip", [False, True])

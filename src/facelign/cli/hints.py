@@ -24,6 +24,10 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         Remedy.THRESHOLD: "Give one with --threshold, or make one with 'facelign calibrate'.",
         Remedy.OTHER_GALLERY: ("Name another file with --gallery, or put a back-up in its place."),
         Remedy.SPACE: "Name one of them with --space.",
+        Remedy.WHOSE: (
+            "Name the model whose vectors they are with --space, if facelign has it (facelign "
+            "models list); else enroll the photos again."
+        ),
         Remedy.LABELS: "Name the file of the labels with --labels.",
         Remedy.PIXELS: "Make it smaller, or allow it with --max-pixels.",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",

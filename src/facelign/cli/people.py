@@ -393,17 +393,27 @@ def import_people(
         Path | None,
         typer.Option("--labels", help="Names for an .npy: .pickle, .json or .txt."),
     ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space",
+            help="Model or space of the vectors, where the file does not say it (default: dlib's).",
+            autocompletion=completion.names("embedder"),
+        ),
+    ] = None,
     *,
     where: GalleryFlags,
     output: JsonFlag,
 ) -> None:
     """Enroll templates of an export, of face_recognition, or of an .npy with labels.
 
-    Nothing in the file is executed; pickles are read as plain data only.
+    Nothing in the file is executed; pickles are read as plain data only. Vectors of another model
+    than dlib's are taken only when it is named.
     """
+    from facelign import models
     from facelign.gallery import transfer
 
-    batch = transfer.read(file, labels)
+    batch = transfer.read(file, labels, None if space is None else models.space(space))
     with _open(where, create=True) as gallery:
         done = gallery.import_batch(batch)
     skipped, space = done.skipped, batch.space.id

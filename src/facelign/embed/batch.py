@@ -16,7 +16,7 @@ from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, WeightPaths
-from facelign.types.embeddings import Embeddings, Metric, Space
+from facelign.types.embeddings import Embeddings
 from facelign.types.specs import EmbedderOutput, InputSpec, ModelSpec
 
 
@@ -64,20 +64,13 @@ class OnnxEmbedder(Embedder):
         self.options = options
         self.layout = options.layout or output.layout
         self.layouts = (self.layout,)
-        unit = output.unit if options.unit is None else options.unit
-        # Vectors that are brought to length 1 are compared by their cosine, whatever the model's
-        # own vectors are compared by.
-        metric = Metric.COSINE if unit and not output.unit else output.metric
-        self.space = Space.named(
-            output.stands_for or spec.id,
+        self.space = output.space(
+            spec.id,
             self.layout,
             options.points,
-            dim=output.dim,
-            metric=metric,
-            unit=unit,
-            native_unit=output.unit,
             preprocessing=options.preprocessing,
             flip=options.flip,
+            unit=options.unit,
         )
         self._session = Session(files[spec.weights[0].name], engine)
 

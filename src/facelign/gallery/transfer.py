@@ -5,12 +5,13 @@ Forms that are read:
 - our own ``.npz`` (see ``export``);
 - ``.npy`` with one vector a row and a label list beside it (``.pickle``, ``.json`` or ``.txt``), as
   the articles on dlib galleries keep them (A4-09);
-- encodings of face_recognition with their names, in one ``.pickle``, ``.json`` or ``.npz``: a
-  mapping with ``encodings`` (or known_face_encodings, ...) and ``names``, a list of (name, vector)
-  pairs, or a mapping of name to vectors.
+- encodings of face_recognition, or of deepface, with their names, in one ``.pickle``, ``.json`` or
+  ``.npz``: a mapping with ``encodings`` (or known_face_encodings, ...) and ``names``, a list of
+  (name, vector) pairs or of records, or a mapping of name to vectors.
 
-Vectors without a space of their own are taken for what those programs make: dlib's descriptor on
-its own chips and five points, compared by plain distance.
+Those vectors have no space of their own. Without a word about it they are taken for what
+face_recognition makes, dlib's descriptor on its own chips and five points, compared by plain
+distance, and only where they can be nothing else (``descriptors``).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from facelign.files.disk import overwrite
 from facelign.files.home import expanded
 from facelign.files.npz import read_array, read_arrays, write_private
 from facelign.files.pickles import read_plain
+from facelign.gallery.descriptors import DLIB_SPACE, refuse_others
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.changes import PersonRef
 from facelign.types.contracts import TemplateStore
@@ -46,13 +48,12 @@ from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, person_name
 
 FORMAT = "facelign-templates-1"
-#: what face_recognition and the articles on it compute (dlib_face_recognition_resnet_model_v1)
-DLIB_SPACE = Space("dlib-resnet/dlib-150/dlib-5", 128, Metric.EUCLIDEAN, unit=False)
 #: bounds of what is read: two million vectors of 128 numbers take a gigabyte
 MAX_BYTES = 2 << 30
 _MAX_PICKLE_BYTES = 512 << 20
 _VECTORS = ("encodings", "known_encodings", "known_face_encodings", "embeddings", "vectors")
 _NAMES = ("names", "known_names", "known_face_names", "labels", "persons")
+_NAME = ("name", "label", "identity")
 _PICTURE = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?|gif|heic|pgm)$", re.IGNORECASE)
 
 
@@ -168,10 +169,13 @@ def _text(values: Any) -> AnyArray:
 # -- in ------------------------------------------------------------------------------------------
 
 
-def read(path: Path, labels: Path | None = None) -> Batch:
+def read(path: Path, labels: Path | None = None, space: Space | None = None) -> Batch:
     """Return the templates in a file (see the module for the forms).
 
-    labels: the file of names that belongs to an ``.npy``. Raises DatasetMissing, DatasetMalformed.
+    labels: the file of names that belongs to an ``.npy``. space: of the vectors, where the file
+    does not say it, such as ``facelign.models.space("sface")``; they are brought to length 1 where
+    its vectors are. None: only descriptors of dlib are taken. Raises DatasetMissing and
+    DatasetMalformed, the latter also for vectors that are not of that space.
     """
     path, labels = expanded(path), labels and expanded(labels)
     for file in (path, *((labels,) if labels else ())):
@@ -180,7 +184,7 @@ def read(path: Path, labels: Path | None = None) -> Batch:
         if file.stat().st_size > MAX_BYTES:
             raise DatasetMalformed(f"{file.name} is larger than 2 GB.", "Split it.")
     try:
-        return _named(_read(path, labels), path)
+        return _named(_read(path, labels, space), path)
     except FacelignError:
         raise
     except RecursionError as error:
@@ -205,13 +209,15 @@ def _named(batch: Batch, path: Path) -> Batch:
     return batch
 
 
-def _read(path: Path, labels: Path | None) -> Batch:
+def _read(path: Path, labels: Path | None, space: Space | None) -> Batch:
     kind = path.suffix.lower()
     if kind == ".npz":
         arrays = read_arrays(path)
-        if "format" in arrays:
-            return _own(arrays, path)
-        return _foreign(arrays, path)
+        if "format" not in arrays:
+            return _foreign(arrays, path, space)
+        batch = _own(arrays, path)
+        _same(batch.space.id, space or batch.space, path)
+        return batch
     if kind == ".npy":
         if labels is None:
             raise DatasetMalformed(
@@ -220,8 +226,8 @@ def _read(path: Path, labels: Path | None) -> Batch:
             )
         with path.open("rb") as file:
             vectors = read_array(file, path.stat().st_size, path.name)
-        return _dlib(path, _plain(labels), vectors)
-    return _foreign(_plain(path), path)
+        return _batch(path, _plain(labels), vectors, space)
+    return _foreign(_plain(path), path, space)
 
 
 def _plain(path: Path) -> Any:
@@ -291,27 +297,30 @@ def _own_face(arrays: Mapping[str, AnyArray], i: int) -> FaceRecord:
     return FaceRecord((x1, y1, x2, y2), points, scheme, score, height)
 
 
-def _foreign(data: Any, path: Path) -> Batch:
+def _foreign(data: Any, path: Path, space: Space | None) -> Batch:
     """Return the templates in the shapes that other programs write."""
     if isinstance(data, Mapping):
         keys = {str(_decoded(key)).lower(): value for key, value in data.items()}
         vectors = next((keys[key] for key in _VECTORS if key in keys), None)
         names = next((keys[key] for key in _NAMES if key in keys), None)
         if vectors is not None and names is not None:
-            return _dlib(path, names, vectors)
+            if "space" in keys:
+                _same(str(_decoded(keys["space"])), space or DLIB_SPACE, path)
+            return _batch(path, names, vectors, space)
         pairs = [(name, vector) for name, value in data.items() for vector in _several(value, path)]
-        return _dlib(path, [name for name, _ in pairs], [vector for _, vector in pairs])
+        return _batch(path, [name for name, _ in pairs], [vector for _, vector in pairs], space)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) == 2:
         first, second = data
         if len(first) == len(second) and len(first) != 2:  # (encodings, names), either way round
             named = isinstance(_decoded(first[0]), str) if len(first) else True
-            return _dlib(path, first, second) if named else _dlib(path, second, first)
+            names, vectors = (first, second) if named else (second, first)
+            return _batch(path, names, vectors, space)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         names, vectors = [], []
         for item in data:
             if isinstance(item, Mapping):
                 keys = {str(_decoded(key)).lower(): value for key, value in item.items()}
-                names.append(keys.get("name", keys.get("label")))
+                names.append(next((keys[key] for key in _NAME if key in keys), None))
                 vectors.append(keys.get("encoding", keys.get("embedding", keys.get("vector"))))
             elif isinstance(item, str | bytes) or not hasattr(item, "__len__") or len(item) != 2:
                 break
@@ -321,7 +330,7 @@ def _foreign(data: Any, path: Path) -> Batch:
                 names.append(first if named else second)
                 vectors.append(second if named else first)
         else:
-            return _dlib(path, names, vectors)
+            return _batch(path, names, vectors, space)
     raise DatasetMalformed(
         f"{path.name} has no vectors with names.",
         "Wanted: a mapping with 'encodings' and 'names', or pairs of name and vector.",
@@ -335,8 +344,17 @@ def _several(value: Any, path: Path) -> list[Any]:
     return [array] if array.ndim == 1 else list(array)
 
 
-def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
-    """Return n named vectors of dlib's descriptor, or say what does not fit."""
+def _same(said: str, meant: Space, path: Path) -> None:
+    """Raise DatasetMalformed when a file says another space than the one that is meant."""
+    if said != meant.id:
+        raise DatasetMalformed(
+            f"{path.name} holds vectors of space '{said}', not of '{meant.id}'.", Remedy.WHOSE
+        )
+
+
+def _batch(path: Path, names: Any, vectors: Any, space: Space | None) -> Batch:
+    """Return n named vectors of a space, or of dlib's descriptor, or say what does not fit."""
+    meant = space or DLIB_SPACE
     names = names.tolist() if isinstance(names, np.ndarray) else names
     if isinstance(names, str | bytes) or not isinstance(names, Sequence):
         raise DatasetMalformed(f"{path.name}: the names are no list.")
@@ -347,11 +365,11 @@ def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
         raise DatasetMalformed(f"{path.name}: the vectors have several lengths.") from error
     if array.ndim == 3 and 1 in array.shape[1:]:  # (n, 1, 128): one row a photo, kept as a matrix
         array = array.reshape(len(array), -1)
-    if array.ndim != 2 or array.shape[1] != DLIB_SPACE.dim or len(array) != len(persons):
+    if array.ndim != 2 or array.shape[1] != meant.dim or len(array) != len(persons):
         raise DatasetMalformed(
             f"{path.name}: {len(persons)} names and vectors of shape {array.shape}; "
-            f"wanted ({len(persons)}, {DLIB_SPACE.dim}).",
-            "Only descriptors of dlib and face_recognition are imported without a space.",
+            f"wanted ({len(persons)}, {meant.dim}) of space '{meant.id}'.",
+            Remedy.WHOSE,
         )
     if not np.isfinite(array).all():
         raise DatasetMalformed(f"{path.name}: a vector holds NaN or infinity.")
@@ -359,6 +377,13 @@ def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
         small = np.ascontiguousarray(array, "<f4")
     if not np.isfinite(small).all():
         raise DatasetMalformed(f"{path.name}: a vector holds numbers too large for float32.")
+    if space is None:
+        refuse_others(small, path.name)
+    norms = np.linalg.norm(small, axis=1)
+    if meant.unit:
+        if not norms.all():
+            raise DatasetMalformed(f"{path.name}: a vector holds nothing but zeros.")
+        small = small / norms[:, None]
     rows = [
         # The photo is not known. The digest of the vector stands for it, so that importing the
         # same file twice adds nothing.
@@ -368,11 +393,9 @@ def _dlib(path: Path, names: Any, vectors: Any) -> Batch:
             PhotoRef(f"{path.name}#{i}", f"vector:{hashlib.sha256(vector).hexdigest()}"),
             float(norm),
         )
-        for i, (person, vector, norm) in enumerate(
-            zip(persons, small, np.linalg.norm(small, axis=1), strict=True)
-        )
+        for i, (person, vector, norm) in enumerate(zip(persons, small, norms, strict=True))
     ]
-    return Batch(DLIB_SPACE, tuple(rows))
+    return Batch(meant, tuple(rows))
 
 
 def _label(value: Any, path: Path) -> str:

@@ -20,14 +20,19 @@ import builtins
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from facelign.errors import ConfigError, ModelMismatch
 from facelign.models.catalog import Registry, default
 from facelign.models.load import load
 from facelign.models.weights.store import Store
-from facelign.types.specs import Task
+from facelign.types.embeddings import Space
+from facelign.types.specs import EmbedderOutput, Task
 
 if TYPE_CHECKING:
     from facelign.runtime.onnx import OnnxOptions
     from facelign.types.contracts import Detector, Embedder, Landmarker, Layout
+
+#: parts of a space's id that are no preprocessing
+_MARKS = ("flip", "unit", "raw")
 
 __all__ = [
     "Registry",
@@ -40,6 +45,7 @@ __all__ = [
     "list",
     "load",
     "pull",
+    "space",
 ]
 
 
@@ -83,6 +89,36 @@ def embedder(model: str, /, *, engine: OnnxOptions | None = None, **options: obj
 def layout(layout_id: str, /, **options: object) -> Layout:
     """Return a layout: how faces are cut into chips. Raises UnknownModel and ConfigError."""
     return default().layout(layout_id, **options)
+
+
+def space(space_id: str, /) -> Space:
+    """Return a space by its id, or that of an embedder's id: its own layout and points, no mirror.
+
+    For vectors that were made elsewhere; a loaded embedder has its own, ``embedder(...).space``.
+    Raises UnknownModel and ConfigError.
+
+    Example:
+        >>> import facelign
+        >>> facelign.models.space("dlib-resnet").id
+        'dlib-resnet/dlib-150/dlib-5'
+    """
+    known = default()
+    model, *parts = space_id.split("/")
+    output = known.spec(Task.EMBED, model).output
+    if not isinstance(output, EmbedderOutput):
+        raise ModelMismatch(f"The record of '{model}' is not that of an embedder.", "Correct it.")
+    layout_id, points, *rest = [*parts, *(output.layout, "")[len(parts) :]]
+    made = output.space(
+        model,
+        layout_id,
+        points or known.layout(layout_id).needs[0],
+        preprocessing=next((part for part in rest if part not in _MARKS), ""),
+        flip="flip" in rest,
+        unit=True if "unit" in rest else False if "raw" in rest else None,
+    )
+    if len(parts) > 1 and made.id != space_id:
+        raise ConfigError(f"There is no space '{space_id}'.", f"Such as '{made.id}'.")
+    return made
 
 
 def pull(*models: str) -> None:

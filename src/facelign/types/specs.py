@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from facelign.errors import BadArray
-from facelign.types.embeddings import Metric
+from facelign.types.embeddings import Metric, Space
 
 
 class Task(StrEnum):
@@ -183,6 +183,36 @@ class EmbedderOutput:
     layout: str
     stands_for: str = ""
     drift: float = 0.0
+
+    def space(
+        self,
+        model_id: str,
+        layout: str,
+        points: str,
+        *,
+        preprocessing: str = "",
+        flip: bool = False,
+        unit: bool | None = None,
+    ) -> Space:
+        """Return the space of the vectors of a chain with this model.
+
+        points: id of the scheme that places the chips, or "box". unit: whether vectors are brought
+        to length 1, None as the model gives them.
+        """
+        unit = self.unit if unit is None else unit
+        return Space.named(
+            self.stands_for or model_id,
+            layout,
+            points,
+            dim=self.dim,
+            # vectors that are brought to length 1 are compared by their cosine, whatever the
+            # model's own vectors are compared by
+            metric=Metric.COSINE if unit and not self.unit else self.metric,
+            unit=unit,
+            native_unit=self.unit,
+            preprocessing=preprocessing,
+            flip=flip,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ from typer.testing import CliRunner
 from facelign.cli import cache as cache_commands
 from facelign.cli import people as people_commands
 from facelign.cli.exits import code_of
-from facelign.errors import ConfigError, GalleryError, InputError, UnknownPerson
+from facelign.errors import (
+    ConfigError,
+    DatasetMalformed,
+    GalleryError,
+    InputError,
+    UnknownModel,
+    UnknownPerson,
+)
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.types.analysis import Analysis, PhotoInfo
@@ -280,6 +287,19 @@ def test_export_and_import(run, tmp_path):
     (record,) = rows(run("people", "import", file, "--gallery", other, "--json")[1])
     assert record["imported"]["enrolled"] == 6
     assert "6 skipped (already enrolled" in run("people", "import", file, "--gallery", other)[1]
+
+
+def test_vectors_of_another_model_are_imported_by_its_name_only(run, make, tmp_path):
+    file, labels, other = tmp_path / "v.npy", tmp_path / "names.txt", tmp_path / "other.db"
+    np.save(file, make.vectors(2, 3).vectors)
+    labels.write_text("Ada\nBob\n", encoding="utf-8")
+    words = ("people", "import", file, "--labels", labels, "--gallery", other)
+    with pytest.raises(DatasetMalformed, match="2 of 2 vectors are no descriptors of dlib"):
+        run(*words)
+    with pytest.raises(UnknownModel, match="no embed model 'facenet'"):
+        run(*words, "--space", "facenet")
+    assert not other.exists()
+    assert "2 templates enrolled in space sface/arcface-112" in run(*words, "--space", "sface")[1]
 
 
 def test_cache_info_and_clear(run, home, make):

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing, GalleryError
-from facelign.gallery import transfer
+from facelign.gallery import descriptors, transfer
 from facelign.gallery.gallery import Gallery
+from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef
 
 
@@ -23,8 +24,12 @@ class Harm:
 
 
 @pytest.fixture
-def dlib(make):
-    return make.vectors(6, 5, make.euclidean).vectors
+def dlib():
+    """Six vectors as dlib's network gives them: 1.4 long, on the side of their mean."""
+    mean = np.frombuffer(descriptors._MEAN, np.int8).astype(np.float64)
+    made = np.random.default_rng(5).normal(scale=0.04, size=(6, 128))
+    made += mean / np.linalg.norm(mean)
+    return (1.4 * made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
 NAMES = ["Ada", "Ada", "Zoë", "Bob", "Bob", "Bob"]
@@ -157,6 +162,79 @@ def test_face_recognition_json_and_npz(tmp_path, dlib):
         tmp_path / "f.npz", embeddings=np.asfortranarray(dlib), labels=np.array(NAMES)
     )
     check(tmp_path / "f.npz", dlib, tmp_path)
+
+
+# -- vectors of other models ---------------------------------------------------------------------
+
+
+def saved(vectors, tmp_path, form):
+    """A file in one of the forms of other programs, and its labels."""
+    rows = [row.tolist() for row in vectors]
+    names = [f"db/{name}/{i}.jpg" for i, name in enumerate(NAMES)]
+    path = tmp_path / form
+    if form.endswith(".npy"):
+        np.save(path, vectors)
+        (tmp_path / "names.txt").write_text("\n".join(NAMES), encoding="utf-8")
+        return path, tmp_path / "names.txt"
+    if form.endswith(".npz"):
+        np.savez(path, vectors=vectors, people=np.array(NAMES), labels=np.array(NAMES))
+    elif form.endswith(".json"):
+        path.write_text(json.dumps({"encodings": rows, "names": NAMES}), encoding="utf-8")
+    elif form.startswith("ds_model"):
+        kept = zip(names, rows, strict=True)
+        path.write_bytes(pickle.dumps([{"identity": n, "embedding": v} for n, v in kept]))
+    else:
+        path.write_bytes(pickle.dumps([[n, v] for n, v in zip(names, rows, strict=True)]))
+    return path, None
+
+
+FORMS = ["v.npy", "v.npz", "v.json", "representations_facenet.pkl", "ds_model_facenet_aligned.pkl"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("length", [1.0, 1.4, 11.0])
+def test_vectors_of_another_model_are_not_taken_for_dlibs(tmp_path, make, form, length):
+    path, labels = saved(length * make.vectors(6, 5).vectors, tmp_path, form)
+    with pytest.raises(DatasetMalformed, match="6 of 6 vectors are no descriptors of dlib"):
+        transfer.read(path, labels)
+    space = Space("sface/arcface-112/five", 128, Metric.COSINE, unit=True)
+    batch = transfer.read(path, labels, space)
+    assert batch.space == space
+    assert [row.norm for row in batch.rows] == pytest.approx([length] * 6, rel=1e-6)
+    got = np.stack([row.vector for row in batch.rows])
+    np.testing.assert_allclose(got, make.vectors(6, 5).vectors, atol=1e-6)
+    with pytest.raises(DatasetMalformed, match=r"wanted \(6, 512\)"):
+        transfer.read(path, labels, Space("mine/arcface-112/five", 512, Metric.COSINE, unit=True))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_descriptors_of_dlib_are_taken_from_every_form(tmp_path, dlib, form):
+    path, labels = saved(dlib, tmp_path, form)
+    assert transfer.read(path, labels).space == transfer.DLIB_SPACE
+
+
+def test_one_vector_of_another_model_is_pointed_at(tmp_path, dlib):
+    dlib[4] /= np.linalg.norm(dlib[4])
+    path, labels = saved(dlib, tmp_path, "v.json")
+    with pytest.raises(DatasetMalformed, match=r"1 of 6 .* \(template 5 has length 1\.00"):
+        transfer.read(path, labels)
+
+
+def test_what_a_file_says_of_its_space_counts(tmp_path, dlib, gallery, make):
+    for said, good in (("sface/arcface-112/five", False), (transfer.DLIB_SPACE.id, True)):
+        path = tmp_path / "v.npz"
+        np.savez(path, vectors=dlib, people=np.array(NAMES), names=np.array(NAMES), space=said)
+        if good:
+            assert transfer.read(path).space == transfer.DLIB_SPACE
+        else:
+            with pytest.raises(DatasetMalformed, match="holds vectors of space 'sface/"):
+                transfer.read(path)
+    make.put(gallery, "Ada", 1)
+    gallery.export(tmp_path / "own.npz")
+    assert transfer.read(tmp_path / "own.npz").space == make.cosine
+    assert transfer.read(tmp_path / "own.npz", space=make.cosine).space == make.cosine
+    with pytest.raises(DatasetMalformed, match="not of 'dlib-resnet"):
+        transfer.read(tmp_path / "own.npz", space=transfer.DLIB_SPACE)
 
 
 # -- what means harm, or is broken ---------------------------------------------------------------

@@ -11,8 +11,10 @@ import pytest
 
 import facelign
 from facelign import models
+from facelign.gallery.descriptors import DLIB_SPACE
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types.embeddings import Metric, Space
 from facelign.types.image import Image
 from facelign.types.specs import Task
 
@@ -29,6 +31,23 @@ def test_ids_by_pattern_and_task() -> None:
         models.list(task="smell")
     tasks = [models.list(task=task) for task in ("detect", "landmark", "embed")]
     assert set().union(*map(set, tasks)) == set(every)
+
+
+def test_a_space_by_its_id_or_by_the_embedder() -> None:
+    assert models.space("sface").id == "sface/arcface-112/five"
+    assert models.space("sface-int8") == models.space("sface")
+    assert models.space("dlib-resnet") == DLIB_SPACE
+    joined = models.space("dlib-resnet/dlib-150/five/clahe/flip/unit")
+    assert joined == Space("dlib-resnet/dlib-150/five/clahe/flip/unit", 128, Metric.COSINE, True)
+    with pytest.raises(facelign.UnknownModel, match="facenet"):
+        models.space("facenet")
+    for wrong in (
+        "sface/arcface-112/five/raw/flip",
+        "sface/arcface-112/five/unit",
+        "sface/x/y/z/z",
+    ):
+        with pytest.raises(facelign.ConfigError, match="no space 'sface"):
+            models.space(wrong)
 
 
 def test_a_layout_with_its_options() -> None:
