@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.hints import spoken
 from facelign.cli.output import emit, failure, line, note, progress
 from facelign.types.policies import FacePolicy
-from facelign.wire.options import ChainFlags, FaceFlags, Flag
+from facelign.wire.options import ChainFlags, CutFlags, FaceFlags
 
 Source = Annotated[str, typer.Argument(help="A photo or a folder tree.", show_default=False)]
 Target = Annotated[
@@ -24,26 +23,6 @@ RandomOrder = Annotated[
     bool,
     typer.Option("--random-order", help="Take photos in random order: several processes share."),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class CutFlags:
-    """How chips are cut."""
-
-    layout: Annotated[
-        str, Flag("--layout", "arcface-112, dlib-150, openface-96, eyes or crop (see the docs).")
-    ] = "arcface-112"
-    size: Annotated[int | None, Flag("--size", "Side of the picture, px.")] = None
-    margin: Annotated[
-        int | None,
-        Flag("--margin", "For crop and eyes: px of the photo around the box, in all."),
-    ] = None
-
-    @property
-    def options(self) -> dict[str, int]:
-        """What the layout is told, as far as it was said."""
-        given = {"size": self.size, "margin": self.margin}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 @command

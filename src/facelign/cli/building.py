@@ -6,89 +6,53 @@ that a command's help, which needs none of it, does not wait for arrays and netw
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facelign.cli.output import note
 from facelign.errors import ConfigError, InputError
 from facelign.files.home import cache_path, may_write
-from facelign.recognition.options import ChainOptions, IdentifyOptions
-from facelign.types.policies import VERIFY_FMR, Attempts, FacePolicy
-from facelign.wire.options import ChainFlags, NamingFlags
 from facelign.wire.records import Record, failure
 
 if TYPE_CHECKING:
-    from facelign.compare.classifiers import NameClassifier
     from facelign.gallery.cache import VectorCache
+    from facelign.recognition.options import IdentifyOptions
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
     from facelign.recognition.results import Enrollment
-    from facelign.types.calibrations import Calibration
-    from facelign.types.decisions import SearchThreshold, Threshold
+    from facelign.recognition.threshold_rule import ThresholdRule
+    from facelign.types.policies import FacePolicy
     from facelign.types.templates import Person
+    from facelign.wire.options import ChainFlags, NamingFlags
+
+#: who gave a threshold that is a score
+SOURCE = "given on the command line"
+
 
 # -- recognizers and galleries -------------------------------------------------------------------
 
 
-def recognizer(
-    chain: ChainFlags,
-    *,
-    cached: bool = False,
-    embeds: bool = True,
-    layout_options: Mapping[str, object] | None = None,
-) -> Recognizer:
-    """Return the recognizer that the flags describe; its warnings go to standard error.
-
-    cached: keep vectors of photos, and use those that are there. embeds: False where only faces or
-    chips are wanted. layout_options: of the layout, by name.
-    """
-    from facelign.imaging.read import DEFAULT
-    from facelign.recognition.recognizer import Recognizer
-
-    built = Recognizer(
-        chain.preset,
-        detector=chain.detector,
-        model=chain.model,
-        landmarker=chain.landmarks,
-        flip=chain.flip,
-        workers=chain.workers,
-        limits=DEFAULT if chain.max_pixels is None else replace(DEFAULT, pixels=chain.max_pixels),
-        cache=cache() if cached else None,
-        options=ChainOptions(
-            layout=chain.layout,
-            layout_options=layout_options or {},
-            embeds=embeds,
-            preprocessing=chain.preprocess,
-            downscale=chain.downscale,
-            attempts=Attempts(padded=chain.padded, turned=chain.rotate),
-        ),
-    )
-    for text in built.chain.finder.notes:
-        note(f"note: {text}")
-    return built
+def recognizer(chain: ChainFlags, *, cached: bool = False) -> Recognizer:
+    """Return the recognizer that the flags describe; its warnings go to standard error."""
+    return _noted(chain.recognizer(cached=cached))
 
 
 def finder(chain: ChainFlags) -> Recognizer:
     """Return a recognizer that only looks for faces."""
-    # no chip is cut; crop asks a detector for a box only
-    return recognizer(replace(chain, layout="crop"), embeds=False)
+    return _noted(chain.finder())
 
 
 def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Recognizer:
-    """Return a recognizer that cuts chips of a layout; a landmarker is added where it wants one.
+    """Return a recognizer that cuts chips of a layout."""
+    return _noted(chain.aligner(layout, options))
 
-    openface-96 wants three of the 68 points, which no detector gives.
-    """
-    from facelign import models
-    from facelign.types.schemes import IBUG_68
 
-    needs = models.default().layout(layout, **options).needs
-    if chain.landmarks is None and needs == (IBUG_68.id,):
-        chain = replace(chain, landmarks="dlib-68")
-    return recognizer(replace(chain, layout=layout), layout_options=options, embeds=False)
+def _noted(built: Recognizer) -> Recognizer:
+    for text in built.chain.finder.notes:
+        note(f"note: {text}")
+    return built
 
 
 def cache() -> VectorCache:
@@ -127,96 +91,14 @@ def naming(
     flags: NamingFlags, recognizer: Recognizer, gallery: Path, policy: FacePolicy | None = None
 ) -> IdentifyOptions:
     """Return how faces are named by a gallery."""
-    chosen = rule(recognizer, flags.threshold)
-    return IdentifyOptions(
-        fpir=flags.fpir,
-        top_k=flags.top_k,
-        mode=flags.templates,
-        min_height=flags.min_height,
-        threshold=chosen.search,
-        calibration=chosen.record,
-        policy=policy,
-        classifier=classifier(gallery) if flags.classifier else None,
-    )
-
-
-def classifier(gallery: Path) -> NameClassifier:
-    """Return the classifier beside a gallery; raises ConfigError when none was fitted."""
-    from facelign.compare.classifiers import NameClassifier
-    from facelign.gallery.removal import classifier_path
-
-    path = classifier_path(gallery)
-    if not path.is_file():
-        raise ConfigError(
-            f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
-        )
-    return NameClassifier.load(path)
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdRule:
-    """What --threshold means: one score, the record of a file, or what is calibrated."""
-
-    recognizer: Recognizer
-    score: Threshold | None = None
-    record: Calibration | None = None
-
-    def threshold(self, fmr: float | None = None) -> Threshold:
-        """Return the threshold of one comparison.
-
-        fmr: at which a calibration decides (default: 1e-3, or what the file was made for).
-        """
-        from facelign.compare import thresholds
-
-        if self.score is not None:
-            return self.score
-        if self.record is not None:
-            return thresholds.threshold(self.record, self.record.target if fmr is None else fmr)
-        return self.recognizer.threshold(VERIFY_FMR if fmr is None else fmr)
-
-    @property
-    def search(self) -> SearchThreshold | None:
-        """The threshold of a search, or None where it follows the size of the gallery."""
-        from facelign.types.decisions import SearchThreshold
-
-        if self.score is None:
-            return None
-        return SearchThreshold(self.score, 0.0, 0, False, "given on the command line")
-
-
-def calibration(recognizer: Recognizer, text: str | None) -> Calibration | None:
-    """Return the record whose file --threshold names, or None where it names something else.
-
-    Raises SpaceMismatch for a record of another space.
-    """
-    from facelign.compare import calibrations
-    from facelign.types.embeddings import same_space
-
-    if text is None or not text.endswith(".json"):
-        return None
-    record = calibrations.load(path_of(text))
-    same_space(recognizer.space.id, record.space, f"calibration '{text}'")
-    return record
+    return flags.chosen(recognizer, gallery, policy, source=SOURCE)
 
 
 def rule(recognizer: Recognizer, text: str | None) -> ThresholdRule:
-    """Return what a --threshold says: nothing, a score, a published one's name, or a file.
+    """Return what a --threshold says: nothing, a score, a published one's name, or a file."""
+    from facelign.recognition import threshold_rule
 
-    Raises SpaceMismatch for a record of another space.
-    """
-    from facelign.compare import published, thresholds
-
-    record = calibration(recognizer, text)
-    if text is None or record is not None:
-        return ThresholdRule(recognizer, record=record)
-    try:
-        score = float(text)
-    except ValueError:
-        named = published.published_threshold(text, recognizer.space)
-        return ThresholdRule(recognizer, named)
-    if not math.isfinite(score):
-        raise ConfigError(f"--threshold {text} is no score.", "Give a number.")
-    return ThresholdRule(recognizer, thresholds.uncalibrated(score, "given on the command line"))
+    return threshold_rule.rule(recognizer, text, SOURCE)
 
 
 # -- photos --------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
+from facelign.types.options import Choices, Option, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
-from facelign.wire.options import ChainFlags, FaceFlags, Flag, share
+from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
     from facelign.lab.calibration.figures import CalibrationRequest
@@ -26,52 +27,45 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateFlags:
+class CalibrateFlags(Choices):
     """What is to be calibrated on, and what for."""
 
     images: inputs.PeopleFolder = None
-    pairs: Annotated[
-        Path | None, Flag("--pairs", "Only these pairs (default: all pairs of --images).")
-    ] = None
+    pairs: Annotated[Path | None, Option("Only these pairs (default: all pairs of --images).")] = (
+        None
+    )
     without: Annotated[
         Path | None,
-        Flag(
-            "--without",
-            "Folder of people who are left out, such as those that will be reported on.",
-        ),
+        Option("Folder of people who are left out, such as those that will be reported on."),
     ] = None
     gallery: Annotated[
         Path | None,
-        Flag("--gallery", "Calibrate on the templates of a gallery instead of photos."),
+        Option("Calibrate on the templates of a gallery instead of photos."),
     ] = None
-    space: Annotated[
-        str | None, Flag("--space", "Which space, when the gallery holds several.")
-    ] = None
+    space: Annotated[str | None, Option("Which space, when the gallery holds several.")] = None
     fmr: Annotated[
         float | None,
-        Flag("--fmr", "The false match rate that is wanted (default: 0.001).", check=share),
+        Option("The false match rate that is wanted (default: 0.001).", check=share),
     ] = None
     fpir: Annotated[
         float | None,
-        Flag(
-            "--fpir",
+        Option(
             "Share of strangers that may be named; said with --fmr, the stricter of both holds.",
             check=share,
         ),
     ] = None
     gallery_size: Annotated[
         int | None,
-        Flag(
-            "--gallery-size",
+        Option(
             "Templates searched, for --fpir (default: those of the gallery, or the photos).",
             low=1,
         ),
     ] = None
     out: Annotated[
-        Path | None, Flag("--out", "The record; for --gallery by default beside the gallery.")
+        Path | None, Option("The record; for --gallery by default beside the gallery.")
     ] = None
     set_name: Annotated[
-        str | None, Flag("--set", "Name of the set (default: that of the folder).")
+        str | None, Option("Name of the set (default: that of the folder).", word="set")
     ] = None
 
     def request(

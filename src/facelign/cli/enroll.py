@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
 from facelign.recognition.options import ALREADY, EnrollOptions
 from facelign.wire import records
-from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, GalleryFlags, OutputFlags
+from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags, OutputFlags
 
 if TYPE_CHECKING:
     from facelign.recognition.results import Enrollment
@@ -42,7 +43,7 @@ def enroll(
     where: GalleryFlags,
     output: Annotated[OutputFlags, only("json", "out")],
     which: FaceFlags,
-    how: EnrollFlags,
+    how: EnrollOptions,
     chain: ChainFlags,
 ) -> int:
     """Enroll a folder of folders (one a person), or photos of one person with --name.
@@ -59,8 +60,7 @@ def enroll(
             "Give a folder that holds one folder a person, or say --name NAME.",
         )
     recognizer = building.recognizer(chain)
-    policy = which.policy(EnrollOptions().policy)
-    options = EnrollOptions(policy, how.min_height, how.consent, how.force)
+    options = replace(how, policy=which.policy(how.policy))
     counts: Counter[str] = Counter()
     people: set[str] = set()
     wanted: dict[str, str] = {}  # everybody who was to be enrolled, with the first reason against

@@ -1,15 +1,16 @@
 """Commands whose parameters are groups of options: the group is typed once, the flags follow.
 
-A parameter that is a frozen dataclass whose fields say a ``Flag`` (see ``wire.options``; a command
-may have a group of its own in its file, whose fields may say typer's Option or Argument too)
-becomes the flags of its fields, in their order, and the command is handed the object::
+A parameter that is a frozen dataclass whose fields say an ``Option`` (see ``types.options``; a
+command may have a group of its own in its file, whose fields may say typer's Option or Argument
+too) becomes the flags of its fields, in their order, also of those of the sets of options that it
+holds, and the command is handed the object. A flag is spelled as its field, or its ``word``::
 
     @command  # of a group of commands: @app.add("similarity")
     def similarity(
         photos: Photos,
         out: OutFile,  # a parameter of typer stays what it is
         which: Annotated[FaceFlags, only("face")],
-        chain: Annotated[ChainFlags, without("landmarks", "workers")],
+        chain: Annotated[ChainFlags, without("landmarker", "workers")],
         naming: Annotated[NamingFlags, only("fpir", help="As in identify.", fpir=0.1)],
         output: JsonFlag,
         seed: Seed = SEED,
@@ -26,7 +27,7 @@ done. Commands import at the top of their file; what loads arrays and networks i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from dataclasses import field as dataclass_field
 from functools import partial
@@ -38,7 +39,8 @@ import typer
 from facelign.cli import completion
 from facelign.cli.exits import Exit
 from facelign.files.home import expanded
-from facelign.wire.options import Flag, OutputFlags
+from facelign.types.options import hints, option_of
+from facelign.wire.options import OutputFlags
 
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
 
@@ -69,31 +71,32 @@ JsonFlag = Annotated[OutputFlags, only("json")]
 
 def command(function: Callable[..., object]) -> Callable[..., object]:
     """Return a command for typer with flags in the place of groups."""
-    hints = get_type_hints(function, include_extras=True)
+    annotations = get_type_hints(function, include_extras=True)
     groups: dict[str, tuple[type, list[str]]] = {}
     checks: dict[str, Callable[[Any], object]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
-        group, pick = _group(hints[parameter.name])
+        group, pick = _group(annotations[parameter.name])
         if group is None:
-            parameters.append(_named(parameter.name, parameter.default, hints[parameter.name]))
+            parameters.append(
+                _named(parameter.name, parameter.default, annotations[parameter.name])
+            )
             continue
         picked = _picked(group, pick)
         groups[parameter.name] = group, [field.name for field, _ in picked]
         for field, hint in picked:
             default = pick.defaults.get(field.name, field.default)
-            parameters.append(_named(field.name, default, _option(hint, pick.help)))
-            flag = _flag(hint)
-            if flag is not None and flag.check is not None:
-                checks[field.name] = partial(flag.check, flag.spelling)
+            parameters.append(_named(field.name, default, _option(field, hint, group, pick.help)))
+            option = option_of(hint)
+            if option is not None:
+                checks[field.name] = partial(option.refuse, spelling(field, hint).split("/")[0])
 
     def run(**given: Any) -> object:
         given = {name: _placed(value) for name, value in given.items()}
         for name, check in checks.items():
-            if given[name] is not None:
-                check(given[name])
+            check(given[name])
         for name, (group, picked) in groups.items():
-            given[name] = group(**{field: given.pop(field) for field in picked})
+            given[name] = _filled(group, {field: given.pop(field) for field in picked})
         return function(**given) or Exit.DONE
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__
@@ -132,36 +135,64 @@ def _group(hint: object) -> tuple[type | None, Pick]:
 
 def _picked(group: type, pick: Pick) -> list[tuple[Field[Any], Any]]:
     """Return the fields that a command has of a group; raises TypeError for a wrong name."""
-    hints = get_type_hints(group, include_extras=True)
-    wrong = {*pick.names, *pick.left_out, *pick.defaults} - set(hints)
+    every = list(said(group))
+    wrong = {*pick.names, *pick.left_out, *pick.defaults} - {field.name for field, _ in every}
     if wrong:
         raise TypeError(f"{group.__name__} has no field {', '.join(sorted(wrong))}.")
     return [
-        (field, hints[field.name])
-        for field in fields(group)
+        (field, hint)
+        for field, hint in every
         if field.name not in pick.left_out and (not pick.names or field.name in pick.names)
     ]
 
 
-def _flag(hint: Any) -> Flag | None:
-    return next((note for note in get_args(hint) if isinstance(note, Flag)), None)
+def said(group: Any) -> Iterator[tuple[Field[Any], Any]]:
+    """Yield the fields of a group that are flags, also of the sets of options that it holds."""
+    for field, hint in _typed_fields(group):
+        if is_dataclass(hint):
+            yield from said(hint)
+        elif get_origin(hint) is Annotated:
+            yield field, hint
 
 
-def _option(hint: Any, words: str | None) -> Any:
+def _filled(group: Any, given: Mapping[str, object]) -> object:
+    """Return the group with what was given; what a command leaves out keeps its default."""
+    filled: dict[str, object] = {}
+    for field, hint in _typed_fields(group):
+        if is_dataclass(hint):
+            filled[field.name] = _filled(hint, given)
+        elif get_origin(hint) is Annotated and field.name in given:
+            filled[field.name] = given[field.name]
+    return group(**filled)
+
+
+def _typed_fields(group: Any) -> Iterator[tuple[Field[Any], Any]]:
+    return ((field, hints(group)[field.name]) for field in fields(group))
+
+
+def spelling(field: Field[Any], hint: Any) -> str:
+    """Return how a field is said: --min-height, or --flip/--no-flip where no is not the default."""
+    option = option_of(hint)
+    word = ((option and option.word) or field.name).replace("_", "-")
+    both = get_args(hint)[0] in (bool, bool | None) and field.default is not False
+    return f"--{word}/--no-{word}" if both else f"--{word}"
+
+
+def _option(field: Field[Any], hint: Any, group: type, words: str | None) -> Any:
     """Return the type of a field with typer's Option beside it."""
-    flag = _flag(hint)
-    if flag is None:  # it says typer's own already
+    option = option_of(hint)
+    if option is None:  # it says typer's own already
         return hint
-    option = typer.Option(
-        flag.spelling,
-        help=words or flag.help,
-        rich_help_panel=flag.panel,
-        min=flag.low,
-        metavar=flag.metavar,
-        readable=not flag.unread,
-        autocompletion=None if flag.names is None else completion.names(flag.names),
+    shown = typer.Option(
+        spelling(field, hint),
+        help=words or option.help,
+        rich_help_panel=getattr(group, "panel", None),
+        min=option.low,
+        metavar=option.metavar,
+        readable=not option.unread,
+        autocompletion=None if option.names is None else completion.names(option.names),
     )
-    return Annotated[get_args(hint)[0], option]
+    return Annotated[get_args(hint)[0], shown]
 
 
 def _named(name: str, default: object, hint: Any) -> inspect.Parameter:

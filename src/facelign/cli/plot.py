@@ -175,7 +175,7 @@ def chain(
     photo: Photo,
     out: OutFile,
     where: GalleryFlags,
-    chain: Annotated[ChainFlags, only("preset", "detector", "model", "layout", "preprocess")],
+    chain: Annotated[ChainFlags, only("preset", "detector", "model", "layout", "preprocessing")],
 ) -> int:
     """The walk of one photo in one picture: preprocess, detect, align, embed, and who it is."""
     trials.needs("report", "matplotlib")

@@ -13,7 +13,8 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only, without
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, FacelignError
-from facelign.wire.options import ChainFlags, Flag
+from facelign.types.options import Choices, Option
+from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
     from facelign.lab.alignment.figures import Study
@@ -25,23 +26,21 @@ app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=
 
 
 @dataclass(frozen=True, slots=True)
-class ArmFlags:
+class ArmFlags(Choices):
     """Which arms are compared, in which conditions."""
 
-    layouts: Annotated[
-        str, Flag("--layouts", "none, crop, square, eyes, five, native; by commas.")
-    ] = "none,crop,square,eyes,five,native"
-    detectors: Annotated[str, Flag("--detectors", "Detectors, by id.")] = "yunet"
-    rotations: Annotated[
-        str, Flag("--rotations", "Leans of the head, degrees, to either side.")
-    ] = "0,15,30,45"
+    layouts: Annotated[str, Option("none, crop, square, eyes, five, native; by commas.")] = (
+        "none,crop,square,eyes,five,native"
+    )
+    detectors: Annotated[str, Option("Detectors, by id.")] = "yunet"
+    rotations: Annotated[str, Option("Leans of the head, degrees, to either side.")] = "0,15,30,45"
     degradations: Annotated[
         str,
-        Flag("--degradations", "none, low-resolution, blur, dark, glasses; =AMOUNT may follow."),
+        Option("none, low-resolution, blur, dark, glasses; =AMOUNT may follow."),
     ] = "none,low-resolution,blur,dark,glasses"
-    models: Annotated[str, Flag("--models", "Embedding models, by id.")] = "sface"
+    models: Annotated[str, Option("Embedding models, by id.")] = "sface"
     cross: Annotated[
-        bool, Flag("--cross", "Every degradation at every rotation (default: one at a time).")
+        bool, Option("Every degradation at every rotation (default: one at a time).")
     ] = False
 
 

@@ -12,8 +12,8 @@ import typer
 from facelign.cli.output import note
 from facelign.errors import ConfigError, ExtraMissing
 from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
+from facelign.types.options import Choices, Option
 from facelign.types.policies import VERIFY_FMR
-from facelign.wire.options import Flag
 
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
@@ -38,7 +38,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
 
 
 @dataclass(frozen=True, slots=True)
-class PairFlags:
+class PairFlags(Choices):
     """Which comparisons are meant."""
 
     pairs: PairsFile = None
@@ -46,11 +46,11 @@ class PairFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class PairedFlags:
+class PairedFlags(Choices):
     """How systems are held against each other."""
 
-    fmr: Annotated[float, Flag("--fmr", "FMR at which TAR is told.")] = VERIFY_FMR
-    timed: Annotated[int, Flag("--timed", "Photos that are timed; 0 for none.", low=0)] = TIMED
+    fmr: Annotated[float, Option("FMR at which TAR is told.")] = VERIFY_FMR
+    timed: Annotated[int, Option("Photos that are timed; 0 for none.", low=0)] = TIMED
     draws: Draws = PAIRED_DRAWS
     seed: Seed = SEED
 

@@ -15,31 +15,10 @@ from facelign.cli.output import answer
 from facelign.cli.pictures import pair, spare
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
-from facelign.wire.options import ChainFlags, FaceFlags, OutputFlags, share
+from facelign.wire.options import ChainFlags, FaceFlags, OutputFlags, VerifyFlags
 
 A = Annotated[str, typer.Argument(help="A photo.", show_default=False)]
 B = Annotated[str, typer.Argument(help="Another photo.", show_default=False)]
-ThresholdText = Annotated[
-    str | None,
-    typer.Option(
-        "--threshold",
-        help="A score, a published threshold by name (such as dlib-0.6), or a calibration file.",
-    ),
-]
-Fmr = Annotated[
-    float | None,
-    typer.Option(
-        "--fmr",
-        help="False match rate at which the calibration decides (default: 0.001, or that of the "
-        "calibration file).",
-    ),
-]
-Fusion = Annotated[
-    Path | None,
-    typer.Option(
-        "--fusion", help="A fitted ensemble (evaluate ensemble --save); it brings models and limit."
-    ),
-]
 
 
 @command
@@ -47,10 +26,7 @@ def verify(
     a: A,
     b: B,
     output: Annotated[OutputFlags, only("json", "draw")],
-    threshold: ThresholdText = None,
-    fmr: Fmr = None,
-    fusion: Fusion = None,
-    *,
+    at: VerifyFlags,
     which: FaceFlags,
     chain: Annotated[ChainFlags, without("workers")],
 ) -> int:
@@ -58,13 +34,11 @@ def verify(
     from facelign.compare.scores import distance
 
     policy = which.policy(FacePolicy.LARGEST)
-    if fusion is not None:
-        return _fused(fusion, a, b, policy, output)
+    if at.fusion is not None:
+        return _fused(at.fusion, a, b, policy, output)
     recognizer = building.recognizer(chain)
-    if fmr is not None:
-        share("--fmr", fmr)
-    rule = building.rule(recognizer, threshold)
-    limit = rule.threshold(fmr)
+    rule = building.rule(recognizer, at.threshold)
+    limit = rule.threshold(at.fmr)
     photos = [building.path_of(text) for text in (a, b)]
     if output.draw is not None:
         spare([output.draw], photos)

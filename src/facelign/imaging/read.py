@@ -39,6 +39,7 @@ from facelign.imaging.listing import (
 )
 from facelign.types.arrays import AnyArray
 from facelign.types.image import Image
+from facelign.types.policies import Limits
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -60,20 +61,6 @@ __all__ = [
 ]
 
 Order = Literal["rgb", "bgr", "gray"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is refused before anything is decoded.
-
-    bytes: size of the file. pixels: width times height, which decides how much memory a photo
-    takes. A JPEG may have four times as many: it is then decoded at half its sides (``Image.scale``
-    says so). GIF and TIFF are held to Pillow's own limit too (``PIL.Image.MAX_IMAGE_PIXELS``, 89
-    million).
-    """
-
-    bytes: int = 200_000_000
-    pixels: int = 100_000_000
 
 
 DEFAULT = Limits()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from facelign.errors import ConfigError
+from facelign.types.options import Choices, Option, factor, height, share
 from facelign.types.policies import SEARCH_FPIR, Attempts, FacePolicy, TemplateMode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ALREADY = "already enrolled"
 
 
 @dataclass(frozen=True, slots=True)
-class ChainOptions:
+class ChainOptions(Choices):
     """What may be changed about a preset's walk.
 
     layout: another layout for every model. preprocessing: such as "gamma=1.5,clahe"; part of the
@@ -34,21 +34,28 @@ class ChainOptions:
     whose input then decides their size; False where only chips are wanted.
     """
 
-    layout: str | None = None
-    preprocessing: str = ""
-    downscale: float = 1.0
+    layout: Annotated[
+        str | None, Option("Another layout for the chips, by id.", names="layout")
+    ] = None
+    preprocessing: Annotated[
+        str,
+        Option(
+            "luma-equalize, gamma=G or clahe, joined by commas; part of the space.",
+            word="preprocess",
+        ),
+    ] = ""
+    downscale: Annotated[
+        float,
+        Option("Detect on a picture reduced by this factor; boxes are mapped back.", check=factor),
+    ] = 1.0
     attempts: Attempts = field(default_factory=Attempts)
     detector: Mapping[str, object] = field(default_factory=dict)
     layout_options: Mapping[str, object] = field(default_factory=dict)
     embeds: bool = True
 
-    def __post_init__(self) -> None:
-        if not 0.05 <= self.downscale <= 32:
-            raise ConfigError(f"downscale {self.downscale} is outside 0.05 to 32.")
-
 
 @dataclass(frozen=True, slots=True)
-class EnrollOptions:
+class EnrollOptions(Choices):
     """How photos are enrolled.
 
     policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
@@ -58,13 +65,18 @@ class EnrollOptions:
     """
 
     policy: FacePolicy = FacePolicy.ONLY
-    min_height: float = 40.0
-    consent: str | None = None
-    force: bool = False
+    min_height: Annotated[
+        float, Option("Smallest face that is enrolled, px (small faces mislead).", check=height)
+    ] = 40.0
+    consent: Annotated[str | None, Option("A note on the person's consent, kept with it.")] = None
+    force: Annotated[
+        bool,
+        Option("Enroll a face even when it is like another person's or unlike the others."),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
-class IdentifyOptions:
+class IdentifyOptions(Choices):
     """How faces are named.
 
     fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates
@@ -75,10 +87,21 @@ class IdentifyOptions:
     of that person reaches the threshold; it must be fitted on the gallery as it is.
     """
 
-    fpir: float = SEARCH_FPIR
-    top_k: int = 5
-    mode: TemplateMode = TemplateMode.BEST
-    min_height: float = 30.0
+    fpir: Annotated[
+        float,
+        Option(
+            "Share of strangers that may be given a name, whatever the gallery's size.",
+            check=share,
+        ),
+    ] = SEARCH_FPIR
+    top_k: Annotated[int, Option("How many candidates are listed.", low=1)] = 5
+    mode: Annotated[
+        TemplateMode,
+        Option("Score of a person: best template, mean, robust mean.", word="templates"),
+    ] = TemplateMode.BEST
+    min_height: Annotated[
+        float, Option("Faces smaller than this get no name, px.", check=height)
+    ] = 30.0
     threshold: SearchThreshold | None = None
     policy: FacePolicy | None = None
     calibration: Calibration | None = None

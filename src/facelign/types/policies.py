@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from facelign.errors import ConfigError
+from facelign.types.options import Choices, Option
 
 #: false match rate of one comparison that ``verify`` works at
 VERIFY_FMR = 1e-3
@@ -63,8 +65,15 @@ class Attempts:
     times as frequent.
     """
 
-    padded: bool = True
-    turned: bool = True
+    padded: Annotated[
+        bool, Option("When no face is found, look again with a border around the photo.")
+    ] = True
+    turned: Annotated[
+        bool,
+        Option(
+            "When no face is found, look again turned by 90, 180 and 270 degrees.", word="rotate"
+        ),
+    ] = True
     border: float = 0.5
     margin: float = 0.1
 
@@ -73,3 +82,25 @@ class Attempts:
             raise ConfigError(f"border: wanted a share in (0, 2], got {self.border}.")
         if self.margin < 0:
             raise ConfigError(f"margin: wanted 0 or more, got {self.margin}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Choices):
+    """What is refused before anything is decoded.
+
+    bytes: size of the file. pixels: width times height, which decides how much memory a photo
+    takes. A JPEG may have four times as many: it is then decoded at half its sides (``Image.scale``
+    says so). GIF and TIFF are held to Pillow's own limit too (``PIL.Image.MAX_IMAGE_PIXELS``, 89
+    million).
+    """
+
+    bytes: int = 200_000_000
+    pixels: Annotated[
+        int,
+        Option(
+            "Pixels of the largest photo that is read; four times as many of a JPEG, which is then "
+            "read at half its sides.",
+            low=1,
+            word="max_pixels",
+        ),
+    ] = 100_000_000

@@ -1,166 +1,140 @@
-"""Groups of options, each option once: its default, its words, and how a command line spells it.
+"""Groups of options, each option once: its default and its words.
 
 A group is a frozen dataclass without a word of any command line in it, so that a service may take
-the same ones. Defaults are those of the core, read where they are defined. ``cli.flags`` makes
-flags of a group; the library below is never told of flags.
+the same ones. What the library has options for is told beside the library's own fields
+(``recognition.options``), and a group holds those as they are: a new option is one field.
+``cli.flags`` makes flags of a group. What loads arrays and networks is imported when a group is
+asked for it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from facelign.errors import ConfigError
 from facelign.recognition.options import (
     DEFAULT_PRESET,
     ChainOptions,
-    EnrollOptions,
     IdentifyOptions,
 )
-from facelign.types.policies import FacePolicy, TemplateMode
+from facelign.types.options import Choices, Option, share
+from facelign.types.policies import VERIFY_FMR, FacePolicy, Limits
 
-#: raises ConfigError for a value that cannot be meant; it is told the option's spelling
-Check = Callable[[str, float], object]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """How a field of a group is said, beside its type.
-
-    spelling: such as "--flip/--no-flip". help: one sentence. panel: the part of the help that
-    lists it. low: the smallest number. metavar: the word for its value. check: of a value that is
-    not None. unread: a file that is refused by what opens it, with a better sentence. names: what
-    its value is the name of: "preset", "detector", "landmarker", "embedder" or "layout".
-    """
-
-    spelling: str
-    help: str
-    panel: str | None = None
-    low: int | None = None
-    metavar: str | None = None
-    check: Check | None = None
-    unread: bool = False
-    names: str | None = None
-
-
-def share(option: str, value: float) -> float:
-    """Return the value of an option that is a share: above 0, at most 1."""
-    if not 0 < value <= 1:
-        raise ConfigError(f"{option} {value:g} is no share.", "Give one above 0 and up to 1.")
-    return value
-
-
-def height(option: str, value: float) -> float:
-    """Return the value of an option that is a height of faces, px."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(f"{option} {value:g} is no height.", "Give pixels, 0 or more.")
-    return value
-
-
-_CHAIN, _ENROLL, _IDENTIFY = ChainOptions(), EnrollOptions(), IdentifyOptions()
-
-
-_of_chain = partial(Flag, panel="Chain")
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.recognition.recognizer import Recognizer
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFlags:
-    """From photo to vector: which models walk together, and how."""
+class ChainFlags(Choices):
+    """From photo to vector: which models walk together, and how. The fields are Recognizer's."""
 
-    preset: Annotated[
-        str, _of_chain("--preset", "default, fast, accurate or dlib.", names="preset")
-    ] = DEFAULT_PRESET
-    detector: Annotated[
-        str | None, _of_chain("--detector", "Another detector, by id.", names="detector")
-    ] = None
-    landmarks: Annotated[
+    panel: ClassVar[str | None] = "Chain"
+
+    preset: Annotated[str, Option("default, fast, accurate or dlib.", names="preset")] = (
+        DEFAULT_PRESET
+    )
+    detector: Annotated[str | None, Option("Another detector, by id.", names="detector")] = None
+    landmarker: Annotated[
         str | None,
-        _of_chain("--landmarks", "A landmarker, by id (dlib-5, dlib-68).", names="landmarker"),
+        Option("A landmarker, by id (dlib-5, dlib-68).", word="landmarks", names="landmarker"),
     ] = None
-    model: Annotated[
-        str | None, _of_chain("--model", "Another embedding model, by id.", names="embedder")
-    ] = None
-    layout: Annotated[
-        str | None, _of_chain("--layout", "Another layout for the chips, by id.", names="layout")
-    ] = _CHAIN.layout
-    flip: Annotated[
-        bool | None,
-        _of_chain("--flip/--no-flip", "Average each vector with that of the mirrored face."),
-    ] = None
-    preprocess: Annotated[
-        str,
-        _of_chain(
-            "--preprocess", "luma-equalize, gamma=G or clahe, joined by commas; part of the space."
-        ),
-    ] = _CHAIN.preprocessing
-    downscale: Annotated[
-        float,
-        _of_chain(
-            "--downscale", "Detect on a picture reduced by this factor; boxes are mapped back."
-        ),
-    ] = _CHAIN.downscale
-    padded: Annotated[
-        bool,
-        _of_chain(
-            "--padded/--no-padded",
-            "When no face is found, look again with a border around the photo.",
-        ),
-    ] = _CHAIN.attempts.padded
-    rotate: Annotated[
-        bool,
-        _of_chain(
-            "--rotate/--no-rotate",
-            "When no face is found, look again turned by 90, 180 and 270 degrees.",
-        ),
-    ] = _CHAIN.attempts.turned
-    max_pixels: Annotated[
-        int | None,
-        _of_chain(
-            "--max-pixels",
-            "Pixels of the largest photo that is read; four times as many of a JPEG, which is then "
-            "read at half its sides (default: 100 million).",
-            low=1,
-        ),
-    ] = None
+    model: Annotated[str | None, Option("Another embedding model, by id.", names="embedder")] = None
+    flip: Annotated[bool | None, Option("Average each vector with that of the mirrored face.")] = (
+        None
+    )
+    options: ChainOptions = field(default_factory=ChainOptions)
+    limits: Limits = field(default_factory=Limits)
     workers: Annotated[
-        int | None, Flag("--workers", "Photos at a time (default: processors at hand).", low=1)
+        int | None, Option("Photos at a time (default: processors at hand).", low=1)
     ] = None
+
+    def recognizer(self, *, cached: bool = False, **options: Any) -> Recognizer:
+        """Return the recognizer that was chosen.
+
+        cached: keep vectors of photos, and use those that are there. options: of ChainOptions,
+        instead of the chosen ones.
+        """
+        from facelign.files.home import cache_path
+        from facelign.gallery.cache import VectorCache
+        from facelign.recognition.recognizer import Recognizer
+
+        chosen = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        chosen["options"] = replace(self.options, **options)
+        return Recognizer(**chosen, cache=VectorCache(cache_path()) if cached else None)
+
+    def finder(self) -> Recognizer:
+        """Return a recognizer that only looks for faces."""
+        # no chip is cut; crop asks a detector for a box only
+        return self.recognizer(layout="crop", embeds=False)
+
+    def aligner(self, layout: str, options: Mapping[str, object]) -> Recognizer:
+        """Return a recognizer that cuts chips of a layout, with the landmarker that it wants.
+
+        options: of the layout, by name. openface-96 wants three of the 68 points, which no
+        detector gives.
+        """
+        from facelign import models
+        from facelign.types.schemes import IBUG_68
+
+        needs = models.default().layout(layout, **options).needs
+        wants = self.landmarker is None and needs == (IBUG_68.id,)
+        chosen = replace(self, landmarker="dlib-68") if wants else self
+        return chosen.recognizer(layout=layout, layout_options=options, embeds=False)
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFlags:
+class CutFlags(Choices):
+    """How chips are cut."""
+
+    layout: Annotated[
+        str, Option("arcface-112, dlib-150, openface-96, eyes or crop (see the docs).")
+    ] = "arcface-112"
+    size: Annotated[int | None, Option("Side of the picture, px.")] = None
+    margin: Annotated[
+        int | None,
+        Option("For crop and eyes: px of the photo around the box, in all."),
+    ] = None
+
+    @property
+    def options(self) -> dict[str, int]:
+        """What the layout is told, as far as it was said."""
+        given = {"size": self.size, "margin": self.margin}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFlags(Choices):
     """Where results go besides the terminal."""
 
-    json: Annotated[bool, Flag("--json", "One JSON object a line on standard output.")] = False
+    json: Annotated[bool, Option("One JSON object a line on standard output.")] = False
     draw: Annotated[
-        Path | None, Flag("--draw", "Write the picture with boxes and names: a file, or a folder.")
+        Path | None, Option("Write the picture with boxes and names: a file, or a folder.")
     ] = None
     out: Annotated[
         Path | None,
-        Flag(
-            "--out",
+        Option(
             "Also write a .csv or .jsonl; what failed is put beside, in NAME.failures.csv.",
         ),
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
-class FaceFlags:
+class FaceFlags(Choices):
     """Which face of a photo is meant."""
 
     face: Annotated[
         FacePolicy | None,
-        Flag(
-            "--face",
+        Option(
             "Which face is meant of several: only, largest, central or best.",
             metavar="WHICH",
         ),
     ] = None
-    largest: Annotated[bool, Flag("--largest", "Short for --face largest.")] = False
+    largest: Annotated[bool, Option("Take the largest face.")] = False
 
     def policy(self, default: FacePolicy) -> FacePolicy:
         """Return the policy that was chosen, or the default of the command."""
@@ -172,66 +146,84 @@ class FaceFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryFlags:
+class GalleryFlags(Choices):
     """Which gallery is meant."""
 
     gallery: Annotated[
         Path | None,
-        Flag("--gallery", "Gallery file (default: gallery.db in FACELIGN_HOME).", unread=True),
+        Option("Gallery file (default: gallery.db in FACELIGN_HOME).", unread=True),
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
-class EnrollFlags:
-    """How photos are enrolled."""
-
-    consent: Annotated[
-        str | None, Flag("--consent", "A note on the person's consent, kept with it.")
-    ] = _ENROLL.consent
-    force: Annotated[
-        bool,
-        Flag(
-            "--force", "Enroll a face even when it is like another person's or unlike the others."
-        ),
-    ] = _ENROLL.force
-    min_height: Annotated[
-        float,
-        Flag(
-            "--min-height",
-            "Smallest face that is enrolled, px (small faces mislead).",
-            check=height,
-        ),
-    ] = _ENROLL.min_height
-
-
-@dataclass(frozen=True, slots=True)
-class NamingFlags:
+class NamingFlags(Choices):
     """How faces get their names."""
 
-    fpir: Annotated[
-        float,
-        Flag(
-            "--fpir",
-            "Share of strangers that may be given a name, whatever the gallery's size.",
-            check=share,
-        ),
-    ] = _IDENTIFY.fpir
-    top_k: Annotated[int, Flag("--top-k", "How many candidates are listed.", low=1)] = (
-        _IDENTIFY.top_k
-    )
-    templates: Annotated[
-        TemplateMode, Flag("--templates", "Score of a person: best template, mean, robust mean.")
-    ] = _IDENTIFY.mode
-    min_height: Annotated[
-        float, Flag("--min-height", "Faces smaller than this get no name, px.", check=height)
-    ] = _IDENTIFY.min_height
+    options: IdentifyOptions = field(default_factory=IdentifyOptions)
     threshold: Annotated[
-        str | None, Flag("--threshold", "A score or a calibration file, instead of --fpir's.")
+        str | None, Option("A score or a calibration file, instead of the share of strangers.")
     ] = None
     classifier: Annotated[
         bool,
-        Flag(
-            "--classifier",
-            "Let the classifier of 'people classifier' choose the name; the threshold checks it.",
+        Option(
+            "Let the classifier of 'people classifier' choose the name; the threshold checks it."
         ),
     ] = False
+
+    def chosen(
+        self,
+        recognizer: Recognizer,
+        gallery: Path,
+        policy: FacePolicy | None = None,
+        *,
+        source: str = "given by the caller",
+    ) -> IdentifyOptions:
+        """Return how faces are named by a gallery.
+
+        source: who gave the threshold, where it is a score. Raises ConfigError where no classifier
+        was fitted, SpaceMismatch for a calibration of another space.
+        """
+        from facelign.recognition.threshold_rule import rule
+
+        found = rule(recognizer, self.threshold, source)
+        return replace(
+            self.options,
+            threshold=found.search,
+            calibration=found.record,
+            policy=policy,
+            classifier=_classifier(gallery) if self.classifier else None,
+        )
+
+
+def _classifier(gallery: Path) -> NameClassifier:
+    from facelign.compare.classifiers import NameClassifier
+    from facelign.gallery.removal import classifier_path
+
+    path = classifier_path(gallery)
+    if not path.is_file():
+        raise ConfigError(
+            f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
+        )
+    return NameClassifier.load(path)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFlags(Choices):
+    """At which threshold two photos are of one person."""
+
+    threshold: Annotated[
+        str | None,
+        Option("A score, a published threshold by name (such as dlib-0.6), or a calibration file."),
+    ] = None
+    fmr: Annotated[
+        float | None,
+        Option(
+            "False match rate at which the calibration decides "
+            f"(default: {VERIFY_FMR:g}, or that of the calibration file).",
+            check=share,
+        ),
+    ] = None
+    fusion: Annotated[
+        Path | None,
+        Option("A fitted ensemble (evaluate ensemble --save); it brings models and limit."),
+    ] = None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from facelign.cli import building
-from facelign.errors import ConfigError, InputError, NoCalibration, SpaceMismatch
+from facelign.errors import InputError
 from facelign.models import catalog
-from facelign.recognition.options import IdentifyOptions
+from facelign.recognition.options import ChainOptions, IdentifyOptions
 from facelign.recognition.presets import preset
-from facelign.types.policies import FacePolicy, TemplateMode
+from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags, NamingFlags
 
 
@@ -43,61 +41,18 @@ def test_marks_that_came_with_a_pasted_path(tmp_path, capsys):
 
 
 @pytest.mark.weights
-def test_how_faces_are_named(recognizer, tmp_path):
+def test_a_score_is_told_as_one_of_the_command_line(recognizer, tmp_path):
     assert building.naming(NamingFlags(), recognizer, tmp_path / "g.db") == IdentifyOptions()
-    flags = NamingFlags(fpir=0.1, top_k=2, templates=TemplateMode.MEAN, threshold="0.5")
+    flags = NamingFlags(threshold="0.5")
     options = building.naming(flags, recognizer, tmp_path / "g.db", FacePolicy.BEST)
-    assert (options.fpir, options.top_k, options.mode) == (0.1, 2, TemplateMode.MEAN)
     assert options.policy is FacePolicy.BEST
-    assert options.calibration is None
-    assert options.threshold is not None
-    assert options.threshold.threshold.score == 0.5
-    with pytest.raises(ConfigError, match="has no classifier"):
-        building.naming(NamingFlags(classifier=True), recognizer, tmp_path / "g.db")
-
-
-@pytest.mark.weights
-def test_a_threshold_is_one_rule(recognizer):
-    calibrated = building.rule(recognizer, None)
-    assert calibrated.search is None
-    assert calibrated.threshold() == recognizer.threshold()
-    assert calibrated.threshold(0.01).score < calibrated.threshold().score
-    score = building.rule(recognizer, "0.25")
-    assert score.threshold(0.01).score == 0.25
-    assert score.search is not None
-    assert score.search.note == "given on the command line"
-    for text in ("nan", "inf"):
-        with pytest.raises(ConfigError, match="is no score"):
-            building.rule(recognizer, text)
-
-
-@pytest.mark.weights
-def test_a_threshold_by_the_file_of_a_record(recognizer, tmp_path):
-    from facelign.compare import calibrations
-
-    record = recognizer.calibration
-    path = tmp_path / "own.json"
-    path.write_text(calibrations.to_json(record), encoding="utf-8")
-    rule = building.rule(recognizer, str(path))
-    assert (rule.record.id, rule.search) == (record.id, None)
-    assert rule.threshold().fmr == pytest.approx(record.target)
-    other = replace(record, space="toy/arcface-112/five")
-    path.write_text(calibrations.to_json(other), encoding="utf-8")
-    with pytest.raises(SpaceMismatch):
-        building.rule(recognizer, str(path))
-
-
-@pytest.mark.weights
-def test_a_chain_without_a_record_has_no_threshold(pulled):
-    recognizer = building.recognizer(ChainFlags(preprocess="clahe", workers=1))
-    with pytest.raises(NoCalibration) as caught:
-        building.rule(recognizer, None).threshold()
-    assert "--" not in caught.value.hint
+    assert options.threshold.threshold == building.rule(recognizer, "0.5").threshold()
+    assert options.threshold.note == "given on the command line"
 
 
 @pytest.mark.weights
 def test_what_a_reduction_hides_is_said(recognizer, capsys):
-    building.finder(ChainFlags(downscale=4.0))
+    building.finder(ChainFlags(options=ChainOptions(downscale=4.0)))
     assert capsys.readouterr().err.startswith("note: With downscale 4, ")
     building.finder(ChainFlags())
     assert capsys.readouterr().err == ""

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, fields
-from typing import Annotated
+from dataclasses import dataclass, is_dataclass
+from enum import Enum
+from typing import Annotated, get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from facelign.cli.app import build
-from facelign.cli.flags import JsonFlag, Photos, command, only, without
+from facelign.cli.flags import JsonFlag, Photos, command, only, said, spelling, without
 from facelign.errors import ConfigError
-from facelign.types.policies import FacePolicy, TemplateMode
-from facelign.wire.options import ChainFlags, FaceFlags, Flag, NamingFlags, OutputFlags
+from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
+from facelign.types.options import Option
+from facelign.types.policies import Attempts, FacePolicy, TemplateMode
+from facelign.wire import options
+from facelign.wire.options import ChainFlags, FaceFlags, NamingFlags, OutputFlags
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFlags:
-    depth: Annotated[int, Flag("--depth", "How deep.", low=1)] = 3
+    depth: Annotated[int, Option("How deep.", low=1)] = 3
     plain: Annotated[str, typer.Option("--plain", help="As typer says it.")] = "x"
 
 
@@ -66,8 +70,10 @@ def test_what_is_said_arrives():
     said = "a.jpg --face best --templates mean --no-flip --no-rotate --depth 4 --plain y --json"
     _, _, which, naming_, chain, own, output = ran(naming, *said.split())
     assert which == FaceFlags(FacePolicy.BEST)
-    assert naming_ == NamingFlags(templates=TemplateMode.MEAN)
-    assert chain == ChainFlags(preset="fast", flip=False, rotate=False)
+    assert naming_ == NamingFlags(IdentifyOptions(mode=TemplateMode.MEAN))
+    assert chain == ChainFlags(
+        preset="fast", flip=False, options=ChainOptions(attempts=Attempts(turned=False))
+    )
     assert own == OwnFlags(4, "y")
     assert output == OutputFlags(json=True)
 
@@ -100,7 +106,7 @@ def test_other_words_for_a_field():
 
     sort.__annotations__ = {"naming": Annotated[NamingFlags, only("fpir", help="As there.")]}
     (parameter,) = inspect.signature(command(sort)).parameters.values()
-    assert parameter.default == NamingFlags().fpir
+    assert parameter.default == IdentifyOptions().fpir
     assert parameter.annotation.__metadata__[0].help == "As there."
 
 
@@ -109,8 +115,48 @@ def test_the_help_shows_every_flag_of_the_chain_with_its_default(name, monkeypat
     monkeypatch.setenv("COLUMNS", "300")
     shown = CliRunner().invoke(build((name,)), [name, "--help"], color=False).stdout
     absent = {"model", "flip", "layout"} if name in ("detect", "align") else set()
-    for field in fields(ChainFlags):
-        assert (f"--{field.name.replace('_', '-')}" in shown) is (
+    for field, hint in said(ChainFlags):
+        flag = spelling(field, hint).split("/")[0]
+        assert (flag in shown) is (
             field.name not in absent or (name, field.name) == ("align", "layout")
         )
     assert "[default: 1.0]" in shown
+
+
+GROUPS = [group for name, group in vars(options).items() if name.endswith("Flags")]
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(group, f.name) for group in [*GROUPS, EnrollOptions] for f, _ in said(group)],
+)
+def test_every_option_said_on_a_command_line_arrives(group, name):
+    """A new flag is a field: this finds it, says it, and looks for it in the group."""
+
+    def run(taken):
+        def function(group):
+            taken.append(group)
+
+        function.__annotations__ = {"group": Annotated[group, only(name)], "return": None}
+        return function
+
+    field, hint = next((f, h) for f, h in said(group) if f.name == name)
+    kind = next(kind for kind in (*get_args(get_args(hint)[0]), get_args(hint)[0]))
+    words = spelling(field, hint).split("/")
+    if kind is bool:
+        words, value = words[-1:], len(words) == 1
+    elif issubclass(kind, Enum):
+        value = list(kind)[-1]
+        words.append(value)
+    else:
+        value = kind("0.5" if kind is float else "3")
+        words.append(str(value))
+    assert found(ran(run, *words), name) == value
+    assert found(group(), name) != value
+
+
+def found(group, name):
+    """Return the value of an option of a group, or of the sets of options that it holds."""
+    held = {entry: getattr(group, entry) for entry in group.__slots__}
+    inner = (found(one, name) for one in held.values() if is_dataclass(one))
+    return held[name] if name in held else next((one for one in inner if one is not None), None)

@@ -1,70 +1,155 @@
-"""Option groups: defaults are the core's, every field says its flag, checks refuse."""
+"""Option groups: every field says its option, and arrives in what the library takes."""
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
-from dataclasses import fields
-from typing import get_args, get_type_hints
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
 from facelign.errors import ConfigError
-from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
-from facelign.types.policies import FacePolicy
+from facelign.models import catalog
+from facelign.recognition.options import EnrollOptions, IdentifyOptions
+from facelign.recognition.presets import preset
+from facelign.recognition.recognizer import Recognizer
+from facelign.types.options import Choices, hints, option_of
+from facelign.types.policies import FacePolicy, TemplateMode
 from facelign.wire import options
-from facelign.wire.options import ChainFlags, EnrollFlags, FaceFlags, Flag, NamingFlags
+from facelign.wire.options import ChainFlags, CutFlags, FaceFlags, NamingFlags, VerifyFlags
 
 GROUPS = [group for name, group in vars(options).items() if name.endswith("Flags")]
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_field_has_a_flag_and_a_sentence(group):
-    hints = get_type_hints(group, include_extras=True)
-    for field in fields(group):
-        (flag,) = (note for note in get_args(hints[field.name]) if isinstance(note, Flag))
-        assert flag.spelling.startswith("--")
-        assert flag.help.endswith(".")
+def said(group, path=()):
+    """Return (path, hint) of every option of a group, also of those of the sets in it."""
+    for name, hint in hints(group).items():
+        if is_dataclass(hint):
+            yield from said(hint, (*path, name))
+        elif option_of(hint) is not None:
+            yield (*path, name), hint
 
 
-def test_defaults_are_those_of_the_core():
-    chain, enroll, identify = ChainFlags(), EnrollFlags(), NamingFlags()
-    assert (
-        ChainOptions(layout=chain.layout, preprocessing=chain.preprocess, downscale=chain.downscale)
-        == ChainOptions()
+def other(value, hint) -> Any:
+    """Return another value of the type than the one given."""
+    kind = next(kind for kind in get_args(get_args(hint)[0]) or get_args(hint) if kind is not None)
+    if kind is bool:
+        return not value
+    if issubclass(kind, Enum):
+        return next(member for member in kind if member is not value)
+    return kind("clahe") if issubclass(kind, str) else kind((value or 2) / 2 + 1)
+
+
+def at(held, path):
+    for name in path:
+        held = getattr(held, name)
+    return held
+
+
+def changed(held, path, value):
+    """Return a group with another value at a path."""
+    inner = value if len(path) == 1 else changed(getattr(held, path[0]), path[1:], value)
+    return replace(held, **{path[0]: inner})
+
+
+@pytest.fixture(scope="module")
+def recognizer(pulled):
+    pulled(*(catalog.default().spec(task, model) for task, model in preset("default").models))
+    return ChainFlags(workers=1).recognizer()
+
+
+@pytest.mark.parametrize("group", [*GROUPS, EnrollOptions])
+def test_every_option_has_a_sentence_and_no_flag(group):
+    assert issubclass(group, Choices)
+    found = list(said(group))
+    assert found
+    for _, hint in found:
+        option = option_of(hint)
+        assert option.help.endswith(".")
+        assert not (option.word or "").startswith("-")
+    for name, hint in hints(group).items():  # nothing is said in a way that no flag is made of
+        assert option_of(hint) or is_dataclass(hint) or get_origin(hint) is not Annotated, name
+
+
+@pytest.mark.parametrize("path", [path for path, _ in said(NamingFlags) if path[0] == "options"])
+def test_every_option_of_naming_arrives(path, recognizer, tmp_path):
+    hint = dict(said(NamingFlags))[path]
+    value = other(at(NamingFlags(), path), hint)
+    value = 0.5 if path[-1] == "fpir" else value
+    found = changed(NamingFlags(), path, value).chosen(recognizer, tmp_path / "g.db")
+    assert found == replace(IdentifyOptions(), **{path[-1]: value})
+
+
+def test_the_fields_of_the_chain_are_what_a_recognizer_takes():
+    taken = inspect.signature(Recognizer).parameters
+    for field in fields(ChainFlags):
+        assert field.name in taken, field.name
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "path", [path for path, _ in said(ChainFlags) if len(path) > 1 or path == ("workers",)]
+)
+def test_every_option_of_the_chain_arrives(path, recognizer):
+    hint = dict(said(ChainFlags))[path]
+    value = other(at(ChainFlags(), path), hint)
+    value = "arcface-112" if path[-1] == "layout" else value
+    made = changed(ChainFlags(workers=1), path, value).recognizer()
+    held = {"options": made.chain.options, "limits": made.limits, "workers": made.workers}
+    assert at(held[path[0]], path[1:]) == value
+    assert at(held[path[0]], path[1:]) != at(ChainFlags(workers=1), path)
+
+
+@pytest.mark.weights
+def test_the_models_of_the_chain_arrive(recognizer):
+    made = ChainFlags(preset="fast", detector="yunet", model="sface", flip=True).recognizer()
+    assert (made.chain.preset.id, made.chain.preset.detector) == ("fast", "yunet")
+    assert [(part.model, part.flip) for part in made.chain.preset.parts] == [("sface", True)]
+    assert recognizer.cache is None
+    with pytest.raises(ConfigError, match=r"^workers 0 is too small"):
+        ChainFlags(workers=0)
+
+
+@pytest.mark.weights
+def test_recognizers_that_go_less_far(pulled, recognizer):
+    finder = ChainFlags().finder()
+    assert (finder.chain.options.layout, finder.chain.options.embeds) == ("crop", False)
+    cut = CutFlags("crop", size=80, margin=None)
+    assert cut.options == {"size": 80}
+    aligner = ChainFlags().aligner(cut.layout, cut.options)
+    assert aligner.chain.layouts[0].size == (80, 80)
+    assert aligner.chain.preset.landmarker is None
+
+
+@pytest.mark.weights
+def test_how_faces_are_named(recognizer, tmp_path):
+    assert NamingFlags().chosen(recognizer, tmp_path / "g.db") == IdentifyOptions()
+    flags = NamingFlags(IdentifyOptions(mode=TemplateMode.MEAN), threshold="0.5")
+    found = flags.chosen(recognizer, tmp_path / "g.db", FacePolicy.BEST, source="a request")
+    assert (found.mode, found.policy, found.calibration) == (
+        TemplateMode.MEAN,
+        FacePolicy.BEST,
+        None,
     )
-    assert (chain.padded, chain.rotate) == (True, ChainOptions().attempts.turned)
-    assert (
-        EnrollOptions(min_height=enroll.min_height, consent=enroll.consent, force=enroll.force)
-        == EnrollOptions()
-    )
-    assert (
-        IdentifyOptions(
-            fpir=identify.fpir,
-            top_k=identify.top_k,
-            mode=identify.templates,
-            min_height=identify.min_height,
-        )
-        == IdentifyOptions()
-    )
+    assert found.threshold is not None
+    assert (found.threshold.threshold.score, found.threshold.note) == (0.5, "a request")
+    with pytest.raises(ConfigError, match="has no classifier"):
+        NamingFlags(classifier=True).chosen(recognizer, tmp_path / "g.db")
+
+
+@pytest.mark.parametrize("fmr", [0, 7])
+def test_a_group_refuses_by_itself(fmr):
+    with pytest.raises(ConfigError, match=f"^fmr {fmr} is no share"):
+        VerifyFlags(fmr=fmr)
 
 
 def test_reading_a_default_loads_no_arrays():
     code = "import sys, facelign.wire.options; print({'numpy', 'cv2', 'typer'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-@pytest.mark.parametrize("value", [0, -0.1, 1.01, float("nan")])
-def test_what_is_no_share(value):
-    with pytest.raises(ConfigError, match="--fpir"):
-        options.share("--fpir", value)
-
-
-@pytest.mark.parametrize("value", [-1, float("inf"), float("nan")])
-def test_what_is_no_height(value):
-    with pytest.raises(ConfigError, match="--min-height"):
-        options.height("--min-height", value)
 
 
 def test_which_face():

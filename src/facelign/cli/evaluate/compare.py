@@ -15,7 +15,9 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, DatasetMalformed
-from facelign.wire.options import ChainFlags, Flag, OutputFlags
+from facelign.recognition.options import ChainOptions
+from facelign.types.options import Choices, Option
+from facelign.wire.options import ChainFlags, OutputFlags
 
 if TYPE_CHECKING:
     from facelign.lab.comparison.run import ChainChoice, ComparisonRun
@@ -37,13 +39,13 @@ Images = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class ContenderFlags:
+class ContenderFlags(Choices):
     """Which chains are compared."""
 
-    presets: Annotated[str, Flag("--presets", "Presets, by commas.")] = ""
-    models: Annotated[str, Flag("--models", "Embedding models, by id.")] = ""
-    detectors: Annotated[str, Flag("--detectors", "Each with each of these detectors.")] = ""
-    layouts: Annotated[str, Flag("--layouts", "Each with each of these layouts.")] = ""
+    presets: Annotated[str, Option("Presets, by commas.")] = ""
+    models: Annotated[str, Option("Embedding models, by id.")] = ""
+    detectors: Annotated[str, Option("Each with each of these detectors.")] = ""
+    layouts: Annotated[str, Option("Each with each of these layouts.")] = ""
 
 
 @command
@@ -110,7 +112,7 @@ def _recognizer(one: ChainChoice, cached: bool, workers: int | None) -> Recogniz
         preset=one.preset,
         detector=one.detector or None,
         model=one.model or None,
-        layout=one.layout or None,
+        options=ChainOptions(layout=one.layout or None),
         workers=workers if cached else 1,
     )
     return building.recognizer(flags, cached=cached)

@@ -12,7 +12,8 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.files import disk
-from facelign.wire.options import ChainFlags, Flag
+from facelign.types.options import Choices, Option
+from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
     from facelign.lab.ensemble.run import EnsembleRun
@@ -22,21 +23,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class EnsembleFlags:
+class EnsembleFlags(Choices):
     """Which models walk together, and what becomes of the rule."""
 
-    models: Annotated[str, Flag("--models", "Embedding models, by id; two or more.")] = (
+    models: Annotated[str, Option("Embedding models, by id; two or more.")] = (
         "sface,dlib-resnet,mobilefacenet"
     )
-    detector: Annotated[str, Flag("--detector", "Detector, by id.")] = "yunet"
-    flip: Annotated[bool, Flag("--flip", "Average each vector with the mirrored face's.")] = False
-    save: Annotated[
-        Path | None, Flag("--save", "Write the fitted rule (JSON) for verify --fusion.")
-    ] = None
+    detector: Annotated[str, Option("Detector, by id.")] = "yunet"
+    flip: Annotated[bool, Option("Average each vector with the mirrored face's.")] = False
+    save: Annotated[Path | None, Option("Write the fitted rule (JSON) for verify --fusion.")] = None
     rule: Annotated[
         str,
-        Flag(
-            "--rule",
+        Option(
             "The rule of the verdict and of --save: weighted, mean, z-norm, logistic, boosting, "
             "or best (on these very people).",
         ),

@@ -13,8 +13,9 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError, NoCalibration
 from facelign.lab.defaults import Templates
+from facelign.types.options import Choices, Option, share
 from facelign.types.policies import SEARCH_FPIR, FacePolicy
-from facelign.wire.options import ChainFlags, FaceFlags, Flag, share
+from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
     from facelign.lab.identification.run import IdentificationRun, SearchLimits
@@ -25,25 +26,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchFlags:
+class SearchFlags(Choices):
     """What is searched in, and by which rule."""
 
-    fpir: Annotated[float, Flag("--fpir", "Share of strangers that may be given a name.")] = (
+    fpir: Annotated[float, Option("Share of strangers that may be given a name.", check=share)] = (
         SEARCH_FPIR
     )
     threshold: inputs.FixedThreshold = None
-    templates: Annotated[
-        Templates, Flag("--templates", "A template a photo, or one mean a person.")
-    ] = Templates.EACH
-    sizes: Annotated[
-        str, Flag("--sizes", "People in the galleries that are compared, by commas.")
-    ] = "10,100,300"
+    templates: Annotated[Templates, Option("A template a photo, or one mean a person.")] = (
+        Templates.EACH
+    )
+    sizes: Annotated[str, Option("People in the galleries that are compared, by commas.")] = (
+        "10,100,300"
+    )
     media: Annotated[
         Path | None,
-        Flag(
-            "--media",
-            "CSV of photo, template, medium: vectors are averaged by medium, then by template.",
-        ),
+        Option("CSV of photo, template, medium: vectors are averaged by medium, then by template."),
     ] = None
     by_height: inputs.ByHeight = False
 
@@ -67,6 +65,7 @@ def identification(
     from facelign.lab.identification import run as identification_run
     from facelign.lab.material import sources
     from facelign.lab.material.trials import set_name
+    from facelign.recognition.threshold_rule import calibration_named
 
     images, files = source.images, source.embeddings or []
     if (images is None) == (not files):
@@ -74,7 +73,6 @@ def identification(
     recognizer: Recognizer | None = None
     if images is not None:
         recognizer = building.recognizer(chain, cached=not caching.no_cache)
-    share("--fpir", asked.fpir)
     limits = _limits(recognizer, asked.threshold, asked.fpir)
     embedded: Embedded | None = None
     if recognizer is not None and images is not None:
@@ -96,7 +94,7 @@ def identification(
         heights=asked.by_height,
         seed=drawing.seed,
     )
-    from_file = building.calibration(recognizer, asked.threshold) if recognizer else None
+    from_file = calibration_named(recognizer, asked.threshold) if recognizer else None
     caveats = []
     if asked.threshold is None or from_file is not None:
         caveats = inputs.same_set(recognizer, name, from_file)
@@ -113,9 +111,10 @@ def identification(
 
 def _limits(recognizer: Recognizer | None, text: str | None, fpir: float) -> SearchLimits:
     from facelign.lab.identification.run import SearchLimits
+    from facelign.recognition.threshold_rule import calibration_named
 
     if recognizer is not None:
-        calibration = building.calibration(recognizer, text)
+        calibration = calibration_named(recognizer, text)
         if text is None:
             calibration = recognizer.calibration
         if calibration is not None:

@@ -16,7 +16,7 @@ from facelign.cli import trials
 from facelign.cli.output import note, progress
 from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
-from facelign.wire.options import Flag
+from facelign.types.options import Choices, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,16 +31,15 @@ if TYPE_CHECKING:
     from facelign.types.policies import FacePolicy
     from facelign.types.specs import Task
 
-ByHeight = Annotated[bool, Flag("--by-height", "Also by the height of the face.")]
+ByHeight = Annotated[bool, Option("Also by the height of the face.")]
 FixedThreshold = Annotated[
     str | None,
-    Flag(
-        "--threshold",
+    Option(
         "Threshold to judge: a score, a published one by name, or a calibration file "
         "(default: that of the preset).",
     ),
 ]
-PeopleFolder = Annotated[Path | None, Flag("--images", "Folder of people: one folder a person.")]
+PeopleFolder = Annotated[Path | None, Option("Folder of people: one folder a person.")]
 
 
 class Protocol(StrEnum):
@@ -51,32 +50,27 @@ class Protocol(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFlags:
+class SourceFlags(Choices):
     """Where photos or vectors, and the pairs among them, come from."""
 
     images: PeopleFolder = None
     pairs: Annotated[
         Path | None,
-        Flag(
-            "--pairs",
-            "List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same.",
-        ),
+        Option("List of pairs of --images or --embeddings: LFW's form, or CSV with a, b, same."),
     ] = None
-    all_pairs: Annotated[bool, Flag("--all-pairs", "Every pair of photos in --images.")] = False
-    protocol: Annotated[
-        Protocol | None, Flag("--protocol", "Protocol of LFW; its lists lie in --lists.")
-    ] = None
-    lists: Annotated[Path | None, Flag("--lists", "Folder of the protocol's lists.")] = None
-    bin: Annotated[
-        Path | None, Flag("--bin", "InsightFace's FILE.bin; nothing in it is executed.")
-    ] = None
+    all_pairs: Annotated[bool, Option("Every pair of photos in --images.")] = False
+    protocol: Annotated[Protocol | None, Option("Protocol of LFW; its lists lie in --lists.")] = (
+        None
+    )
+    lists: Annotated[Path | None, Option("Folder of the protocol's lists.")] = None
+    bin: Annotated[Path | None, Option("InsightFace's FILE.bin; nothing in it is executed.")] = None
     embeddings: Annotated[
         list[Path] | None,
-        Flag("--embeddings", "Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."),
+        Option("Saved vectors: FILE.npz, or labels.csv and reps.csv (said twice)."),
     ] = None
-    metric: Annotated[
-        str, Flag("--metric", "How saved vectors are compared: cosine or euclidean.")
-    ] = "cosine"
+    metric: Annotated[str, Option("How saved vectors are compared: cosine or euclidean.")] = (
+        "cosine"
+    )
 
     def saved(self) -> tuple[SavedEmbeddings, Metric]:
         """Return the vectors of one .npz, or of labels.csv and reps.csv, and their metric."""
@@ -104,18 +98,16 @@ class SourceFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class PageFlags:
+class PageFlags(Choices):
     """What a run writes besides the terminal: a page, its figures, its numbers."""
 
-    report: Annotated[Path | None, Flag("--report", "Write everything to one HTML file.")] = None
+    report: Annotated[Path | None, Option("Write everything to one HTML file.")] = None
     no_photos: Annotated[
         bool,
-        Flag("--no-photos", "For publishing: no pictures of people, no folders in the report."),
+        Option("For publishing: no pictures of people, no folders in the report."),
     ] = False
-    figures: Annotated[
-        Path | None, Flag("--figures", "Folder for the figures, as PNG and SVG.")
-    ] = None
-    csv: Annotated[Path | None, Flag("--csv", "Folder for the numbers, as CSV.")] = None
+    figures: Annotated[Path | None, Option("Folder for the figures, as PNG and SVG.")] = None
+    csv: Annotated[Path | None, Option("Folder for the numbers, as CSV.")] = None
 
     @property
     def wanted(self) -> bool:
@@ -146,20 +138,18 @@ class PageFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawFlags:
+class DrawFlags(Choices):
     """How people are drawn for intervals."""
 
-    draws: Annotated[int, Flag("--draws", "Draws of people for intervals.", low=100)] = DRAWS
-    seed: Annotated[int, Flag("--seed", "Seed of the draws; it is printed.")] = SEED
+    draws: Annotated[int, Option("Draws of people for intervals.", low=100)] = DRAWS
+    seed: Annotated[int, Option("Seed of the draws; it is printed.")] = SEED
 
 
 @dataclass(frozen=True, slots=True)
-class CacheFlags:
+class CacheFlags(Choices):
     """Whether vectors are kept."""
 
-    no_cache: Annotated[
-        bool, Flag("--no-cache", "Look at every photo again and keep no vectors.")
-    ] = False
+    no_cache: Annotated[bool, Option("Look at every photo again and keep no vectors.")] = False
 
 
 def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshold | None:
@@ -171,7 +161,7 @@ def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshol
         if text is None:
             return None
         try:
-            return thresholds.uncalibrated(float(text), "given on the command line")
+            return thresholds.uncalibrated(float(text), building.SOURCE)
         except ValueError:
             raise ConfigError(
                 f"--threshold {text}: for saved vectors a score is wanted.", "Give a number."

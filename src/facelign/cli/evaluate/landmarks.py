@@ -91,7 +91,7 @@ def landmarks(
     with progress("landmarks", len(truth) * len(heads)) as done:
         for model, detector in heads:
             marks = None if model == "none" else model
-            walk = building.finder(ChainFlags(detector=detector, landmarks=marks))
+            walk = building.finder(ChainFlags(detector=detector, landmarker=marks))
             run = landmark_run.run(
                 truth,
                 _faces_by(walk),

@@ -14,8 +14,9 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
+from facelign.types.options import Choices, Option
 from facelign.types.policies import FacePolicy
-from facelign.wire.options import ChainFlags, FaceFlags, Flag
+from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
     from facelign.datasets.shelf import Shelf
@@ -36,31 +37,23 @@ class Counting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeFlags:
+class JudgeFlags(Choices):
     """How pairs count, and what else is told of them."""
 
     pair_scores: Annotated[
         bool,
-        Flag(
-            "--pair-scores",
-            "Put every pair's score into --json, for evaluate compare RUN RUN and plot scores.",
-        ),
+        Option("Put every pair's score into --json, for evaluate compare RUN RUN and plot scores."),
     ] = False
     failures: Annotated[
         Counting,
-        Flag("--failures", "Pairs without a face: decided different, left out, or the raw photo."),
+        Option("Pairs without a face: decided different, left out, or the raw photo."),
     ] = Counting.DIFFERENT
-    by: Annotated[
-        Path | None, Flag("--by", "CSV of person (or file) and group: also by group.")
-    ] = None
+    by: Annotated[Path | None, Option("CSV of person (or file) and group: also by group.")] = None
     by_height: inputs.ByHeight = False
     threshold: inputs.FixedThreshold = None
     overlap: Annotated[
         Path | None,
-        Flag(
-            "--overlap",
-            "Folder of lists of people who are in training sets, as LFW's overlap lists.",
-        ),
+        Option("Folder of lists of people who are in training sets, as LFW's overlap lists."),
     ] = None
 
 
