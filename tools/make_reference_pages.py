@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 import sys
 import tempfile
 import typing
@@ -212,10 +213,10 @@ def _model(spec: ModelSpec) -> Iterator[str]:
     yield ""
     yield f"{spec.title or spec.id}." if not (spec.title or "").endswith(".") else spec.title
     yield ""
-    yield "| | |"
+    yield "| field | value |"
     yield "|---|---|"
     rows = {
-        "paper": spec.paper,
+        "paper": re.sub(r", (https://\S+)$", r", [\1](\1)", spec.paper),
         "origin": spec.origin,
         "input": _input(spec),
         "output": ", ".join(

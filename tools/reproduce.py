@@ -5,10 +5,13 @@
     python tools/reproduce.py --again    every row anew (vectors still come from the cache)
     python tools/reproduce.py --page     only page and pictures, from the numbers that were kept
     python tools/reproduce.py --list     the rows
+    python tools/reproduce.py A3-10 --fetch    bring the weights that the row needs, too
 
 Numbers are kept in benchmarks/results/reproduction.json after every row, so that a run that was
 interrupted goes on where it was; docs/reproduction.md is written from them and never by hand.
-The photos lie beside the checkout (../shared); where they do not, kept numbers stay.
+Nothing is downloaded without --fetch: what a row needs is said first, and the parts that can be
+measured without it are. Figures of a row of which a part is missing are printed, kept ones stay.
+The photos lie beside the checkout (../shared); docs/how-to/repeat-a-figure.md says which they are.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import real_faces as here
 from reproduction.measures import MEASURES, PICTURES, Unavailable
+from reproduction.needs import fetch, told
 from reproduction.rows import ROWS, Row, render
 
 import facelign
@@ -44,6 +48,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure kept rows too")
     parser.add_argument("--page", action="store_true", help="only write the page")
     parser.add_argument("--list", action="store_true", help="name the rows")
+    parser.add_argument("--fetch", action="store_true", help="bring weights that are not here")
     options = parser.parse_args()
     here.settle()
     if options.list:
@@ -58,7 +63,13 @@ def main() -> int:
     kept = read()
     status = 0
     if not options.page:
-        status = measure(wanted, kept, again=options.again or bool(options.rows))
+        again = options.again or bool(options.rows)
+        due = [row for row in wanted if not row.cannot and (again or not fresh(row, kept))]
+        if options.fetch:
+            fetch(due)
+        for line in told(due):
+            here.say(line)
+        status = measure(due, kept)
     write_page(kept)
     return status
 
@@ -69,28 +80,33 @@ def read() -> dict[str, Any]:
     return rows
 
 
-def measure(rows: Iterable[Row], kept: dict[str, Any], *, again: bool) -> int:
-    """Measure rows and keep each at once; return 1 where one could not be measured."""
+def measure(rows: Iterable[Row], kept: dict[str, Any]) -> int:
+    """Measure rows and keep each at once; return 1 where a part could not be measured."""
     status = 0
     for row in rows:
-        if row.cannot or (not again and fresh(row, kept)):
-            continue
         start = time.perf_counter()
         here.say(f"{row.id}: {row.title}")
-        try:
-            figures = MEASURES[row.id](row)
-        except (Unavailable, FacelignError) as error:
-            here.say(f"{row.id}: not measured: {error}")
-            status = 1
-            continue
-        drawn = figures.get("drawn")
-        lines = {what: row.slim(line) for what, line in figures.items() if what != "drawn"}
+        figures: dict[str, Any] = {}
+        whole = True
+        for part in row.parts():
+            try:
+                figures |= MEASURES[row.id](part)
+            except (Unavailable, FacelignError) as error:
+                here.say(f"{part.name}: not measured: {error}")
+                whole = False
+        drawn = figures.pop("drawn", None)
+        lines = {what: row.slim(line) for what, line in figures.items()}
         about = {"version": row.version, "facelign": facelign.__version__}
         about["date"] = time.strftime("%Y-%m-%d")
-        kept[row.id] = about | {"lines": lines} | ({"drawn": drawn} if drawn else {})
-        keep(kept, row.id)
-        for what, words in row.lines(kept[row.id]):
+        measured = about | {"lines": lines} | ({"drawn": drawn} if drawn else {})
+        for what, words in row.lines(measured):
             print(f"{row.id}  {what}: {words}")
+        if whole:
+            kept[row.id] = measured
+            keep(kept, row.id)
+        else:
+            status = 1
+            here.say(f"{row.id}: a part is missing, so the figures that were kept stay.")
         here.say(f"{row.id}: {time.perf_counter() - start:.1f} s")
     return status
 

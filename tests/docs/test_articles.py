@@ -46,6 +46,22 @@ def test_every_row_of_the_articles_is_there() -> None:
     assert not missing or "| others |" in PAGE  # the rows of the landmark article's networks
 
 
+def test_articles_are_named_alike_on_both_pages(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from reproduction.rows import ARTICLES, Article
+
+    assert list(ARTICLES) == ["A0", "A1", "A2", "A3", "A4"]
+    figures = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    for name, article in ARTICLES.items():
+        assert f"- {name}: {article.cited}\n" in PAGE
+        assert f"## {name}: {article.what}\n\n{article.cited}\n" in figures
+        assert f"## {name}: " in PAGE
+    assert Article("what", "Title", "", 0, "a.org", "https://a.org/x").cited == (
+        "[Title](https://a.org/x), a.org. Author and year are not known."
+    )
+    assert Article("what").cited == "Title, author and year are not known."
+
+
 def test_every_command_exists_with_its_flags() -> None:
     cli = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     parts = [part for part in re.split(r"^#+ ", cli, flags=re.MULTILINE) if part]

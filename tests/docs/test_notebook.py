@@ -1,4 +1,4 @@
-"""The third article's notebook runs from top to bottom on a folder of people (A3-21).
+"""The notebook of Krasser's article runs from top to bottom on a folder of people (A3-21).
 
 Its code cells are executed one after another in one namespace, as a kernel would, without a
 kernel: that spares the tests a server and some seconds.

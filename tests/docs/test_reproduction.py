@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
+
+import facelign
 
 ROOT = Path(__file__).resolve().parents[2]
 #: figure rows of the articles that this page must hold, measured or with the reason why not
@@ -111,3 +114,73 @@ def test_the_commands_by_hand_exist(reproduce, monkeypatch):
             assert path, f"{row.id}: {command}"
             for flag in re.findall(r"--[a-z-]+", command):
                 assert f"`{flag}" in text or flag in text, f"{row.id}: {flag}"
+
+
+@pytest.fixture
+def apart(reproduce, monkeypatch, tmp_path):
+    """The tool, with an empty home and with numbers and page of its own."""
+    kept = reproduce.read()
+    monkeypatch.setattr(reproduce, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(reproduce, "PAGE", tmp_path / "reproduction.md")
+    monkeypatch.setattr(reproduce, "DRAWN", tmp_path)
+    reproduce.KEPT.write_text(json.dumps({"rows": kept}), encoding="utf-8")
+    monkeypatch.setenv("FACELIGN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FACELIGN_MIRROR", raising=False)
+    monkeypatch.setattr(reproduce.here, "settle", lambda: None)
+    return reproduce
+
+
+def run(tool, monkeypatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", *words])
+    return tool.main()
+
+
+def test_what_a_row_needs_is_told_and_nothing_is_fetched(apart, monkeypatch, tmp_path, capsys):
+    before = apart.KEPT.read_text(encoding="utf-8")
+    assert run(apart, monkeypatch, "A3-10") == 1
+    said = capsys.readouterr().err
+    first = said.splitlines()[0]
+    for part in ("yunet (0.1 MB)", "sface (10.7 MB)", "dlib-68 (99.7 MB)", "--fetch brings them"):
+        assert part in first
+    assert "A3-10: a part is missing, so the figures that were kept stay." in said
+    assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert apart.KEPT.read_text(encoding="utf-8") == before
+
+
+def test_photos_that_are_not_there_are_told_with_their_place(apart, monkeypatch, tmp_path, capsys):
+    from reproduction import measures
+
+    away = tmp_path / "away"
+    monkeypatch.setattr(measures, "PLACES", dict.fromkeys(measures.PLACES, away))
+    assert run(apart, monkeypatch, "A3-09", "A3-10", "A2-04") == 1
+    said = capsys.readouterr().err
+    assert said.count(f"The photos of lfw_100 are not at {away}.") == 7  # every part of two rows
+    assert f"muct76-opencv.csv.gz and muct_crops.csv are not at {away}." in said
+
+
+@pytest.mark.shared
+@pytest.mark.weights
+def test_a_part_that_cannot_be_measured_leaves_the_others(
+    apart, monkeypatch, recognition, shared, capsys
+):
+    monkeypatch.setenv("FACELIGN_MIRROR", str(shared / "weights"))
+    facelign.models.pull("yunet", "sface-int8")
+    before = apart.KEPT.read_text(encoding="utf-8")
+    assert run(apart, monkeypatch, "A3-08") == 1
+    out, err = capsys.readouterr()
+    assert "A3-08  YuNet, SFace (preset default): Chirac with Chirac" in out
+    assert "A3-08, dlib's HOG, 68 points and ResNet: not measured: The weights of " in err
+    assert apart.KEPT.read_text(encoding="utf-8") == before
+
+
+def test_needs_follow_the_flags_of_a_row(reproduce):
+    from reproduction.needs import needed
+
+    needs = {row.id: {name for _, name in needed(row)} for row in reproduce.ROWS}
+    assert needs["A3-11"] == {"yunet", "sface-int8"}
+    assert needs["A2-09"] == set()
+    assert {"hog", "dlib-68", "dlib-resnet", "mobilefacenet"} <= needs["A3-10"]
+    assert {"haar", "mtcnn", "yunet", "dlib-68"} <= needs["A1-04"]
+    one = next(row for row in reproduce.ROWS if row.id == "A3-10")
+    parts = [part.name for part in one.parts()]
+    assert len(parts) == len(set(parts)) == len(one.chains)

@@ -48,10 +48,6 @@ from facelign.types.policies import FacePolicy
 from reproduction.rows import CHAINS, Row
 
 Figures = dict[str, Any]
-MODELS = (
-    *("default", "fast", "accurate", "dlib", "yunet-n", "mtcnn", "haar", "hog"),
-    *("dlib-5", "dlib-68", "mobilefacenet"),
-)
 PLACES = {"lfw_100": here.LFW_100.parent, "lfw_dev": here.LFW_DEV, "muct": here.LANDMARKS / "muct"}
 #: the article's 70 thresholds; and as many steps as unit vectors can be apart
 GRIDS = {"0.30 to 0.99": np.arange(0.30, 1.0, 0.01), "0.01 to 1.99": np.arange(0.01, 2.0, 0.01)}
@@ -73,22 +69,23 @@ def measures(*rows: str) -> Callable[[Callable[[Row], Figures]], Callable[[Row],
     return register
 
 
-@functools.cache
-def bring() -> None:
-    """Bring the weights; what cannot be had is told by the command that wants it."""
-    subprocess.run([sys.executable, "-m", "facelign", "models", "pull", *MODELS], check=False)
+def lying(name: str) -> None:
+    """Look whether the photos of a set are where they are expected."""
+    if not PLACES[name].is_dir():
+        raise Unavailable(
+            f"The photos of {name} are not at {PLACES[name]}. docs/how-to/repeat-a-figure.md says "
+            "which they are and how they lie."
+        )
 
 
 @functools.cache
 def record(command: str) -> Figures:
     """Return what a facelign command tells with --json, on the photos beside the checkout."""
-    bring()
     words = shlex.split(command)[1:]
     for place, word in enumerate(words):
         name, _, rest = word.partition("/")
         if name in PLACES and rest:
-            if not PLACES[name].is_dir():
-                raise Unavailable(f"{name} is not beside the checkout.")
+            lying(name)
             words[place] = str(PLACES[name] / rest)
     here.say(f"  {command}")
     run = [sys.executable, "-m", "facelign", *words, "--json"]
@@ -209,9 +206,9 @@ def on_set(name: str, flags: str) -> str:
 
 
 @measures("A4-04")
-def five_or_68(_row: Row) -> Figures:
+def five_or_68(row: Row) -> Figures:
     lines: Figures = {}
-    for name in ON_SETS:
+    for name in row.sets:
         with tempfile.TemporaryDirectory() as folder:
             runs = []
             for points in ("dlib-68", "dlib-5"):
@@ -223,7 +220,9 @@ def five_or_68(_row: Row) -> Figures:
         rate = next(key for key in changes if key.startswith("tar")).rpartition("_")[2]
         figures = {"accuracy": changes["accuracy"], "tar": changes[f"tar_at_fmr_{rate}"]}
         lines[f"5 points minus 68 points, {name}"] = {**figures, "rate": rate}
-    return lines | {"time of 68 points": {"ratio": time_ratio()}}
+    if "lfw_100" in row.sets:
+        lines["time of 68 points"] = {"ratio": time_ratio()}
+    return lines
 
 
 def time_ratio() -> float:
@@ -244,9 +243,9 @@ def time_ratio() -> float:
 
 
 @measures("A4-05")
-def dlib_distance(_row: Row) -> Figures:
+def dlib_distance(row: Row) -> Figures:
     lines: Figures = {}
-    for name in ON_SETS:
+    for name in row.sets:
         for distance in (0.5, 0.6):
             told = record(on_set(name, f"--threshold=-{distance}"))
             lines[f"{name}, distance <= {distance}"] = told["fixed_threshold"]
@@ -278,7 +277,7 @@ def own_thresholds(_row: Row) -> Figures:
 def split_people(row: Row) -> Figures:
     table, crops = (PLACES["muct"] / name for name in ("muct76-opencv.csv.gz", "muct_crops.csv"))
     if not table.is_file() or not crops.is_file():
-        raise Unavailable("MUCT's tables are not beside the checkout.")
+        raise Unavailable(f"{table.name} and {crops.name} are not at {PLACES['muct']}.")
     names = gzip.decompress(table.read_bytes()).decode()
     each = Counter(sorted(re.findall(r"^i(\d{3})[q-z]a-", names, re.MULTILINE)))
     ((what, wanted),) = row.quoted.items()
@@ -300,20 +299,18 @@ def in_pixels(row: Row) -> Figures:
     return {name: {"mse": mse, "px": 299 * mse**0.5} for name, mse in losses.items()}
 
 
-# -- the third article: unit vectors and their squared distance ------------------------------------
+# -- article A3: unit vectors and their squared distance -------------------------------------------
 
 
 @functools.cache
 def trials() -> Trials:
-    if not here.LFW_100.is_dir():
-        raise Unavailable("The photos of lfw_100 are not beside the checkout.")
+    lying("lfw_100")
     return Trials.all_pairs(read_folder(here.LFW_100))
 
 
 @functools.cache
 def embedded(flags: str) -> walk.Embedded:
     """Return the vectors of lfw_100 by a chain's flags."""
-    bring()
     words = dict(zip(flags.split()[::2], flags.split()[1::2], strict=True))
     recognizer = Recognizer(
         words.get("--preset", "default"),
@@ -393,6 +390,7 @@ def triplet(row: Row) -> Figures:
 @measures("A3-10")
 def best_threshold(row: Row) -> Figures:
     lines: Figures = {}
+    drawn: Figures = {}
     for name, flags in (CHAINS[key] for key in row.chains):
         pairs = squares(flags)
         for title, grid in GRIDS.items():
@@ -402,13 +400,14 @@ def best_threshold(row: Row) -> Figures:
         other = {"accuracy": found.accuracy, "se": found.standard_error, "f1": found.f1}
         lines[f"{name}; tau chosen on other people"] = {"other": other}
         if name == row.best:
-            drawn = {"curve": curve, "baseline": float((~pairs.same).mean())}
-    return lines | {"drawn": drawn}
+            drawn = {"drawn": {"curve": curve, "baseline": float((~pairs.same).mean())}}
+    return lines | drawn
 
 
 @measures("A3-12")
 def outliers(row: Row) -> Figures:
     lines: Figures = {}
+    drawn: Figures = {}
     for name, flags in (CHAINS[key] for key in row.chains):
         pairs = squares(flags)
         tau = over_thresholds(pairs, GRIDS["0.01 to 1.99"])["tau"]
@@ -429,7 +428,8 @@ def outliers(row: Row) -> Figures:
         }
         if name == row.best:
             distances = {key: np.round(far[mask], 4).tolist() for key, mask in counts.items()}
-    return lines | {"drawn": {"tau": lines[row.best]["tau"], **distances}}
+            drawn = {"drawn": {"tau": tau, **distances}}
+    return lines | drawn
 
 
 @measures("A3-13", "A3-14", "A3-15", "A3-16", "A3-24")
@@ -466,6 +466,7 @@ def classified(flags: str) -> Figures:
 @measures("A3-17")
 def plane(row: Row) -> Figures:
     lines: Figures = {}
+    drawn: Figures = {}
     for name, flags in (CHAINS[key] for key in row.chains):
         named = embedded(flags).named
         people = np.array(named.people)
@@ -478,8 +479,9 @@ def plane(row: Row) -> Figures:
         lines[name] = {"neighbor_is_same": near, "outliers": ", ".join(away) or "none"}
         if name == row.best:
             points = np.round(found, 2).tolist()
-            drawn = {"points": points, "people": people.tolist(), "seed": resampling.SEED}
-    return lines | {"drawn": drawn}
+            seen = {"points": points, "people": people.tolist(), "seed": resampling.SEED}
+            drawn = {"drawn": seen}
+    return lines | drawn
 
 
 # -- pictures ------------------------------------------------------------------------------------

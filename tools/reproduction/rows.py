@@ -5,36 +5,57 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
 from typing import Any
 
 TABLE = tomllib.loads(Path(__file__).with_name("rows.toml").read_text(encoding="utf-8"))
 CHAINS: Mapping[str, tuple[str, str]] = {key: tuple(two) for key, two in TABLE["chains"].items()}
-ARTICLES = {
-    "A0": "Does aligning faces make recognition better?",
-    "A1": "The pipeline of common stages",
-    "A2": "Landmarks by regression on MUCT",
-    "A3": "OpenFace nn4.small2, triplets, thresholds, KNN and SVM",
-    "A4": "Enroll and recognize with dlib",
-}
 #: how a row came by its figures, and what the line below it says
 KINDS = {"measured": "Measured", "arithmetic": "Computed", "read": "Read from shipped calibrations"}
 HEAD = """# Reproduction
 
-The figures of the five source articles, each beside facelign's own: under the article's conditions
-as far as data and weights can be had, then the best that facelign does, and why they differ. This
-page is written by `make reproduce`: what an article says is quoted, and every figure of facelign
-comes from `benchmarks/results/reproduction.json`.
+The figures of the [five source articles](articles.md), each beside facelign's own: under the
+article's conditions as far as data and weights can be had, then the best that facelign does, and
+why they differ. This page is written by `make reproduce`: what an article says is quoted, and every
+figure of facelign comes from `benchmarks/results/reproduction.json`.
 
 Intervals are 95 %, over draws of people (never of pairs), or exact for counts of searches; figures
-with +- give the standard error over folds. `lfw_100` is the third article's set, 100 photos of 10
-people; `lfw_dev` is three folds of LFW's View 2, 660 pairs of 756 people, with funneled photos. Ten
-celebrities, very probably in every model's training set, are good for comparing with an article
-and bad for claims about strangers. "Closest" marks the line nearest to the article's conditions,
-"best" ours where they differ. No photo of anybody is on this page.
+with +- give the standard error over folds. `lfw_100` is the set of A3, 100 photos of 10 people of
+LFW; `lfw_dev` is three folds of LFW's View 2, 660 pairs of 756 people, with funneled photos ([which
+photos these are](how-to/repeat-a-figure.md#the-photos)). Ten celebrities, very probably in every
+model's training set, are good for comparing with an article and bad for claims about strangers.
+"Closest" marks the line nearest to the article's conditions, "best" ours where they differ. No
+photo of anybody is on this page.
 """
+
+
+@dataclass(frozen=True)
+class Article:
+    """One of the five articles. what: what it is about; the rest is empty where it is not known."""
+
+    what: str
+    title: str = ""
+    author: str = ""
+    year: int = 0
+    place: str = ""
+    address: str = ""
+
+    @property
+    def cited(self) -> str:
+        """The article with its link, and what is not known of it."""
+        if not self.title:
+            return "Title, author and year are not known."
+        unknown = " and ".join(
+            name for name, one in (("author", self.author), ("year", self.year)) if not one
+        )
+        known = [self.author, f"[{self.title}]({self.address})", self.place, str(self.year or "")]
+        missing = f" {unknown.capitalize()} are not known." if unknown else ""
+        return f"{', '.join(part for part in known if part)}.{missing}"
+
+
+ARTICLES = {key: Article(**entry) for key, entry in TABLE["articles"].items()}
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,8 @@ class Row:
 
     article: its figure. conditions: under which it was found. why: why ours differs. hand: the
     facelign commands that do the same. cannot: why nothing can be measured here. tell: templates of
-    a line, the first that a line's figures fill. chains: what is measured, by key of CHAINS.
+    a line, the first that a line's figures fill. chains: what is measured, by key of CHAINS; sets:
+    on which photos. Each of them is a part of the row, measured by itself.
     quoted: numbers of the article that the row computes with. kind: a key of KINDS. closest, best:
     how the lines begin that are nearest to the article's conditions, and that are our best.
     """
@@ -61,8 +83,24 @@ class Row:
     version: int = 1
     tell: Sequence[str] = ()
     chains: Sequence[str] = ()
+    sets: Sequence[str] = ()
     pictures: Sequence[str] = ()
     quoted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The row, and the part of it that it is reduced to."""
+        part = CHAINS[self.chains[0]][0] if len(self.chains) == 1 else "".join(self.sets[:1])
+        return f"{self.id}, {part}" if part else self.id
+
+    def parts(self) -> Iterator[Row]:
+        """Yield the row for each chain or set: one that cannot be had leaves the others."""
+        for key in self.chains:
+            yield replace(self, chains=(key,))
+        for key in self.sets:
+            yield replace(self, sets=(key,))
+        if not self.chains and not self.sets:
+            yield self
 
     def lines(self, kept: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (what, figures in words) of every line that was kept."""
@@ -133,8 +171,8 @@ ROWS = tuple(
 def render(kept: Mapping[str, Any], alts: Mapping[str, str]) -> str:
     """Return the page. alts: what a picture shows, by file name."""
     parts = [HEAD, _overview(kept)]
-    for article, title in ARTICLES.items():
-        parts.append(f"## {article}: {title}\n")
+    for article, about in ARTICLES.items():
+        parts.append(f"## {article}: {about.what}\n\n{about.cited}\n")
         parts += [_section(row, kept.get(row.id), alts) for row in ROWS if row.id[:2] == article]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -160,7 +198,7 @@ def _section(row: Row, kept: Mapping[str, Any] | None, alts: Mapping[str, str]) 
     else:
         told += [(_mark(row, what) + what, figures) for what, figures in row.lines(kept)]
         told += [("why they differ", row.why)] if row.why else []
-    lines = [f"### {row.id} {row.title}\n", "| | |", "|---|---|"]
+    lines = [f"### {row.id} {row.title}\n", "| line | figures |", "|---|---|"]
     lines += [f"| {what} | {text} |".replace("\n", " ") for what, text in told]
     if row.cannot:
         return "\n".join(lines) + "\n"

@@ -37,7 +37,7 @@ VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
 GRAY = "#6B6B6B"
 
-#: order of lines in a figure: the first two are the article's blue (unaligned), orange (aligned)
+#: order of lines in a figure: the first two are blue (unaligned) and orange (aligned), as in A0-12
 LINES: tuple[str, ...] = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 DASHES: tuple[Any, ...] = (
     "-",

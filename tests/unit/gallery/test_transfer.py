@@ -105,7 +105,7 @@ def test_an_export_names_its_space(tmp_path, gallery, make):
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("text_mode", [False, True])
 def test_vectors_and_label_pickle(tmp_path, dlib, protocol, text_mode):
-    """The form of the fifth article: embeddings.npy and labels.pickle."""
+    """The form of the article on dlib (A4): embeddings.npy and labels.pickle."""
     np.save(tmp_path / "embeddings.npy", dlib.astype(np.float64))
     data = pickle.dumps(NAMES, protocol)
     if text_mode and protocol == 0:

@@ -1,6 +1,6 @@
 """eyes: the photo is turned until the eyes are level, then the box is cut out.
 
-The alignment of the first article (A1-03), and of deepface: trigonometry with the two eyes, a turn
+The alignment of Serengil 2020 (A1-03), and of deepface: trigonometry with the two eyes, a turn
 and no scale by the points, so that eyes do not come to lie on fixed pixels. The turn is about the
 center of the box, which therefore stays where it is; the square over the longer side of the box
 is cut and scaled to the chip. deepface keeps the box's aspect and pads with black instead, and the

@@ -34,7 +34,8 @@ SPECS = (
             note="By the license text inside the cascade file.",
         ),
         title="Haar cascade of OpenCV, frontal faces",
-        paper="Viola, Jones: Rapid Object Detection using a Boosted Cascade, CVPR 2001",
+        paper="Viola, Jones: Rapid Object Detection using a Boosted Cascade, CVPR 2001, "
+        "https://doi.org/10.1109/CVPR.2001.990517",
         origin="opencv data/haarcascades/haarcascade_frontalface_default.xml",
     ),
 )

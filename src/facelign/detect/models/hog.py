@@ -39,7 +39,8 @@ SPECS = (
             commercial="yes",
         ),
         title="dlib HOG frontal face detector",
-        paper="Dalal, Triggs: Histograms of Oriented Gradients for Human Detection, CVPR 2005",
+        paper="Dalal, Triggs: Histograms of Oriented Gradients for Human Detection, CVPR 2005, "
+        "https://doi.org/10.1109/CVPR.2005.177",
         origin="davisking/dlib dlib/image_processing/frontal_face_detector.h",
         extra="dlib",
     ),

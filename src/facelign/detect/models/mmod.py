@@ -47,7 +47,7 @@ SPECS = (
             "faces from ImageNet, AFLW, PASCAL VOC, VGG, WIDER and FaceScrub, labeled by the author"
         ),
         title="dlib MMOD face detector",
-        paper="King: Max-Margin Object Detection, arXiv 1502.00046",
+        paper="King: Max-Margin Object Detection, arXiv 2015, https://arxiv.org/abs/1502.00046",
         origin="davisking/dlib-models mmod_human_face_detector.dat",
     ),
 )

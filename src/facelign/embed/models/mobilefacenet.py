@@ -41,7 +41,7 @@ _FLOAT = specs.ModelSpec.of(
         note="The license is free by its text; the standing of the training data is not known.",
     ),
     title="MobileFaceNet (ArcFace loss, ReLU6), 128 numbers",
-    paper="Chen et al.: MobileFaceNets, CCBR 2018",
+    paper="Chen et al.: MobileFaceNets, CCBR 2018, https://doi.org/10.1007/978-3-319-97909-0_46",
     origin="foamliu/MobileFaceNet weights/MobileFaceNet.onnx",
     published=(
         specs.Claim(

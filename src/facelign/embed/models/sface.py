@@ -42,7 +42,8 @@ _FLOAT = specs.ModelSpec.of(
         note="By the license text that OpenCV's model zoo puts beside the file.",
     ),
     title="SFace of OpenCV's model zoo (2021dec), 128 numbers",
-    paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021",
+    paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021, "
+    "https://doi.org/10.1109/TIP.2020.3048632",
     origin="opencv/opencv_zoo models/face_recognition_sface",
     published=(
         specs.Claim("LFW accuracy", "0.9942", f"{_README} (block-quantized file)"),

@@ -204,9 +204,13 @@ _CHANGES: Mapping[str, tuple[float, _Change, str]] = {
     "low-resolution": (
         24.0,
         _low_resolution,
-        "reduced until the face is {:g} px high, then enlarged again",
+        "the photo is reduced until the face is {:g} px high, then enlarged again",
     ),
-    "blur": (0.02, _blur, "blurred by a Gaussian of {:g} times the face's height"),
-    "dark": (0.12, _dark, "{:g} of the light, with noise of 3 of 255"),
-    "glasses": (0.97, _glasses, "dark glasses drawn over the eyes ({:g} opaque; synthetic)"),
+    "blur": (0.02, _blur, "the photo is blurred by a Gaussian of {:g} times the face's height"),
+    "dark": (
+        0.12,
+        _dark,
+        "the photo is darkened to {:g} of its light, with the noise of a sensor (3 of 255)",
+    ),
+    "glasses": (0.97, _glasses, "dark glasses are drawn over the eyes ({:g} opaque; synthetic)"),
 }

@@ -180,7 +180,7 @@ class Study:
     def best(self) -> tuple[ArmResult, ArmResult]:
         """The unaligned arm and the best aligned one, of undegraded upright photos.
 
-        Of models and detectors the pair that the article would show: the first model, and of its
+        Of models and detectors one pair: the first model, and of its
         detectors the one whose five points (or eyes, where no other was measured) do best.
         """
         first = self.results[0].arm

@@ -19,7 +19,7 @@ from facelign.report.plot import Plot, Series
 from facelign.report.plots import arms, average_faces, pathways, roc
 from facelign.types.arrays import ByteArray, Float64Array
 
-#: layouts by name and by what is done to a photo, in the order of the article's figure: blue first
+#: layouts by name and by what is done to a photo, blue (unaligned) first
 _SHOWN = {
     "none": ("unaligned (whole photo)", "squeezed, no face looked for"),
     "crop": ("box and margin", "box and margin, stretched"),
@@ -56,7 +56,7 @@ def _spread(points: Float64Array) -> float:
 
 
 def roc_pair(study: Study) -> Plot:
-    """Return both ROC curves of the article in one figure: unaligned blue, aligned orange."""
+    """Return both ROC curves in one figure: unaligned blue, aligned orange."""
     raw, aligned = study.best
     lines = [_line(raw, "unaligned"), _line(aligned, f"aligned ({_NAMES[aligned.arm.layout]})")]
     who = f"{aligned.arm.model}, {aligned.arm.detector}"
@@ -214,7 +214,7 @@ def _theory_section(theory: Theory | None) -> list[Section]:
     if theory is None:
         return []
     text = (
-        "The theory of the first article: aligned, each part of the face falls onto the same spot "
+        "The theory of alignment: each part of the face falls onto the same spot "
         "in every photo, so that the average is a face and the points lie on heaps. Before: the "
         "whole photo as the unaligned arm sees it."
     )
@@ -239,7 +239,7 @@ def _condition_sections(study: Study) -> list[Section]:
         "People who do not cooperate: leaning heads, photos from afar, out of focus, in poor "
         "light, with dark glasses. All of it is made from the same photos, so it is a stand-in: "
         "real ones differ in more than one respect.",
-        *(f"{change.name}: photos {change.words}." for change in changes if change.name != "none"),
+        *(f"{change.name}: {change.words}." for change in changes if change.name != "none"),
     )
     return [Section("When people do not cooperate", text, figures=shown)]
 

@@ -39,7 +39,8 @@ def _record(
         output=specs.LandmarkerOutput(scheme),
         license=license,
         title=title,
-        paper="Kazemi, Sullivan: One millisecond face alignment with regression trees, CVPR 2014",
+        paper="Kazemi, Sullivan: One millisecond face alignment with regression trees, CVPR 2014, "
+        "https://doi.org/10.1109/CVPR.2014.241",
         origin=f"davisking/dlib-models {name}",
     )
 

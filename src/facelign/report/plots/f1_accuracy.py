@@ -1,4 +1,4 @@
-"""F1 and accuracy over thresholds, the best one dashed: the third article's figure (A3-10)."""
+"""F1 and accuracy over thresholds, the best one dashed, as in Krasser 2018 (A3-10)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def draw(
     """Return both distributions, each scaled to area 1: their counts differ a hundredfold.
 
     mated: (n,), non_mated: (m,) scores or distances; ``axis`` names which, with its unit.
-    threshold: drawn dashed, as the tau of the article.
+    threshold: drawn dashed, as the threshold.
     """
     same, other = np.asarray(mated, np.float64), np.asarray(non_mated, np.float64)
     edges = np.histogram_bin_edges(np.concatenate([same, other]), bins=BINS)
