@@ -64,8 +64,9 @@ def vectors(n, seed, space):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """Several blocks without a hundred thousand vectors."""
+    """Several blocks, each of which grows, without a hundred thousand vectors."""
     monkeypatch.setattr(exact, "BLOCK", 128)
+    monkeypatch.setattr(exact, "FIRST", 8)
 
 
 @every_index

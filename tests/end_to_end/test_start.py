@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = ("numpy", "cv2", "onnxruntime", "onnx", "PIL", "sqlite3", "httpx", "torch", "matplotlib")
 
@@ -30,6 +32,30 @@ def test_help_loads_no_engine_and_no_array_library() -> None:
         "with contextlib.redirect_stdout(io.StringIO()): run(['--help'])"
     )
     assert loaded_by(code) & set(HEAVY) == set()
+
+
+def test_an_end_leaves_nothing_undone(tmp_path: Path) -> None:
+    """The process ends without taking the interpreter apart: threads and callbacks come before."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, threading, time\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'facelign.cli.models':\n"
+        "            atexit.register(print, 'called back')\n"
+        "            threading.Timer(0.3, print, ['a thread']).start()\n"
+        "import sys; sys.meta_path.insert(0, Finder())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "facelign", "models", "show", "no-such-model"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.splitlines() == ["a thread", "called back"]
+    assert done.returncode == 4
+    assert "no-such-model" in done.stderr
 
 
 def test_public_names_are_all_there() -> None:

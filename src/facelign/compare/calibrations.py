@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -105,7 +104,7 @@ def load(source: str | Path) -> Calibration:
 @cache
 def _shipped_files() -> Mapping[str, bytes]:
     """Return the bytes of every record in the package, by file name without its ending."""
-    folder = resources.files("facelign.compare") / "calibrations"
+    folder = Path(__file__).with_name("calibrations")
     if not folder.is_dir():
         return {}
     entries = sorted(folder.iterdir(), key=lambda entry: entry.name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 from facelign.compare.scores import Measure, converted, score_of
@@ -48,7 +48,7 @@ def thresholds() -> Mapping[str, Published]:
     deepface's table (as of 2026) has four columns, tuned one by one: changing the measure there
     changes the decision.
     """
-    rows = json.loads(files(__package__).joinpath("published.json").read_text(encoding="utf-8"))
+    rows = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
     entries = (
         Published(**{**row, "measure": Measure(row["measure"]), "models": tuple(row["models"])})
         for row in rows

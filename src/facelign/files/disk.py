@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,7 +54,7 @@ def atomic(path: Path, *, private: bool = False, sync: bool = True) -> Iterator[
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a free name beside ``path``; what lies there when all went well takes its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{secrets.token_hex(8)}.part")
+    scratch = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         yield scratch
         if sync:
@@ -124,7 +123,7 @@ def made(folder: Path) -> Path:
 
 def scratch_in(folder: Path, name: str) -> Path:
     """Return a new path in ``folder``, which is made if need be."""
-    return made(folder) / f"{secrets.token_hex(6)}-{name}"
+    return made(folder) / f"{os.urandom(6).hex()}-{name}"
 
 
 # A stamp notes the size and time of change that a file had when its digest was last computed.

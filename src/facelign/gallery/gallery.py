@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from facelign.errors import BadArray, GalleryError
 from facelign.files.home import expanded
-from facelign.gallery import history, removal, rules, transfer
+from facelign.gallery import history, removal, rules
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
@@ -30,6 +30,9 @@ from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
 from facelign.types.policies import TemplateMode
+
+if TYPE_CHECKING:
+    from facelign.gallery import transfer
 
 #: rows of a bulk enrollment that are written at a time
 _CHUNK = 1000
@@ -462,6 +465,8 @@ class Gallery(Closing):
 
         Raises GalleryError when there is none, or when there are several spaces and none is named.
         """
+        from facelign.gallery import transfer
+
         place = expanded(path)
         with self.holding(place, removal.EXPORT):
             return transfer.export(self.store, place, space_id)

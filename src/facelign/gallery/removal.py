@@ -9,17 +9,16 @@ and the proof can be asked again. Enrollments that are undone go the same way.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from zipfile import BadZipFile
 
 from facelign.errors import DatasetMalformed, FacelignError, GalleryError, UnknownPerson
 from facelign.files.disk import digest, erase
-from facelign.gallery import history, traces, transfer
+from facelign.gallery import history, traces
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.rules import known
 from facelign.gallery.stores.lock import at_work, worker
@@ -57,11 +56,11 @@ def remove(store: TemplateStore, name: str, cache: VectorCache | None) -> Receip
 
 def begin(store: TemplateStore, erased: Erased, name: str = "") -> Removal:
     """Write down that templates are removed, in the transaction that deletes them."""
-    salt = secrets.token_bytes(16)
+    salt = os.urandom(16)
     theirs = store.shared(set(erased.vectors))  # of others, from the same photo
     gone = [vector for vector in erased.vectors if vector not in theirs]
     job = Removal(
-        secrets.token_hex(6),
+        os.urandom(6).hex(),
         now(),
         salt,
         _who(name, salt),
@@ -208,6 +207,10 @@ def _erase_holders(store: TemplateStore, job: Removal, caches: list[VectorCache]
 
 def _erased(store: TemplateStore, job: Removal, holder: Holder) -> Holder:
     """Erase one file, or what it holds of the removed people, and say what became of it."""
+    from zipfile import BadZipFile  # needed here alone, and every start would wait for it
+
+    from facelign.gallery import transfer
+
     path = holder.path
     if not path.is_file():
         return replace(holder, state="gone")

@@ -12,8 +12,6 @@ from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
 from facelign.imaging.read import is_photo
-from facelign.recognition.elsewhere import Elsewhere
-from facelign.recognition.enrolling import enroll_together
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer, several
@@ -99,6 +97,9 @@ class PhotoGallery(Closing):
         Names are taken as they are kept (``person_name``); raises ConfigError for one that cannot
         be.
         """
+        from facelign.recognition.elsewhere import Elsewhere
+        from facelign.recognition.enrolling import enroll_together
+
         options = options or EnrollOptions()
         named = (((person_name(person), photo), photo) for person, photo in jobs)
         elsewhere = Elsewhere(self.gallery, self.recognizer)

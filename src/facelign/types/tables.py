@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a title and a table as HTML; without rows, the title alone."""
+    import html  # notebooks want it, commands do not
+
     head = f"<p>{html.escape(title)}</p>"
     if not rows:
         return head

@@ -344,14 +344,14 @@ def test_a_damaged_cache_stops_no_removal(path, gallery, make):
 
 KILLED = """
 import os, sys
-from facelign.gallery import removal
+from facelign.gallery import removal, transfer
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.sqlite import SqliteStore
 def kill(*_, **__): os.kill(os.getpid(), 9)
 gallery, cache = Gallery.open(sys.argv[1]), VectorCache(sys.argv[2])
 owner, name = {"holders": (removal, "_erase_holders"), "cache": (VectorCache, "purge"),
-               "erase": (removal, "erase"), "export": (removal.transfer, "without"),
+               "erase": (removal, "erase"), "export": (transfer, "without"),
                "scrub": (SqliteStore, "scrub"), "proof": (removal, "_proved")}[sys.argv[3]]
 setattr(owner, name, kill)
 gallery.undo(cache=cache) if sys.argv[4] == "undo" else gallery.remove("p0", cache=cache)

