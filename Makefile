@@ -9,7 +9,8 @@ endif
 MADE = $(VENV)/.facelign-dev
 CODE = src tests benchmarks tools examples notebooks
 
-.PHONY: demo test check bench docs pages pictures format reproduce gate
+.PHONY: demo test check bench docs pages pictures format reproduce gate dist
+
 $(MADE): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -57,3 +58,9 @@ gate: $(MADE)
 # The articles' figures beside facelign's own: docs/reproduction.md. Rows that are measured stay.
 reproduce: $(MADE)
 	$(BIN)/python tools/reproduce.py
+
+# The wheel and the source distribution, as they would be uploaded: the same bytes from one commit.
+DIST ?= dist
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+dist: $(MADE)
+	$(BIN)/python -m build --outdir '$(DIST)'

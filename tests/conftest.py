@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--offline", action="store_true", help="skip tests whose weights are not on this machine"
     )
+
+
+def pytest_configure() -> None:
+    """Set the home of the tests before a room is imported: facelign.report reads it on import."""
+    named = os.environ.get("FACELIGN_TESTS_HOME", "")
+    home = Path(named) if named else platformdirs.user_cache_path("facelign-tests", appauthor=False)
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["FACELIGN_HOME"] = str(home.absolute())
+    os.environ.pop("FACELIGN_LICENSE", None)
+    if not os.environ.get("FACELIGN_MIRROR") and (SHARED / "weights").is_dir():
+        os.environ["FACELIGN_MIRROR"] = str(SHARED / "weights")
 
 
 def required() -> bool:
@@ -91,18 +102,10 @@ def portrait() -> Image:
     return Image.from_array(data.astronaut(), "rgb", "portrait")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def facelign_home() -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def facelign_home() -> Path:
     """The home of the tests, for this process and for those it starts."""
-    named = os.environ.get("FACELIGN_TESTS_HOME", "")
-    home = Path(named) if named else platformdirs.user_cache_path("facelign-tests", appauthor=False)
-    home.mkdir(parents=True, exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACELIGN_HOME", str(home))
-        patch.delenv("FACELIGN_LICENSE", raising=False)
-        if not os.environ.get("FACELIGN_MIRROR") and (SHARED / "weights").is_dir():
-            patch.setenv("FACELIGN_MIRROR", str(SHARED / "weights"))
-        yield home
+    return Path(os.environ["FACELIGN_HOME"])
 
 
 @pytest.fixture(scope="session")
