@@ -45,7 +45,7 @@ class CalibrateFlags(Choices):
     space: Annotated[str | None, Option("Which space, when the gallery holds several.")] = None
     fmr: Annotated[
         float | None,
-        Option("The false match rate that is wanted (default: 0.001).", check=share),
+        Option(f"The false match rate that is wanted (default: {VERIFY_FMR:g}).", check=share),
     ] = None
     fpir: Annotated[
         float | None,
@@ -131,7 +131,7 @@ def calibrate(
 def _check(asked: CalibrateFlags) -> None:
     """Raise ConfigError for what cannot be meant."""
     if asked.gallery_size is not None and asked.fpir is None:
-        raise ConfigError("--gallery-size belongs to --fpir.", "Say --fpir 0.01 too.")
+        raise ConfigError("--gallery-size belongs to --fpir.", f"Say --fpir {SEARCH_FPIR:g} too.")
     if (asked.images is None) == (asked.gallery is None):
         raise ConfigError("One of --images and --gallery is wanted.", "Say --images DIR.")
     if asked.pairs is not None and asked.images is None:

@@ -13,6 +13,8 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only, without
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, FacelignError
+from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
+from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.options import Choices, Option
 from facelign.wire.options import ChainFlags
 
@@ -29,15 +31,15 @@ app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=
 class ArmFlags(Choices):
     """Which arms are compared, in which conditions."""
 
-    layouts: Annotated[str, Option("none, crop, square, eyes, five, native; by commas.")] = (
-        "none,crop,square,eyes,five,native"
+    layouts: Annotated[str, Option(f"{', '.join(LAYOUTS)}; by commas.")] = ",".join(LAYOUTS)
+    detectors: Annotated[str, Option("Detectors, by id.")] = DEFAULT_DETECTOR
+    rotations: Annotated[str, Option("Leans of the head, degrees, to either side.")] = ",".join(
+        f"{lean:g}" for lean in LEANS
     )
-    detectors: Annotated[str, Option("Detectors, by id.")] = "yunet"
-    rotations: Annotated[str, Option("Leans of the head, degrees, to either side.")] = "0,15,30,45"
     degradations: Annotated[
         str,
-        Option("none, low-resolution, blur, dark, glasses; =AMOUNT may follow."),
-    ] = "none,low-resolution,blur,dark,glasses"
+        Option(f"{', '.join(DEGRADATIONS)}; =AMOUNT may follow."),
+    ] = ",".join(DEGRADATIONS)
     models: Annotated[str, Option("Embedding models, by id.")] = "sface"
     cross: Annotated[
         bool, Option("Every degradation at every rotation (default: one at a time).")

@@ -12,7 +12,7 @@ import typer
 from facelign.cli.output import note
 from facelign.errors import ConfigError, ExtraMissing
 from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
-from facelign.types.options import Choices, Option
+from facelign.types.options import Choices, Option, share
 from facelign.types.policies import VERIFY_FMR
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PairFlags(Choices):
 class PairedFlags(Choices):
     """How systems are held against each other."""
 
-    fmr: Annotated[float, Option("FMR at which TAR is told.")] = VERIFY_FMR
+    fmr: Annotated[float, Option("FMR at which TAR is told.", check=share)] = VERIFY_FMR
     timed: Annotated[int, Option("Photos that are timed; 0 for none.", low=0)] = TIMED
     draws: Draws = PAIRED_DRAWS
     seed: Seed = SEED

@@ -29,7 +29,7 @@ from facelign.types.closing import Closing
 from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Space, same_space
-from facelign.types.policies import TemplateMode
+from facelign.types.policies import TOP_K, TemplateMode
 
 if TYPE_CHECKING:
     from facelign.gallery import transfer
@@ -213,7 +213,7 @@ class Gallery(Closing):
         self,
         probes: Embeddings,
         *,
-        k: int = 5,
+        k: int = TOP_K,
         mode: TemplateMode = TemplateMode.BEST,
         photo_digest: str | Sequence[str] = "",
         boxes: AnyArray | None = None,

@@ -20,7 +20,7 @@ from facelign.types.arrays import Float32Array, FloatArray, IntArray
 from facelign.types.contracts import Index
 from facelign.types.decisions import Candidate
 from facelign.types.embeddings import Embeddings, Metric, Space, same_space
-from facelign.types.policies import TemplateMode
+from facelign.types.policies import TOP_K, TemplateMode
 
 #: makes the index of a space: a class of gallery.indexes
 IndexFactory = Callable[[Space], Index]
@@ -87,7 +87,7 @@ def search(
     templates: Embeddings,
     people: Sequence[str],
     *,
-    k: int = 5,
+    k: int = TOP_K,
     mode: TemplateMode = TemplateMode.BEST,
     index: IndexFactory = ExactIndex,
 ) -> list[list[Candidate]]:

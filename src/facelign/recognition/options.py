@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from facelign.types.options import Choices, Option, factor, height, share
-from facelign.types.policies import SEARCH_FPIR, Attempts, FacePolicy, TemplateMode
+from facelign.types.policies import SEARCH_FPIR, TOP_K, Attempts, FacePolicy, TemplateMode
 
 if TYPE_CHECKING:
     from facelign.compare.classifiers import NameClassifier
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: the preset that is used where none is named
 DEFAULT_PRESET = "default"
+#: the detector of the presets that share one
+DEFAULT_DETECTOR = "yunet"
 #: why a photo is not enrolled a second time, which is no failure
 ALREADY = "already enrolled"
 
@@ -94,7 +96,7 @@ class IdentifyOptions(Choices):
             check=share,
         ),
     ] = SEARCH_FPIR
-    top_k: Annotated[int, Option("How many candidates are listed.", low=1)] = 5
+    top_k: Annotated[int, Option("How many candidates are listed.", low=1)] = TOP_K
     mode: Annotated[
         TemplateMode,
         Option("Score of a person: best template, mean, robust mean.", word="templates"),

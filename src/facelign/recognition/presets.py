@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from facelign.errors import UnknownModel
+from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.specs import Task
 
 
@@ -48,25 +49,25 @@ _ALL = (
     Preset(
         id="default",
         title="YuNet and SFace: one 10 MB download, free for every use by the text of the licenses",
-        detector="yunet",
+        detector=DEFAULT_DETECTOR,
         parts=(Part("sface-int8"),),
     ),
     Preset(
         id="fast",
         title="YuNet and dlib's ResNet-29 on the same five points, mirrored view averaged",
-        detector="yunet",
+        detector=DEFAULT_DETECTOR,
         parts=(Part("dlib-resnet-int8", flip=True, unit=True),),
     ),
     Preset(
         id="light",
         title="YuNet and MobileFaceNet: least work a face; standing of its training data unclear",
-        detector="yunet",
+        detector=DEFAULT_DETECTOR,
         parts=(Part("mobilefacenet-int8"),),
     ),
     Preset(
         id="accurate",
         title="SFace and dlib's ResNet-29 fused, mirrored views averaged",
-        detector="yunet",
+        detector=DEFAULT_DETECTOR,
         # Equal weights after scaling by the spread of non-mated cosines on the 752 calibration
         # people (0.0884 and 0.0351). Level points, which came later, give 0.2856 and 0.7144
         # (tools/calibrate_presets.py prints them); the space keeps its name and its weights.

@@ -310,7 +310,8 @@ class Recognizer:
         """Return whether two photos show the same person; the largest face of each is compared.
 
         threshold: a score (larger is more alike), a Threshold, or None for the calibrated one at
-        a false match rate of 1e-3. Raises NoFace, NoCalibration, InputError.
+        the false match rate ``VERIFY_FMR`` (types/policies.py). Raises NoFace, NoCalibration,
+        InputError.
         """
         return self.compare(a, b, threshold=threshold).decision
 

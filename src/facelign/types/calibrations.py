@@ -10,6 +10,7 @@ import numpy as np
 
 from facelign.errors import BadArray
 from facelign.types.arrays import Arrays, Float64Array, check
+from facelign.types.policies import VERIFY_FMR
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Calibration(Arrays):
     llr: Float64Array
     non_mated_std: float
     notes: Mapping[str, Any]
-    target: float = 1e-3
+    target: float = VERIFY_FMR
 
     def __post_init__(self) -> None:
         check(self, np.float64, scores=("n",), fmr=("n",), llr_scores=("k",), llr=("k",))

@@ -16,6 +16,8 @@ from facelign.types.options import Choices, Option
 VERIFY_FMR = 1e-3
 #: share of searches for strangers that may end with a name
 SEARCH_FPIR = 0.01
+#: people that are told as candidates, the most alike first
+TOP_K = 5
 
 
 class FacePolicy(StrEnum):

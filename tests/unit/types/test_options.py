@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import pytest
 
+import facelign
 from facelign.errors import ConfigError
 from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
 from facelign.types.options import Choices, Option, factor, height, hints, option_of, share
-from facelign.types.policies import Limits
+from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, Limits
 
 if TYPE_CHECKING:
     from nowhere import Unknown
@@ -79,3 +83,26 @@ def test_what_is_no_height(value):
 def test_what_nothing_is_reduced_by(value):
     with pytest.raises(ConfigError, match="downscale"):
         factor("downscale", value)
+
+
+def test_a_rate_and_a_default_are_typed_once():
+    """Rates are read from types/policies.py, and a help that tells a default is made from it."""
+    home = Path(facelign.__file__).parent
+    typed = []
+    for path in home.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        defaults = [n.value for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.arguments):
+                defaults += [*node.defaults, *node.kw_defaults]
+        typed += [
+            f"{path.relative_to(home)}:{node.lineno}"
+            for node in defaults
+            if isinstance(node, ast.Constant) and node.value in (VERIFY_FMR, SEARCH_FPIR)
+        ]
+        typed += [
+            f"{path.relative_to(home)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and re.search(r"\(default:? \d", str(node.value))
+        ]
+    assert typed == []

@@ -13,6 +13,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import DatasetMissing
+from facelign.recognition.options import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
     from facelign.lab.detection.run import DetectionRun
@@ -40,7 +41,7 @@ def detection(
     truth: TruthFile,
     images: Images = None,
     without: Empty = None,
-    detectors: Detectors = "yunet",
+    detectors: Detectors = DEFAULT_DETECTOR,
     smallest: Smallest = 0.0,
     score_threshold: Threshold = None,
     *,

@@ -12,6 +12,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.files import disk
+from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.options import Choices, Option
 from facelign.wire.options import ChainFlags
 
@@ -29,7 +30,7 @@ class EnsembleFlags(Choices):
     models: Annotated[str, Option("Embedding models, by id; two or more.")] = (
         "sface,dlib-resnet,mobilefacenet"
     )
-    detector: Annotated[str, Option("Detector, by id.")] = "yunet"
+    detector: Annotated[str, Option("Detector, by id.")] = DEFAULT_DETECTOR
     flip: Annotated[bool, Option("Average each vector with the mirrored face's.")] = False
     save: Annotated[Path | None, Option("Write the fitted rule (JSON) for verify --fusion.")] = None
     rule: Annotated[

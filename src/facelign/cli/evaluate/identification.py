@@ -12,7 +12,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError, NoCalibration
-from facelign.lab.defaults import Templates
+from facelign.lab.defaults import SIZES, Templates
 from facelign.types.options import Choices, Option, share
 from facelign.types.policies import SEARCH_FPIR, FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags
@@ -37,7 +37,7 @@ class SearchFlags(Choices):
         Templates.EACH
     )
     sizes: Annotated[str, Option("People in the galleries that are compared, by commas.")] = (
-        "10,100,300"
+        ",".join(map(str, SIZES))
     )
     media: Annotated[
         Path | None,

@@ -13,6 +13,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError
+from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def landmarks(
     images: Images = None,
     scheme: SchemeName = "",
     landmarks: Landmarkers = "dlib-68",
-    detectors: Detectors = "yunet",
+    detectors: Detectors = DEFAULT_DETECTOR,
     normalizer: NormalizerName = "inter-ocular",
     points: Points = "",
     limit: Limit = 0,

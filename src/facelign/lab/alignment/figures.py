@@ -19,7 +19,8 @@ from facelign.compare.curves import Curve
 from facelign.compare.pairs import Failures
 from facelign.errors import BadArray, ConfigError
 from facelign.lab.alignment.degradations import parse
-from facelign.lab.alignment.run import LAYOUTS, Arm, Condition, Vectors
+from facelign.lab.alignment.run import Arm, Condition, Vectors
+from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
 from facelign.lab.material.trials import Trials
 from facelign.lab.plain import plain, told
 from facelign.lab.statistics.paired import (
@@ -31,9 +32,6 @@ from facelign.lab.statistics.paired import (
 )
 from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
 
-#: the default star: every lean of undegraded photos, every degradation of upright ones
-LEANS = (0.0, 15.0, 30.0, 45.0)
-DEGRADATIONS = ("none", "low-resolution", "blur", "dark", "glasses")
 #: which step between two layouts tells what apart
 STEPS: Mapping[str, tuple[str, str]] = {
     "cropping": ("none", "square"),

@@ -9,7 +9,8 @@ import numpy as np
 
 from facelign.compare.pairs import Failures
 from facelign.lab.alignment.figures import STEPS, ArmResult, Study
-from facelign.lab.alignment.run import LAYOUTS, Condition
+from facelign.lab.alignment.run import Condition
+from facelign.lab.defaults import LAYOUTS
 from facelign.lab.material.drawing import change_cells, difference_cells, scope, spreads
 from facelign.lab.statistics.paired import verdict_of
 from facelign.lab.statistics.rates import number, tar_label

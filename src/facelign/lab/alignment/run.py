@@ -27,6 +27,7 @@ from facelign.imaging.resize import resized
 from facelign.jobs.stream import stream
 from facelign.lab.alignment import degradations
 from facelign.lab.alignment.degradations import Degradation, Reference
+from facelign.lab.defaults import LAYOUTS
 from facelign.models import catalog, load
 from facelign.models.weights.store import Store
 from facelign.recognition import embedding
@@ -43,15 +44,6 @@ from facelign.types.image import Image
 from facelign.types.policies import FacePolicy
 from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, ModelSpec, Task
 
-#: layouts of the study, from no alignment at all to the model's own, and what each is
-LAYOUTS: Mapping[str, str] = {
-    "none": "the whole photo, squeezed to the model's input; no face is looked for",
-    "crop": "the detector's box and a margin of 32 px, stretched to a square (facenet's cut)",
-    "square": "the upright square over the longer side of the box",
-    "eyes": "the same square, turned until the eyes are level",
-    "five": "five points onto the model's template: turn, scale and place",
-    "native": "the model's own layout by the points that it was trained with",
-}
 #: label of all chips and vectors of a study: an arm is told by the key, not by the space
 LABEL = "study"
 #: finds the face of the untouched photo that degradations are relative to

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.errors import Refused
+from facelign.lab.defaults import GALLERIES
 from facelign.lab.identification.figures import ThresholdOf, open_set
 from facelign.lab.identification.searching import galleries, search
 from facelign.lab.material.named import Named
@@ -37,7 +38,7 @@ def by_gallery_size(
     threshold_of: ThresholdOf,
     sizes: Sequence[int],
     *,
-    draws: int = 5,
+    draws: int = GALLERIES,
     seed: int = SEED,
 ) -> tuple[AtSize, ...]:
     """Return open-set rates for galleries of several sizes.
@@ -94,7 +95,7 @@ def by_height(
     threshold_of: ThresholdOf,
     people: int,
     *,
-    draws: int = 5,
+    draws: int = GALLERIES,
     seed: int = SEED,
 ) -> tuple[HeightRates, ...]:
     """Return open-set rates by the height of the probe's face, galleries of ``people`` people.

@@ -10,7 +10,7 @@ import numpy as np
 
 from facelign.compare import thresholds
 from facelign.errors import BadArray
-from facelign.lab.defaults import Templates
+from facelign.lab.defaults import SIZES, Templates
 from facelign.lab.identification import figures
 from facelign.lab.identification.figures import (
     ClosedAndOpen,
@@ -29,9 +29,6 @@ from facelign.lab.statistics.resampling import SEED
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.calibrations import Calibration
 from facelign.types.policies import VERIFY_FMR
-
-#: people in the galleries that are told side by side, as far as there are people
-SIZES = (10, 100, 300)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from facelign.compare.scores import distance, measure
 from facelign.compare.thresholds import uncalibrated
 from facelign.errors import BadArray
 from facelign.gallery.search import score_table
-from facelign.lab.defaults import Templates
+from facelign.lab.defaults import GALLERIES, Templates
 from facelign.lab.material.named import Named
 from facelign.recognition.naming import Probe, decide
 from facelign.recognition.options import IdentifyOptions
@@ -39,7 +39,7 @@ def galleries(
     named: Named,
     people: int,
     *,
-    draws: int = 5,
+    draws: int = GALLERIES,
     generator: np.random.Generator,
     second_first: bool = False,
 ) -> Iterator[BoolArray]:

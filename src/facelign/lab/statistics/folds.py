@@ -78,11 +78,13 @@ def weighted_accuracy(right: BoolArray, same: BoolArray, weights: Float64Array) 
     return accuracy
 
 
+#: the rate of the rule "fmr"
+RULE_FMR = 0.01
 Rule = Callable[[ScoreSet], BestThreshold]
 RULES: Mapping[str, Rule] = {
     "accuracy": curves.best_by_accuracy,
     "f1": curves.best_by_f1,
-    "fmr": lambda scores: curves.best_at_fmr(scores, 1e-2),
+    "fmr": lambda scores: curves.best_at_fmr(scores, RULE_FMR),
 }
 
 

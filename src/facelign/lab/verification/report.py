@@ -22,6 +22,7 @@ from facelign.lab.material.drawing import (
 from facelign.lab.material.projection import Method
 from facelign.lab.material.thumbnails import Thumbnails
 from facelign.lab.material.trials import Trials
+from facelign.lab.statistics.folds import RULE_FMR
 from facelign.lab.statistics.rates import rate_text, tar_label
 from facelign.lab.verification.figures import SHARES, Verification
 from facelign.lab.verification.groups import ByGroup
@@ -222,7 +223,7 @@ def _thresholds(measured: VerificationRun) -> Section:
         crossed = result.crossed.get(name)
         rows.append(
             (
-                {"fmr": "FMR 0.01", "f1": "F1"}.get(name, name),
+                {"fmr": f"FMR {RULE_FMR:g}", "f1": "F1"}.get(name, name),
                 f"{best.threshold:.4f}",
                 f"{best.f1:.4f}",
                 percent(best.accuracy),

@@ -15,7 +15,7 @@ def draw(
     lines: Sequence[Series],
     conditions: Sequence[str],
     *,
-    axis: str = "TAR at FMR 1e-3",
+    axis: str,
     title: str = "",
     x: str = "",
 ) -> Plot:
@@ -47,6 +47,7 @@ def example() -> Plot:
             Series("five points", places, np.array([0.98, 0.98, 0.97, 0.95])),
         ],
         ["0 deg", "15 deg", "30 deg", "45 deg"],
+        axis="TAR at FMR 1e-3",
         title="Made-up arms",
         x="Lean of the head",
     )

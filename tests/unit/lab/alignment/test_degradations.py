@@ -8,7 +8,7 @@ import pytest
 from facelign.errors import ConfigError
 from facelign.geometry.transforms import apply
 from facelign.lab.alignment.degradations import Reference, lean, lean_matrix, parse
-from facelign.lab.alignment.figures import DEGRADATIONS
+from facelign.lab.defaults import DEGRADATIONS
 from facelign.types.image import Image
 
 #: about where scikit-image's astronaut has her face and eyes

@@ -12,7 +12,8 @@ from facelign.errors import BadArray, ConfigError
 from facelign.lab.alignment import figures
 from facelign.lab.alignment import report as page
 from facelign.lab.alignment.figures import Study
-from facelign.lab.alignment.run import LAYOUTS, Arm, Bench, Condition, Vectors
+from facelign.lab.alignment.run import Arm, Bench, Condition, Vectors
+from facelign.lab.defaults import LAYOUTS
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import PairedOptions
 from facelign.report import html
