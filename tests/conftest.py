@@ -120,7 +120,7 @@ def store(facelign_home: Path) -> Store:
 def pulled(store: Store, request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Call with specs: brings their weights and returns the store.
 
-    A plain run fetches the default preset only (10 MB). Other weights are fetched where ../shared
+    A plain run fetches the default preset only (11 MB). Other weights are fetched where ../shared
     is required (as in .ci/run), with FACELIGN_TESTS_PULL=all, and for a model that ``-k`` asks for
     by its id (then their absence is a failure); elsewhere the test is skipped unless they are here,
     in an installed package or in a mirror that is a folder. With --offline nothing is fetched.

@@ -31,6 +31,7 @@ from facelign.lab.alignment.run import Bench
 from facelign.models import load
 from facelign.models.weights.store import Store
 from facelign.preprocess import photometric
+from facelign.recognition.drawing import draw
 from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
 from facelign.report import plots, style
@@ -299,6 +300,19 @@ def gallery(recognizer: Recognizer) -> None:
     save_figure(figure, "gallery")
 
 
+def named(recognizer: Recognizer) -> None:
+    """Enrolled from one photo, named in others: what ``identify --draw`` writes, side by side."""
+    with scratch(recognizer) as people:
+        photos = [changed(name) for name in ("turned 15 deg", "dark", "mirrored")]
+        shown = [draw(photo, people.identify(photo)).crop((0, 0, 512, 384)) for photo in photos]
+    whole = Pillow.new("RGB", (sum(one.width for one in shown) + 16, shown[0].height), "white")
+    for place, one in enumerate(shown):
+        whole.paste(one, (place * (one.width + 8), 0))
+    target = TARGET / "named.jpg"
+    whole.resize((whole.width * 3 // 5, whole.height * 3 // 5), BICUBIC).save(target, quality=88)
+    print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
+
+
 def quality(recognizer: Recognizer) -> None:
     """Score of the portrait with shrunken copies of itself."""
     reference = recognizer.analyze(portrait()).embeddings.vectors[0]
@@ -462,7 +476,7 @@ def _exists(room: str) -> bool:
 PICTURES = {
     "walk": walk, "detect": detect, "read": picture_of_read, "preprocess": preprocess,
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
-    "compare": compare, "gallery": gallery,
+    "compare": compare, "gallery": gallery, "named": named,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
     "floors": floors, "values": picture_of_values,
     "networks": networks, "pathways": pathways,

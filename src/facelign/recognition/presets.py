@@ -48,7 +48,7 @@ class Preset:
 _ALL = (
     Preset(
         id="default",
-        title="YuNet and SFace: one 10 MB download, free for every use by the text of the licenses",
+        title="YuNet and SFace: one 11 MB download, free for every use by the text of the licenses",
         detector=DEFAULT_DETECTOR,
         parts=(Part("sface-int8"),),
     ),
