@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from facelign.geometry.boxes import iou
 from facelign.models.catalog import default
 from facelign.models.load import load
+from facelign.types.contracts import StagedDetector
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import SCHEMES
@@ -171,3 +173,15 @@ def test_its_traits_make_sense(model: Any, found: Faces) -> None:
     assert (found.scores >= model.score_floor).all()
     if model.upright_score is not None:
         assert model.score_floor < model.upright_score
+
+
+def test_its_stages_are_plain_and_lead_to_its_faces(
+    model: Any, found: Faces, portrait: Image
+) -> None:
+    if not isinstance(model, StagedDetector):
+        pytest.skip(f"{model.spec.id} has no stages to tell of")
+    explained = model.stages(portrait)
+    record = explained.record()
+    assert json.loads(json.dumps(record)) == record == model.stages(portrait).record()
+    assert all(isinstance(line, str) and line.strip() for line in explained.lines())
+    assert str(len(found)) in explained.lines()[-1]  # the last stage is the answer

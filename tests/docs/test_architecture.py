@@ -6,13 +6,16 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from facelign.types import contracts
+from facelign.types import changes, contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CONTRACTS = SETTINGS["tool"]["importlinter"]["contracts"]
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +63,7 @@ def _exists(room: str) -> bool:
 
 
 def test_every_room_stands_on_the_picture():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    layers = " ".join(settings["tool"]["importlinter"]["contracts"][0]["layers"])
+    layers = " ".join(CONTRACTS[0]["layers"])
     picture = (ROOT / "docs/pictures/floors.svg").read_text("utf-8")
     rooms = set(re.findall(r"\w+", layers))
     assert {"train", "video", "liveness", "server", "client"} <= rooms
@@ -77,8 +79,46 @@ def test_every_port_is_there_with_its_laws(port, suite):
     assert (ROOT / "tests" / "contracts" / suite).is_file()
 
 
-def test_ten_ports_are_told():
-    assert len(PORTS) == 10
+def test_every_port_is_told():
+    ports = {
+        name
+        for name, found in vars(contracts).items()
+        if getattr(found, "_is_protocol", False) and found.__module__ == contracts.__name__
+    }
+    assert {port for port, _ in PORTS} == ports
+
+
+def test_every_change_is_told():
+    told = re.search(r"What happens to a gallery is data: (.*?) are records", PAGE, re.DOTALL)
+    assert told is not None
+    kinds = get_args(changes.Change)
+    records = {one.__name__ for kind in kinds for one in (kind, *kind.__subclasses__())}
+    assert set(re.findall(r"`(\w+)`", told[1])) == records
+
+
+def test_every_room_but_its_own_is_kept_from_terminal_and_engines():
+    first, *others = CONTRACTS
+    rooms = set(re.findall(r"\w+", re.sub(r"\(\w+\)", "", " ".join(first["layers"]))))
+    homes = {"typer": {"cli"}, "onnxruntime": {"runtime"}, "dlib": {"runtime"}}
+    homes["torch"] = {"lab", "report"}
+    forbidden = [one for one in others if one["type"] == "forbidden"]
+    assert {one["forbidden_modules"][0] for one in forbidden} == set(homes)
+    for one in forbidden:
+        kept = {name.removeprefix("facelign.") for name in one["source_modules"]}
+        assert rooms - kept == homes[one["forbidden_modules"][0]], one["name"]
+
+
+def test_a_picture_changes_its_size_where_the_page_says():
+    told = PAGE[PAGE.index("Pictures change their size") : PAGE.index("## Ports")]
+    named = {"imaging/resize.py", *re.findall(r"`([\w/]+\.py)`", told)}
+    home = ROOT / "src" / "facelign"
+    sized = r"cv2\.(resize|warpAffine|pyrDown|remap)\(|IMREAD_REDUCED|\.(resize|thumbnail)\("
+    found = {
+        path.relative_to(home).as_posix()
+        for path in home.rglob("*.py")
+        if re.search(sized, path.read_text("utf-8"))
+    }
+    assert found == named
 
 
 def test_files_that_the_page_names_exist():

@@ -13,7 +13,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
-from facelign.types.options import Choices, Option, share
+from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateFlags(Choices):
+class CalibrateFlags(OptionSet):
     """What is to be calibrated on, and what for."""
 
     images: inputs.PeopleFolder = None

@@ -1,6 +1,6 @@
 """Commands whose parameters are groups of options: the group is typed once, the flags follow.
 
-A parameter that is a frozen dataclass whose fields say an ``Option`` (see ``types.options``; a
+A parameter that is an ``OptionSet`` whose fields say an ``Option`` (see ``types.options``; a
 command may have a group of its own in its file, whose fields may say typer's Option or Argument
 too) becomes the flags of its fields, in their order, also of those of the sets of options that it
 holds, and the command is handed the object. A flag is spelled as its field, or its ``word``::
@@ -39,7 +39,7 @@ import typer
 from facelign.cli import completion
 from facelign.cli.exits import Exit
 from facelign.files.home import expanded
-from facelign.types.options import hints, option_of
+from facelign.types.options import OptionSet, hints, option_of
 from facelign.wire.options import OutputFlags
 
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
@@ -72,7 +72,7 @@ JsonFlag = Annotated[OutputFlags, only("json")]
 def command(function: Callable[..., object]) -> Callable[..., object]:
     """Return a command for typer with flags in the place of groups."""
     annotations = get_type_hints(function, include_extras=True)
-    groups: dict[str, tuple[type, list[str]]] = {}
+    groups: dict[str, tuple[type[OptionSet], list[str]]] = {}
     checks: dict[str, Callable[[Any], object]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
@@ -124,16 +124,16 @@ class Commands(typer.Typer):
         return lambda function: self.command(name)(command(function))
 
 
-def _group(hint: object) -> tuple[type | None, Pick]:
+def _group(hint: object) -> tuple[type[OptionSet] | None, Pick]:
     """Return the group that a parameter is, if it is one, and which of its fields."""
     kind, pick = hint, Pick()
     if get_origin(hint) is Annotated:
         kind, *notes = get_args(hint)
         pick = next((note for note in notes if isinstance(note, Pick)), pick)
-    return (kind if isinstance(kind, type) and is_dataclass(kind) else None), pick
+    return (kind if isinstance(kind, type) and issubclass(kind, OptionSet) else None), pick
 
 
-def _picked(group: type, pick: Pick) -> list[tuple[Field[Any], Any]]:
+def _picked(group: type[OptionSet], pick: Pick) -> list[tuple[Field[Any], Any]]:
     """Return the fields that a command has of a group; raises TypeError for a wrong name."""
     every = list(said(group))
     wrong = {*pick.names, *pick.left_out, *pick.defaults} - {field.name for field, _ in every}
@@ -178,7 +178,7 @@ def spelling(field: Field[Any], hint: Any) -> str:
     return f"--{word}/--no-{word}" if both else f"--{word}"
 
 
-def _option(field: Field[Any], hint: Any, group: type, words: str | None) -> Any:
+def _option(field: Field[Any], hint: Any, group: type[OptionSet], words: str | None) -> Any:
     """Return the type of a field with typer's Option beside it."""
     option = option_of(hint)
     if option is None:  # it says typer's own already
@@ -186,7 +186,7 @@ def _option(field: Field[Any], hint: Any, group: type, words: str | None) -> Any
     shown = typer.Option(
         spelling(field, hint),
         help=words or option.help,
-        rich_help_panel=getattr(group, "panel", None),
+        rich_help_panel=group.panel,
         min=option.low,
         metavar=option.metavar,
         readable=not option.unread,

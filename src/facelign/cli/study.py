@@ -15,7 +15,7 @@ from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, FacelignError
 from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
 from facelign.recognition.options import DEFAULT_DETECTOR
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ app = typer.Typer(help="Experiments that answer one question.", no_args_is_help=
 
 
 @dataclass(frozen=True, slots=True)
-class ArmFlags(Choices):
+class ArmFlags(OptionSet):
     """Which arms are compared, in which conditions."""
 
     layouts: Annotated[str, Option(f"{', '.join(LAYOUTS)}; by commas.")] = ",".join(LAYOUTS)

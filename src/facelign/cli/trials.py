@@ -12,7 +12,7 @@ import typer
 from facelign.cli.output import note
 from facelign.errors import ConfigError, ExtraMissing
 from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
-from facelign.types.options import Choices, Option, share
+from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import VERIFY_FMR
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws.")]
 
 
 @dataclass(frozen=True, slots=True)
-class PairFlags(Choices):
+class PairFlags(OptionSet):
     """Which comparisons are meant."""
 
     pairs: PairsFile = None
@@ -46,7 +46,7 @@ class PairFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class PairedFlags(Choices):
+class PairedFlags(OptionSet):
     """How systems are held against each other."""
 
     fmr: Annotated[float, Option("FMR at which TAR is told.", check=share)] = VERIFY_FMR

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from facelign.types.options import Choices, Option, factor, height, share
+from facelign.types.options import Option, OptionSet, factor, height, share
 from facelign.types.policies import SEARCH_FPIR, TOP_K, Attempts, FacePolicy, TemplateMode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ALREADY = "already enrolled"
 
 
 @dataclass(frozen=True, slots=True)
-class ChainOptions(Choices):
+class ChainOptions(OptionSet):
     """What may be changed about a preset's walk.
 
     layout: another layout for every model. preprocessing: such as "gamma=1.5,clahe"; part of the
@@ -57,7 +57,7 @@ class ChainOptions(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class EnrollOptions(Choices):
+class EnrollOptions(OptionSet):
     """How photos are enrolled.
 
     policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
@@ -78,7 +78,7 @@ class EnrollOptions(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class IdentifyOptions(Choices):
+class IdentifyOptions(OptionSet):
     """How faces are named.
 
     fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates

@@ -3,7 +3,7 @@
 The options of the library and the groups of a command line or a service are frozen dataclasses
 whose fields say an ``Option``; a new one is one such field::
 
-    class IdentifyOptions(Choices):
+    class IdentifyOptions(OptionSet):
         fpir: Annotated[float, Option("Share of strangers ...", check=share)] = SEARCH_FPIR
 
 ``cli.flags`` makes flags of them. No arrays are in here.
@@ -52,7 +52,7 @@ class Option:
             self.check(name, value)
 
 
-class Choices:
+class OptionSet:
     """What every set of options is: it refuses values that cannot be meant (ConfigError).
 
     panel: the part of a help that lists them.

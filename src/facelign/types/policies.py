@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from facelign.errors import ConfigError
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 
 #: false match rate of one comparison that ``verify`` works at
 VERIFY_FMR = 1e-3
@@ -87,7 +87,7 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Choices):
+class Limits(OptionSet):
     """What is refused before anything is decoded.
 
     bytes: size of the file. pixels: width times height, which decides how much memory a photo

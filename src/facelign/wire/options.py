@@ -19,7 +19,7 @@ from facelign.recognition.options import (
     ChainOptions,
     IdentifyOptions,
 )
-from facelign.types.options import Choices, Option, share
+from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import VERIFY_FMR, FacePolicy, Limits
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFlags(Choices):
+class ChainFlags(OptionSet):
     """From photo to vector: which models walk together, and how. The fields are Recognizer's."""
 
     panel: ClassVar[str | None] = "Chain"
@@ -88,7 +88,7 @@ class ChainFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class CutFlags(Choices):
+class CutFlags(OptionSet):
     """How chips are cut."""
 
     layout: Annotated[
@@ -108,7 +108,7 @@ class CutFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFlags(Choices):
+class OutputFlags(OptionSet):
     """Where results go besides the terminal."""
 
     json: Annotated[bool, Option("One JSON object a line on standard output.")] = False
@@ -124,7 +124,7 @@ class OutputFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class FaceFlags(Choices):
+class FaceFlags(OptionSet):
     """Which face of a photo is meant."""
 
     face: Annotated[
@@ -146,7 +146,7 @@ class FaceFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryFlags(Choices):
+class GalleryFlags(OptionSet):
     """Which gallery is meant."""
 
     gallery: Annotated[
@@ -156,7 +156,7 @@ class GalleryFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class NamingFlags(Choices):
+class NamingFlags(OptionSet):
     """How faces get their names."""
 
     options: IdentifyOptions = field(default_factory=IdentifyOptions)
@@ -208,7 +208,7 @@ def _classifier(gallery: Path) -> NameClassifier:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyFlags(Choices):
+class VerifyFlags(OptionSet):
     """At which threshold two photos are of one person."""
 
     threshold: Annotated[

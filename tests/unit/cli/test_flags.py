@@ -15,14 +15,14 @@ from facelign.cli.app import build
 from facelign.cli.flags import JsonFlag, Photos, command, only, said, spelling, without
 from facelign.errors import ConfigError
 from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
-from facelign.types.options import Option
+from facelign.types.options import Option, OptionSet
 from facelign.types.policies import Attempts, FacePolicy, TemplateMode
 from facelign.wire import options
 from facelign.wire.options import ChainFlags, FaceFlags, NamingFlags, OutputFlags
 
 
 @dataclass(frozen=True, slots=True)
-class OwnFlags:
+class OwnFlags(OptionSet):
     depth: Annotated[int, Option("How deep.", low=1)] = 3
     plain: Annotated[str, typer.Option("--plain", help="As typer says it.")] = "x"
 

@@ -13,7 +13,7 @@ import pytest
 import facelign
 from facelign.errors import ConfigError
 from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
-from facelign.types.options import Choices, Option, factor, height, hints, option_of, share
+from facelign.types.options import Option, OptionSet, factor, height, hints, option_of, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, Limits
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Toy(Choices):
+class Toy(OptionSet):
     size: Annotated[int | None, Option("How large.", low=2)] = None
     rate: Annotated[float, Option("How often.", check=share)] = 0.5
     kept: Unknown | None = None

@@ -16,7 +16,7 @@ from facelign.models import catalog
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.presets import preset
 from facelign.recognition.recognizer import Recognizer
-from facelign.types.options import Choices, hints, option_of
+from facelign.types.options import OptionSet, hints, option_of
 from facelign.types.policies import FacePolicy, TemplateMode
 from facelign.wire import options
 from facelign.wire.options import ChainFlags, CutFlags, FaceFlags, NamingFlags, VerifyFlags
@@ -63,7 +63,7 @@ def recognizer(pulled):
 
 @pytest.mark.parametrize("group", [*GROUPS, EnrollOptions])
 def test_every_option_has_a_sentence_and_no_flag(group):
-    assert issubclass(group, Choices)
+    assert issubclass(group, OptionSet)
     found = list(said(group))
     assert found
     for _, hint in found:

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facelign.errors import ConfigError
+from facelign.types.options import hints, option_of
 from facelign.wire import tables
 from facelign.wire.cells import csv_text, guarded
+from facelign.wire.options import OutputFlags
 from facelign.wire.records import failure
-from facelign.wire.tables import FaceTable
+from facelign.wire.tables import FORMATS, FaceTable
 
 FACE = {"box": [1.0, 2.0, 3.0, 4.0], "height": 2.0, "person": "Ada", "score": 0.5, "reason": ""}
 PHOTO = {"image": "a.jpg", "width": 9, "height": 9, "faces": [FACE, FACE], "error": None}
@@ -182,3 +184,8 @@ def test_numbers_stay_what_they_are(value):
 def test_numbers_as_text_stay_too(value):
     assert guarded(f"{value:+.3e}") == f"{value:+.3e}"
     assert csv_text([[value]]).strip() == str(value)
+
+
+def test_the_option_of_a_table_names_every_format():
+    words = option_of(hints(OutputFlags)["out"]).help
+    assert [suffix for suffix in FORMATS if suffix not in words] == []

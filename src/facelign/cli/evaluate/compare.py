@@ -16,7 +16,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError, DatasetMalformed
 from facelign.recognition.options import ChainOptions
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 from facelign.wire.options import ChainFlags, OutputFlags
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Images = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class ContenderFlags(Choices):
+class ContenderFlags(OptionSet):
     """Which chains are compared."""
 
     presets: Annotated[str, Option("Presets, by commas.")] = ""

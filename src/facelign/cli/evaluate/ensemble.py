@@ -13,7 +13,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.files import disk
 from facelign.recognition.options import DEFAULT_DETECTOR
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class EnsembleFlags(Choices):
+class EnsembleFlags(OptionSet):
     """Which models walk together, and what becomes of the rule."""
 
     models: Annotated[str, Option("Embedding models, by id; two or more.")] = (

@@ -13,7 +13,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError, NoCalibration
 from facelign.lab.defaults import SIZES, Templates
-from facelign.types.options import Choices, Option, share
+from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchFlags(Choices):
+class SearchFlags(OptionSet):
     """What is searched in, and by which rule."""
 
     fpir: Annotated[float, Option("Share of strangers that may be given a name.", check=share)] = (

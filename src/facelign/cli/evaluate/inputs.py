@@ -16,7 +16,7 @@ from facelign.cli import trials
 from facelign.cli.output import note, progress
 from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ class Protocol(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFlags(Choices):
+class SourceFlags(OptionSet):
     """Where photos or vectors, and the pairs among them, come from."""
 
     images: PeopleFolder = None
@@ -98,7 +98,7 @@ class SourceFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class PageFlags(Choices):
+class PageFlags(OptionSet):
     """What a run writes besides the terminal: a page, its figures, its numbers."""
 
     report: Annotated[Path | None, Option("Write everything to one HTML file.")] = None
@@ -138,7 +138,7 @@ class PageFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawFlags(Choices):
+class DrawFlags(OptionSet):
     """How people are drawn for intervals."""
 
     draws: Annotated[int, Option("Draws of people for intervals.", low=100)] = DRAWS
@@ -146,7 +146,7 @@ class DrawFlags(Choices):
 
 
 @dataclass(frozen=True, slots=True)
-class CacheFlags(Choices):
+class CacheFlags(OptionSet):
     """Whether vectors are kept."""
 
     no_cache: Annotated[bool, Option("Look at every photo again and keep no vectors.")] = False

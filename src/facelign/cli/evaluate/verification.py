@@ -14,7 +14,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
-from facelign.types.options import Choices, Option
+from facelign.types.options import Option, OptionSet
 from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags
 
@@ -37,7 +37,7 @@ class Counting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeFlags(Choices):
+class JudgeFlags(OptionSet):
     """How pairs count, and what else is told of them."""
 
     pair_scores: Annotated[
