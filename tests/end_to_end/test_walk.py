@@ -282,8 +282,18 @@ def test_a_demo_needs_no_photo_of_ones_own(facelign: Run, tmp_path: Path) -> Non
     assert done.code == 0, done.err
     page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/") >= 10
-    assert "Eileen" in page
     assert "facelign identify" in page
+    assert "7 got a name and 2 stayed unknown; 1 of the photos shows no face." in page
+    assert "read; no face to mark" in page
+    assert "facelign people list" in page
+    last = done.out.splitlines()[-1]
+    assert last == f"page: {(tmp_path / 'demo' / 'index.html').as_uri()}"
+    named = {line.split(": ")[0].rpartition("/")[2]: line.split(": ")[1]
+             for line in done.out.replace("\\", "/").splitlines()[:-1]}  # fmt: skip
+    assert named.pop("stranger.jpg") == "Unknown"
+    assert named.pop("nobody.jpg") == "no face"
+    assert named.pop("together.jpg") == "Eileen Collins, Unknown"
+    assert set(named.values()) == {"Eileen Collins"}
 
 
 def test_debug_shows_the_traceback_and_nothing_else_does(facelign: Run, tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import building, demo_page
+from facelign.cli import building, demo_page, demo_photos
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.models import arriving, registry_and_store, size
 from facelign.cli.output import answer, note
 from facelign.cli.pictures import drawn
-from facelign.errors import DatasetMissing, ExtraMissing
+from facelign.errors import DatasetMissing
 from facelign.files import disk
 from facelign.recognition.options import EnrollOptions
 from facelign.types.policies import FacePolicy
@@ -22,6 +22,8 @@ from facelign.wire import records
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from facelign.recognition.recognizer import Recognizer
     from facelign.recognition.results import Enrollment, Identification
     from facelign.types.analysis import Analysis
@@ -76,6 +78,7 @@ def demo(
         [_enrolled(recognizer.analyze(e[0]), *e, path) for e in enrolled],
         [_identified(*f, path, i) for i, f in enumerate(found)],
         "facelign demo" + (f" --photos {_word(photos)}" if photos else ""),
+        _next_steps(path),
     )
     index = out / "index.html"
     disk.write(index, page.encode())
@@ -83,7 +86,8 @@ def demo(
         people = [face.person or "Unknown" for face in result.faces] or ["no face"]
         text = f"{result.analysis.photo.source}: {', '.join(people)}"
         answer(records.identify_record(result), text, json=output.json)
-    answer({"page": str(index)}, f"page: {index}", json=output.json)
+    # an address, which terminals open at a click
+    answer({"page": str(index)}, f"page: {index.resolve().as_uri()}", json=output.json)
 
 
 def _fetch(preset: str) -> None:
@@ -104,23 +108,14 @@ def _fetch(preset: str) -> None:
 
 
 def _portrait(folder: Path) -> Job:
-    """Return photos made from the portrait that scikit-image carries, and one without her."""
+    """Return photos made from the portrait that scikit-image carries: of her, others, nobody."""
     import numpy as np
     from PIL import Image as Pillow
     from PIL import ImageEnhance, ImageOps
 
     from facelign.imaging.write import write
 
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise ExtraMissing(
-            "The demo's photographs come with scikit-image, which is not installed.",
-            "Run: pip install 'facelign[demo]', or use --photos FOLDER.",
-        ) from error
-    whole = Pillow.fromarray(data.astronaut())
-    rng = np.random.default_rng(20)
-    grain = np.asarray(whole, np.int16) + rng.normal(0, 14, (512, 512, 3)).astype(np.int16)
+    whole = demo_photos.portrait()
     changed: dict[str, tuple[Pillow.Image, str]] = {
         "turned.jpg": (
             whole.rotate(25, Pillow.Resampling.BICUBIC, expand=True),
@@ -130,19 +125,17 @@ def _portrait(folder: Path) -> Job:
         "small.jpg": (whole.resize((205, 205), Pillow.Resampling.LANCZOS), "scaled to 40 percent"),
         "dark.jpg": (ImageEnhance.Brightness(whole).enhance(0.35), "darkened to a third"),
         "mirrored.jpg": (ImageOps.mirror(whole), "mirrored"),
-        "recompressed.jpg": (whole, "recompressed until blocks show"),
-        "grainy.jpg": (
-            Pillow.fromarray(np.clip(grain, 0, 255).astype(np.uint8)),
-            "with the grain of poor light",
-        ),
-        "nobody.jpg": (Pillow.fromarray(data.coffee()), "a photo without a person"),
+        "grainy.jpg": (demo_photos.noisy(whole), "with the grain of poor light"),
+        "stranger.jpg": (demo_photos.stranger(), "somebody who was never enrolled"),
+        "nobody.jpg": (demo_photos.nobody(), "a photo without a person"),
+        "together.jpg": (demo_photos.together(), "known and unknown in one photo"),
     }
     reference = folder / "people" / "Eileen Collins" / "reference.png"
     write(reference, np.asarray(whole))
     probes = []
     for name, (picture, word) in changed.items():
         path = folder / "probes" / name
-        write(path, np.asarray(picture), quality=12 if name == "recompressed.jpg" else 90)
+        write(path, np.asarray(picture), quality=90)
         probes.append((path, word))
     return Job([("Eileen Collins", reference)], probes, "scikit-image's portrait of Eileen Collins")
 
@@ -172,13 +165,20 @@ def _own(folder: Path) -> Job:
 
 
 def _summary(job: Job, found: list[tuple[Identification, str]]) -> str:
-    named = sum(any(face.person for face in result.faces) for result, _ in found)
+    faces = [face for result, _ in found for face in result.faces]
+    named = sum(face.person is not None for face in faces)
+    empty = sum(not result.faces for result, _ in found)
     people = len({person for person, _ in job.enroll})
     return (
-        f"{people} person{'s' * (people != 1)} enrolled from {len(job.enroll)} "
-        f"photo{'s' * (len(job.enroll) != 1)} ({job.source}); a known face was named in {named} of "
-        f"{len(found)} probe photos."
+        f"{people} {'person' if people == 1 else 'people'} enrolled from {_count(job.enroll)} "
+        f"({job.source}). Of {_count(faces, 'face')} in {_count(found)}, {named} got a name and "
+        f"{len(faces) - named} stayed unknown; {empty} of the photos "
+        f"show{'s' * (empty == 1)} no face."
     )
+
+
+def _count(things: Sized, what: str = "photo") -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _facts(
@@ -200,6 +200,21 @@ def _facts(
     return facts
 
 
+def _next_steps(gallery: Path) -> list[tuple[str, str]]:
+    """Return what to do next: (what, the command)."""
+    own = "--gallery people.db"
+    return [
+        ("See who this gallery knows.", f"facelign people list --gallery {_word(gallery)}"),
+        ("Enroll your own people: a folder a person.", f"facelign enroll PEOPLE {own}"),
+        ("Name the faces of an album, and draw them.",
+         f"facelign identify ALBUM {own} --draw named"),
+        ("Copy its photos into a folder a person; strangers into unknown.",
+         f"facelign sort ALBUM sorted {own}"),
+        ("Make this page of your own photos.", "facelign demo --photos PEOPLE"),
+        ("Take somebody out of the bytes, and prove it.", f"facelign people remove NAME {own}"),
+    ]  # fmt: skip
+
+
 def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path) -> str:
     detail = result.reason or "kept: vector, box, points, detector score, height, digest, time"
     kind = _kind(result.enrolled)
@@ -210,7 +225,9 @@ def _enrolled(analysis: Analysis, photo: Path, result: Enrollment, gallery: Path
     command = f"facelign enroll {_word(photo)} --name {_word(result.person)} --largest"
     picture = _picture(analysis, None, gallery.with_name(f"enrolled-{photo.stem}.jpg"))
     title, command = f"{result.person}: {photo.name}", f"{command} --gallery {_word(gallery)}"
-    return demo_page.photo(title, "reference photo", picture, faces, command)
+    return demo_page.photo(
+        title, "reference photo", picture, faces, command, shown="detected: box and points"
+    )
 
 
 def _identified(result: Identification, word: str, gallery: Path, number: int) -> str:
@@ -227,11 +244,13 @@ def _identified(result: Identification, word: str, gallery: Path, number: int) -
         name = person or f"Unknown: {answer.reason}"
         known = _kind(person is not None)
         faces.append(demo_page.face(*pictures, answer.candidates, name, detail, known))
-    tries = f"; found by: {', '.join(analysis.attempts)}" if analysis.attempts else ""
-    text = f"{word}; {len(analysis.faces)} face{'s' * (len(analysis.faces) != 1)}{tries}"
+    tries = ", ".join(analysis.attempts)
+    if tries:
+        tries = f"; found by: {tries}" if len(analysis.faces) else f"; tried: {tries}"
+    text = f"{word}; {_count(analysis.faces, 'face')}{tries}"
     picture = _picture(analysis, result, gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg"))
     command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
-    return demo_page.photo(photo.name, text, picture, faces, command)
+    return demo_page.photo(photo.name, text, picture, faces, command, shown="detected and named")
 
 
 def _kind(known: bool) -> str:
