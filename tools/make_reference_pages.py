@@ -34,7 +34,11 @@ MEANINGS = {
     4: "a model is missing, damaged or refused; vectors that cannot be compared",
     5: "the gallery cannot be used",
     70: "a bug",
-    130: "interrupted; what was done is kept",
+    129: "the terminal was closed; as 130",
+    130: "interrupted (Ctrl-C); what was done is kept. A second Ctrl-C ends the command at once",
+    141: "nobody reads the output any more (`facelign ... \\| head`). `detect`, `embed` and "
+    "`identify` stop then, unless they write files; every other command finishes its work",
+    143: "ended by SIGTERM; as 130",
 }
 
 

@@ -138,7 +138,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         code = int(result) if isinstance(result, int) else Exit.DONE
         if code == Exit.INTERRUPTED:  # typer swallows the interruption and returns this
             output.note(_INTERRUPTED)
-        return code
+        return Exit.PIPE if output.unread() and code != Exit.INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
         output.note(_INTERRUPTED)
         return Exit.INTERRUPTED
@@ -146,7 +146,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         output.abandon()  # typer itself ends a run whose reader went away
-        return Exit.DONE
+        return Exit.PIPE
     except _REFUSAL as error:
         error.show()
         return Exit.USAGE
@@ -156,9 +156,9 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         say(error)
         return code_of(error)
     except BrokenPipeError:
-        # The reader went away (facelign ... | head): not an error of ours.
+        # The reader went away (facelign ... | head): not an error of ours, and no answer.
         output.abandon()
-        return Exit.DONE
+        return Exit.PIPE
     except OSError as error:
         # A full disk, a folder without rights: a state of the machine, no bug.
         if debug:

@@ -6,6 +6,7 @@ that a command's help, which needs none of it, does not wait for arrays and netw
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,9 @@ def cache() -> VectorCache:
     """Return the cache of vectors, which ``people remove`` purges."""
     from facelign.gallery.cache import VectorCache
 
-    return VectorCache(cache_path())
+    found = VectorCache(cache_path())
+    atexit.register(found.close)
+    return found
 
 
 def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> PhotoGallery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from facelign import errors
+from facelign.cli import signals
 from facelign.cli.hints import flagged
 from facelign.cli.output import note
 
@@ -19,7 +20,10 @@ class Exit(IntEnum):
     MODEL = 4  # a model is missing or refused
     GALLERY = 5
     BUG = 70
-    INTERRUPTED = 130
+    HUNG_UP = 129  # 128 and the number of the signal, as shells tell it
+    INTERRUPTED = signals.INTERRUPTED
+    PIPE = signals.PIPE
+    TERMINATED = 143
 
 
 #: first match wins, so the narrower classes come first

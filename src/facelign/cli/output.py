@@ -12,8 +12,16 @@ from typing import Any
 from facelign.wire.printable import json_line, visible
 
 
+class _Reader:
+    """What is known of whoever reads standard output. stops: the run ends when nobody does."""
+
+    gone = False
+    stops = False
+
+
 def prepare() -> None:
     """Make both streams take any text, also where they were closed or know few characters."""
+    _Reader.gone = _Reader.stops = False
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller: what would be written is not wanted
@@ -22,15 +30,42 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def abandon() -> None:
-    """Write no more to standard output, whose reader is gone or whose disk is full.
+def only_prints() -> None:
+    """Say that this run does nothing but print: when nobody reads any more, it stops."""
+    _Reader.stops = True
+
+
+def unread() -> bool:
+    """Return whether the reader of standard output went away (``facelign ... | head``)."""
+    return _Reader.gone
+
+
+def abandon(name: str = "stdout") -> None:
+    """Write no more to a stream whose reader is gone or whose disk is full.
 
     Python writes what it still holds when it ends, and would fail then once more.
     """
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.__stdout__.fileno())  # type: ignore[union-attr]
+        os.dup2(nowhere, getattr(sys, f"__{name}__").fileno())
         os.close(nowhere)
+
+
+def _put(name: str, text: str) -> None:
+    """Write to a stream and flush it; what only prints ends where nobody reads, all else goes on.
+
+    Raises BrokenPipeError.
+    """
+    stream = getattr(sys, name)
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        abandon(name)
+        if name == "stdout":
+            _Reader.gone = True
+            if _Reader.stops:
+                raise
 
 
 def emit(record: Mapping[str, Any]) -> None:
@@ -38,20 +73,17 @@ def emit(record: Mapping[str, Any]) -> None:
     # Bytes that are no text in a file's name come as lone surrogates, which "backslashreplace"
     # spells as JSON does; other encodings than Unicode's get every character spelled.
     plain = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    sys.stdout.write(json_line(record, ascii_only=plain))
-    sys.stdout.flush()
+    _put("stdout", json_line(record, ascii_only=plain))
 
 
 def line(text: str) -> None:
     """Write one line for people to standard output and flush it."""
-    sys.stdout.write(visible(text) + "\n")
-    sys.stdout.flush()
+    _put("stdout", visible(text) + "\n")
 
 
 def note(text: str) -> None:
     """Write one line for people to standard error."""
-    sys.stderr.write(visible(text) + "\n")
-    sys.stderr.flush()
+    _put("stderr", visible(text) + "\n")
 
 
 def failure(image: str, reason: str) -> None:

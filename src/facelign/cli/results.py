@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from facelign.cli.exits import Exit
 from facelign.cli.hints import spoken
-from facelign.cli.output import emit, failure, line
+from facelign.cli.output import emit, failure, line, only_prints
 from facelign.wire.options import OutputFlags
 from facelign.wire.records import Record
 
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from facelign.wire.tables import FaceTable
 
 
+#: commands that change nothing unless they are told to write a file
+_PRINTING = frozenset({"detect", "embed", "identify"})
+
+
 @contextmanager
 def reporting(output: OutputFlags, command: str) -> Iterator[Results]:
-    """Yield what takes the results of a command; its table is whole when the run ends."""
+    """Yield what takes the results of a command; its table is whole when the run ends.
+
+    Where nobody reads them any more, what only prints stops, and everything else goes on.
+    """
     from facelign.wire.tables import COLUMNS_OF, FaceTable  # no help waits for csv and digests
 
+    if command in _PRINTING and output.out is None and output.draw is None:
+        only_prints()
     with FaceTable(output.out, COLUMNS_OF[command]) as table:
         yield Results(table, json=output.json)
 
