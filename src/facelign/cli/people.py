@@ -19,7 +19,7 @@ from facelign.cli.output import answer, emit, line, note
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
 from facelign.files.home import gallery_path, may_write
 from facelign.types.policies import ClassifierRule
-from facelign.wire.options import ChainFlags, GalleryFlags, OutputFlags
+from facelign.wire.options import ChainFlags, ClassifierFlags, GalleryFlags, OutputFlags
 from facelign.wire.printable import visible
 from facelign.wire.records import Record, plain, some, template_record
 
@@ -234,11 +234,7 @@ def _face(photo: str, number: int, chain: ChainFlags) -> _Face:
 
 @app.add("classifier")
 def fit_classifier(
-    rule: Annotated[
-        ClassifierRule,
-        typer.Option("--rule", help="k nearest vote, nearest mean, or linear SVM."),
-    ] = ClassifierRule.KNN,
-    k: Annotated[int, typer.Option("--k", min=1, help="Neighbors that vote, for knn.")] = 3,
+    how: ClassifierFlags,
     space: Space = None,
     *,
     where: GalleryFlags,
@@ -252,20 +248,20 @@ def fit_classifier(
     from facelign.lab.identification import classifiers
     from facelign.lab.material import sources
 
-    if rule is ClassifierRule.SVM:
+    if how.rule is ClassifierRule.SVM:
         trials.needs("evaluate", "sklearn")
     with _open(where, readonly=_fixed(where)) as gallery:
         path = classifier_path(gallery.path)
         revision = gallery.revision
         named = sources.of_gallery(gallery, space)
-        fitted = classifiers.fit(named, rule, k=k, revision=revision)
+        fitted = classifiers.fit(named, how.rule, k=how.k, revision=revision)
         with gallery.holding(path, "classifier"):
             fitted.save(path)
     people, space, templates = len(fitted.people), fitted.space, len(named.people)
-    record = {"file": str(path), "rule": rule.value, "people": people}
+    record = {"file": str(path), "rule": how.rule.value, "people": people}
     answer(
         {"classifier": record | {"templates": templates, "space": space}},
-        f"{path}: {rule.value} of {people} people, {_count(templates)}.",
+        f"{path}: {how.rule.value} of {people} people, {_count(templates)}.",
         "Use it: facelign identify PHOTO --classifier. It holds personal data.",
         json=output.json,
     )

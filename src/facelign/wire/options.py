@@ -20,7 +20,7 @@ from facelign.recognition.options import (
     IdentifyOptions,
 )
 from facelign.types.options import Option, OptionSet, share
-from facelign.types.policies import VERIFY_FMR, FacePolicy, Limits
+from facelign.types.policies import VERIFY_FMR, ClassifierRule, FacePolicy, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,12 +136,14 @@ class FaceFlags(OptionSet):
     ] = None
     largest: Annotated[bool, Option("Take the largest face.")] = False
 
-    def policy(self, default: FacePolicy) -> FacePolicy:
-        """Return the policy that was chosen, or the default of the command."""
+    def __post_init__(self) -> None:
         if self.largest and self.face not in (None, FacePolicy.LARGEST):
             raise ConfigError(
-                f"--largest and --face {self.face} contradict each other.", "Use one."
+                f"The largest face and the face '{self.face}' contradict each other.", "Use one."
             )
+
+    def policy(self, default: FacePolicy) -> FacePolicy:
+        """Return the policy that was chosen, or the default of what asks."""
         return FacePolicy.LARGEST if self.largest else self.face or default
 
 
@@ -205,6 +207,16 @@ def _classifier(gallery: Path) -> NameClassifier:
             f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
         )
     return NameClassifier.load(path)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierFlags(OptionSet):
+    """Which classifier is fitted on the templates of a gallery."""
+
+    rule: Annotated[ClassifierRule, Option("k nearest vote, nearest mean, or linear SVM.")] = (
+        ClassifierRule.KNN
+    )
+    k: Annotated[int, Option("Neighbors that vote, for knn.", low=1)] = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class FaceTable:
     def __init__(self, path: Path | None, columns: Sequence[str] = COLUMNS) -> None:
         if path is not None and path.suffix not in FORMATS:
             kinds = " or ".join(FORMATS)
-            raise ConfigError(f"--out {path.name}: the name must end in {kinds}.")
+            raise ConfigError(f"{path.name}: the name of a table must end in {kinds}.")
         self._path, self._columns = path and expanded(path), columns
         self._writer: Writer | None = None
         self._place = ExitStack()

@@ -149,7 +149,7 @@ def test_every_option_said_on_a_command_line_arrives(group, name):
         value = list(kind)[-1]
         words.append(value)
     else:
-        value = kind("0.5" if kind is float else "3")
+        value = kind("0.5" if kind is float else "4")
         words.append(str(value))
     assert found(ran(run, *words), name) == value
     assert found(group(), name) != value

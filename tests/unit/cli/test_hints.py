@@ -19,7 +19,17 @@ from facelign.types.policies import FacePolicy
 
 #: rooms below the command line, whose sentences are read by services too
 CORE = ("types", "files", "geometry", "imaging", "runtime", "models", "preprocess", "detect")
-CORE += ("landmark", "align", "embed", "quality", "compare", "gallery", "recognition", "jobs")
+CORE += (
+    "landmark",
+    "align",
+    "embed",
+    "quality",
+    "compare",
+    "gallery",
+    "recognition",
+    "jobs",
+    "wire",
+)
 
 
 def test_every_remedy_has_its_words():

@@ -158,4 +158,4 @@ def test_which_face():
     for same in (FaceFlags(None, True), FaceFlags(FacePolicy.LARGEST, True)):
         assert same.policy(FacePolicy.ONLY) is FacePolicy.LARGEST
     with pytest.raises(ConfigError, match="contradict"):
-        FaceFlags(FacePolicy.BEST, True).policy(FacePolicy.ONLY)
+        FaceFlags(FacePolicy.BEST, True)
