@@ -32,8 +32,8 @@ SIZE = (4000, 3000)
 #: height of each face in the photo, px of the file
 HEIGHTS = (24, 32, 48, 72, 110, 160, 240, 400, 700, 1200)
 #: targets for the default preset, seconds and MB
-TARGET_SECONDS, TARGET_MB = 0.7, 600
-PRESETS = ("default", "fast", "accurate")
+TARGET_SECONDS, TARGET_MB = 0.5, 600
+PRESETS = ("default", "fast", "light", "accurate")
 ROUNDS = 5
 
 

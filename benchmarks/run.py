@@ -1,9 +1,10 @@
 """Run the benchmarks one after another and write the tables of docs/benchmarks.md.
 
-    python benchmarks/run.py [--only NAME ...] [--all] [--peers PYTHON] [--core PYTHON]
+    python benchmarks/run.py [--only NAME ...] [--speed] [--all] [--peers PYTHON] [--core PYTHON]
 
-Without --only the quick ones run, about ten minutes on an idle machine; --all adds the long
-ones (accuracy tables and fuzzers). --peers: the interpreter of an environment with face_recognition
+Without --only the quick ones run, about ten minutes on an idle machine; --speed takes those of
+them that the walk of a photo changes, about five; --all adds the long ones (accuracy tables and
+fuzzers). --peers: the interpreter of an environment with face_recognition
 and deepface (see end_to_end.py), else those sides are left out. --core: one in which only
 facelign is installed (see start_up.py). The environment variables FACELIGN_PEERS_PYTHON and
 FACELIGN_CORE_PYTHON say the same.
@@ -36,18 +37,20 @@ class Script:
 
     words: tuple[str, ...] = ()
     quick: bool = True
+    speed: bool = False
     python: str = ""
 
 
 #: in the order in which they run: start-up first, while the machine is cool
 SCRIPTS = {
-    "start_up": Script(python="core"),
-    "end_to_end": Script(python="peers"),
+    "start_up": Script(python="core", speed=True),
+    "end_to_end": Script(python="peers", speed=True),
+    "networks": Script(speed=True),
     "dlib_parity": Script(),
     "batches": Script(),
     "sface_graph": Script(("--rounds", "20")),
-    "large_photo": Script(),
-    "workers": Script(),
+    "large_photo": Script(speed=True),
+    "workers": Script(speed=True),
     "memory": Script(),
     "gallery": Script(("--million",)),
     "view2": Script(),
@@ -86,13 +89,17 @@ def run(name: str, pythons: dict[str, str]) -> tuple[int, float]:
         words += ["--python", pythons["core"]]
     print(f"\n== {name} ==", flush=True)
     began = time.perf_counter()
-    status = subprocess.run(words, check=False).returncode
+    # this checkout, whatever version the environments hold
+    paths = [str(machine.HERE.parent / "src"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    status = subprocess.run(words, check=False, env=here).returncode
     return status, time.perf_counter() - began
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, metavar="NAME")
+    parser.add_argument("--speed", action="store_true", help="those of the walk of a photo")
     parser.add_argument("--all", action="store_true", help="the long ones too")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--peers", default=os.environ.get("FACELIGN_PEERS_PYTHON", ""))
@@ -102,7 +109,11 @@ def main() -> int:
         for name, script in SCRIPTS.items():
             print(name if script.quick else f"{name} (long)")
         return 0
-    names = given.only or [n for n, script in SCRIPTS.items() if script.quick or given.all]
+    names = given.only or [
+        name
+        for name, script in SCRIPTS.items()
+        if (script.speed if given.speed else script.quick or given.all)
+    ]
     fetch_weights()
     done = {name: run(name, {"peers": given.peers, "core": given.core}) for name in names}
     print("\n== in short ==")

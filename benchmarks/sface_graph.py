@@ -72,7 +72,7 @@ def variants(raw: Graph) -> dict[str, bytes]:
     }
     for graph in found.values():
         clean(graph)
-        rewrites.free_axes(graph, ("N",))
+        rewrites.free_batch(graph)
     return {name: serialize(graph) for name, graph in found.items()}
 
 

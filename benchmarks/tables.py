@@ -19,6 +19,9 @@ import machine
 
 ROOT = machine.HERE.parent
 PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
+#: rows and columns of README's table
+PRESETS = ("default", "fast", "light", "accurate", "dlib")
+PEERS = ("face_recognition", "OpenCV YuNet + SFace", "deepface dlib + Dlib")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Result = dict[str, Any]
 
@@ -128,6 +131,9 @@ def _two(least: Least, most: Least, rows: Rows) -> None:
             result["target"],
             result["speed_up"],
         )
+    if result is not None and "target_photos_per_second" in result:
+        rate = result["two_workers_photos_per_second"]
+        least("two workers", result["target_photos_per_second"], rate, " photos/s")
 
 
 def _flat(least: Least, most: Least, rows: Rows) -> None:
@@ -172,8 +178,8 @@ def targets_table() -> str:
 def machines_table() -> str:
     rows = []
     for name in (
-        "end_to_end", "dlib_parity", "sface_graph", "batches", "start_up", "large_photo",
-        "workers", "memory", "gallery",
+        "end_to_end", "networks", "dlib_parity", "sface_graph", "batches", "start_up",
+        "large_photo", "workers", "memory", "gallery",
     ):  # fmt: skip
         told = (load(name) or {}).get("machine")
         if told:
@@ -212,34 +218,62 @@ def speed_table() -> str:
     return table(("", "ms", "ms on the processor", *heads, "named right / wrong"), rows)
 
 
-#: how the rows of reproduction.json call the presets
-PRESETS = {
-    "default": "YuNet, SFace (preset default)",
-    "fast": "YuNet, dlib's ResNet (preset fast)",
-    "accurate": "YuNet, SFace and dlib's ResNet (preset accurate)",
-    "dlib": "MMOD, dlib's five points and ResNet (preset dlib)",
-}
+#: the preset that ``tools/gate.py`` does not measure, as reproduction.json calls it
+DLIB = "MMOD, dlib's five points and ResNet (preset dlib)"
 
 
 def presets_table() -> str:
     """Accuracy and speed of each preset, the peers below."""
-    speed, kept = load("end_to_end"), load("reproduction")
-    if speed is None or kept is None:
+    speed, gate, kept = load("end_to_end"), load("gate"), load("reproduction")
+    if speed is None or gate is None or kept is None:
         return ""
-    pairs = kept["rows"]["A0-04"]["lines"]
-    peers = ("face_recognition", "deepface dlib + Dlib")
+    pairs = {name: gate["parts"].get(f"lfw_dev, {name}") for name in PRESETS}
+    pairs["dlib"] = kept["rows"]["A0-04"]["lines"][DLIB]
+    peers = [name for name in PEERS if name in speed["sides"]]
     rows: list[tuple[str, ...]] = []
-    for preset, told in PRESETS.items():
-        side = speed["sides"][f"facelign {preset}"]
-        over = [speed["times_faster"][f"facelign {preset} over {peer}"]["median"] for peer in peers]
-        one = pairs[told]
+    for preset, one in pairs.items():
+        side = speed["sides"].get(f"facelign {preset}")
+        if one is None or side is None:
+            continue
+        ratios = speed["times_faster"]
+        over = [ratios[f"facelign {preset} over {peer}"]["median"] for peer in peers]
         low, high = (100 * one["intervals"]["accuracy"][end] for end in ("low", "high"))
         accuracy = f"{100 * one['accuracy']:.2f} % ({low:.1f} to {high:.1f})"
         cells = (accuracy, f"{side['ms_median']:.0f} ms", *(f"{x:.1f}x" for x in over))
         rows.append((f"`{preset}`", *cells))
-    rows += [(peer, "", f"{speed['sides'][peer]['ms_median']:.0f} ms", "", "") for peer in peers]
+    rows += [
+        (peer, "", f"{speed['sides'][peer]['ms_median']:.0f} ms", *("" for _ in peers))
+        for peer in peers
+    ]
     heads = [f"over {peer}" for peer in peers]
     return table(("", "LFW pairs, accuracy", "photo to name", *heads), rows)
+
+
+def networks_table() -> str:
+    result = load("networks")
+    if result is None:
+        return ""
+    rows = [
+        (
+            name,
+            f"{row['gflop']:.2f}",
+            form,
+            f"{row[form]['ms_best']:.1f}",
+            f"{row[form]['ms_median']:.1f}",
+            f"{row[form]['of_float32_peak']:.0%}",
+            f"{row[form]['of_int8_peak']:.0%}",
+        )
+        for name, row in result["networks"].items()
+        for form in ("float32", "int8")
+        if form in row
+    ]
+    peak = result["peak_gflops"]
+    rows.append(
+        ("a product of matrices", "", "float32", "", "", f"{peak['float32']:.0f} GFLOP/s", "")
+    )
+    rows.append(("", "", "int8", "", "", "", f"{peak['int8']:.0f} GOP/s"))
+    head = ("network", "GFLOP", "form", "ms, best", "ms, median", "of float32", "of int8")
+    return table(head, rows)
 
 
 def stages_table() -> str:
@@ -365,6 +399,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "versions": versions_table,
     "speed": speed_table,
     "presets": presets_table,
+    "networks": networks_table,
     "stages": stages_table,
     "parity": parity_table,
     "batches": batches_table,

@@ -62,7 +62,7 @@ FLOORS: Mapping[tuple[str, str], float] = {
     ("lfw_100, accurate", "auc"): 0.9995,
     ("lfw_100, accurate", "tar_at_fmr_0.001"): 0.97,
 }
-PRESETS = ("default", "accurate", "fast")
+PRESETS = ("default", "accurate", "fast", "light")
 #: share of strangers that may be named, sizes of galleries, draws of galleries
 FPIR, SIZES, GALLERIES = 0.01, (10, 100), 3
 #: faces smaller than this, px, are not asked of a detector here
