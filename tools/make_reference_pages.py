@@ -33,6 +33,7 @@ MEANINGS = {
     3: "some input failed, or a result could not be written (wins over 1); the rest was done",
     4: "a model is missing, damaged or refused; vectors that cannot be compared",
     5: "the gallery cannot be used",
+    6: "gallery check found damage",
     70: "a bug",
     129: "the terminal was closed; as 130",
     130: "interrupted (Ctrl-C); what was done is kept. A second Ctrl-C ends the command at once",

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
         ),
         "people": "List, correct, remove, export and import the people of a gallery.",
+        "gallery": "Look a gallery through for damage.",
         "models": "Models and their weights.",
         "cache": "Look at or clear the cache of vectors.",
         "doctor": (
@@ -48,7 +49,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "Enroll and identify people, and write a page that shows every stage.",
     }
 )
-GROUPS = frozenset({"evaluate", "study", "plot", "people", "models", "cache"})
+GROUPS = frozenset({"evaluate", "study", "plot", "people", "gallery", "models", "cache"})
 
 #: what refusals of the command line (a wrong word, option or value) derive from. Newer versions
 #: of typer carry their own click, so it is reached through a class that typer makes public.

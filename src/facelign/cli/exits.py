@@ -19,6 +19,7 @@ class Exit(IntEnum):
     INPUT = 3  # some input failed, or a result could not be written; wins over 1
     MODEL = 4  # a model is missing or refused
     GALLERY = 5
+    DAMAGED = 6  # gallery check found damage
     BUG = 70
     HUNG_UP = 129  # 128 and the number of the signal, as shells tell it
     INTERRUPTED = signals.INTERRUPTED

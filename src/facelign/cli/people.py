@@ -270,7 +270,7 @@ def fit_classifier(
 @app.add("remove")
 def remove(name: Name, yes: Yes = False, *, where: GalleryFlags, output: JsonFlag) -> int:
     """Remove a person from every byte of gallery and cache; print the proof. No undo."""
-    with _open(where) as gallery, building.cache() as cache:
+    with _open(where, damaged=True) as gallery, building.cache() as cache:
         count = _templates(gallery, name)
         if count is not None and not yes and not _confirmed(name, count):
             note("Nothing was removed.")
@@ -423,10 +423,13 @@ def import_people(
 # -- what the commands share ---------------------------------------------------------------------
 
 
-def _open(where: GalleryFlags, *, create: bool = False, readonly: bool = False) -> Gallery:
+def _open(
+    where: GalleryFlags, *, create: bool = False, readonly: bool = False, damaged: bool = False
+) -> Gallery:
     from facelign.gallery.gallery import Gallery
 
-    return Gallery.open(gallery_path(where.gallery), create=create, readonly=readonly)
+    path = gallery_path(where.gallery)
+    return Gallery.open(path, create=create, readonly=readonly, damaged=damaged)
 
 
 def _fixed(where: GalleryFlags) -> bool:

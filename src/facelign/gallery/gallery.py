@@ -20,6 +20,7 @@ from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.rejections import bars, key_of
 from facelign.gallery.search import IndexFactory, by_best, by_center
+from facelign.gallery.stores import checking
 from facelign.gallery.stores.connection import WAIT_S
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types import changes as c
@@ -71,13 +72,17 @@ class Gallery(Closing):
         create: bool = True,
         readonly: bool = False,
         wait_s: float = WAIT_S,
+        damaged: bool = False,
     ) -> Self:
         """Return the gallery at ``path``, made when it is not there (unless ``create`` is False).
 
-        wait_s: how long a change waits for another writer. Raises GalleryError when there is none,
-        GalleryCorrupt for another kind of file, SchemaTooNew.
+        wait_s: how long a change waits for another writer. damaged: open it although values
+        in rows are not as they were written, so that whose they are can be removed. Raises
+        GalleryError when there is none, GalleryCorrupt for another kind of file or a damaged one,
+        SchemaTooNew.
         """
-        return cls(SqliteStore(Path(path), create=create, readonly=readonly, wait_s=wait_s))
+        how = {"create": create, "readonly": readonly, "damaged": damaged}
+        return cls(SqliteStore(Path(path), wait_s=wait_s, **how))
 
     def close(self) -> None:
         """Close the file and let the matrices go."""
@@ -457,6 +462,22 @@ class Gallery(Closing):
     def hold_cache(self, cache: VectorCache) -> None:
         """Write down a cache in which vectors of this gallery may lie."""
         self.store.hold(t.Holder(cache.path, removal.CACHE))
+
+    # -- damage ----------------------------------------------------------------------------------
+
+    def check(self) -> t.Checkup:
+        """Look the whole gallery through, without changing it: bytes against their checksums,
+        vectors against their spaces, rows that belong to nothing, removals that were cut off.
+        """
+        return self.store.check()
+
+    @staticmethod
+    def check_file(path: str | Path) -> t.Checkup:
+        """Look a gallery file through that need not even open; see ``check``.
+
+        Raises GalleryError where there is none, GalleryCorrupt where it is none.
+        """
+        return checking.check(expanded(path))
 
     # -- exchange --------------------------------------------------------------------------------
 

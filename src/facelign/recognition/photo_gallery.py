@@ -23,7 +23,7 @@ from facelign.types.calibrations import Calibration
 from facelign.types.closing import Closing
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
-from facelign.types.templates import Person, Receipt, person_name
+from facelign.types.templates import Checkup, Person, Receipt, person_name
 
 #: photos of one person that are looked at before they are kept: memory does not grow with more
 _TOGETHER = 1000
@@ -71,6 +71,10 @@ class PhotoGallery(Closing):
     def remove(self, person: str) -> Receipt:
         """Remove a person from the bytes of gallery and cache, and return the proof."""
         return self.gallery.remove(person, cache=self.recognizer.cache)
+
+    def check(self) -> Checkup:
+        """Look the whole gallery through for damage, without changing it."""
+        return self.gallery.check()
 
     # -- enrollment ------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from facelign.types.image import Image
 from facelign.types.schemes import Scheme
 from facelign.types.specs import ModelSpec
 from facelign.types.templates import (
+    Checkup,
     EnrolledPhoto,
     Holder,
     Person,
@@ -403,6 +404,10 @@ class TemplateStore(Protocol):
     def keep(self, removal: Removal) -> None:
         """Write down how far a removal is, by its id; no revision comes of it."""
         return
+
+    def check(self) -> Checkup:
+        """Look everything through that is kept, without changing it."""
+        return Checkup(self.location)
 
     def files(self) -> list[Path]:
         """Return the files in which vectors may lie, for the proof of a removal."""

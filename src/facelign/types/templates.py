@@ -146,6 +146,33 @@ class TemplateVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of a gallery found.
+
+    check: its name. state: "sound", "note" (nothing is damaged) or "damaged". found: a sentence
+    each. mend: what to do, "" where nothing was found.
+    """
+
+    check: str
+    state: str
+    found: tuple[str, ...] = ()
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What all checks of a gallery found. sound: whether nothing is damaged."""
+
+    gallery: Path | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether no check found damage."""
+        return all(one.state != "damaged" for one in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A file outside of the gallery that holds vectors or names of its people.
 

@@ -62,10 +62,10 @@ def mutate(path: Path, change: str, value: object) -> None:
                 file.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", row)
 
 
-def used(path: Path) -> Iterator[object]:
+def used(path: Path, damaged: bool) -> Iterator[object]:
     """Do what the commands do with a gallery."""
     probe = Embeddings(np.ones((1, 4), np.float32), SPACE, np.ones(1, np.float32))
-    with Gallery.open(path, create=False) as gallery:
+    with Gallery.open(path, create=False, damaged=damaged) as gallery:
         for step in (
             gallery.people,
             lambda: [gallery.templates(person.name) for person in gallery.people()],
@@ -92,8 +92,11 @@ def test_nothing_but_our_errors_comes_of_mutated_rows(
         path.write_bytes(sound)
         mutate(path, f"UPDATE {table} SET {column} = ?{some if place % 2 else ''}", value)
         with suppress(FacelignError):
-            for _ in used(path):
-                pass
+            assert Gallery.check_file(path).gallery == path
+        for damaged in (False, True):
+            with suppress(FacelignError):
+                for _ in used(path, damaged):
+                    pass
 
 
 @pytest.mark.parametrize(

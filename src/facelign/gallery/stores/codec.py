@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from facelign.errors import GalleryCorrupt
+from facelign.gallery.stores.checksums import of_vector
 from facelign.types import changes as c
 from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row, TemplateInfo, TemplateVectors
@@ -19,8 +20,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Box = tuple[float, float, float, float]
 
-#: columns of the table of templates
-COLUMNS = 16
+#: columns of a row of templates
+TEMPLATE = (
+    "id, person, space, reference, digest, x1, y1, x2, y2, points, scheme, score, height, norm,"
+    " created, consent, vector_checksum"
+)
 #: columns that ``info`` reads, of templates t, people p and spaces s
 INFO = (
     "t.id, p.name, t.reference, t.digest, s.id, t.x1, t.y1, t.x2, t.y2, t.points, t.scheme,"
@@ -30,12 +34,14 @@ INFO = (
 HISTORY = "time, action, person, name, other, other_name, templates, detail, run, undone"
 
 
-def template(number: int, person: int, space: int, row: Row, time: str) -> tuple[object, ...]:
+def template(
+    number: int, person: int, space: int, row: Row, time: str, vector: bytes
+) -> tuple[object, ...]:
     """Return the row of a template."""
     face, photo = row.face, row.photo
     points = None if face.points is None else np.ascontiguousarray(face.points, "<f4").tobytes()
     place = (*(face.box or (None,) * 4), points, face.scheme, face.score, face.height)
-    rest = (float(row.norm), time, row.consent)
+    rest = (float(row.norm), time, row.consent, of_vector(number, person, vector))
     return (number, person, space, photo.reference, photo.digest, *place, *rest)
 
 
@@ -81,8 +87,8 @@ def info(row: Sequence[Any]) -> TemplateInfo:
 
 
 @_decoder
-def vectors(rows: Sequence[tuple[int, int, bytes]]) -> TemplateVectors:
-    """Return templates from rows of (id, person, vector)."""
+def vectors(rows: Sequence[tuple[int, int, bytes, int]]) -> TemplateVectors:
+    """Return templates from rows of (id, person, vector, checksum)."""
     numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
     flat = np.frombuffer(b"".join(row[2] for row in rows), "<f4")
     return TemplateVectors(numbers[:, 0], numbers[:, 1], flat.reshape(len(rows), -1))

@@ -128,6 +128,8 @@ def translated(path: Path, holder: Callable[[], str] = lambda: "another program"
         yield
     except sqlite3.Error as error:
         raise told(error, path, holder) from error
+    except UnicodeDecodeError as error:  # SQLite's own words, which quote the damaged bytes
+        raise GalleryCorrupt(f"{path.name} is damaged: a text is none.", _BACK_UP) from error
 
 
 def told(error: sqlite3.Error, path: Path, holder: Callable[[], str]) -> GalleryError:
@@ -163,8 +165,27 @@ _KINDS = {
 }
 
 
+def refuse_broken(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise GalleryCorrupt where pages or indexes of a file do not fit together."""
+    told = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if told != "ok":
+        raise GalleryCorrupt(f"{path.name} is damaged: {' '.join(told.split())}.", _BACK_UP)
+
+
 def refuse_unsound(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise GalleryCorrupt where a row holds what its table does not allow, or leads nowhere.
+    """Raise GalleryCorrupt where a row holds what its table does not allow, or leads nowhere."""
+    for told in unsound(connection):
+        raise GalleryCorrupt(f"{path.name} is damaged: {told}.", _BACK_UP)
+    astray = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if astray:
+        raise GalleryCorrupt(
+            f"{path.name} is damaged: a row of its {astray[0]} belongs to none of its {astray[2]}.",
+            _BACK_UP,
+        )
+
+
+def unsound(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield which tables have rows that hold what these do not allow.
 
     SQLite finds such rows in no query: a damaged page reads as rows of NULL, or of other types.
     """
@@ -179,13 +200,7 @@ def refuse_unsound(connection: sqlite3.Connection, path: Path) -> None:
                 wrong.append(f"typeof({column}) NOT IN ({allowed})")
         query = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong) or '0'} LIMIT 1"  # noqa: S608
         if connection.execute(query).fetchone():
-            raise GalleryCorrupt(f"{path.name} is damaged: a row of its {table} is none.", _BACK_UP)
-    astray = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if astray:
-        raise GalleryCorrupt(
-            f"{path.name} is damaged: a row of its {astray[0]} belongs to none of its {astray[2]}.",
-            _BACK_UP,
-        )
+            yield f"a row of its {table} is none"
 
 
 _BACK_UP = "Put a back-up in its place; nothing was changed."

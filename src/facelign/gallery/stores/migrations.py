@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from facelign.gallery.stores import checksums
 from facelign.gallery.stores.connection import committed
 
 #: "FLGA", in the header of every gallery: no file of another program is taken for one
@@ -56,7 +57,17 @@ def first_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables,)
+def row_checksums(connection: sqlite3.Connection) -> None:
+    """A checksum of every row, and of every vector with its owner.
+
+    Rows grow by it, which leaves pieces of their old selves in gaps of the file: no vectors.
+    """
+    checksums.add(connection)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables, row_checksums)
+#: files of this many steps have checksums
+SUMMED = 2
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -64,15 +75,15 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Take the steps that a file lacks, all or none, and write them down in it."""
+def migrate(connection: sqlite3.Connection, last: int = len(MIGRATIONS)) -> None:
+    """Take the steps that a file lacks, up to ``last``, all or none, and write them down in it."""
     with committed(connection):
         done = version(connection)  # asked under the lock: another process may have been faster
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"
             " (step INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)"
         )
-        for step, function in enumerate(MIGRATIONS[done:], start=done + 1):
+        for step, function in enumerate(MIGRATIONS[done:last], start=done + 1):
             function(connection)
             row = (step, function.__name__, datetime.now(UTC).isoformat(timespec="seconds"))
             connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", row)

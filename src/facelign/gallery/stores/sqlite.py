@@ -15,17 +15,25 @@ import numpy as np
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
 from facelign.files.home import expanded
 from facelign.gallery.changing import ChangingStore, refuse_other
-from facelign.gallery.stores import codec, journal
+from facelign.gallery.stores import checking, checksums, codec, journal
 from facelign.gallery.stores import connection as sql
 from facelign.gallery.stores.lock import HolderNote, at_work, users
-from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, migrate, version
+from facelign.gallery.stores.migrations import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    SUMMED,
+    migrate,
+    version,
+)
 from facelign.types import templates as t
 from facelign.types.arrays import IntArray
 from facelign.types.changes import Entry, Erased, PersonRef
 from facelign.types.embeddings import Space
 
-#: up to this size a file's rows are looked through when it is opened, bytes: some ms at most
+#: up to these sizes, bytes, types and references of a file's rows are looked through when it is
+#: opened, and its pages, indexes and every row's checksum too: some ms at most
 _LOOKED_THROUGH = 32 << 20
+_SUMMED_UP = 4 << 20
 _LOG = logging.getLogger(__name__)
 #: the values of a JSON list
 _LISTED = "(SELECT value FROM json_each(?))"
@@ -55,6 +63,7 @@ class SqliteStore(ChangingStore):
         create: bool = True,
         readonly: bool = False,
         wait_s: float = sql.WAIT_S,
+        damaged: bool = False,
     ) -> None:
         named = expanded(path)
         path = real(named)
@@ -80,9 +89,15 @@ class SqliteStore(ChangingStore):
             self._db = sql.connect(path, readonly=readonly)
             self._inode = _inode(path)
             try:
-                self._check_version()
-                if path.stat().st_size <= _LOOKED_THROUGH:
-                    sql.refuse_unsound(self._db, path)
+                checksums.teach(self._db)
+                self._refuse_newer()
+                self._look_through(damaged)
+                if version(self._db) < len(MIGRATIONS) and not readonly:
+                    migrate(self._db)
+                #: whether it has checksums: one of an older layout is read as it is
+                self._summed = version(self._db) >= SUMMED
+                if not readonly:
+                    checksums.keep(self._db)
                 self._db.execute(_USED)
                 if not readonly and self._all("SELECT unscrubbed FROM state")[0][0]:
                     self._finish_removal()
@@ -113,7 +128,7 @@ class SqliteStore(ChangingStore):
                 Remedy.OTHER_GALLERY,
             )
 
-    def _check_version(self) -> None:
+    def _refuse_newer(self) -> None:
         done = version(self._db)
         if done > len(MIGRATIONS):
             raise SchemaTooNew(
@@ -121,13 +136,23 @@ class SqliteStore(ChangingStore):
                 f"{len(MIGRATIONS)}).",
                 "Upgrade facelign.",
             )
-        if done < len(MIGRATIONS):
-            if self.readonly:
-                raise GalleryError(
-                    f"{self.path.name} has an older layout and may not be written.",
-                    "Open it once for writing.",
-                )
-            migrate(self._db)
+
+    def _look_through(self, damaged: bool) -> None:
+        """Raise GalleryCorrupt for damage, as far as looking for it costs next to nothing."""
+        size = self.path.stat().st_size
+        if size <= _LOOKED_THROUGH:
+            sql.refuse_unsound(self._db, self.path)
+        if size <= _SUMMED_UP:
+            sql.refuse_broken(self._db, self.path)
+        if version(self._db) >= SUMMED and not damaged:
+            for table in checksums.OPENED if size <= _SUMMED_UP else checksums.OF_FEW:
+                if wrong := checksums.wrong(self._db, table):
+                    row = " ".join(map(str, wrong[0]))
+                    raise GalleryCorrupt(
+                        f"{self.path} is damaged: row {row} of its {table} is not as it was "
+                        "written.",
+                        "Put a back-up in its place; see all of it: facelign gallery check",
+                    )
 
     def _finish_removal(self) -> None:
         """Finish a removal that was cut off in the middle, unless it would have to wait."""
@@ -232,6 +257,11 @@ class SqliteStore(ChangingStore):
         return t.State(*row)
 
     # -- bytes -----------------------------------------------------------------------------------
+
+    def check(self) -> t.Checkup:
+        """Look the whole file through, without changing it."""
+        with sql.translated(self.path, self._note.holder):
+            return checking.check(self.path)
 
     def files(self) -> list[Path]:
         """Return the gallery's files: itself, its log, its lock note, copies named after it.
@@ -346,7 +376,7 @@ class SqliteStore(ChangingStore):
 
     def _name(self, people: Mapping[str, int], time: str) -> None:
         self._db.executemany(
-            "INSERT INTO people VALUES (?, ?, ?)"
+            "INSERT INTO people (id, name, created) VALUES (?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name",
             [(number, name, time) for name, number in people.items()],
         )
@@ -365,16 +395,17 @@ class SqliteStore(ChangingStore):
 
     def _keep(self, first: int, rows: list[tuple[int, t.Row]], space: Space, time: str) -> None:
         number = self._space(space)
-        templates = [
-            codec.template(i, person, number, row, time)
-            for i, (person, row) in enumerate(rows, start=first)
-        ]
         vectors = [
             (i, np.ascontiguousarray(row.vector, "<f4").tobytes())
             for i, (_, row) in enumerate(rows, start=first)
         ]
-        marks = ", ".join("?" * codec.COLUMNS)
-        self._db.executemany(f"INSERT INTO templates VALUES ({marks})", templates)  # noqa: S608
+        templates = [
+            codec.template(i, person, number, row, time, vector)
+            for (i, vector), (person, row) in zip(vectors, rows, strict=True)
+        ]
+        marks = ", ".join("?" * len(templates[0]))
+        query = f"INSERT INTO templates ({codec.TEMPLATE}) VALUES ({marks})"  # noqa: S608
+        self._db.executemany(query, templates)
         self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
 
     def _space(self, space: Space) -> int:
@@ -396,7 +427,10 @@ class SqliteStore(ChangingStore):
         return self._db.execute(query, (person,)).fetchall()
 
     def _give(self, templates: Collection[int], person: int) -> None:
-        query = "UPDATE templates SET person = ? WHERE id = ?"
+        query = (
+            "UPDATE templates SET person = ?1, vector_checksum = (SELECT vector_checksum(id, ?1,"
+            " v.vector) FROM vectors v WHERE v.template = id) WHERE id = ?2"
+        )
         self._db.executemany(query, [(person, template) for template in templates])
 
     def _delete(self, templates: Collection[int]) -> set[int]:
@@ -415,7 +449,8 @@ class SqliteStore(ChangingStore):
 
     def _reject(self, person: int, photos: Mapping[str, tuple[str, str]]) -> None:
         rows = [(person, digest, *row) for digest, row in photos.items()]
-        self._db.executemany("INSERT INTO rejections VALUES (?, ?, ?, ?)", rows)
+        query = "INSERT INTO rejections (person, digest, reference, created) VALUES (?, ?, ?, ?)"
+        self._db.executemany(query, rows)
 
     def _accept(self, person: int, digests: Iterable[str]) -> None:
         query = "DELETE FROM rejections WHERE person = ? AND digest = ?"
@@ -526,15 +561,31 @@ class SqliteStore(ChangingStore):
 
     def vectors(self, space_id: str, after: int = 0) -> Iterator[t.TemplateVectors]:
         """Yield the templates in use with an id over ``after``, a few thousand at a time."""
+        told = "t.vector_checksum" if self._summed else "vector_checksum(t.id, t.person, v.vector)"
         query = (
-            "SELECT t.id, t.person, v.vector FROM used t JOIN vectors v ON v.template = t.id"
+            f"SELECT t.id, t.person, v.vector, {told} FROM used t"  # noqa: S608
+            " LEFT JOIN vectors v ON v.template = t.id"
             " JOIN spaces s ON s.number = t.space WHERE t.id > ? AND s.id = ?"
             " ORDER BY t.id"
         )
         with self.reading():
             cursor = self._db.execute(query, (after, space_id))
             while rows := cursor.fetchmany(4096):
+                if wrong := checksums.changed(rows):
+                    raise self._changed(wrong)
                 yield codec.vectors(rows)
+
+    def _changed(self, templates: Sequence[int]) -> GalleryCorrupt:
+        """Return the error of templates whose vectors or owners are not as they were written."""
+        query = "SELECT p.name FROM templates t JOIN people p ON p.id = t.person WHERE t.id = ?"
+        name = next((name for (name,) in self._db.execute(query, templates[:1])), "nobody")
+        more = f" (and {len(templates) - 1} more)" if len(templates) > 1 else ""
+        return GalleryCorrupt(
+            f"{self.path} is damaged: the vector of template {templates[0]} of {name}{more} is not "
+            "the one that was enrolled.",
+            f"Put a back-up in its place, or remove {name} and enroll them again; see them all: "
+            "facelign gallery check",
+        )
 
 
 def real(path: Path) -> Path:

@@ -1,0 +1,62 @@
+"""``facelign gallery`` as it is typed, on a real gallery."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from facelign.cli.app import run
+from facelign.cli.exits import Exit
+from facelign.gallery.gallery import Gallery
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, make) -> Path:
+    path = tmp_path / "family.db"
+    with Gallery.open(path) as opened:
+        for i in range(6):
+            make.put(opened, ["Ada", "Bob"][i % 2], i)
+    return path
+
+
+def damaged(path: Path, person: str) -> None:
+    """Change one byte of a vector of a person."""
+    with Gallery.open(path) as gallery:
+        space = gallery.spaces()[0].space
+        vector = gallery.vectors(person, space)[1].vectors[0].tobytes()
+    data = path.read_bytes()
+    at = data.index(vector)
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+def test_a_sound_gallery(gallery, capsys):
+    assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DONE
+    out = capsys.readouterr().out
+    assert out.endswith(f"{gallery} is sound.\n")
+    assert "DAMAGED" not in out
+
+
+def test_a_damaged_gallery_has_an_exit_status_of_its_own(gallery, capsys):
+    damaged(gallery, "Bob")
+    assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DAMAGED
+    out = capsys.readouterr().out
+    assert "of Bob is not the one that was enrolled" in out
+    assert "-> Put a back-up in its place, or remove these people and enroll them again." in out
+    assert run(["gallery", "check", "--json", "--gallery", str(gallery)]) == Exit.DAMAGED
+    record = json.loads(capsys.readouterr().out)
+    assert (record["gallery"], record["sound"]) == (str(gallery), False)
+    states = {one["check"]: one["state"] for one in record["checks"]}
+    assert [name for name, state in states.items() if state != "sound"] == ["vectors"]
+
+
+def test_removing_whom_the_check_names_mends_it(gallery, capsys):
+    damaged(gallery, "Bob")
+    assert run(["people", "remove", "Bob", "--yes", "--gallery", str(gallery)]) == Exit.DONE
+    assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DONE
+
+
+def test_no_gallery(tmp_path, capsys):
+    assert run(["gallery", "check", "--gallery", str(tmp_path / "none.db")]) == Exit.GALLERY
+    assert "There is no gallery at" in capsys.readouterr().err
