@@ -66,6 +66,7 @@ class Remedy(StrEnum):
         "Name the model whose vectors they are, if facelign has it (facelign models list); else "
         "enroll the photos again."
     )
+    REPLACE = "Say that it shall be replaced, remove it first, or give this one another id."
     LABELS = "Name the file of the labels."
     PIXELS = "Make it smaller, or allow it: Recognizer(limits=Limits(pixels=...))."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."

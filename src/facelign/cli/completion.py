@@ -69,9 +69,16 @@ def _people(gallery: Path | None) -> list[str]:
         return [person.name for person in found.people()]
 
 
+def _own_models() -> list[str]:
+    from facelign.models.own import ids
+
+    return ids()
+
+
 _NAMES: dict[str, Callable[[], list[str]]] = {
     "preset": _presets,
     "model": _models,
+    "own model": _own_models,
     "model or preset": lambda: [*_presets(), *_models()],
     "detector": partial(_models, "detect"),
     "landmarker": partial(_models, "landmark"),
@@ -83,8 +90,9 @@ _NAMES: dict[str, Callable[[], list[str]]] = {
 def names(kind: str) -> Callable[[typer.Context, str], list[str]]:
     """Return what completes a name of that kind, as typer's ``autocompletion`` takes it.
 
-    kind: "preset", "model", "model or preset", "detector", "landmarker", "embedder", "layout", or
-    "person": of the gallery that the words before name. What cannot be read completes nothing.
+    kind: "preset", "model", "own model", "model or preset", "detector", "landmarker", "embedder",
+    "layout", or "person": of the gallery that the words before name. What cannot be read completes
+    nothing.
     """
 
     def found(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -28,6 +28,7 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
             "Name the model whose vectors they are with --space, if facelign has it (facelign "
             "models list); else enroll the photos again."
         ),
+        Remedy.REPLACE: "Replace it with --replace, or give this one another id.",
         Remedy.LABELS: "Name the file of the labels with --labels.",
         Remedy.PIXELS: "Make it smaller, or allow it with --max-pixels.",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",

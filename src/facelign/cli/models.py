@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from facelign.cli import completion
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
 from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.files.home import gallery_path
 from facelign.wire.records import Record, plain, some
 
 if TYPE_CHECKING:
@@ -261,6 +263,8 @@ def pull(names: Ids, output: JsonFlag) -> None:
 @app.add("verify")
 def verify(output: JsonFlag) -> None:
     """Compare the SHA-256 of every file that is here with the promised one."""
+    from facelign.models.weights.store import mending
+
     registry, store = registry_and_store()
     files = store.verify(registry.specs())
     for entry in files:
@@ -269,10 +273,11 @@ def verify(output: JsonFlag) -> None:
         answer(_of_file(entry), text, json=output.json)
     bad = [entry for entry in files if not entry.good]
     if bad:
-        names = " ".join(dict.fromkeys(entry.model for entry in bad))
+        specs = {spec.id: spec for spec in registry.specs()}
+        damaged = dict.fromkeys(entry.model for entry in bad)
         raise WeightsCorrupt(
             "Damaged: " + "; ".join(f"{entry.path} ({entry.reason})" for entry in bad) + ".",
-            f"Run: facelign models pull {names}",
+            mending(*(specs[model] for model in damaged)),
         )
     if not files:
         note("No weights are here yet.")
@@ -298,6 +303,7 @@ def make_bundle(
     output: JsonFlag,
 ) -> None:
     """Put weights into one tar file, to carry them to a machine without a network."""
+    from facelign.models import own
     from facelign.models.weights.bundle import bundle
 
     registry, store = registry_and_store()
@@ -307,6 +313,8 @@ def make_bundle(
         raise WeightsMissing("No weights are here yet.", "Run: facelign models pull default")
     for entry in bundle(store, specs, out):
         answer(_of_file(entry), _packed(entry), json=output.json)
+    if not_packed := [spec.id for spec in specs if spec.id in own.ids()]:
+        note(f"Your own models are not in it, carry record and file: {', '.join(not_packed)}")
 
 
 @app.add("unbundle")
@@ -333,17 +341,78 @@ def add(
             show_default=False,
         ),
     ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of your model of the same id.")
+    ] = False,
+    *,
     output: JsonFlag,
 ) -> None:
-    """Add your own model by its record, or a weight file that you have already."""
+    """Add your own model by its record, or a weight file that you have already.
+
+    Your own model is run once and must be what its record says; else nothing is kept.
+    """
     registry, store = registry_and_store()
     if file.suffix.lower() == ".toml":
-        from facelign.models.catalog import keep_file
+        from facelign.models import own
 
-        names = [keep_file(file, registry).id]
+        spec = own.add(file, registry, store, replace=replace)
+        names = [spec.id]
+        if spec.license.weights == own.NOT_STATED:
+            note(f"{spec.id}: the record names no license, so commercial use counts as unclear.")
     else:
         from facelign.models.weights.bundle import take_file
 
         names = [entry.model for entry in take_file(store, registry.specs(), file)]
     for name in names:
         answer({"id": name}, f"{name}: added", json=output.json)
+
+
+@app.add("remove")
+def remove(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a model that you added.",
+            show_default=False,
+            autocompletion=completion.names("own model"),
+        ),
+    ],
+    output: JsonFlag,
+) -> None:
+    """Remove a model that you added: its record and its weights.
+
+    What galleries hold in its spaces stays, and can be compared with new photos again when the same
+    model is added again.
+    """
+    from facelign.models import own
+
+    registry, store = registry_and_store()
+    folder = own.remove(model, registry, store)
+    left = _templates_in_spaces_of(model)
+    text = f"{model}: removed, with {folder}"
+    if left:
+        count = sum(left.values())
+        note(
+            f"{gallery_path(None)} holds {count} template{'s' * (count != 1)} of {model}, which no "
+            f"photo can be compared with now: {', '.join(left)}."
+        )
+    note(f"Templates of {model} in other galleries have no model any more either.")
+    answer({"id": model, "path": str(folder), "templates": left}, text, json=output.json)
+
+
+def _templates_in_spaces_of(model: str) -> dict[str, int]:
+    """Return how many templates the gallery of the home holds, by space of that model."""
+    from facelign.gallery.gallery import Gallery
+
+    path = gallery_path(None)
+    if not path.is_file():
+        return {}
+    with Gallery.open(path, readonly=True) as gallery:
+        spaces = {count.space.id: count.templates for count in gallery.spaces()}
+    # a joint space spells its parts: joint(A*0.5000+B*0.5000)
+    parts = {space: re.split(r"[(+]", space) for space in spaces}
+    return {
+        space: count
+        for space, count in spaces.items()
+        if any(part.startswith(f"{model}/") for part in parts[space])
+    }

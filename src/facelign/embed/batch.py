@@ -97,10 +97,11 @@ class OnnxEmbedder(Embedder):
         starts = range(0, len(chips), step)
         raw = np.concatenate([self._raw(chips.pixels[at : at + step]) for at in starts])
         norms = np.linalg.norm(raw.astype(np.float64), axis=1)
-        if not (norms > 0).all():
+        if not ((norms > 0) & (norms < np.inf)).all():
             raise ModelError(
-                f"'{self.spec.id}' gave a vector of length 0 or none at all.",
-                "Run 'facelign models verify': its file may be damaged.",
+                f"'{self.spec.id}' gave a vector of length 0, or one that is not finite.",
+                "Its file may be damaged (run 'facelign models verify'), or its record wrong: look "
+                "at mean and std under [input].",
             )
         vectors = (raw / norms[:, None]).astype(np.float32) if self.space.unit else raw
         return Embeddings(vectors, self.space, norms.astype(np.float32))
@@ -139,7 +140,7 @@ class OnnxEmbedder(Embedder):
             raise ModelMismatch(
                 f"The record of '{self.spec.id}' promises {self.space.dim} numbers, its network "
                 f"gives {vectors.shape[1]}.",
-                "Correct 'dim' in the record.",
+                f"Write dim = {vectors.shape[1]} in the record, under [output].",
             )
         return vectors.astype(np.float32, copy=False)
 

@@ -6,7 +6,6 @@ Our own folders are looked into, and packages that announce theirs; nothing runs
 from __future__ import annotations
 
 import pkgutil
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 
 from facelign.errors import ConfigError, FacelignError, UnknownModel
-from facelign.files.disk import atomic
 from facelign.files.home import expanded, home_folder
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
@@ -237,18 +235,3 @@ def default(home: Path | None = None) -> Registry:
 def own_records(home: Path | None = None) -> Path:
     """Return the folder in which the user's own records lie, one folder a model."""
     return (home or home_folder()) / "models"
-
-
-def keep_file(path: Path, registry: Registry, home: Path | None = None) -> ModelSpec:
-    """Copy a TOML record and its weights to where ``default`` finds them; return the record."""
-    spec = registry.add_file(path)
-    source = Path(spec.weights[0].sources[0].path)
-    record = path.resolve()
-    folder = own_records(home) / spec.id
-    weights = folder / source.relative_to(record.parent)
-    for original, place in ((source, weights), (record, folder / record.name)):
-        if original == place:
-            continue
-        with original.open("rb") as opened, atomic(place) as out:
-            shutil.copyfileobj(opened, out)
-    return spec

@@ -6,6 +6,7 @@
     like = "sface"              # a known model whose class reads this network
     task = "embed"
     weights = "my_faces.onnx"   # beside this file; or {file = "...", sha256 = "..."}
+    title = "My faces"          # paper, origin and variant too
 
     [input]                     # what differs from the model in ``like``
     mean = [127.5, 127.5, 127.5]
@@ -25,21 +26,34 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from facelign.errors import BadArray, ConfigError
 from facelign.files.disk import digest
+from facelign.types import reading
 from facelign.types.embeddings import Metric
-from facelign.types.specs import License, ModelSpec, Source, Task, WeightFile
+from facelign.types.specs import (
+    EmbedderOutput,
+    InputSpec,
+    License,
+    ModelSpec,
+    Output,
+    Source,
+    Task,
+    WeightFile,
+)
+
+T = TypeVar("T")
 
 #: a record is a page of text, not a download
 MOST_BYTES = 1 << 20
 _ID = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _TEXTS = ("title", "paper", "origin", "variant")
+NOT_STATED = "not stated"
 _UNKNOWN = License(
     code="the user's own",
-    weights="not stated",
-    training_data="not stated",
+    weights=NOT_STATED,
+    training_data=NOT_STATED,
     commercial="unclear",
     note="a model of the user's own",
 )
@@ -52,7 +66,7 @@ def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
     """
     table = _table(path)
     sections = {"input", "output", "license", "defaults"}
-    _only(path, "", table, {"id", "like", "task", "weights", *sections, *_TEXTS})
+    _only(path, "", table, {"id", "like", "task", "weights", "sha256", *sections, *_TEXTS})
     model_id, like = _text(path, table, "id"), _text(path, table, "like")
     if not _ID.fullmatch(model_id):
         raise _wrong(path, f"has the id '{model_id}'; lower case letters, digits and '-' make one")
@@ -63,12 +77,17 @@ def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
         base,
         id=model_id,
         weights=(_weights(path, table, base),),
-        input=_changed(path, "input", base.input, table),
-        output=_changed(path, "output", base.output, table),
+        input=_input(path, base.input, table),
+        output=_output(path, base.output, table),
         license=_changed(path, "license", _UNKNOWN, table),
         defaults={**base.defaults, **_section(path, table, "defaults")},
         published=(),
-        **cast("Any", {key: _text(path, table, key) for key in _TEXTS if key in table}),
+        title=_said(
+            path, table, "title", f"{path.name}, a model of your own that reads like {like}"
+        ),
+        paper=_said(path, table, "paper"),
+        origin=_said(path, table, "origin", "the user's own"),
+        variant=_said(path, table, "variant", NOT_STATED),
     )
 
 
@@ -101,13 +120,12 @@ def _weights(path: Path, table: Mapping[str, Any], base: ModelSpec) -> WeightFil
         raise _wrong(path, "names no weights file")
     _only(path, "weights.", entry, {"file", "sha256", "convert"})
     file = inside(path, entry["file"])
-    found = digest(file)
-    wanted = str(entry.get("sha256", found)).lower()
-    if wanted != found:
-        raise _wrong(path, f"promises SHA-256 {wanted} for {file.name}, it has {found}")
-    source = Source.file(str(file), sha256=found, size=file.stat().st_size)
-    # class and cache know the file by the name that the model in ``like`` gives it
-    return WeightFile(base.weights[0].name, (source,), str(entry.get("convert", "")))
+    promised = str(entry.get("sha256", table.get("sha256", ""))).lower()
+    # without a promise the file is what it is now; with one, whoever opens it compares
+    source = Source.file(str(file), sha256=promised or digest(file), size=file.stat().st_size)
+    # classes of detectors and landmarkers read what their converter makes, embedders any graph
+    usual = "" if base.task is Task.EMBED else base.weights[0].convert
+    return WeightFile(file.name, (source,), str(entry.get("convert", usual)))
 
 
 def inside(record: Path, name: str) -> Path:
@@ -135,18 +153,47 @@ def _section(path: Path, table: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _changed(path: Path, name: str, base: Any, table: Mapping[str, Any]) -> Any:
+def _input(path: Path, base: InputSpec, table: Mapping[str, Any]) -> InputSpec:
+    made = _changed(path, "input", base, table)
+    if any(len(part) != 3 for part in (made.mean, made.std)) or not all(made.std):
+        raise _wrong(
+            path, "has a section [input] whose mean and std are not three numbers, std no 0"
+        )
+    if made.size is not None and min(made.size) < 1:
+        raise _wrong(path, f"has the size {list(made.size)}; wanted [width, height] in px")
+    return made
+
+
+def _output(path: Path, base: Output, table: Mapping[str, Any]) -> Output:
+    """Return what the network gives; it stands for itself, whatever the model in ``like`` does."""
+    if not isinstance(base, EmbedderOutput):
+        return _changed(path, "output", base, table)
+    metric = _section(path, table, "output").get("metric", base.metric)
+    if metric not in list(Metric):
+        raise _wrong(path, f"has the metric '{metric}'; known: {', '.join(Metric)}")
+    own = {"metric": Metric(metric), "stands_for": "", "drift": 0.0}
+    made: EmbedderOutput = _changed(path, "output", base, table, **own)
+    if made.dim < 1:
+        raise _wrong(path, f"has the dim {made.dim}; wanted the numbers of a vector")
+    return made
+
+
+def _changed(path: Path, name: str, base: T, table: Mapping[str, Any], **given: Any) -> T:
+    """Return ``base`` with what the section changes. given: values that are read by other means."""
     changes = _section(path, table, name)
-    _only(path, f"{name}.", changes, {field.name for field in dataclasses.fields(base)})
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
-    if "metric" in values:
-        if values["metric"] not in list(Metric):
-            raise _wrong(path, f"has the metric '{values['metric']}'; known: {', '.join(Metric)}")
-        values["metric"] = Metric(values["metric"])
+    fields = {
+        field.name: getattr(base, field.name) for field in dataclasses.fields(cast("Any", base))
+    }
+    _only(path, f"{name}.", changes, set(fields) - ({*given} - {"metric"}))
+    as_read = {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
     try:
-        return dataclasses.replace(base, **values)
-    except (BadArray, TypeError) as problem:
-        raise _wrong(path, f"has a section [{name}] that does not fit ({problem})") from problem
+        return reading.record(type(base), as_read | changes, f"[{name}]", **given)
+    except (BadArray, reading.Misfit) as problem:
+        raise _wrong(path, f"has a section [{name}] that does not fit: {problem}") from problem
+
+
+def _said(path: Path, table: Mapping[str, Any], key: str, otherwise: str = "") -> str:
+    return _text(path, table, key) if key in table else otherwise
 
 
 def _text(path: Path, table: Mapping[str, Any], key: str) -> str:

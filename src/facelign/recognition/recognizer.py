@@ -118,7 +118,7 @@ class Recognizer:
             threading.Thread(target=self._open, name="facelign-prepare").start()
 
     def _open(self) -> None:
-        with contextlib.suppress(FacelignError):
+        with contextlib.suppress(Exception):  # it is raised again where the model is used
             self.chain.embedder.prepare()
 
     @property

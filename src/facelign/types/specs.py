@@ -215,6 +215,9 @@ class EmbedderOutput:
         )
 
 
+Output = DetectorOutput | LandmarkerOutput | EmbedderOutput
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A published figure: what, how much, and who said so."""
@@ -239,7 +242,7 @@ class ModelSpec:
     engine: Engine
     weights: tuple[WeightFile, ...]
     input: InputSpec
-    output: DetectorOutput | LandmarkerOutput | EmbedderOutput
+    output: Output
     license: License
     title: str = ""
     paper: str = ""
@@ -256,7 +259,7 @@ class ModelSpec:
         id_: str,
         entry: str,
         *weights: WeightFile,
-        output: DetectorOutput | LandmarkerOutput | EmbedderOutput,
+        output: Output,
         engine: Engine = Engine.ONNX,
         input: InputSpec = InputSpec(size=None),
         **more: Any,

@@ -6,12 +6,25 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from facelign import models
 from facelign.cli.models import app
-from facelign.errors import LicenseRefused, UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.errors import (
+    ConfigError,
+    LicenseRefused,
+    UnknownModel,
+    WeightsCorrupt,
+    WeightsMissing,
+)
+from facelign.gallery.gallery import Gallery
+from facelign.types.embeddings import Embeddings
+from facelign.types.templates import FaceRecord, PhotoRef
 
+#: a network of others that no record of facelign names: 256 numbers, chips as SFace reads them
+OTHERS = "embedding/mobileface_v2_becauseofAI.onnx"
 SHARED = Path(__file__).parents[4] / "shared" / "weights"
 pytestmark = [
     pytest.mark.shared,
@@ -116,13 +129,51 @@ def test_add_a_weight_file_or_ones_own_model(home: Path, tmp_path: Path) -> None
     added = run("add", str(SHARED / "detection" / "yunet_n_dynamic.onnx"))
     assert added.stdout == "yunet-n: added\n"
     (tmp_path / "mine.onnx").write_bytes(
-        (SHARED / "detection" / "yunet_s_dynamic.onnx").read_bytes()
+        (SHARED / "detection" / "yunet_n_dynamic.onnx").read_bytes()
     )
     (tmp_path / "mine.toml").write_text(
-        'id = "yunet-s"\nlike = "yunet-n"\ntask = "detect"\nweights = "mine.onnx"\n'
+        'id = "my-yunet"\nlike = "yunet-n"\ntask = "detect"\nweights = "mine.onnx"\n'
     )
-    assert run("add", str(tmp_path / "mine.toml")).stdout == "yunet-s: added\n"
-    assert run("path", "yunet-s").stdout.startswith(str(home / "models" / "yunet-s"))
+    assert run("add", str(tmp_path / "mine.toml")).stdout == "my-yunet: added\n"
+    assert (home / "models" / "my-yunet" / "mine.onnx").is_file()
+    assert run("path", "my-yunet").stdout.strip().endswith("mine.onnx")
+    assert Path(run("path", "yunet-n").stdout.strip()).is_file(), "the same bytes, a name each"
+    with pytest.raises(ConfigError, match="was added before"):
+        run("add", str(tmp_path / "mine.toml"))
+    again = run("add", str(tmp_path / "mine.toml"), "--replace")
+    assert again.stdout == "my-yunet: added\n"
+    assert "names no license" in again.stderr
+    checked = [r["file"] for r in records(run("verify", "--json")) if r["model"] == "my-yunet"]
+    assert checked == ["mine.onnx", "mine.onnx (converted)"]
+    titles = {r["id"]: r["title"] for r in records(run("list", "--json"))}
+    assert titles["my-yunet"] != titles["yunet-n"]
+    run("pull", "yunet")
+    assert "Your own models are not in it" in run("bundle", str(tmp_path / "b.tar")).stderr
+    removed = run("remove", "my-yunet")
+    assert removed.stdout.startswith("my-yunet: removed")
+    assert "my-yunet" not in run("list").stdout
+    assert not list((home / "weights" / "converted").rglob("mine.onnx"))
+    run("path", "yunet-n")
+
+
+def test_removing_a_model_tells_whose_templates_are_left(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes((SHARED / OTHERS).read_bytes())
+    (tmp_path / "mine.toml").write_text(
+        'id = "mine"\nlike = "sface"\ntask = "embed"\nweights = "mine.onnx"\n'
+    )
+    with pytest.raises(ConfigError, match="its network gives 256") as caught:
+        run("add", str(tmp_path / "mine.toml"))
+    assert "dim = 256" in caught.value.hint
+    with (tmp_path / "mine.toml").open("a") as file:
+        file.write("[output]\ndim = 256\n")
+    run("add", str(tmp_path / "mine.toml"))
+    with Gallery.open(home / "gallery.db") as gallery:
+        for i, space in enumerate((models.space("mine"), models.space("sface"))):
+            vector = np.eye(1, space.dim, i, dtype=np.float32)
+            one = Embeddings(vector, space, np.ones(1, np.float32))
+            gallery.enroll("Ada", one, photo=PhotoRef("a.jpg", "0" * 64), faces=[FaceRecord()])
+    (record,) = records(run("remove", "mine", "--json"))
+    assert record["templates"] == {"mine/arcface-112/five": 1}
 
 
 def test_the_guard_refuses(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from facelign import models as models
 from facelign.errors import ConfigError, ModelError, UnknownModel, WeightsMissing
 from facelign.models import Registry, load
-from facelign.models.catalog import Broken, Registered, keep_file
+from facelign.models.catalog import Broken, Registered
 from facelign.models.load import merged_options
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import OnnxOptions, Session
@@ -52,7 +52,7 @@ class Tiny:
         self, spec: ModelSpec, files: WeightPaths, options: _Options, engine: OnnxOptions
     ) -> None:
         self.spec, self.files, self.options = spec, files, options
-        self.session = Session(files["tiny.onnx"], engine)
+        self.session = Session(files[spec.weights[0].name], engine)
 
 
 class NoOptions:
@@ -241,6 +241,7 @@ def test_a_record_beside_its_weights(tmp_path: Path, known: Registry) -> None:
     )
     spec = known.add_file(record)
     assert (spec.id, spec.title, spec.input.mean) == ("mine", "Mine", (1, 2, 3))
+    assert (spec.paper, spec.origin, spec.weights[0].name) == ("", "the user's own", "mine.onnx")
     assert spec.output == replace(SPEC.output, dim=7, metric=Metric.EUCLIDEAN)
     assert spec.license.commercial == "yes"
     model = load(spec, Store(tmp_path / "home"))
@@ -282,12 +283,18 @@ def test_weights_outside_of_the_folder_are_refused(
         ({"task": '"fly"'}, "task"),
         ({"weights": '"gone.onnx"'}, "not there"),
         ({"weights": "5"}, "names no weights"),
-        ({"weights": '{file = "mine.onnx", sha256 = "00"}'}, "promises SHA-256"),
         ({"weights": '{file = "mine.onnx", entry = "os:system"}'}, "unknown field"),
         ({"entry": '"os:system"'}, "unknown field"),
         ({"input": "3"}, "no section"),
         ({"output": "{colour = 3}"}, "output.colour"),
         ({"output": '{metric = "manhattan"}'}, "metric"),
+        ({"output": '{dim = "7"}'}, "dim is no whole number"),
+        ({"output": "{dim = 0}"}, "dim 0"),
+        ({"output": '{stands_for = "sface"}'}, "output.stands_for"),
+        ({"input": '{axes = "chw"}'}, "axes is no 'nchw' or 'nhwc'"),
+        ({"input": "{size = 112}"}, "size is no list"),
+        ({"input": "{std = [1, 0, 1]}"}, "std no 0"),
+        ({"license": '{commercial = "maybe"}'}, "commercial is no 'yes' or 'no'"),
         ({"id": "= ="}, "no TOML"),
     ],
 )
@@ -318,22 +325,3 @@ def test_a_changed_file_of_ones_own_is_noticed(tmp_path: Path, known: Registry) 
     with pytest.raises(WeightsCorrupt, match=r"mine\.onnx"):
         store.ready(spec)
     assert path.exists()
-
-
-def test_kept_records_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    base = models.default(home)
-    folder = tmp_path / "mine"
-    _network(folder / "deep")
-    record = _record(folder, like='"yunet"', task='"detect"', weights='"deep/mine.onnx"')
-    keep_file(record, base, home)
-    record.unlink()
-    (folder / "deep" / "mine.onnx").unlink()
-    again = models.default(home).spec(Task.DETECT, "mine")
-    assert Path(again.weights[0].sources[0].path).is_relative_to(home)
-    monkeypatch.setenv("FACELIGN_HOME", str(home))
-    assert models.default().spec(Task.DETECT, "mine") == again
-    (home / "models" / "mine" / "mine.toml").write_text("broken")
-    assert [b.place for b in models.default(home).broken] == [
-        str(home / "models" / "mine" / "mine.toml")
-    ]

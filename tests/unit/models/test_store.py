@@ -23,6 +23,7 @@ from facelign.errors import (
     WeightsCorrupt,
     WeightsMissing,
 )
+from facelign.models.convert import WEIGHTS_APART, set_apart
 from facelign.models.weights import wheel
 from facelign.models.weights.progress import Progress
 from facelign.models.weights.store import Store
@@ -534,3 +535,28 @@ def test_remove_takes_the_conversions_of_earlier_versions_too(
     assert not path.parent.exists()
     assert not earlier.exists()
     assert other.is_dir()
+
+
+def test_weights_are_set_apart_wherever_the_process_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = numpy_helper.from_array(np.ones((1 << 19,), np.float32), "w")
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "w"], ["y"])],
+        "large",
+        [value("x", TensorProto.FLOAT, [1])],
+        [value("y", TensorProto.FLOAT, [1 << 19])],
+        [weight],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "large.onnx").write_bytes(made.SerializeToString())
+    (tmp_path / WEIGHTS_APART).write_bytes(b"of somebody else")
+    monkeypatch.chdir(tmp_path)
+    assert set_apart(tmp_path / "made" / "large.onnx")
+    assert (tmp_path / "made" / WEIGHTS_APART).stat().st_size >= 1 << 21
+    assert (tmp_path / WEIGHTS_APART).read_bytes() == b"of somebody else"

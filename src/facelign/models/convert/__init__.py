@@ -85,9 +85,10 @@ def set_apart(path: Path) -> bool:
     import onnx
 
     model = onnx.load(path, load_external_data=False)
-    onnx.external_data_helper.convert_model_to_external_data(
-        model, all_tensors_to_one_file=True, location=WEIGHTS_APART, size_threshold=SMALL
-    )
+    # not convert_model_to_external_data, which looks for the file where the process stands
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= SMALL:
+            onnx.external_data_helper.set_external_data(tensor, WEIGHTS_APART)
     onnx.save_model(model, path)
     beside = path.with_name(WEIGHTS_APART)
     if not beside.is_file():

@@ -157,13 +157,15 @@ class Store:
         gone: list[Path] = []
         for file in spec.weights:
             for source in file.sources:
-                if source.kind is SourceKind.FILE:
-                    continue  # the user's own file
-                path = self.raw_path(source, file.name)
+                path, own = self.raw_path(source, file.name), source.kind is SourceKind.FILE
                 # the conversions of other versions of facelign too
-                for folder in (self.folder / "converted").glob(f"{source.sha256[:12]}-*"):
-                    shutil.rmtree(folder)
-                    gone.append(folder)
+                beginning = f"{source.sha256[:12]}-"
+                for folder in (self.folder / "converted").glob(f"{beginning}*"):
+                    if not own or folder.name.endswith(f"-{Path(file.name).stem}"):
+                        shutil.rmtree(folder)
+                        gone.append(folder)
+                if own:
+                    continue  # the user's file itself stays
                 if path.exists():
                     path.unlink()
                     gone.append(path)
@@ -281,6 +283,8 @@ class Store:
             how, name = "unpacked", file.name
         else:
             return None
+        if source.kind is SourceKind.FILE:  # the same bytes may be a model of facelign too
+            how = f"{how}-{Path(file.name).stem}"
         return self.folder / "converted" / f"{source.sha256[:12]}-{how}" / name
 
 
@@ -346,8 +350,22 @@ def missing(*specs: ModelSpec) -> WeightsMissing:
 def _damaged(spec: ModelSpec, path: Path) -> WeightsCorrupt:
     return WeightsCorrupt(
         f"The file {path} of {spec.id} is damaged (its SHA-256 is not the promised one).",
-        f"Run: facelign models pull {spec.id}",
+        mending(spec),
     )
+
+
+def mending(*specs: ModelSpec) -> str:
+    """Return the hint that brings damaged files of models back: pulled, or one's own."""
+    own = {spec.id: any(_is_own(file) for file in spec.weights) for spec in specs}
+    pulled, added = ([model for model in own if own[model] is which] for which in (False, True))
+    ways = [f"Run: facelign models pull {' '.join(pulled)}"] if pulled else []
+    if added:
+        ways.append(f"Remove {' and '.join(added)} and add the record again, beside a good file.")
+    return "; ".join(ways)
+
+
+def _is_own(file: WeightFile) -> bool:
+    return any(source.kind is SourceKind.FILE for source in file.sources)
 
 
 def _converter(name: str) -> Converter:
