@@ -49,7 +49,8 @@ def pytest_configure() -> None:
     home = Path(named) if named else platformdirs.user_cache_path("facelign-tests", appauthor=False)
     home.mkdir(parents=True, exist_ok=True)
     os.environ["FACELIGN_HOME"] = str(home.absolute())
-    os.environ.pop("FACELIGN_LICENSE", None)
+    for name in ("FACELIGN_LICENSE", "FACELIGN_CONFIG"):
+        os.environ.pop(name, None)
     if not os.environ.get("FACELIGN_MIRROR") and (SHARED / "weights").is_dir():
         os.environ["FACELIGN_MIRROR"] = str(SHARED / "weights")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import facelign
+from facelign.cli import settings
 from facelign.recognition.presets import PRESETS
 from facelign.report import plots
 
@@ -56,6 +57,12 @@ def test_every_command_is_shown_at_work():
         if not re.search(rf"facelign {re.escape(path)}\b", text)
     ]
     assert not missing
+
+
+def test_every_setting_is_in_the_reference():
+    text = read("docs/reference/configuration.md")
+    known = [*settings.VARIABLES, *settings.VARIABLES.values(), *settings.keys()]
+    assert [word for word in known if f"`{word}`" not in text] == []
 
 
 def test_every_model_is_in_the_docs():

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from facelign._version import __version__
-from facelign.cli import completion, output
+from facelign.cli import completion, output, settings
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
@@ -43,13 +43,14 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "gallery": "Look a gallery through for damage.",
         "models": "Models and their weights.",
         "cache": "Look at or clear the cache of vectors.",
+        "config": "The file of settings: show, set or unset defaults of the commands.",
         "doctor": (
             "Print versions, processor, providers, cache and models here, and run a self-test."
         ),
         "demo": "Enroll and identify people, and write a page that shows every stage.",
     }
 )
-GROUPS = frozenset({"evaluate", "study", "plot", "people", "gallery", "models", "cache"})
+GROUPS = frozenset({"evaluate", "study", "plot", "people", "gallery", "models", "cache", "config"})
 
 #: what refusals of the command line (a wrong word, option or value) derive from. Newer versions
 #: of typer carry their own click, so it is reached through a class that typer makes public.
@@ -114,6 +115,25 @@ def _never_called() -> None:
     """Stand in for a command of which only the title is wanted."""
 
 
+def _settings(
+    app: typer.Typer, word: str, words: Sequence[str]
+) -> tuple[dict[str, object] | None, str]:
+    """Return the defaults that the file of settings gives a command, and what it says in words.
+
+    A help tells facelign's own; what mends the file and a shell that completes a word do without.
+    """
+    if word == "config" or {"--help", "-h"} & set(words):
+        return None, ""
+    try:
+        found = settings.load(tuple(COMMANDS))
+        settings.apply_environment(found)
+        return settings.defaults(app, word, found, words), found.told(word)
+    except FacelignError:
+        if completion.words() is None:
+            raise
+        return None, ""
+
+
 def _log_failure() -> None:
     import logging
 
@@ -129,13 +149,15 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         words.insert(0, "--debug")  # the flag works wherever it stands
     wanted = completion.words()
     given = words if wanted is None else wanted
+    told = ""
     word = next((word for word in given if not word.startswith("-")), "")
     try:
         known = word in COMMANDS
         listed = words in ([], ["--help"], ["-h"]) and not (known and wanted)
         app = build((word,) if known else tuple(COMMANDS), titles=listed)
+        defaults, told = _settings(app, word, given) if known else (None, "")
         with contextlib.nullcontext() if wanted is None else completion.escaped():
-            result = app(words, standalone_mode=False, prog_name="facelign")
+            result = app(words, standalone_mode=False, prog_name="facelign", default_map=defaults)
         code = int(result) if isinstance(result, int) else Exit.DONE
         if code == Exit.INTERRUPTED:  # typer swallows the interruption and returns this
             output.note(_INTERRUPTED)
@@ -155,7 +177,10 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
         if debug:
             _log_failure()
         say(error)
-        return code_of(error)
+        code = code_of(error)
+        if told and code in (Exit.USAGE, Exit.MODEL, Exit.GALLERY):
+            output.note(f"  {settings.settings_path()} says: {told}.")
+        return code
     except BrokenPipeError:
         # The reader went away (facelign ... | head): not an error of ours, and no answer.
         output.abandon()

@@ -87,6 +87,11 @@ _NAMES: dict[str, Callable[[], list[str]]] = {
 }
 
 
+def known(kind: str) -> list[str]:
+    """Return the names of a kind that is not "person": what ``names`` would offer."""
+    return _NAMES[kind]()
+
+
 def names(kind: str) -> Callable[[typer.Context, str], list[str]]:
     """Return what completes a name of that kind, as typer's ``autocompletion`` takes it.
 
@@ -97,8 +102,8 @@ def names(kind: str) -> Callable[[typer.Context, str], list[str]]:
 
     def found(ctx: typer.Context, incomplete: str) -> list[str]:
         with contextlib.suppress(Exception):  # a shell that waits for a word wants no error
-            known = _people(ctx.params.get("gallery")) if kind == "person" else _NAMES[kind]()
-            return [name for name in known if name.startswith(incomplete)]
+            every = _people(ctx.params.get("gallery")) if kind == "person" else known(kind)
+            return [name for name in every if name.startswith(incomplete)]
         return []
 
     return found

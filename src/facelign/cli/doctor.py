@@ -17,6 +17,7 @@ from facelign._version import __version__
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import answer
+from facelign.cli.settings import settings_path
 from facelign.errors import FacelignError
 from facelign.files.home import cache_path, home_folder
 from facelign.recognition.options import DEFAULT_PRESET
@@ -153,9 +154,11 @@ def libraries() -> list[Record]:
 
 
 def _settings(store: Store) -> Record:
+    file = settings_path()
     size = sum(p.stat().st_size for p in store.folder.rglob("*") if p.is_file())
     return {
         "home": str(home_folder()),
+        "config": str(file) if file.exists() else None,
         "cache": str(store.folder),
         "cache_bytes": size,
         "vector_cache": str(cache_path()),
@@ -266,6 +269,7 @@ def _lines(report: Record) -> Iterator[str]:
     spinning = "on" if engine["spinning"] else "off"
     yield f"threads a network: {engine['threads']}, spinning {spinning}"
     yield f"home: {settings['home']}"
+    yield f"file of settings: {settings['config'] or 'none'}"
     yield f"weights: {settings['cache']} ({settings['cache_bytes'] / 1e6:.1f} MB)"
     size = settings["vector_cache_bytes"] / 1e6
     yield f"vector cache: {settings['vector_cache']} ({size:.1f} MB)"

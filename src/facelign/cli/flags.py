@@ -74,6 +74,7 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
     annotations = get_type_hints(function, include_extras=True)
     groups: dict[str, tuple[type[OptionSet], list[str]]] = {}
     checks: dict[str, Callable[[Any], object]] = {}
+    options: dict[str, tuple[type, object]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         group, pick = _group(annotations[parameter.name])
@@ -89,6 +90,7 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
             parameters.append(_named(field.name, default, _option(field, hint, group, pick.help)))
             option = option_of(hint)
             if option is not None:
+                options[field.name] = group, default
                 checks[field.name] = partial(option.refuse, spelling(field, hint).split("/")[0])
 
     def run(**given: Any) -> object:
@@ -103,6 +105,7 @@ def command(function: Callable[..., object]) -> Callable[..., object]:
     run.__doc__, run.__module__ = function.__doc__, function.__module__
     run.__annotations__ = {entry.name: entry.annotation for entry in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.options = options  # type: ignore[attr-defined] # for the file of settings
     return run
 
 
@@ -170,10 +173,15 @@ def _typed_fields(group: Any) -> Iterator[tuple[Field[Any], Any]]:
     return ((field, hints(group)[field.name]) for field in fields(group))
 
 
+def word_of(field: Field[Any], hint: Any) -> str:
+    """Return what a field is called: min-height."""
+    option = option_of(hint)
+    return ((option and option.word) or field.name).replace("_", "-")
+
+
 def spelling(field: Field[Any], hint: Any) -> str:
     """Return how a field is said: --min-height, or --flip/--no-flip where no is not the default."""
-    option = option_of(hint)
-    word = ((option and option.word) or field.name).replace("_", "-")
+    word = word_of(field, hint)
     both = get_args(hint)[0] in (bool, bool | None) and field.default is not False
     return f"--{word}/--no-{word}" if both else f"--{word}"
 

@@ -70,10 +70,14 @@ class EnrollOptions(OptionSet):
     min_height: Annotated[
         float, Option("Smallest face that is enrolled, px (small faces mislead).", check=height)
     ] = 40.0
-    consent: Annotated[str | None, Option("A note on the person's consent, kept with it.")] = None
+    consent: Annotated[
+        str | None, Option("A note on the person's consent, kept with it.", once=True)
+    ] = None
     force: Annotated[
         bool,
-        Option("Enroll a face even when it is like another person's or unlike the others."),
+        Option(
+            "Enroll a face even when it is like another person's or unlike the others.", once=True
+        ),
     ] = False
 
 

@@ -31,7 +31,8 @@ class Option:
     be meant (never None); it is told the option's name. word: what people call it, where that is
     not the name of the field. metavar: the word for its value. unread: a file that is refused by
     what opens it, with a better sentence. names: what its value is the name of: "preset",
-    "detector", "landmarker", "embedder" or "layout".
+    "detector", "landmarker", "embedder" or "layout". once: said each time; no file of settings
+    holds it.
     """
 
     help: str
@@ -41,6 +42,7 @@ class Option:
     metavar: str | None = None
     unread: bool = False
     names: str | None = None
+    once: bool = False
 
     def refuse(self, name: str, value: Any) -> None:
         """Raise ConfigError for a value that cannot be meant; name: what the option is called."""

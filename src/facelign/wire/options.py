@@ -134,7 +134,7 @@ class FaceFlags(OptionSet):
             metavar="WHICH",
         ),
     ] = None
-    largest: Annotated[bool, Option("Take the largest face.")] = False
+    largest: Annotated[bool, Option("Take the largest face.", once=True)] = False
 
     def __post_init__(self) -> None:
         if self.largest and self.face not in (None, FacePolicy.LARGEST):
@@ -168,7 +168,8 @@ class NamingFlags(OptionSet):
     classifier: Annotated[
         bool,
         Option(
-            "Let the classifier of 'people classifier' choose the name; the threshold checks it."
+            "Let the classifier of 'people classifier' choose the name; the threshold checks it.",
+            once=True,
         ),
     ] = False
 
@@ -237,5 +238,7 @@ class VerifyFlags(OptionSet):
     ] = None
     fusion: Annotated[
         Path | None,
-        Option("A fitted ensemble (evaluate ensemble --save); it brings models and limit."),
+        Option(
+            "A fitted ensemble (evaluate ensemble --save); it brings models and limit.", once=True
+        ),
     ] = None

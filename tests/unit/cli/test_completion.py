@@ -97,3 +97,13 @@ def test_a_name_with_a_space_is_one_word_in_every_shell(galleries):
 def test_a_gallery_that_is_not_there_offers_nobody_and_is_not_made(galleries):
     assert asked(galleries, "facelign people show --gallery nowhere.db ") == []
     assert not (galleries / "nowhere.db").exists()
+
+
+def test_the_gallery_of_the_file_of_settings_is_asked(galleries, monkeypatch, tmp_path):
+    file = tmp_path / "settings.toml"
+    monkeypatch.setenv("FACELIGN_CONFIG", str(file))
+    file.write_text(f"gallery = '{galleries / 'other.db'}'\n", encoding="utf-8")
+    assert asked(galleries, "facelign people show Some") == ["Somebody\\ else"]
+    assert "preset" in asked(galleries, "facelign config set pre")
+    file.write_text("gallery = \n", encoding="utf-8")
+    assert asked(galleries, "facelign people show Zo") == ["Zoë"], "a broken file says nothing here"
