@@ -195,6 +195,8 @@ def models() -> str:
         Task.DETECT: "Detectors",
         Task.LANDMARK: "Landmarkers",
         Task.EMBED: "Embedding models",
+        Task.QUALITY: "Quality measures",
+        Task.LIVENESS: "Liveness models",
     }
     for task in Task:
         specs = known.specs(task)

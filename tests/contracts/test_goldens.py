@@ -17,9 +17,11 @@ from facelign.geometry.transforms import apply
 from facelign.models.catalog import own_models
 from facelign.models.weights.store import Store
 from facelign.types.chips import Chips
-from facelign.types.contracts import Detector, Embedder, Landmarker
+from facelign.types.contracts import Detector, Embedder, Landmarker, Liveness
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import DLIB_5, FIVE
 from facelign.types.specs import EmbedderOutput, Engine, ModelSpec, Task
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -32,9 +34,17 @@ ARRAYS = {
     Task.DETECT: {"boxes", "scores"},
     Task.LANDMARK: {"boxes", "points"},
     Task.EMBED: {"points", "chips", "vectors"},
+    Task.QUALITY: {"boxes", "points", "numbers"},
+    Task.LIVENESS: {"boxes", "scores"},
 }
-#: no golden may be looser than this: share of the face's height, px, 1 - cosine
-LOOSEST = {Task.DETECT: 0.06, Task.LANDMARK: 1.0, Task.EMBED: 1e-3}
+#: no golden may be looser than this: share of the face's height, px, 1 - cosine, score, score
+LOOSEST = {
+    Task.DETECT: 0.06,
+    Task.LANDMARK: 1.0,
+    Task.EMBED: 1e-3,
+    Task.QUALITY: 0.01,
+    Task.LIVENESS: 0.01,
+}
 
 
 def golden(spec: ModelSpec) -> dict[str, np.ndarray]:
@@ -116,6 +126,18 @@ def test_vectors(
         assert np.abs(mine - theirs).max() <= 1e-5, "the length is part of the vector"
 
 
+@pytest.mark.weights
+@of_task(Task.LIVENESS)
+def test_liveness(
+    spec: ModelSpec, pulled: Callable[..., Store], portrait: Image, usable: Callable[..., object]
+) -> None:
+    known = golden(spec)
+    model: Liveness = usable(spec, lambda: models.load(spec, pulled(spec)))  # type: ignore[assignment]
+    scores = np.ones(len(known["boxes"]), np.float32)
+    given = Faces(known["boxes"], scores, None, "golden", portrait.size)
+    assert np.abs(model.judge(portrait, given) - known["scores"]).max() <= float(known["within"])
+
+
 @pytest.mark.parametrize("spec", STAND_INS, ids=lambda spec: spec.id)
 def test_a_form_in_integers_stays_near_the_model_that_it_stands_for(
     spec: ModelSpec, pulled: Callable[..., Store], usable: Callable[..., object]
@@ -140,8 +162,6 @@ def test_a_form_in_integers_stays_near_the_model_that_it_stands_for(
 @of_task(Task.EMBED)
 def test_chips_are_cut_as_the_reference_cuts_them(spec: ModelSpec, portrait: Image) -> None:
     from facelign.align.chips import chips
-    from facelign.types.landmarks import Landmarks
-    from facelign.types.schemes import DLIB_5, FIVE
 
     known = golden(spec)
     scheme = DLIB_5 if spec.id == "dlib-resnet" else FIVE

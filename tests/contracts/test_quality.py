@@ -1,12 +1,15 @@
-"""The laws of quality measures; see types.contracts.Quality. New ones go into ``MEASURES``."""
+"""The laws of quality measures, for ours, every one that is registered and a toy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pytest
 
+from facelign import models
+from facelign.models.weights.store import Store
 from facelign.quality.measure import PlainQuality
 from facelign.types.arrays import Float32Array
 from facelign.types.chips import Chips
@@ -15,6 +18,9 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE
+from facelign.types.specs import ModelSpec, Task
+
+pytestmark = pytest.mark.weights
 
 
 class Area(Quality):
@@ -29,13 +35,18 @@ class Area(Quality):
         return {"area_px": np.prod(sides, axis=1, dtype=np.float32)}
 
 
-MEASURES: tuple[Callable[[], Quality], ...] = (PlainQuality, Area)
+MEASURES = (PlainQuality, Area, *models.default().specs(Task.QUALITY))
 BOXES = np.array([[178, 62, 268, 176], [-20, 300, 60, 420], [300, 300, 304, 305]], np.float32)
 
 
-@pytest.fixture(params=MEASURES, ids=lambda made: made.__name__)
-def quality(request: pytest.FixtureRequest) -> Quality:
-    made: Quality = request.param()
+@pytest.fixture(params=MEASURES, ids=lambda one: getattr(one, "id", None) or one.__name__)
+def quality(
+    request: pytest.FixtureRequest, pulled: Callable[..., Store], usable: Callable[..., object]
+) -> Quality:
+    one = request.param
+    if isinstance(one, ModelSpec):
+        one = partial(usable, one, lambda spec=one: models.load(spec, pulled(spec)))
+    made: Quality = one()
     return made
 
 

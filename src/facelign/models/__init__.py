@@ -29,7 +29,7 @@ from facelign.types.specs import EmbedderOutput, Task
 
 if TYPE_CHECKING:
     from facelign.runtime.onnx import OnnxOptions
-    from facelign.types.contracts import Detector, Embedder, Landmarker, Layout
+    from facelign.types.contracts import Detector, Embedder, Landmarker, Layout, Liveness, Quality
 
 #: parts of a space's id that are no preprocessing
 _MARKS = ("flip", "unit", "raw")
@@ -43,8 +43,10 @@ __all__ = [
     "landmarker",
     "layout",
     "list",
+    "liveness",
     "load",
     "pull",
+    "quality",
     "space",
 ]
 
@@ -52,7 +54,7 @@ __all__ = [
 def list(pattern: str = "*", *, task: Task | str | None = None) -> builtins.list[str]:
     """Return the ids of the models that fit a pattern such as ``"dlib*"``, of all tasks or of one.
 
-    task: "detect", "landmark" or "embed".
+    task: "detect", "landmark", "embed", "quality" or "liveness".
     """
     wanted = None if task is None else Task(task)
     ids = dict.fromkeys(spec.id for spec in default().specs(wanted))
@@ -84,6 +86,22 @@ def embedder(model: str, /, *, engine: OnnxOptions | None = None, **options: obj
     Raises as ``detector``.
     """
     return _loaded(Task.EMBED, model, engine, options)  # type: ignore[no-any-return]
+
+
+def quality(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> Quality:
+    """Return a learned quality measure: ``measure(image, faces)`` gives numbers by name.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.QUALITY, model, engine, options)  # type: ignore[no-any-return]
+
+
+def liveness(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> Liveness:
+    """Return a liveness model: ``judge(image, faces)`` gives one score a face, 0 to 1.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.LIVENESS, model, engine, options)  # type: ignore[no-any-return]
 
 
 def layout(layout_id: str, /, **options: object) -> Layout:

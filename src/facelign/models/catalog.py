@@ -19,7 +19,13 @@ from facelign.files.home import expanded, home_folder
 from facelign.types.contracts import Layout
 from facelign.types.specs import ModelSpec, Task
 
-MODEL_PACKAGES = ("facelign.detect.models", "facelign.landmark.models", "facelign.embed.models")
+MODEL_PACKAGES = (
+    "facelign.detect.models",
+    "facelign.landmark.models",
+    "facelign.embed.models",
+    "facelign.quality.models",
+    "facelign.liveness.models",
+)
 LAYOUTS = "facelign.align.layouts"
 ENTRY_POINTS = "facelign.models"
 

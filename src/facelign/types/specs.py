@@ -18,6 +18,7 @@ class Task(StrEnum):
     DETECT = "detect"
     LANDMARK = "landmark"
     EMBED = "embed"
+    QUALITY = "quality"
     LIVENESS = "liveness"
 
 
@@ -219,6 +220,25 @@ Output = DetectorOutput | LandmarkerOutput | EmbedderOutput
 
 
 @dataclass(frozen=True, slots=True)
+class QualityOutput:
+    """What a learned quality measure gives. name: of its number, larger is better."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessOutput:
+    """What a liveness model gives. threshold: the score, 0 to 1, from which on a presentation is
+    taken for bona fide.
+    """
+
+    threshold: float = 0.5
+
+
+Output = DetectorOutput | LandmarkerOutput | EmbedderOutput | QualityOutput | LivenessOutput
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A published figure: what, how much, and who said so."""
 
@@ -290,4 +310,6 @@ _TASKS = {
     DetectorOutput: Task.DETECT,
     LandmarkerOutput: Task.LANDMARK,
     EmbedderOutput: Task.EMBED,
+    QualityOutput: Task.QUALITY,
+    LivenessOutput: Task.LIVENESS,
 }

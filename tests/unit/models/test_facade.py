@@ -29,7 +29,7 @@ def test_ids_by_pattern_and_task() -> None:
     assert models.list("nobody*") == []
     with pytest.raises(ValueError, match="smell"):
         models.list(task="smell")
-    tasks = [models.list(task=task) for task in ("detect", "landmark", "embed")]
+    tasks = [models.list(task=task) for task in Task]
     assert set().union(*map(set, tasks)) == set(every)
 
 

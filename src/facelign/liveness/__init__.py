@@ -1,0 +1,1 @@
+"""Telling a living face from a photo or a film of one."""

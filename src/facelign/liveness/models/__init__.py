@@ -1,0 +1,1 @@
+"""One file a liveness model, or a family of them."""

@@ -1,0 +1,110 @@
+"""MiniFAS 98: a small network that tells faces before the camera from prints and screens.
+
+Origin: face-antispoof-onnx (2025), a MiniFASNet trained on CelebA-Spoof with Fourier pictures as
+a second target. Input: RGB / 255, a square of 1.5 times the longer side of the box, mirrored at the
+photo's edge. Output: two logits, bona fide and attack.
+
+Known limits: one photo at a time, so a good print in good light may pass, and a small or blurred
+face may fail; the publisher's figures are of CelebA-Spoof, whose people and cameras it has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ConfigError
+from facelign.liveness.crops import mirrored_square
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
+from facelign.types.arrays import ByteArray, Float32Array
+from facelign.types.contracts import Liveness, WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+#: side of what the network reads, px, and how many times the longer side of the box that shows
+_SIDE, _REACH = 128, 1.5
+_REPOSITORY = (
+    "https://github.com/VietAnh954/face-antispoof-onnx/raw/b5724af4f4cb336695e81653634e3f354b52f5c1"
+)
+_README = "face-antispoof-onnx README.md, CelebA-Spoof test"
+
+SPECS = (
+    specs.ModelSpec.of(
+        "minifas-98",
+        "facelign.liveness.models.minifas_98:MiniFas98",
+        specs.WeightFile.same(
+            "minifas_98.onnx",
+            sha256="af2381b88f38769222ed93379e12444e2a50814575de1c46170de570c55a42b6",
+            size=1_912_594,
+            address=f"{_REPOSITORY}/models/best/98.20/best_model.onnx",
+        ),
+        input=specs.InputSpec(size=(_SIDE, _SIDE), std=(255.0,) * 3),
+        output=specs.LivenessOutput(),
+        license=specs.License(
+            code="Apache-2.0",
+            weights="Apache-2.0",
+            training_data="CelebA-Spoof (research use)",
+            commercial="unclear",
+            note="The license is free by its text; the training data is for research.",
+        ),
+        title="MiniFAS, 98.20 % on CelebA-Spoof, one look at the face",
+        paper="Zhang et al.: CelebA-Spoof, ECCV 2020 (the data)",
+        origin="face-antispoof-onnx models/best/98.20/best_model.onnx",
+        published=(
+            specs.Claim("accuracy", "98.20 %", _README),
+            specs.Claim("AUC", "0.9984", _README),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MiniFas98Options:
+    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
+
+    batch: faces that go through the network together.
+    """
+
+    threshold: float = 0.5
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1 or self.batch < 1:
+            raise ConfigError(
+                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
+                "Give a threshold between 0 and 1, and a batch of 1 or more.",
+            )
+
+
+class MiniFas98(Liveness):
+    """Judges a face by a square around it."""
+
+    Options = MiniFas98Options
+
+    def __init__(
+        self,
+        spec: specs.ModelSpec,
+        files: WeightPaths,
+        options: MiniFas98Options,
+        engine: OnnxOptions,
+    ) -> None:
+        self.spec, self.options = spec, options
+        self.id, self.threshold = spec.id, options.threshold
+        self._session = Session(files[spec.weights[0].name], engine)
+
+    def judge(self, image: Image, faces: Faces) -> Float32Array:
+        """Return (n,) float32 in [0, 1]: the network's probability of a bona fide presentation."""
+        scores = np.zeros(len(faces), np.float32)
+        for at in range(0, len(faces), self.options.batch):
+            batch = slice(at, at + self.options.batch)
+            squares = [mirrored_square(image, box, _REACH, _SIDE) for box in faces.boxes[batch]]
+            scores[batch] = self._scores(np.stack(squares))
+        return scores
+
+    def _scores(self, squares: ByteArray) -> Float32Array:
+        feed = squares.transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255)
+        logits = self._session.run({self._session.inputs[0].name: feed})[0].astype(np.float64)
+        real: Float32Array = (1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))).astype(np.float32)
+        return real
