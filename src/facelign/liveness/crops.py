@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from facelign.errors import BadArray
+from facelign.imaging.resize import resized
 from facelign.types.arrays import AnyArray, ByteArray, Float64Array
 from facelign.types.image import Image
 
@@ -38,8 +38,7 @@ def mirrored_square(image: Image, box: AnyArray, factor: float, side: int) -> By
     x, y = (int(middle - reach / 2) for middle in ((left + right) / 2, (top + bottom) / 2))
     tall, wide = image.pixels.shape[:2]
     cut = image.pixels[_mirrored(y, reach, tall)[:, None], _mirrored(x, reach, wide)]
-    way = cv2.INTER_AREA if reach > side else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(cut, (side, side), interpolation=way), np.uint8)
+    return resized(cut, (side, side))
 
 
 def _mirrored(start: int, count: int, size: int) -> AnyArray:
