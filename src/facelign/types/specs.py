@@ -216,9 +216,6 @@ class EmbedderOutput:
         )
 
 
-Output = DetectorOutput | LandmarkerOutput | EmbedderOutput
-
-
 @dataclass(frozen=True, slots=True)
 class QualityOutput:
     """What a learned quality measure gives. name: of its number, larger is better."""
