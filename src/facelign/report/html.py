@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 from facelign._version import __version__
@@ -24,12 +26,19 @@ from facelign.wire.cells import ENCODING
 #: an SVG larger than this is written as PNG: thousands of points draw slowly in a browser
 SVG_LIMIT = 350_000
 
+#: a table of more columns than this does not fit on a telephone
+WIDE = 5
+
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 CSS = """
-:root{color-scheme:light;--ink:#1b1b1f;--soft:#5c5c66;--line:#dcdce2;--card:#f6f7f9;--blue:#0072b2}
+:root{color-scheme:light dark;--ink:#1b1b1f;--soft:#5c5c66;--line:#dcdce2;--card:#f6f7f9;
+ --blue:#0072b2;--paper:#fff}
+@media (prefers-color-scheme:dark){:root{--ink:#e7e8ea;--soft:#a9aeb6;--line:#3b4048;--card:#1f242b;
+ --blue:#6bbcee;--paper:#14171c}}
 *{box-sizing:border-box}
-body{margin:0;color:var(--ink);background:#fff;font:16px/1.55 system-ui,"Segoe UI",sans-serif}
+body{margin:0;color:var(--ink);background:var(--paper);
+ font:16px/1.55 system-ui,"Segoe UI",sans-serif}
 main{max-width:70rem;margin:0 auto;padding:2rem 1.25rem 4rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0}
 h2{margin:3rem 0 .6rem;padding-top:.8rem;border-top:2px solid var(--line);font-size:1.35rem}
@@ -39,42 +48,53 @@ p{max-width:46rem}
 .verdict{font-size:1.2rem;border-left:.4rem solid var(--blue);background:var(--card);
  margin:1.2rem 0;padding:.9rem 1.1rem;max-width:none}
 .verdict.good{border-color:#009e73}.verdict.bad{border-color:#d55e00}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem;margin:0}
+.facts{display:grid;gap:.8rem;margin:0;
+ grid-template-columns:repeat(auto-fit,minmax(max(12rem,100%/var(--row) - .8rem),1fr))}
 .fact{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
 .fact dt{font-size:.9rem;color:var(--soft)}
 .fact dd{margin:0}.fact .value{font-size:1.7rem;font-weight:650;line-height:1.25}
 .caveat{border:1px solid #e69f00;border-radius:.5rem;padding:.5rem 1rem;margin:.6rem 0}
 a{color:var(--blue)}nav ol{columns:2;padding-left:1.2rem}
 figure{margin:1.2rem 0;break-inside:avoid}
-figure>img,figure>svg{max-width:100%;height:auto;border:1px solid var(--line);border-radius:.4rem}
+figure>img,figure>svg{max-width:100%;height:auto;border:1px solid var(--line);border-radius:.4rem;
+ background:#fff}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .9rem .3rem 0;text-align:left;
  vertical-align:top}
 thead th{border-bottom:2px solid var(--ink)}
-.number{text-align:right}td.number{font-variant-numeric:tabular-nums}
+.number{text-align:right;white-space:nowrap}thead .number,.words{white-space:normal}
+td.number{font-variant-numeric:tabular-nums}
 .provenance td{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}
 .provenance th{overflow-wrap:anywhere;min-width:9rem;font-weight:600}
-.wall{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.8rem}
+.wall{display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:.8rem}
 .tile{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;break-inside:avoid}
 .tile .photos{display:flex;gap:.4rem}
 .tile figure{margin:0;flex:1;min-width:0}
 .tile img{width:100%;border:0}.tile figcaption{overflow-wrap:anywhere;font-size:.78rem}
 .tile p{margin:.4rem 0 0;font-size:.88rem}
-.csv{font-size:.82rem;margin-left:.4rem}
+.csv{font-size:.82rem;white-space:nowrap}
 .map{position:relative}.map>svg{max-width:100%;height:auto;border:1px solid var(--line);
- border-radius:.4rem}.key{white-space:nowrap;margin-right:.6rem}
+ border-radius:.4rem;background:#fff}.key{white-space:nowrap;margin-right:.6rem}
+.key svg{background:#fff;border-radius:50%;vertical-align:-2px;margin-right:.15rem}
 .map text{font:11px system-ui,sans-serif}
-.map .peek{position:absolute;display:none;pointer-events:none;background:#fff;padding:.3rem;
+.map .peek{position:absolute;display:none;pointer-events:none;background:var(--paper);padding:.3rem;
  border:1px solid var(--line);border-radius:.4rem;font-size:.8rem;box-shadow:0 2px 8px #0003}
 .map .peek img{display:block;max-width:9rem;max-height:9rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
 @media (max-width:40rem){main{padding:1rem .75rem 3rem}nav ol{columns:1}
  th,td{padding-right:.6rem}table{font-size:.85rem}
  td:not(.number){overflow-wrap:anywhere;min-width:5.5rem}
+ .wide,.wide tbody{display:block}.wide thead{display:none}
+ .wide tr{display:grid;grid-template-columns:1fr 1fr;gap:0 1.2rem;padding:.4rem 0;
+ border-bottom:1px solid var(--line)}
+ .wide td,.wide td.number{display:flex;justify-content:space-between;gap:.6rem;border:0;
+ padding:.1rem 0;min-width:0;text-align:right;white-space:normal}
+ .wide td::before{content:attr(data-of);color:var(--soft);text-align:left;flex:0 0 auto;
+ max-width:60%}.wide td:first-child{font-weight:600}
  .provenance tr,.provenance th,.provenance td{display:block;border:0;padding:0}
  .provenance tr{border-bottom:1px solid var(--line);padding:.35rem 0}}
-@media print{main{max-width:none;padding:0}nav,.csv{display:none}
+@media print{:root{color-scheme:light}main{max-width:none;padding:0}nav,.csv{display:none}
  h2,h3{break-after:avoid}tr{break-inside:avoid}}
 """
 
@@ -120,7 +140,10 @@ def _first_screen(report: Report, photos: bool) -> Iterator[str]:
     if report.scope:
         yield f'<p class="scope">{_text(report.scope)}</p>'
     yield f'<p class="verdict {report.mood}">{_text(report.verdict)}</p>'
-    yield '<dl class="facts">'
+    # five in a row at most, and no row of one card below a full one
+    cards = len(report.headline)
+    row = cards if cards <= 5 else math.ceil(cards / math.ceil(cards / 4))
+    yield f'<dl class="facts" style="--row:{max(1, row)}">'
     yield from (_fact(fact) for fact in report.headline)
     yield "</dl>"
     for caveat in report.caveats:
@@ -180,7 +203,9 @@ def _figure(plot: Plot, number: str, photos: bool) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     yield f"<h3>{_text(table.title)} {_download(table.csv(), table.title)}</h3>"
-    yield '<div class="scroll"><table><thead><tr>'
+    # on a telephone the cells of a wide row stand below each other, each with its column's name
+    wide = ' class="wide"' if len(table.columns) > WIDE else ""
+    yield f'<div class="scroll"><table{wide}><thead><tr>'
     kinds = [_kind([row[k] for row in table.rows]) for k in range(len(table.columns))]
     yield "".join(
         f'<th scope="col"{kind}>{_text(name)}</th>'
@@ -188,7 +213,7 @@ def _table(table: Table) -> Iterator[str]:
     )
     yield "</tr></thead><tbody>"
     for row in table.rows:
-        cells = (_cell(value, kind) for value, kind in zip(row, kinds, strict=True))
+        cells = map(_cell, row, kinds, table.columns if wide else repeat(""))
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
     if table.note:
@@ -202,8 +227,12 @@ def _kind(column: Sequence[object]) -> str:
     return ' class="number"' if numbers and 2 * numbers >= len(told) else ""
 
 
-def _cell(value: object, kind: str) -> str:
-    return f"<td{kind}>{_text(_shown(value))}</td>"
+def _cell(value: object, kind: str, column: str) -> str:
+    of = f' data-of="{_text(column)}"' if column else ""
+    text = _shown(value)
+    if kind and not NUMBER.fullmatch(text):
+        kind = ' class="number words"'  # such as "too few pairs": its words may stand in lines
+    return f"<td{kind}{of}>{_breakable(text)}</td>"
 
 
 def _shown(value: object) -> str:
@@ -227,8 +256,7 @@ def _wall(wall: Wall, photos: bool) -> Iterator[str]:
 
 
 def _photo(photo: Thumbnail, photos: bool) -> str:
-    shown = _text(photo.caption).replace("_", "_<wbr>")  # long names break between their words
-    caption = f"<figcaption>{shown}</figcaption>" if photo.caption else ""
+    caption = f"<figcaption>{_breakable(photo.caption)}</figcaption>" if photo.caption else ""
     if not photos:
         return f"<figure>{caption}</figure>"
     source = _data(photo.kind, photo.data)
@@ -249,7 +277,7 @@ def _provenance(report: Report) -> Iterator[str]:
     yield '<section><h2 id="provenance">How these numbers were made</h2>'
     yield '<div class="scroll"><table class="provenance"><tbody>'
     for name, value in report.provenance.items():
-        yield f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
+        yield f'<tr><th scope="row">{_breakable(name)}</th><td>{_text(value)}</td></tr>'
     yield "</tbody></table></div></section>"
     yield f"<footer>Written by facelign {_text(__version__)}. This file loads nothing from "
     yield "anywhere and may be kept, printed and sent as it is.</footer>"
@@ -264,6 +292,11 @@ def _download(text: str, name: str) -> str:
 
 def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _breakable(value: object) -> str:
+    """Return text whose long names break between their words."""
+    return _text(value).replace("_", "_<wbr>")
 
 
 def _text(value: object) -> str:

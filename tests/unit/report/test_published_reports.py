@@ -127,7 +127,7 @@ def test_whole_numbers_are_grouped_and_columns_of_numbers_stand_right(report):
     assert '<th scope="col">photo</th>' in page
     mixed = Table("TAR", ("FMR", "TAR"), (("0.1", "99 %"), ("0.01", "98 %"), ("0.001", "needs 9")))
     shown = html.render(Report("T", "V.", (), (Section("s", tables=(mixed,)),), {}))
-    assert '<td class="number">needs 9</td>' in shown
+    assert '<td class="number words">needs 9</td>' in shown
 
 
 def test_maps_are_written_as_figures_and_numbers(report, tmp_path):

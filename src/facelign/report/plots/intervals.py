@@ -11,6 +11,9 @@ from facelign.errors import BadArray
 from facelign.report import style
 from facelign.report.plot import Plot
 
+#: of more rows than this only the least and the greatest are told in words
+MANY = 3
+
 
 def draw(
     labels: Sequence[str],
@@ -45,12 +48,15 @@ def draw(
     style.label(axes, title, f"{axis}, 95 % interval", "")
     # Beside the axes: rows reach from edge to edge, so that no place inside is free.
     style.legend(axes, loc="upper left", bbox_to_anchor=(1, 1))
-    said = "; ".join(
+    said = [
         f"{n} {m:.4g} ({a:.4g} to {b:.4g})"
         for n, m, a, b in zip(labels, middle, left, right, strict=True)
-    )
+    ]
+    if len(said) > MANY:
+        least, most = said[int(middle.argmin())], said[int(middle.argmax())]
+        said = [f"{len(said)} rows with their 95 % intervals, from {least} to {most}"]
     numbers = {"label": list(labels), "value": middle, "low": left, "high": right}
-    return Plot("intervals", figure, f"{axis}: {said}.", numbers)
+    return Plot("intervals", figure, f"{axis}: {'; '.join(said)}.", numbers)
 
 
 def example() -> Plot:
