@@ -69,6 +69,8 @@ class Remedy(StrEnum):
     REPLACE = "Say that it shall be replaced, remove it first, or give this one another id."
     LABELS = "Name the file of the labels."
     PIXELS = "Make it smaller, or allow it: Recognizer(limits=Limits(pixels=...))."
+    RUN = "Save the record of a verification run."
+    PAIR_SCORES = "Save both with the scores of their pairs."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."
 
 

@@ -31,6 +31,8 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         Remedy.REPLACE: "Replace it with --replace, or give this one another id.",
         Remedy.LABELS: "Name the file of the labels with --labels.",
         Remedy.PIXELS: "Make it smaller, or allow it with --max-pixels.",
+        Remedy.RUN: "Save one with: facelign evaluate verification --json > run.json",
+        Remedy.PAIR_SCORES: "Save both with: facelign evaluate verification --json --pair-scores",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",
     }
 )

@@ -18,17 +18,10 @@ from facelign.types.faces import Faces
 from facelign.types.policies import FacePolicy
 
 #: rooms below the command line, whose sentences are read by services too
-CORE = ("types", "files", "geometry", "imaging", "runtime", "models", "preprocess", "detect")
-CORE += (
-    "landmark",
-    "align",
-    "embed",
-    "quality",
-    "compare",
-    "gallery",
-    "recognition",
-    "jobs",
-    "wire",
+CORE = tuple(
+    path.parent.name
+    for path in Path(facelign.__file__).parent.glob("*/__init__.py")
+    if path.parent.name != "cli"
 )
 
 

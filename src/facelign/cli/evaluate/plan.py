@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
-
-import typer
 
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line
-from facelign.errors import ConfigError
+from facelign.types.options import Option, OptionSet, share
 
-Fmr = Annotated[float, typer.Option("--fmr", help="The false match rate that is to be claimed.")]
-PerPerson = Annotated[
-    float, typer.Option("--photos-per-person", min=1.0, help="Photos of each person, on average.")
-]
+
+@dataclass(frozen=True, slots=True)
+class PlanFlags(OptionSet):
+    """Which claim is to be made, on which photos."""
+
+    fmr: Annotated[float, Option("The false match rate that is to be claimed.", check=share)]
+    photos_per_person: Annotated[float, Option("Photos of each person, on average.", low=1)] = 1.0
 
 
 @command
-def plan(fmr: Fmr, photos_per_person: PerPerson = 1.0, *, output: JsonFlag) -> int:
+def plan(claim: PlanFlags, output: JsonFlag) -> int:
     """Say how many people and photos it takes to claim a false match rate."""
     from facelign.compare.planning import plan as planned
 
-    if not 0 < fmr <= 1:
-        raise ConfigError(f"--fmr {fmr:g} is no rate.", "Give a share above 0 and up to 1.")
+    fmr, photos_per_person = claim.fmr, claim.photos_per_person
     needs = planned(fmr, photos_per_person)
     if output.json:
         emit({"fmr": fmr, "photos_per_person": photos_per_person, **needs})

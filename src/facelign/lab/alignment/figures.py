@@ -53,7 +53,7 @@ def conditions(
     combination.
     """
     if any(not -90 <= lean <= 90 for lean in leans):
-        raise ConfigError("A head leans by -90 to 90 degrees.", "Such as --rotations 0,15,30,45.")
+        raise ConfigError("A head leans by -90 to 90 degrees.", "Such as 0,15,30,45.")
     plain = parse("none")
     parsed = [plain, *(parse(text) for text in changes)]
     turns = [0.0, *leans]
@@ -68,7 +68,7 @@ def check_layouts(layouts: Collection[str]) -> None:
     if "none" not in layouts or not set(ALIGNED) & set(layouts):
         raise ConfigError(
             "A verdict compares the unaligned arm with an aligned one.",
-            "Take at least --layouts none,five.",
+            "Take at least none and five.",
         )
 
 

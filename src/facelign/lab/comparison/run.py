@@ -62,7 +62,7 @@ def crossed(
     if len(choices) < 2:
         raise ConfigError(
             "A comparison needs at least two contenders.",
-            "Such as --presets default,fast,accurate or --models sface,dlib-resnet.",
+            "Such as the presets default, fast and accurate, or the models sface and dlib-resnet.",
         )
     return tuple(dict.fromkeys(choices))
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from facelign.compare.pairs import PairScores
-from facelign.errors import DatasetMalformed, Refused
+from facelign.errors import DatasetMalformed, Refused, Remedy
 from facelign.lab.statistics.paired import PairedOptions, System, differences, verdict_of
 from facelign.lab.statistics.rates import tar_name
 from facelign.lab.statistics.resampling import Interval
@@ -85,7 +85,7 @@ def compare_runs(
     if not changes:
         raise Refused(
             "The two runs have no figure with an interval in common, so nothing can be compared.",
-            "Save both with: facelign evaluate verification --json --pair-scores",
+            Remedy.PAIR_SCORES,
         )
     changes += _failures(first, second)
     notes.append(
@@ -99,7 +99,7 @@ def _check_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str
         if not isinstance(record, Mapping) or "tar_at_fmr" not in record:
             raise DatasetMalformed(
                 "A report to compare is no record of a verification run.",
-                "Save one with: facelign evaluate verification --json > run.json",
+                Remedy.RUN,
             )
         if not isinstance(record.get("intervals"), Mapping):
             raise DatasetMalformed("A report to compare has no intervals.", "Make it again.")

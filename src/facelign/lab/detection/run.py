@@ -143,7 +143,10 @@ def run(
         times.append(took)
     if not found:
         first = next(iter(unread.values()), "there are none")
-        raise Refused(f"None of {len(photos)} photos could be read: {first}", "Check --images.")
+        raise Refused(
+            f"None of {len(photos)} photos could be read: {first}",
+            "Check the folder of the photos.",
+        )
     after = _peak_mb()
     matched = figures.evaluate(found, truth, smallest=smallest)
     if not matched.faces:
@@ -151,7 +154,7 @@ def run(
         raise Refused(
             f"The {len(found)} photos that could be read have no marked face{counted}, "
             "so there is nothing to find.",
-            "Give a list with faces; photos that show nobody go to --without.",
+            "Give a list with faces; photos that show nobody are told apart, as a folder.",
         )
     return DetectionRun(
         name,

@@ -84,7 +84,7 @@ def run(
     if not usable.any():
         raise Refused(
             f"No face of {truth.name} shows the points that {normalizer} needs.",
-            "Take --normalizer box, which needs no eyes.",
+            "Take the normalizer box, which needs no eyes.",
         )
     placed: dict[int, Float64Array] = {}
     compared = ""
@@ -105,7 +105,10 @@ def run(
             done(len(rows))
     if len(unread) == len(by_file):
         first = next(iter(unread.values()), "there are none")
-        raise Refused(f"None of {len(by_file)} photos could be read: {first}", "Check --images.")
+        raise Refused(
+            f"None of {len(by_file)} photos could be read: {first}",
+            "Check the folder of the photos.",
+        )
     rows_found = np.array([row for row in sorted(placed) if usable[row]], np.int64)
     report = _report(truth, rows_found, placed, compared, int(usable.sum()), normalizer)
     return LandmarkRun(model, detector, compared or scheme or "none", report, rows_found, unread)
@@ -123,7 +126,7 @@ def comparable(given: str | None, truth: str, wanted: str = "", who: str = "The 
     if given is None:
         raise ConfigError(
             f"{who} gives boxes and no points, so there is nothing to compare.",
-            "Name a landmarker for its boxes: --landmarks dlib-68",
+            "Name a landmarker for its boxes, such as dlib-68.",
         )
     if wanted and wanted not in SCHEMES:
         raise ConfigError(f"There are no points '{wanted}'.", f"There are: {', '.join(SCHEMES)}.")

@@ -13,7 +13,7 @@ from facelign.compare.pairs import contradicted, people_of_pairs
 from facelign.datasets.insightface_bin import BinSet
 from facelign.datasets.records import Photo
 from facelign.datasets.saved import SavedEmbeddings
-from facelign.errors import GalleryError
+from facelign.errors import GalleryError, Remedy
 from facelign.gallery import transfer
 from facelign.gallery.gallery import Gallery
 from facelign.lab.material.named import Named
@@ -128,7 +128,7 @@ def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
     if space_id is None and len(held) > 1:
         raise GalleryError(
             f"{gallery.path} holds templates of {len(held)} spaces: {', '.join(sorted(held))}.",
-            "Say which with --space.",
+            Remedy.SPACE,
         )
     chosen = space_id or next(iter(held))
     if chosen not in held:

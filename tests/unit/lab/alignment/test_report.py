@@ -139,7 +139,7 @@ def test_without_a_pair_of_arms_there_is_no_verdict(trials: Trials) -> None:
     plain = figures.conditions((0.0,), ("none",))
     alone = study_of(trials, plain, {"five": 0.4})
     assert alone.results[0].gain is None
-    with pytest.raises(ConfigError, match="--layouts none,five"):
+    with pytest.raises(ConfigError, match="none and five"):
         _ = alone.verdict
     with pytest.raises(BadArray, match="no arms"):
         figures.summarize(trials, {})

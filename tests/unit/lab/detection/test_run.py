@@ -80,7 +80,7 @@ def test_a_list_without_faces_to_find_is_refused(tmp_path: Path) -> None:
         BoxedPhoto(photo, np.zeros((0, 4), np.float32), np.zeros(0, bool)),
         boxed(photo, [[10, 10, 60, 60]], [True]),
     ):
-        with pytest.raises(Refused, match="--without"):
+        with pytest.raises(Refused, match="told apart"):
             detection_run.run("fixed", said, [truth])
     with pytest.raises(Refused, match="at least 80 px"):
         detection_run.run("fixed", said, [boxed(photo, [[10, 10, 60, 60]], [False])], smallest=80)

@@ -162,7 +162,7 @@ def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
     path, _ = annotated(tmp_path)
     truth = read_annotated(path)
     hidden = replace(truth, visible=np.zeros_like(truth.visible))
-    with pytest.raises(Refused, match="--normalizer box"):
+    with pytest.raises(Refused, match="the normalizer box"):
         landmark_run.run(hidden, lambda _: None, model="m", detector="d")  # type: ignore[arg-type,return-value]
     for photo in (tmp_path / "images").iterdir():
         photo.unlink()
