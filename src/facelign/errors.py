@@ -61,6 +61,7 @@ class Remedy(StrEnum):
     )
     THRESHOLD = "Give a threshold, or make one by calibration."
     OTHER_GALLERY = "Name another gallery, or put a back-up in its place."
+    REPLACE_FILE = "Name another file, or allow that it is replaced."
     SPACE = "Name one of the spaces."
     WHOSE = (
         "Name the model whose vectors they are, if facelign has it (facelign models list); else "

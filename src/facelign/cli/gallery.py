@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag
-from facelign.cli.output import answer
-from facelign.files.home import gallery_path
+from facelign.cli.output import answer, progress
+from facelign.files.home import gallery_path, may_write
 from facelign.wire.options import GalleryFlags
 from facelign.wire.records import plain
 
 if TYPE_CHECKING:
     from facelign.types.templates import Checkup
 
-app = Commands("Look a gallery through for damage.")
+app = Commands("Look a gallery through for damage, or back it up.")
 
 
 @app.add("check")
@@ -30,6 +33,43 @@ def check(where: GalleryFlags, output: JsonFlag) -> int:
     record = {"gallery": str(done.gallery), "sound": done.sound, "checks": plain(done.findings)}
     answer(record, *_told(done), json=output.json)
     return Exit.DONE if done.sound else Exit.DAMAGED
+
+
+@app.add("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="FILE to write.", show_default=False)],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a file that is there.")
+    ] = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
+) -> None:
+    """Copy a gallery to a file, also while others write; the copy is checked. It is personal data.
+
+    Who is removed from the gallery later is removed from the copy too, while it stays where it is.
+    """
+    from facelign.gallery.gallery import Gallery
+
+    path = gallery_path(where.gallery)
+    with Gallery.open(path, create=False, readonly=not may_write(path)) as gallery:
+        size = gallery.path.stat().st_size
+        with progress("MB", size >> 20) as advance:
+            seen = 0
+
+            def told(done: int, _all: int) -> None:
+                nonlocal seen
+                advance((done >> 20) - seen)
+                seen = done >> 20
+
+            done = gallery.backup(file, replace=replace, told=told)
+        known = not gallery.store.readonly
+    written = done.gallery or file
+    record = {"file": str(written), "bytes": written.stat().st_size, "known": known}
+    lines = [f"{written} is a sound copy of {path}. It is personal data: keep it safe."]
+    if not known:
+        lines.append("The gallery may not be written, so removals from it will not reach the copy.")
+    answer({"backup": record}, *lines, json=output.json)
 
 
 def _told(done: Checkup) -> Iterator[str]:

@@ -23,6 +23,7 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         ),
         Remedy.THRESHOLD: "Give one with --threshold, or make one with 'facelign calibrate'.",
         Remedy.OTHER_GALLERY: ("Name another file with --gallery, or put a back-up in its place."),
+        Remedy.REPLACE_FILE: "Name another file, or replace it with --replace.",
         Remedy.SPACE: "Name one of them with --space.",
         Remedy.WHOSE: (
             "Name the model whose vectors they are with --space, if facelign has it (facelign "

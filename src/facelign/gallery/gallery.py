@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
@@ -20,9 +20,9 @@ from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.rejections import bars, key_of
 from facelign.gallery.search import IndexFactory, by_best, by_center
-from facelign.gallery.stores import checking
+from facelign.gallery.stores import backing, checking
 from facelign.gallery.stores.connection import WAIT_S
-from facelign.gallery.stores.sqlite import SqliteStore
+from facelign.gallery.stores.sqlite import SqliteStore, real
 from facelign.types import changes as c
 from facelign.types import templates as t
 from facelign.types.arrays import AnyArray
@@ -455,7 +455,8 @@ class Gallery(Closing):
     def holding(self, path: str | Path, kind: str) -> AbstractContextManager[None]:
         """Write inside of this what holds vectors of the gallery, so that a removal reaches it.
 
-        path: of the file. kind: "classifier" (erased whole), "export" (of ``export``).
+        path: of the file. kind: "classifier" (erased whole), "export" (of ``export``), "backup"
+        (of ``backup``).
         """
         return removal.holding(self.store, expanded(path), kind)
 
@@ -478,6 +479,25 @@ class Gallery(Closing):
         Raises GalleryError where there is none, GalleryCorrupt where it is none.
         """
         return checking.check(expanded(path))
+
+    def backup(
+        self,
+        path: str | Path,
+        *,
+        replace: bool = False,
+        told: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> t.Checkup:
+        """Copy the gallery to a file, readable by its owner only, also while others write.
+
+        The copy is checked before it is there; what the check found is returned. The gallery knows
+        of it: whoever is removed from the gallery is removed from the copy. replace: whether a file
+        that is there may be replaced. told: called with the bytes done and the bytes of all. Raises
+        GalleryError for a file that is there, GalleryCorrupt for a damaged gallery, InputError.
+        """
+        target = real(expanded(path))
+        backing.refuse_taken(self.path, target, replace)
+        with self.holding(target, removal.BACKUP):
+            return self.store.back_up(target, told)
 
     # -- exchange --------------------------------------------------------------------------------
 

@@ -11,18 +11,25 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from facelign.errors import DatasetMalformed, FacelignError, GalleryError, UnknownPerson
+from facelign.errors import (
+    DatasetMalformed,
+    FacelignError,
+    GalleryBusy,
+    GalleryError,
+    UnknownPerson,
+)
 from facelign.files.disk import digest, erase
 from facelign.gallery import history, traces
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.rules import known
 from facelign.gallery.stores.lock import at_work, worker
-from facelign.types.changes import Entry, Erased, Remove
+from facelign.gallery.stores.sqlite import SqliteStore
+from facelign.types.changes import Entry, Erased, PersonRef, Remove, Withdraw
 from facelign.types.contracts import TemplateStore
 from facelign.types.templates import Holder, Receipt, Removal, now
 
@@ -30,7 +37,7 @@ NOTE = (
     "Copies of exports, back-ups and snapshots of the disk are outside of this proof and are yours "
     "to delete. Vectors of photos that were only looked at may be cached: facelign cache clear."
 )
-CLASSIFIER, EXPORT, CACHE = "classifier", "export", "cache"
+CLASSIFIER, EXPORT, BACKUP, CACHE = "classifier", "export", "backup", "cache"
 _CLASSIFIER = ".classifier.npz"
 #: more vectors than these are looked for by their prints, in one pass over the files
 _MANY = 4096
@@ -220,13 +227,36 @@ def _erased(store: TemplateStore, job: Removal, holder: Holder) -> Holder:
         if holder.kind == EXPORT:
             transfer.without(path, lambda vector: _among(job, vector))
             store.hold(replace(holder, digest=digest(path)))
+        elif holder.kind == BACKUP:
+            _remove_from(path, job)
+            store.hold(replace(holder, digest=digest(path)))
         else:
             erase(path)
-    except (BadZipFile, DatasetMalformed, EOFError, KeyError, ValueError):
+    except GalleryBusy:
+        return replace(holder, state="busy")
+    except (GalleryError, BadZipFile, DatasetMalformed, EOFError, KeyError, ValueError):
         return replace(holder, state="changed")
     except OSError:
         return replace(holder, state="busy")
     return replace(holder, state="erased")
+
+
+def _remove_from(path: Path, job: Removal) -> None:
+    """Remove from a copy of the gallery what was removed: people of the name, and templates with
+    the vectors, whoever they were when the copy was made.
+    """
+    with closing(SqliteStore(path, create=False, damaged=True)) as copy:
+        with copy.transaction():
+            for person in copy.people():
+                ref = PersonRef(person.id, person.name)
+                theirs = copy.vectors_of(ref)
+                gone = [number for number, vector in theirs if _among(job, vector)]
+                if _is(job, person.name) or (theirs and len(gone) == len(theirs)):
+                    copy.remove(ref, history.about(list(copy.history()), ref))
+                else:
+                    for number in gone:
+                        copy.apply(Withdraw((number, number + 1), (0, 0)))
+        copy.scrub()
 
 
 def _among(job: Removal, vector: bytes) -> bool:

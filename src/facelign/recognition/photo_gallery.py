@@ -76,6 +76,10 @@ class PhotoGallery(Closing):
         """Look the whole gallery through for damage, without changing it."""
         return self.gallery.check()
 
+    def backup(self, path: str | Path, *, replace: bool = False) -> Checkup:
+        """Copy the gallery to a file, also while others write; see ``Gallery.backup``."""
+        return self.gallery.backup(path, replace=replace)
+
     # -- enrollment ------------------------------------------------------------------------------
 
     def enroll(

@@ -11,7 +11,7 @@ model's frozen options dataclass, ``engine`` is ``runtime.onnx.OnnxOptions``.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -408,6 +408,12 @@ class TemplateStore(Protocol):
     def check(self) -> Checkup:
         """Look everything through that is kept, without changing it."""
         return Checkup(self.location)
+
+    def back_up(self, target: Path, told: Callable[[int, int], None]) -> Checkup:
+        """Write everything that is kept to a file of its own, and check it; asked of a store that
+        has a location. told: called with the bytes done and the bytes of all.
+        """
+        return Checkup(None)
 
     def files(self) -> list[Path]:
         """Return the files in which vectors may lie, for the proof of a removal."""

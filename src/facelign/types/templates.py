@@ -176,9 +176,9 @@ class Checkup:
 class Holder:
     """A file outside of the gallery that holds vectors or names of its people.
 
-    path: absolute. kind: classifier, export or cache. digest: SHA-256 of its bytes when it was
-    written, "" while it is, and for a cache. state: what a removal did to it: "erased", "gone" (it
-    is not there any more), "changed" (another file is), "busy"; "" before.
+    path: absolute. kind: classifier, export, backup or cache. digest: SHA-256 of its bytes when it
+    was written, "" while it is, and for a cache. state: what a removal did to it: "erased", "gone"
+    (it is not there any more), "changed" (another file is), "busy"; "" before.
     """
 
     path: Path

@@ -57,6 +57,23 @@ def test_removing_whom_the_check_names_mends_it(gallery, capsys):
     assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DONE
 
 
+def test_a_copy_is_made_and_stands_in_for_the_gallery(gallery, capsys):
+    copy = gallery.with_name("copy.db")
+    words = ["gallery", "backup", str(copy), "--gallery", str(gallery)]
+    assert run(words) == Exit.DONE
+    assert capsys.readouterr().out.startswith(f"{copy} is a sound copy of {gallery}.")
+    assert run(words) == Exit.GALLERY
+    assert "Name another file, or replace it with --replace." in capsys.readouterr().err
+    assert run([*words, "--replace", "--json"]) == Exit.DONE
+    record = json.loads(capsys.readouterr().out)["backup"]
+    assert record == {"file": str(copy), "bytes": copy.stat().st_size, "known": True}
+    damaged(gallery, "Bob")
+    assert run([*words, "--replace"]) == Exit.GALLERY
+    assert "is damaged, and no copy of it was made" in capsys.readouterr().err
+    gallery.write_bytes(copy.read_bytes())
+    assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DONE
+
+
 def test_no_gallery(tmp_path, capsys):
     assert run(["gallery", "check", "--gallery", str(tmp_path / "none.db")]) == Exit.GALLERY
     assert "There is no gallery at" in capsys.readouterr().err

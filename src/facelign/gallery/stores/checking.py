@@ -30,8 +30,10 @@ _SHOWN = 20
 _WHOSE = "SELECT t.id, coalesce(p.name, '?') FROM templates t LEFT JOIN people p ON p.id = t.person"
 
 
-def check(path: Path) -> Checkup:
-    """Look a gallery file through; raises GalleryError where there is none or it cannot be read,
+def check(path: Path, *, alone: bool = False) -> Checkup:
+    """Look a gallery file through. alone: nobody else has it open.
+
+    Raises GalleryError where there is none or it cannot be read,
     GalleryCorrupt where it is none.
     """
     try:
@@ -47,7 +49,7 @@ def check(path: Path) -> Checkup:
         raise GalleryCorrupt(f"{path} is no gallery, or its head is damaged.", Remedy.OTHER_GALLERY)
     findings: list[Finding] = []
     try:
-        with sql.translated(path), closing(sql.connect(path, readonly=True)) as db:
+        with sql.translated(path), closing(sql.connect(path, readonly=True, alone=alone)) as db:
             db.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             checksums.teach(db)
             db.execute("BEGIN")  # others may write meanwhile

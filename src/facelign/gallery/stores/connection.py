@@ -39,13 +39,17 @@ def kind_of(path: Path) -> int | None:
     return int(struct.unpack(">I", head[68:72])[0])
 
 
-def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, readonly: bool = False, alone: bool = False) -> sqlite3.Connection:
     """Return a connection in autocommit mode that overwrites what it deletes.
+
+    alone: nobody else can have the file open, which is only read: no file is made beside it.
 
     Foreign keys are on, a commit is on the disk when it returns, and secure_delete is set whatever
     the build's default is (Debian builds it on, others off).
     """
-    address = path.resolve().as_uri() + ("?mode=ro" if readonly else "?mode=rw")
+    address = path.resolve().as_uri() + ("?mode=ro" if readonly or alone else "?mode=rw")
+    if alone:
+        return _configured(address + "&immutable=1", path)
     try:
         return _configured(address, path)
     except sqlite3.OperationalError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
 from facelign.files.home import expanded
 from facelign.gallery.changing import ChangingStore, refuse_other
-from facelign.gallery.stores import checking, checksums, codec, journal
+from facelign.gallery.stores import backing, checking, checksums, codec, journal
 from facelign.gallery.stores import connection as sql
 from facelign.gallery.stores.lock import HolderNote, at_work, users
 from facelign.gallery.stores.migrations import (
@@ -260,8 +260,13 @@ class SqliteStore(ChangingStore):
 
     def check(self) -> t.Checkup:
         """Look the whole file through, without changing it."""
-        with sql.translated(self.path, self._note.holder):
-            return checking.check(self.path)
+        self._refuse_moved()
+        return checking.check(self.path)
+
+    def back_up(self, target: Path, told: Callable[[int, int], None]) -> t.Checkup:
+        """Write one state of the file to another, and check it."""
+        self._refuse_moved()
+        return backing.back_up(self.path, target, told)
 
     def files(self) -> list[Path]:
         """Return the gallery's files: itself, its log, its lock note, copies named after it.
@@ -286,6 +291,11 @@ class SqliteStore(ChangingStore):
             " WHERE t.id >= ? AND t.id < ? ORDER BY t.id"
         )
         return Erased.of(self._all(query, first, end))
+
+    def vectors_of(self, person: PersonRef) -> list[tuple[int, bytes]]:
+        """Return (template, vector) of a person, those that are set aside too."""
+        with self.reading():
+            return [(number, vector) for number, _, vector in self._kept(person.id)]
 
     def holders(self) -> list[t.Holder]:
         """Return the files elsewhere that hold vectors of the gallery."""
