@@ -27,7 +27,9 @@ from facelign.types.chips import Chips  # noqa: E402
 from facelign.types.specs import Task  # noqa: E402
 
 SIZES = (1, 2, 4, 8, 16, 32)
-MODELS = ("sface", "dlib-resnet", "mobilefacenet")
+MODELS = tuple(
+    name + form for name in ("sface", "dlib-resnet", "mobilefacenet") for form in ("", "-int8")
+)
 
 
 def main() -> int:

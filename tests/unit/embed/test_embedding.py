@@ -15,8 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facelign.embed.batch import EmbedderOptions, OnnxEmbedder, blob_of
 from facelign.embed.joint import Joint, shares
-from facelign.embed.models import mobilefacenet, sface
+from facelign.embed.models import dlib_resnet, mobilefacenet, sface
 from facelign.errors import BadArray, ConfigError, ModelError, ModelMismatch
+from facelign.models.load import merged_options
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.chips import Chips
 from facelign.types.embeddings import Metric
@@ -232,3 +233,10 @@ def test_weights_that_cannot_be_meant(
 ) -> None:
     with pytest.raises(ConfigError):
         Joint(pair, weights)
+
+
+def test_a_record_has_a_say_on_the_batch_and_the_caller_the_last() -> None:
+    for spec in sface.SPECS:  # slower in batches, dlib's network is faster
+        assert merged_options(spec, {}) == EmbedderOptions(batch=1)
+        assert merged_options(spec, {"batch": 4}) == EmbedderOptions(batch=4)
+    assert merged_options(dlib_resnet.SPECS[0], {}) == EmbedderOptions()
