@@ -36,9 +36,10 @@ from onnxruntime.quantization import (
 )
 
 from facelign.align.chips import chips
-from facelign.embed.batch import EmbedderOptions, OnnxEmbedder, blob_of
+from facelign.embed.batch import EmbedderOptions, OnnxEmbedder
 from facelign.models import catalog, load
 from facelign.models.weights.store import Store
+from facelign.runtime.blob import blob_of
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types.chips import Chips
 from facelign.types.specs import EmbedderOutput, ModelSpec, Task

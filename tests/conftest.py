@@ -43,6 +43,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the laws of models whose file nobody here has, unless ``-k`` asks for one."""
+    from facelign.types.specs import ModelSpec
+
+    def left_out(item: pytest.Item) -> bool:
+        given = getattr(getattr(item, "callspec", None), "params", {}).values()
+        specs = [value for value in given if isinstance(value, ModelSpec)]
+        return any(spec.unseen and not asked_for(config, spec.id) for spec in specs)
+
+    out = [item for item in items if left_out(item)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
 def pytest_configure() -> None:
     """Set the home of the tests before a room is imported: facelign.report reads it on import."""
     named = os.environ.get("FACELIGN_TESTS_HOME", "")

@@ -233,6 +233,7 @@ def _model(spec: ModelSpec) -> Iterator[str]:
         "license": f"code {spec.license.code}; weights {spec.license.weights}; "
         f"training data: {spec.license.training_data}; commercial use: {spec.license.commercial}",
         "note": spec.license.note,
+        "not seen": spec.unseen,
         "sources": "; ".join(
             dict.fromkeys(_source(source) for file in spec.weights for source in file.sources)
         ),

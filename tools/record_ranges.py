@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 import facelign
-from facelign.embed.batch import blob_of
 from facelign.models import default
 from facelign.models.convert import dlib, integers, rewrites
 from facelign.models.convert.graph import FLOAT32, UINT8, Graph, Node, Value, clean, serialize
 from facelign.models.convert.onnx_graph import opened
 from facelign.models.weights.store import Store
+from facelign.runtime.blob import blob_of
 from facelign.runtime.onnx import Session
 from facelign.types.arrays import ByteArray
 from facelign.types.specs import ModelSpec

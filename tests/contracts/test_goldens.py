@@ -59,6 +59,7 @@ def of_task(task: Task) -> pytest.MarkDecorator:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.id)
 def test_every_registered_model_has_a_golden(spec: ModelSpec) -> None:
+    """One that nobody here could run has none: the record says how it was proved instead."""
     path = GOLDEN / f"{spec.id}.npz"
     assert path.is_file(), f"{path.name} is not there: run tools/record_goldens.py {spec.id}"
     known = golden(spec)
@@ -70,7 +71,7 @@ def test_every_registered_model_has_a_golden(spec: ModelSpec) -> None:
 
 
 def test_no_golden_is_left_of_a_model_that_went() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.npz")} == {spec.id for spec in SPECS}
+    assert {path.stem for path in GOLDEN.glob("*.npz")} == {s.id for s in SPECS if not s.unseen}
 
 
 @pytest.mark.weights

@@ -251,6 +251,8 @@ class ModelSpec:
     entry: "package.module:Class", constructed as ``Class(spec, files, options, engine)``.
     views: of faces that a detector is made for, "frontal" or "profile": what its laws ask of it.
     defaults: values of the model's options dataclass. extra: pip extra that it needs, or "".
+    unseen: where nobody who wrote this had the file: how the code that reads it was proved all the
+    same; "" for a model that was run.
     """
 
     id: str
@@ -269,6 +271,7 @@ class ModelSpec:
     extra: str = ""
     variant: str = "float32"
     views: tuple[str, ...] = ("frontal",)
+    unseen: str = ""
 
     @classmethod
     def of(

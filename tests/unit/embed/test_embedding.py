@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from facelign.embed.batch import EmbedderOptions, OnnxEmbedder, blob_of
+from facelign.embed.batch import EmbedderOptions, OnnxEmbedder
 from facelign.embed.joint import Joint, shares
 from facelign.embed.models import dlib_resnet, mobilefacenet, sface
 from facelign.errors import BadArray, ConfigError, ModelError, ModelMismatch
 from facelign.models.load import merged_options
+from facelign.runtime.blob import blob_of
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.chips import Chips
 from facelign.types.embeddings import Metric

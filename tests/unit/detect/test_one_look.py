@@ -1,0 +1,71 @@
+"""Decoders of detectors that look once, on made outputs whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facelign.detect.anchors import Candidates
+from facelign.detect.models.scrfd import Scrfd
+from facelign.detect.models.ultraface import UltraFace
+from facelign.detect.one_look import OneLook, OneLookOptions
+from facelign.errors import ConfigError
+from facelign.models.catalog import default
+from facelign.runtime.onnx import OnnxOptions
+from facelign.types.specs import Task
+
+
+def made(kind: type[OneLook], id_: str, **options: Any) -> OneLook:
+    spec = default().spec(Task.DETECT, id_)
+    files = {weights.name: Path(weights.name) for weights in spec.weights}
+    return kind(spec, files, OneLookOptions(**options), OnnxOptions())
+
+
+@pytest.mark.parametrize("wrong", [{"score_threshold": 0.0}, {"nms_iou": 1.5}])
+def test_options_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        OneLookOptions(**wrong)
+
+
+def test_a_photo_is_fitted_at_the_top_left_or_stretched() -> None:
+    pixels = np.full((100, 200, 3), 9, np.uint8)
+    picture, plane = made(Scrfd, "scrfd-500m").fitted(pixels)
+    assert picture.shape == (640, 640, 3)
+    assert (picture[:320] == 9).all()
+    assert not picture[320:].any()
+    np.testing.assert_allclose(plane.back(np.array([[639.5, 319.5]])), [[199.5, 99.5]])
+    picture, plane = made(UltraFace, "ultraface-rfb-320").fitted(pixels)
+    assert picture.shape == (240, 320, 3)
+    assert (picture == 9).all()
+    np.testing.assert_allclose(plane.back(np.array([[-0.5, 239.5]])), [[-0.5, 99.5]])
+
+
+def test_scrfd_reads_cells_in_rows_with_two_anchors_each() -> None:
+    cells = [(640 // stride) ** 2 * 2 for stride in (8, 16, 32)]
+    outputs = [np.zeros((n, kind), np.float32) for kind in (1, 4, 10) for n in cells]
+    # stride 16, row 3, column 5, second anchor
+    at = (3 * 40 + 5) * 2 + 1
+    outputs[1][at] = 0.9
+    outputs[4][at] = [1, 2, 3, 4]
+    outputs[7][at] = np.arange(10)
+    outputs[2][0] = 0.4  # below the threshold
+    found: Candidates = made(Scrfd, "scrfd-500m").decode(outputs, (640, 640))
+    np.testing.assert_allclose(found.boxes, [[80 - 16, 48 - 32, 80 + 48, 48 + 64]])
+    np.testing.assert_allclose(found.scores, [0.9])
+    np.testing.assert_allclose(found.points[0, 1], [80 + 2 * 16, 48 + 3 * 16])
+    with_batch_axis = [output[None] for output in outputs]
+    again = made(Scrfd, "scrfd-500m").decode(with_batch_axis, (640, 640))
+    np.testing.assert_array_equal(again.boxes, found.boxes)
+
+
+def test_boxes_of_ultraface_are_shares_of_the_picture() -> None:
+    scores = np.array([[[0.1, 0.9], [0.8, 0.2]]], np.float32)
+    boxes = np.array([[[0.25, 0.5, 0.75, 1.0], [0, 0, 1, 1]]], np.float32)
+    found = made(UltraFace, "ultraface-rfb-320", score_threshold=0.7).decode(
+        [scores, boxes], (320, 240)
+    )
+    np.testing.assert_allclose(found.boxes, [[79.5, 119.5, 239.5, 239.5]])
+    assert found.points.shape == (1, 0, 2)
