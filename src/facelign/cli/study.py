@@ -155,26 +155,27 @@ def _pathways(study: Study, bench: Bench) -> list[Plot]:
 
 
 def _say(study: Study) -> None:
-    from facelign.lab.statistics.rates import number, tar_label
+    from facelign.lab.statistics.rates import number, percent, tar_label
 
     line(study.verdict)
     line("")
     line(
         f"{'photos':22} {'model':14} {'detector':9} {'layout':7} {'accuracy':>9} {'AUC':>7} "
-        f"{'TAR':>6} {'gain in TAR (95 %)':>27} {'lost':>5}"
+        f"{'TAR':>8} {'gain in TAR (95 %)':>32} {'lost':>5}"
     )
     for r in study.results:
         tar = r.gain.figures.get("tar") if r.gain else None
-        gain = tar.change(3) if tar else ""
+        gain = tar.points if tar else ""
         line(
             f"{r.arm.condition.words:22} {r.arm.model:14} {r.arm.detector:9} {r.arm.layout:7} "
-            f"{number(r.main.accuracy):>9} {number(r.main.auc):>7} {number(r.main.tar, 3):>6} "
-            f"{gain:>27} {r.failed_photos:>5}"
+            f"{percent(r.main.accuracy):>9} {number(r.main.auc):>7} {percent(r.main.tar):>8} "
+            f"{gain:>32} {r.failed_photos:>5}"
         )
     line("")
     for step in study.steps:
-        gap = step.difference.figures.get("tar") or step.difference.figures.get("auc")
+        found = step.difference.figures
+        gap = found["tar"].points if "tar" in found else found["auc"].change() if found else ""
         if gap and step.arm.condition == study.conditions[0]:
-            line(f"{step.arm.model}, {step.arm.detector}: {step.name} {gap.change(3)}")
+            line(f"{step.arm.model}, {step.arm.detector}: {step.name} {gap}")
     line(f"{tar_label(study.rate)}; a face that is not found counts as an error.")
     line("Models that were trained on unaligned photos are not measured.")

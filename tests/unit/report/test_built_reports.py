@@ -25,6 +25,7 @@ from facelign.lab.verification import report as verification_report
 from facelign.lab.verification import run as measured
 from facelign.report import files, html, provenance
 from facelign.types.embeddings import Metric, Space
+from told_figures import odd_cells
 
 SPACE = Space("made/up/five", 16, Metric.COSINE, unit=True)
 LOADS = re.compile(
@@ -81,6 +82,7 @@ def test_a_verification_report(embedded: Embedded, tmp_path: Path) -> None:
         provenance.table(None, {"set": "made", "seed": 1}),
         verification_report.VerificationPage(caveats=["Mind the gap."]),
     )
+    assert odd_cells(built) == []
     titles = [section.title for section in built.sections]
     assert titles == [
         "Error rates",
@@ -131,6 +133,7 @@ def test_an_identification_report(embedded: Embedded) -> None:
         embedded.named, limits, name="made", sizes=(3, 6), heights=True, failures=embedded.failures
     )
     built = identification_report.report(run, {}, identification_report.PageOptions(embedded))
+    assert odd_cells(built) == []
     titles = {section.title for section in built.sections}
     assert {"Size of the gallery", "Height of the face", "Failures", "Faces in the plane"} <= titles
     page = html.render(built)
@@ -145,6 +148,7 @@ def test_an_identification_report(embedded: Embedded) -> None:
 def test_a_calibration_report(embedded: Embedded) -> None:
     wanted = CalibrationRequest("made", "made", "2026-01-01", target=0.1, draws=100)
     built = calibration_report.report(calibrated.run(embedded.named, wanted), {})
+    assert odd_cells(built) == []
     assert [section.title for section in built.sections] == [
         "Error rates",
         "Held-out check",

@@ -131,23 +131,22 @@ def _report(found: ComparisonRun, digest: str, models: Iterable[tuple[Task, str]
 
 
 def _say(found: ComparisonRun) -> None:
-    from facelign.lab.statistics.rates import tar_label
+    from facelign.lab.statistics.rates import percent, tar_label
 
     width = max(len(c.name) for c in found.contenders)
     line(
-        f"{'':{width}} {'accuracy (95 %)':>26} {'AUC':>7} {'TAR (95 %)':>24} "
+        f"{'':{width}} {'accuracy (95 %)':>26} {'AUC':>7} {'TAR (95 %)':>26} "
         f"{'lost':>5} {'ms':>5} {'MB':>5}"
     )
     for one in found.ranking:
         told = one.result
         spreads = (told.intervals.get("accuracy"), told.tar_interval(found.rate))
-        accuracy, tar = (f"({s.low:.3f} to {s.high:.3f})" if s else "" for s in spreads)
-        value = told.tar_at_fmr[found.rate].tar
-        reached = "-" if value is None else f"{value:.3f}"
+        accuracy, tar = (f"({s.percent.ends(2)})" if s else "" for s in spreads)
+        reached = percent(told.tar_at_fmr[found.rate].tar)
         ms = "-" if one.ms is None else f"{one.ms:.0f}"
         line(
-            f"{one.name:{width}} {told.accuracy:.4f} {accuracy:>19} {told.auc:7.4f} "
-            f"{reached} {tar:>18} {one.failed_photos:>5} {ms:>5} {one.megabytes:>5.0f}"
+            f"{one.name:{width}} {percent(told.accuracy):>8} {accuracy:>17} {told.auc:7.4f} "
+            f"{reached:>8} {tar:>17} {one.failed_photos:>5} {ms:>5} {one.megabytes:>5.0f}"
         )
     line(f"{tar_label(found.rate)}; lost: photos without a face, whose pairs count as errors")
     line("")
@@ -155,8 +154,8 @@ def _say(found: ComparisonRun) -> None:
         spread = duel.difference.figures.get("accuracy")
         if spread:
             line(
-                f"{duel.second} against {duel.first}: accuracy {spread.value:+.4f} "
-                f"({spread.low:+.4f} to {spread.high:+.4f}): {duel.difference.verdict}"
+                f"{duel.second} against {duel.first}: accuracy {spread.points}: "
+                f"{duel.difference.verdict}"
             )
     line("")
     line(found.verdict)
@@ -191,11 +190,15 @@ def read_run(path: Path) -> dict[str, Any]:
 
 
 def _say_runs(found: RunsCompared) -> None:
+    from facelign.lab.statistics.rates import number, percent
+
     for change in found.changes:
         gap = change.difference
+        plain = change.figure == "auc"
+        tell, moved = (number, gap.change()) if plain else (percent, gap.points)
         line(
-            f"{change.figure:22} {change.before:.4f} -> {change.after:.4f}  {gap.value:+.4f} "
-            f"({gap.low:+.4f} to {gap.high:+.4f})  {change.verdict}"
+            f"{change.figure:22} {tell(change.before)} -> {tell(change.after)}  {moved}  "
+            f"{change.verdict}"
         )
     for text in found.notes:
         line(f"note: {text}")

@@ -98,7 +98,7 @@ def _empty(folder: Path | None) -> list[Path]:
     return [Path(file) for file in listed.files]
 
 
-_ROW = "{:10} {:>6} {:>7} {:>6} {:>12} {:>17} {:>6} {:>6} {:>8}"
+_ROW = "{:10} {:>6} {:>7} {:>6} {:>14} {:>17} {:>6} {:>6} {:>8}"
 
 
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
@@ -118,9 +118,9 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
                 f"({100 * low:.1f} to {100 * high:.1f} % of such photos, 95 %)"
             )
         heights = run.matched.to_dict()["recall_by_height"]
-        by_height = [f"{k}: {v['recall']:.2f} of {v['faces']}" for k, v in heights.items()]
+        by_height = [f"{k}: {100 * v['recall']:.0f} % of {v['faces']}" for k, v in heights.items()]
         line(f"{run.detector}, recall by height: {', '.join(by_height)}")
-        meaning = ", ".join(f"{k}: {v:.2f}" for k, v in run.meaning.items())
+        meaning = ", ".join(f"{k}: {100 * v:.0f} %" for k, v in run.meaning.items())
         line(f"{run.detector}, share of true faces by score: {meaning}")
 
 

@@ -129,21 +129,19 @@ def _report(found: EnsembleRun, digest: str, recognizer: Recognizer) -> Report:
 
 
 def _say(found: EnsembleRun) -> None:
-    from facelign.lab.statistics.rates import tar_label
+    from facelign.lab.statistics.rates import percent, tar_label
 
     line(
-        f"{'system':16} {'precision':>9} {'recall':>7} {'F1':>7} {'accuracy':>9} {'AUC':>8} "
-        f"{'TAR':>6} {'accuracy gained (95 %)':>31} {'ms':>5}"
+        f"{'system':16} {'precision':>9} {'recall':>8} {'F1':>7} {'accuracy':>9} {'AUC':>8} "
+        f"{'TAR':>8} {'accuracy gained (95 %)':>32} {'ms':>5}"
     )
     for one in found.judged:
         gain = one.gain.figures.get("accuracy") if one.gain else None
-        told = f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})" if gain else ""
-        accuracy = "-" if one.accuracy is None else f"{one.accuracy:.4f}"
-        tar = "-" if one.tar is None else f"{one.tar:.3f}"
+        told = gain.points if gain else ""
         ms = "-" if one.ms is None else f"{one.ms:.0f}"
         line(
-            f"{one.name:16} {one.precision:9.4f} {one.recall:7.4f} {one.f1:7.4f} {accuracy:>9} "
-            f"{one.auc:8.5f} {tar:>6} {told:>31} {ms:>5}"
+            f"{one.name:16} {percent(one.precision):>9} {percent(one.recall):>8} {one.f1:7.4f} "
+            f"{percent(one.accuracy):>9} {one.auc:8.5f} {percent(one.tar):>8} {told:>32} {ms:>5}"
         )
     line(
         f"{tar_label(found.rate)}. Gained: over {found.best_single.name}, the most accurate model "
@@ -158,9 +156,6 @@ def _say(found: EnsembleRun) -> None:
     for name, duel in found.named.gains.items():
         spread = duel.figures.get("accuracy")
         if spread:
-            line(
-                f"{found.named.name} against {name}: accuracy {spread.value:+.4f} "
-                f"({spread.low:+.4f} to {spread.high:+.4f}): {duel.verdict}"
-            )
+            line(f"{found.named.name} against {name}: accuracy {spread.points}: {duel.verdict}")
     line("")
     line(found.verdict)

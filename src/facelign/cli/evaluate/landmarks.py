@@ -136,6 +136,8 @@ _ROW = "{:12} {:9} {:8} {:>7} {:>7} {:>9} {:>9} {:>8} {:>8} {:>7}"
 
 
 def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
+    from facelign.lab.statistics.rates import percent
+
     name = runs[0].report.normalizer
     line(f"{truth.name}: {len(truth)} faces; errors divided by the {name} distance")
     heads = ("model", "detector", "points", "NME", "median", "AUC@0.08", "AUC@0.10")
@@ -153,7 +155,7 @@ def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
     for run in runs:
         if not run.report.by_yaw:
             continue
-        turns = ", ".join(f"{k}: {v:.4f}" for k, v in run.report.by_yaw.items())
+        turns = ", ".join(f"{k}: {percent(v)}" for k, v in run.report.by_yaw.items())
         line(f"{run.model} by turn of the head (nose aside, over the eyes' distance): {turns}")
 
 

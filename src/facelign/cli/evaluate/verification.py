@@ -266,9 +266,11 @@ def _say_fixed(measured: VerificationRun) -> None:
     if fixed is None:
         line("  no threshold in use: none is known for these vectors (--threshold judges one)")
         return
-    for name, rate in (("FMR", fixed.fmr), ("FNMR", fixed.fnmr)):
-        if rate is not None:
-            _row(f"{name} at {fixed.threshold:.4f}", f"{rate.value:.3g}", _ends(rate, 1))
+    if fixed.fmr is not None:
+        _row(f"FMR at {fixed.threshold:.4f}", f"{fixed.fmr.value:.3g}", _ends(fixed.fmr, 1))
+    if fixed.fnmr is not None:
+        missed = f"{100 * fixed.fnmr.value:.2f} %"
+        _row(f"FNMR at {fixed.threshold:.4f}", missed, _ends(fixed.fnmr, 100))
     line(f"    {fixed.threshold:.4f}: {fixed.source}")
 
 
@@ -283,11 +285,13 @@ def _say_errors(measured: VerificationRun) -> None:
 def _say_groups(name: str, groups: ByGroup) -> None:
     line(f"  by {name}, at {groups.threshold:.4f} (FMR {groups.rate:g} over all)")
     for group in groups.groups:
-        rates = [
-            f"{label} {rate.value:.3g} ({rate.low:.2g} to {rate.high:.2g})"
-            for label, rate in (("FMR", group.fmr), ("FNMR", group.fnmr))
-            if rate is not None
-        ]
+        rates = []
+        if group.fmr is not None:
+            low, high = group.fmr.low, group.fmr.high
+            rates.append(f"FMR {group.fmr.value:.3g} ({low:.2g} to {high:.2g})")
+        if group.fnmr is not None:
+            missed = group.fnmr.percent
+            rates.append(f"FNMR {missed.value:.2f} % ({missed.ends(2)})")
         own = "" if group.own_threshold is None else f", own threshold {group.own_threshold:.4f}"
         line(f"    {group.group:18} {', '.join(rates)}{own}")
     for label, ratio in (("FMR", groups.worst_fmr_ratio), ("FNMR", groups.worst_fnmr_ratio)):

@@ -30,7 +30,7 @@ from facelign.lab.statistics.paired import (
     differences,
     verdict_of,
 )
-from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
+from facelign.lab.statistics.rates import lowest_rate, number, percent, rate_text, tar_label
 
 #: which step between two layouts tells what apart
 STEPS: Mapping[str, tuple[str, str]] = {
@@ -203,19 +203,15 @@ class Study:
         who = f"{aligned.arm.model} with {aligned.arm.detector}"
         by = f"lignment by {ALIGNED[aligned.arm.layout]}"
         gap = gains[key]
-        inside = f"({gap.value:+.3f}, 95 % interval {gap.ends(3, sign='+')}); {lost}."
+        tell, moved = (percent, gap.points) if key == "tar" else (number, gap.change())
+        start, end = f"{tell(before)} (whole photo)", f"{tell(after)}: {moved}; {lost}."
         verdict = verdict_of(gap)
         if verdict == "same":
-            return (
-                f"These photos cannot tell whether a{by} helps {who}: {figure} {before:.3f} "
-                f"(whole photo) and {after:.3f} {inside}"
-            )
+            unsure = f"These photos cannot tell whether a{by} helps {who}"
+            return f"{unsure}: {figure} {start} and {end}"
         told = "helps" if verdict == "better" else "harms here"
         moves = "rises" if verdict == "better" else "falls"
-        return (
-            f"A{by} {told}: {figure} of {who} {moves} from {before:.3f} (whole photo) to "
-            f"{after:.3f} {inside}"
-        )
+        return f"A{by} {told}: {figure} of {who} {moves} from {start} to {end}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""

@@ -11,9 +11,9 @@ from facelign.compare.pairs import Failures
 from facelign.lab.alignment.figures import STEPS, ArmResult, Study
 from facelign.lab.alignment.run import Condition
 from facelign.lab.defaults import LAYOUTS
-from facelign.lab.material.drawing import change_cells, difference_cells, scope, spreads
+from facelign.lab.material.drawing import CHANGES, change_cells, difference_cells, scope, spreads
 from facelign.lab.statistics.paired import verdict_of
-from facelign.lab.statistics.rates import number, tar_label
+from facelign.lab.statistics.rates import number, percent, tar_label
 from facelign.lab.statistics.resampling import Interval
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
@@ -162,18 +162,21 @@ def report(
 def _headline(study: Study, gain: Mapping[str, Interval]) -> list[Fact]:
     raw, aligned = study.best
     figure, who = tar_label(study.rate), f"{aligned.arm.model}, {aligned.arm.detector}"
-    ends = {name: gap.ends(3, "+") for name, gap in gain.items()}
+    ends = {
+        name: gap.ends(3, "+") if name == "auc" else f"{gap.percent.ends(2, '+')} points"
+        for name, gap in gain.items()
+    }
     moved = [
-        f"{number(before)} \u2192 {number(after)}"
-        for before, after in (
-            (raw.main.auc, aligned.main.auc),
-            (raw.main.accuracy, aligned.main.accuracy),
+        f"{told(before)} \u2192 {told(after)}"
+        for told, before, after in (
+            (number, raw.main.auc, aligned.main.auc),
+            (percent, raw.main.accuracy, aligned.main.accuracy),
         )
     ]
     return [
-        Fact(f"{figure}, unaligned", number(raw.main.tar, 3), note=LAYOUTS["none"]),
-        Fact(f"{figure}, {_NAMES[aligned.arm.layout]}", number(aligned.main.tar, 3), note=who),
-        Fact("Difference", *change_cells(gain.get("tar"), 3), "same photos"),
+        Fact(f"{figure}, unaligned", percent(raw.main.tar), note=LAYOUTS["none"]),
+        Fact(f"{figure}, {_NAMES[aligned.arm.layout]}", percent(aligned.main.tar), note=who),
+        Fact("Difference, points", *change_cells(gain.get("tar")), "same photos"),
         Fact("AUC", moved[0], ends.get("auc", "")),
         Fact("Accuracy", moved[1], ends.get("accuracy", ""), "threshold from other folds"),
         Fact(
@@ -249,24 +252,29 @@ def _step_figures(study: Study) -> list[Plot]:
     best = study.best[1].arm
     gaps = {
         f"{step.name}, {step.arm.condition.lean_deg:g} deg": (
-            step.difference.figures.get("tar") or step.difference.figures.get("auc")
+            known.percent
+            if (known := step.difference.figures.get("tar"))
+            else step.difference.figures.get("auc")
         )
         for step in study.steps
         if (step.arm.model, step.arm.detector) == (best.model, best.detector)
         and _is_star(step.arm.condition, leans=True)
     }
-    axis, title = f"Gain in {tar_label(study.rate)}", f"{best.model}, {best.detector}"
+    axis, title = f"Gain in {tar_label(study.rate)}, points", f"{best.model}, {best.detector}"
     figure = spreads(gaps, axis=axis, title=title, target=0.0)
     return [figure] if figure else []
 
 
 def _layout_table(study: Study, condition: Condition) -> Table:
-    columns = ("model", "detector", "layout", "accuracy", "AUC", "TAR", "TAR gain", "95 %", "lost")
+    columns = (
+        *("model", "detector", "layout", "accuracy", "AUC"),
+        *("TAR", "TAR gain, points", "95 %", "lost"),
+    )
     rows = [
         (
             *(r.arm.model, r.arm.detector, _NAMES[r.arm.layout]),
-            *(number(r.main.accuracy), number(r.main.auc), number(r.main.tar, 3)),
-            *change_cells(r.gain.figures.get("tar") if r.gain else None, 3),
+            *(percent(r.main.accuracy), number(r.main.auc), percent(r.main.tar)),
+            *change_cells(r.gain.figures.get("tar") if r.gain else None),
             str(r.failed_photos),
         )
         for r in study.find(condition=condition)
@@ -276,7 +284,7 @@ def _layout_table(study: Study, condition: Condition) -> Table:
 
 
 def _step_table(study: Study) -> Table:
-    columns = ("step", "model", "detector", "photos", "accuracy", "95 %", "TAR", "95 %")
+    columns = ("step", "model", "detector", "photos", *CHANGES)
     rows = [
         (
             *(step.name, step.arm.model, step.arm.detector, step.arm.condition.words),
@@ -300,8 +308,8 @@ def _arm_table(study: Study) -> Table:
             (
                 *(r.arm.model, r.arm.detector, _NAMES[r.arm.layout], r.arm.condition.words),
                 str(r.failed_photos),
-                *(number(w.tar if w else None, 3) for w in ways),
-                *(number(r.main.accuracy), number(r.main.auc)),
+                *(percent(w.tar if w else None) for w in ways),
+                *(percent(r.main.accuracy), number(r.main.auc)),
             )
         )
     return Table("All arms", columns, rows, f"{tar_label(study.rate)}.")

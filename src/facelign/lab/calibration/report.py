@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from facelign.compare import curves
 from facelign.lab.calibration.held_out import Mapped
 from facelign.lab.calibration.run import CalibrationRun
-from facelign.lab.material.drawing import OVER_PEOPLE, between, percent, rate_cells, sci
+from facelign.lab.material.drawing import OVER_PEOPLE, between, rate_cells, sci
+from facelign.lab.statistics.rates import percent
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot
 from facelign.report.plots import histograms, rates, reliability

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from facelign.lab.comparison.run import ComparisonRun, Contender
-from facelign.lab.material.drawing import difference_cells, roc_line, spreads
-from facelign.lab.statistics.rates import tar_label
+from facelign.lab.material.drawing import CHANGES, difference_cells, roc_line, spread_cell, spreads
+from facelign.lab.statistics.rates import percent, tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot
 from facelign.report.plots import roc
@@ -25,8 +25,12 @@ def curves(measured: ComparisonRun) -> Plot:
 def accuracies(measured: ComparisonRun) -> Plot | None:
     """Return accuracy with its interval, contender by contender; None without intervals."""
     return spreads(
-        {one.name: one.result.intervals.get("accuracy") for one in measured.ranking},
-        axis="Accuracy, threshold from other folds",
+        {
+            one.name: known.percent
+            for one in measured.ranking
+            if (known := one.result.intervals.get("accuracy"))
+        },
+        axis="Accuracy, %, threshold from other folds",
         title="Contenders on the same pairs",
     )
 
@@ -49,12 +53,12 @@ def _row(one: Contender, rate: float) -> Sequence[object]:
     value = result.tar_at_fmr[rate].tar
     return (
         one.name,
-        f"{result.accuracy:.4f}",
-        f"{accuracy.low:.4f} to {accuracy.high:.4f}" if accuracy else "",
+        percent(result.accuracy),
+        spread_cell(accuracy),
         f"{result.auc:.4f}",
-        "-" if value is None else f"{value:.3f}",
-        f"{tar.low:.3f} to {tar.high:.3f}" if tar else "",
-        f"{result.eer:.4f}",
+        percent(value),
+        spread_cell(tar),
+        percent(result.eer),
         str(one.failed_photos),
         "-" if one.ms is None else f"{one.ms:.0f}",
         f"{one.megabytes:.0f}",
@@ -63,7 +67,7 @@ def _row(one: Contender, rate: float) -> Sequence[object]:
 
 def duels(measured: ComparisonRun) -> Table:
     """Return the paired tests."""
-    columns = ("first", "second", "accuracy", "95 %", "TAR", "95 %", "p (Holm)", "second is")
+    columns = ("first", "second", *CHANGES, "p (Holm)", "second is")
     rows = []
     for duel in measured.duels:
         p = "< 0.001" if duel.p_holm < 1e-3 else f"{duel.p_holm:.3f}"
@@ -73,9 +77,9 @@ def duels(measured: ComparisonRun) -> Table:
         "Paired tests",
         columns,
         rows,
-        "Second minus first, on the same pairs; intervals over people. p: McNemar's exact test, "
-        "corrected for the number of tests (Holm); it takes pairs as independent, the intervals "
-        "do not: where they disagree, believe the intervals.",
+        "Second minus first, in points, on the same pairs; intervals over people. p: McNemar's "
+        "exact test, corrected for the number of tests (Holm); it takes pairs as independent, the "
+        "intervals do not: where they disagree, believe the intervals.",
     )
 
 
@@ -89,7 +93,7 @@ def report(measured: ComparisonRun, provenance: Mapping[str, str]) -> Report:
         figures.insert(0, shown)
     caveats = [f"{name} could not run: {why}" for name, why in measured.refused.items()]
     headline = [
-        Fact(f"Accuracy of {one.name}", f"{one.result.accuracy:.4f}", _accuracy(one))
+        Fact(f"Accuracy of {one.name}", percent(one.result.accuracy), _accuracy(one))
         for one in measured.ranking[:4]
     ]
     scope = (
@@ -119,5 +123,4 @@ def report(measured: ComparisonRun, provenance: Mapping[str, str]) -> Report:
 
 
 def _accuracy(one: Contender) -> str:
-    spread = one.result.intervals.get("accuracy")
-    return f"{spread.low:.4f} to {spread.high:.4f}" if spread else ""
+    return spread_cell(one.result.intervals.get("accuracy"))

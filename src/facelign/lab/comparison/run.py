@@ -17,7 +17,7 @@ from facelign.lab.material.photos import embed
 from facelign.lab.material.timing import medians
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import Difference, PairedOptions, System, differences
-from facelign.lab.statistics.rates import lowest_rate, rate_text, tar_label
+from facelign.lab.statistics.rates import lowest_rate, percent, rate_text, tar_label
 from facelign.lab.verification.figures import Verification, evaluate
 from facelign.models.convert import WEIGHTS_APART
 from facelign.models.weights.store import Store
@@ -163,10 +163,10 @@ class ComparisonRun:
         best = self.ranking[0]
         equals = self.equals
         beaten = [c.name for c in self.ranking[1:] if c.name not in equals]
-        figure = f"accuracy {best.result.accuracy:.4f}"
+        figure = f"accuracy {percent(best.result.accuracy)}"
         tar = best.result.tar_at_fmr[self.rate].tar
         if tar is not None:
-            figure += f", {tar_label(self.rate)} {tar:.3f}"
+            figure += f", {tar_label(self.rate)} {percent(tar)}"
         name = best.name
         if not equals:
             return (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from facelign.lab.detection import figures
 from facelign.lab.detection.run import DetectionRun
+from facelign.lab.statistics.rates import percent
 from facelign.report.page import Fact, Report, Section, Table
 from facelign.report.plot import Series
 from facelign.report.plots import precision_recall
@@ -39,7 +40,7 @@ def report(name: str, runs: Sequence[DetectionRun], provenance: Mapping[str, str
         (
             height,
             str(next(t["recall_by_height"][height]["faces"] for t in plain)),
-            *(f"{t['recall_by_height'][height]['recall']:.3f}" for t in plain),
+            *(percent(t["recall_by_height"][height]["recall"], 1) for t in plain),
         )
         for height in heights
     ]
@@ -60,7 +61,7 @@ def report(name: str, runs: Sequence[DetectionRun], provenance: Mapping[str, str
                 Table(
                     r.detector,
                     ("score", "share of true faces"),
-                    [(score, f"{share:.3f}") for score, share in r.meaning.items()],
+                    [(score, percent(share, 1)) for score, share in r.meaning.items()],
                 )
                 for r in runs
             ],

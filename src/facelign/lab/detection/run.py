@@ -19,6 +19,7 @@ from facelign.lab.detection import figures
 from facelign.lab.detection.figures import Detections, Matched, Truth
 from facelign.lab.plain import PlainRecord, told
 from facelign.lab.statistics.exact import exact_share
+from facelign.lab.statistics.rates import percent
 from facelign.types.contracts import Detector
 
 #: faces that overlap another by this much are counted apart (A4-20)
@@ -99,9 +100,9 @@ class DetectionRun:
         return (
             self.detector,
             f"{plain['ap']:.3f}",
-            "-" if plain["recall"] is None else f"{plain['recall']:.3f}",
+            percent(plain["recall"], 1),
             str(plain["false_faces"]),
-            f"{self.crowded[0]:.3f} of {self.crowded[1]}" if self.crowded[1] else "-",
+            f"{percent(self.crowded[0], 1)} of {self.crowded[1]}" if self.crowded[1] else "-",
             "-" if empty is None else f"{empty:.0f}",
             f"{self.ms:.0f}",
             f"{self.megabytes:.1f}",

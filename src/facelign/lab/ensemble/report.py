@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facelign.lab.ensemble.run import BEST, RULES, EnsembleRun, SystemFigures
-from facelign.lab.material.drawing import difference_cells, roc_line, spreads
-from facelign.lab.statistics.rates import tar_label
+from facelign.lab.material.drawing import (
+    CHANGES,
+    OVER_PEOPLE,
+    change_cells,
+    difference_cells,
+    roc_line,
+    spreads,
+)
+from facelign.lab.statistics.rates import percent, tar_label
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot
 from facelign.report.plots import roc
@@ -25,11 +32,11 @@ def gains(measured: EnsembleRun) -> Plot | None:
     """Return what every fusion gains in accuracy, with intervals."""
     return spreads(
         {
-            system.name: system.gain.figures.get("accuracy")
+            system.name: known.percent
             for system in measured.judged
-            if system.gain is not None
+            if system.gain is not None and (known := system.gain.figures.get("accuracy"))
         },
-        axis=f"Accuracy gained over {measured.best_single.name}",
+        axis=f"Accuracy gained over {measured.best_single.name}, points",
         title="Fusions against the best single model",
         target=0.0,
     )
@@ -51,7 +58,7 @@ def _duels(measured: EnsembleRun) -> Table:
             else ", named before anything was measured; it has to beat every model alone."
         )
     )
-    columns = ("together", "alone", "accuracy", "95 %", "TAR", "95 %", "together is")
+    columns = ("together", "alone", *CHANGES, "together is")
     return Table("Against each model alone", columns, rows, note)
 
 
@@ -60,15 +67,22 @@ def _gained(fused: SystemFigures) -> list[Fact]:
     gain = fused.gain.figures.get("accuracy") if fused.gain else None
     if gain is None:
         return []
-    spread = f"{gain.low:+.4f} to {gain.high:+.4f} (95 %, over people)"
-    return [Fact("Accuracy gained", f"{gain.value:+.4f}", spread, "over the best model alone")]
+    points, ends = change_cells(gain)
+    return [
+        Fact(
+            "Accuracy gained",
+            f"{points} points",
+            f"{ends}{OVER_PEOPLE}",
+            "over the best model alone",
+        )
+    ]
 
 
 def report(measured: EnsembleRun, provenance: Mapping[str, str]) -> Report:
     """Return the report of an ensemble."""
     columns = (
         *("system", "precision", "recall", "F1", "accuracy", "AUC", "TAR"),
-        *("accuracy gained", "95 %", "ms"),
+        *("accuracy gained, points", "95 %", "ms"),
     )
     rows = []
     for one in measured.judged:
@@ -76,14 +90,13 @@ def report(measured: EnsembleRun, provenance: Mapping[str, str]) -> Report:
         rows.append(
             (
                 one.name,
-                f"{one.precision:.4f}",
-                f"{one.recall:.4f}",
+                percent(one.precision),
+                percent(one.recall),
                 f"{one.f1:.4f}",
-                "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+                percent(one.accuracy),
                 f"{one.auc:.4f}",
-                "-" if one.tar is None else f"{one.tar:.3f}",
-                f"{gain.value:+.4f}" if gain else "",
-                f"{gain.low:+.4f} to {gain.high:+.4f}" if gain else "",
+                percent(one.tar),
+                *(change_cells(gain) if gain else ("", "")),
                 "-" if one.ms is None else f"{one.ms:.0f}",
             )
         )

@@ -161,7 +161,7 @@ class EnsembleRun:
     def _figures(self, gain: Difference) -> str:
         figures = gain.figures
         return "; ".join(
-            f"{label} {figures[k].value:+.4f} ({figures[k].low:+.4f} to {figures[k].high:+.4f})"
+            f"{label} {figures[k].change() if k == 'auc' else figures[k].points}"
             for k, label in (
                 ("accuracy", "accuracy"),
                 ("auc", "AUC"),

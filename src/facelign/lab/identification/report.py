@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.lab.identification.run import IdentificationRun
-from facelign.lab.material.drawing import WALL, bounds, face_maps, percent, photo_tiles, spreads
+from facelign.lab.material.drawing import WALL, bounds, face_maps, photo_tiles, spreads
 from facelign.lab.material.photos import Embedded
 from facelign.lab.material.projection import Method
 from facelign.lab.material.thumbnails import Thumbnails
+from facelign.lab.statistics.rates import percent
 from facelign.lab.statistics.resampling import Interval
 from facelign.report.page import Fact, Report, Section, Table, Tile, Wall
 from facelign.report.plot import Series

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from facelign.datasets.points import PointTable
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import LandmarkRun
+from facelign.lab.statistics.rates import percent
 from facelign.lab.statistics.resampling import DRAWS, SEED
 from facelign.report.page import Fact, Report, Section, Table
 from facelign.report.plot import Plot, Series
@@ -57,7 +58,7 @@ def report(truth: PointTable, runs: Sequence[LandmarkRun], provenance: Mapping[s
                 Table(
                     f"{r.model} in boxes of {r.detector}",
                     ("turn", "NME"),
-                    [(name, f"{value:.4f}") for name, value in r.report.by_yaw.items()],
+                    [(name, percent(value)) for name, value in r.report.by_yaw.items()],
                 )
                 for r in runs
             ],
@@ -68,7 +69,7 @@ def report(truth: PointTable, runs: Sequence[LandmarkRun], provenance: Mapping[s
                 Table(
                     f"{r.model} in boxes of {r.detector} ({r.compared})",
                     ("point", "NME"),
-                    [(str(k), f"{value:.4f}") for k, value in enumerate(r.report.points)],
+                    [(str(k), percent(value)) for k, value in enumerate(r.report.points)],
                 )
                 for r in runs
             ],
@@ -77,7 +78,7 @@ def report(truth: PointTable, runs: Sequence[LandmarkRun], provenance: Mapping[s
     headline = [
         Fact(
             f"NME, {r.model}",
-            f"{t['nme']:.4f}" if "nme" in t else "-",
+            percent(t.get("nme")),
             _spread(r.report.errors),
             f"over the {divisor} distance",
         )
@@ -104,11 +105,11 @@ def _best_points(truth: PointTable, runs: Sequence[LandmarkRun]) -> str:
         who = f"{best.model} in boxes of {best.detector}"
         if best.model == best.detector:
             who = best.detector
-        mean, divisor = 100 * report.errors.mean(), report.normalizer
+        mean, divisor = percent(report.errors.mean()), report.normalizer
         first = f"{scheme}: {who}" if len(schemes) > 1 else who
         ahead = ", the highest of " + str(len(held)) if len(held) > 1 else ""
         told.append(
-            f"{first}, AUC@0.10 {_area(best):.3f}{ahead}, mean error {mean:.2f} % of the {divisor} "
+            f"{first}, AUC@0.10 {_area(best):.3f}{ahead}, mean error {mean} of the {divisor} "
             f"distance; {report.missed} of {report.faces:,} faces were missed."
         )
     if not told:
@@ -130,4 +131,4 @@ def _spread(errors: npt.ArrayLike) -> str:
     draws = np.random.default_rng(SEED)
     means = [told[draws.integers(0, len(told), len(told))].mean() for _ in range(DRAWS)]
     low, high = np.percentile(means, (2.5, 97.5))
-    return f"{low:.4f} to {high:.4f} (95 %, over faces)"
+    return f"{100 * low:.2f} to {100 * high:.2f} % (95 %, over faces)"

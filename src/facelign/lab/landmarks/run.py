@@ -22,6 +22,7 @@ from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.figures import LandmarkReport, Normalizer
 from facelign.lab.plain import told
+from facelign.lab.statistics.rates import percent
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -54,8 +55,9 @@ class LandmarkRun:
     def cells(self) -> tuple[str, ...]:
         """Return a row of a table: names, points, NME and median, AUC and FR at limits, missed."""
         plain = self.report.to_dict()
-        means = [f"{plain[k]:.4f}" if k in plain else "-" for k in ("nme", "nme_median")]
-        rates = [f"{plain[k]:.3f}" for k in ("auc_0.08", "auc_0.10", "fr_0.08", "fr_0.10")]
+        means = [percent(plain.get(k)) for k in ("nme", "nme_median")]
+        rates = [f"{plain[k]:.3f}" for k in ("auc_0.08", "auc_0.10")]
+        rates += [percent(plain[k], 1) for k in ("fr_0.08", "fr_0.10")]
         head = [self.model, self.detector, self.compared]
         return (*head, *means, *rates, str(self.report.missed))
 

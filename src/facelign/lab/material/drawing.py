@@ -11,6 +11,7 @@ from facelign.lab.material.projection import Method, project
 from facelign.lab.material.thumbnails import SMALL, Thumbnails, whole
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import Difference
+from facelign.lab.statistics.rates import percent
 from facelign.lab.statistics.resampling import Interval
 from facelign.report.page import FaceMap, Tile
 from facelign.report.plot import Plot, Series
@@ -18,20 +19,17 @@ from facelign.report.plots import intervals
 
 #: photos that a wall shows
 WALL = 24
+#: heads of ``difference_cells``
+CHANGES = ("accuracy, points", "95 %", "TAR, points", "95 %")
 #: how the intervals came about
 OVER_PEOPLE = " (95 %, over people)"
-
-
-def percent(value: float, digits: int = 2) -> str:
-    """Return a share as percent."""
-    return f"{100 * value:.{digits}f} %"
 
 
 def bounds(found: Interval | None) -> str:
     """Return an interval over people in words."""
     if found is None:
         return ""
-    return f"{100 * found.low:.2f} to {100 * found.high:.2f} %{OVER_PEOPLE}"
+    return f"{found.percent.ends(2)} %{OVER_PEOPLE}"
 
 
 def sci(value: float) -> str:
@@ -47,6 +45,11 @@ def between(low: float, high: float) -> str:
 def rate_cells(rate: Interval | None) -> tuple[str, str]:
     """Return the cells of a rate and of its interval."""
     return ("", "") if rate is None else (sci(rate.value), between(rate.low, rate.high))
+
+
+def share_cells(rate: Interval | None) -> tuple[str, str]:
+    """Return the cells of a share and of its interval, percent."""
+    return ("", "") if rate is None else (percent(rate.value), spread_cell(rate))
 
 
 def photo_tiles(failures: Sequence[Failure]) -> list[Tile]:
@@ -103,15 +106,20 @@ def spreads(
     )
 
 
-def change_cells(gap: Interval | None, digits: int = 4) -> tuple[str, str]:
-    """Return the cells of a table for a difference, where there is one, and for its interval."""
-    return (f"{gap.value:+.{digits}f}", gap.ends(digits, "+")) if gap else ("-", "")
+def spread_cell(found: Interval | None) -> str:
+    """Return the cell of the interval of a share, percent."""
+    return f"{found.percent.ends(2)} %" if found else ""
+
+
+def change_cells(gap: Interval | None) -> tuple[str, str]:
+    """Return the cells of a table for a difference of shares and for its interval, in points."""
+    return (f"{gap.percent.value:+.2f}", gap.percent.ends(2, "+")) if gap else ("-", "")
 
 
 def difference_cells(gap: Difference) -> tuple[str, ...]:
     """Return the cells of a table for a difference in accuracy and TAR, each with its interval."""
     figures = gap.figures
-    return (*change_cells(figures.get("accuracy")), *change_cells(figures.get("tar"), 3))
+    return (*change_cells(figures.get("accuracy")), *change_cells(figures.get("tar")))
 
 
 def scope(trials: Trials) -> str:

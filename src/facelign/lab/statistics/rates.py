@@ -1,4 +1,9 @@
-"""False match rates that are reported, and how far a number of pairs reaches down."""
+"""How figures are told to people, and how far a number of pairs reaches down.
+
+Shares of photos, pairs or faces (accuracy, TAR, EER, FNMR, FPIR, FNIR, rank 1, precision, recall)
+are percent, their differences points. False match rates are decimals, as options take them. Areas,
+F1, AP and thresholds are plain numbers. JSON, CSV and axes have shares from 0 to 1.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,15 @@ def rate_text(rate: float) -> str:
 def number(value: float | None, digits: int = 4) -> str:
     """Return a figure for people, "-" where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """Return a share for people, "-" where there is none.
+
+    >>> percent(0.9955), percent(None)
+    ('99.55 %', '-')
+    """
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def tar_label(rate: float) -> str:

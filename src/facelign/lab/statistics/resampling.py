@@ -51,6 +51,16 @@ class Interval:
         """Return plain data."""
         return asdict(self)
 
+    @property
+    def percent(self) -> Interval:
+        """The same in percent; of a difference, in points."""
+        return Interval(100 * self.value, 100 * self.low, 100 * self.high)
+
+    @property
+    def points(self) -> str:
+        """A difference of shares in words, with its interval: "+0.45 points (-0.10 to +1.00)"."""
+        return f"{100 * self.value:+.2f} points ({self.percent.ends(2, '+')})"
+
     def ends(self, digits: int = 4, sign: str = "") -> str:
         """Return both ends in words. sign: "+" for differences."""
         return f"{self.low:{sign}.{digits}f} to {self.high:{sign}.{digits}f}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from facelign.compare import curves
 from facelign.compare.pairs import Failures, PairScores
+from facelign.lab.statistics.rates import percent
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import det, f1_accuracy, histograms, rates, roc
 
@@ -28,7 +29,7 @@ def draw(kind: str, pairs: PairScores, name: str, counting: Failures = Failures.
         line = Series(name, *curves.roc(scores), note=f"AUC {curves.auc(scores):.4f}")
         return roc.draw([line], lowest=1 / max(len(scores.non_mated), 10), title="ROC")
     if kind == "det":
-        line = Series(name, *curves.det(scores), note=f"EER {curves.eer(scores):.4f}")
+        line = Series(name, *curves.det(scores), note=f"EER {percent(curves.eer(scores))}")
         return det.draw([line])
     if kind == "f1_accuracy":
         best = curves.best_by_f1(scores).threshold

@@ -13,17 +13,17 @@ from facelign.lab.material.drawing import (
     OVER_PEOPLE,
     bounds,
     face_maps,
-    percent,
     photo_tiles,
     rate_cells,
     sci,
+    share_cells,
     spreads,
 )
 from facelign.lab.material.projection import Method
 from facelign.lab.material.thumbnails import Thumbnails
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.folds import RULE_FMR
-from facelign.lab.statistics.rates import rate_text, tar_label
+from facelign.lab.statistics.rates import percent, rate_text, tar_label
 from facelign.lab.verification.figures import SHARES, Verification
 from facelign.lab.verification.groups import ByGroup
 from facelign.lab.verification.run import VerificationRun, most_errors, rejects, worst_pairs
@@ -246,7 +246,8 @@ def _thresholds(measured: VerificationRun) -> Section:
     fixed = measured.fixed
     if fixed is not None:
         nominal = "" if fixed.nominal_fmr is None else f"{fixed.nominal_fmr:g}"
-        cells = (f"{fixed.threshold:.4f}", nominal, *rate_cells(fixed.fmr), *rate_cells(fixed.fnmr))
+        both = (*rate_cells(fixed.fmr), *share_cells(fixed.fnmr))
+        cells = (f"{fixed.threshold:.4f}", nominal, *both)
         columns = ("threshold", "meant for FMR", "FMR here", "95 %", "FNMR here", "95 %")
         tables.append(Table("The threshold in use", columns, [cells], fixed.source))
     said = (
@@ -264,7 +265,7 @@ def _groups(title: str, found: ByGroup | None) -> Section | None:
             group.mated,
             group.non_mated,
             *rate_cells(group.fmr),
-            *rate_cells(group.fnmr),
+            *share_cells(group.fnmr),
             f"{group.own_threshold:.4f}" if group.own_threshold is not None else "too few pairs",
         )
         for group in found.groups

@@ -33,7 +33,9 @@ def draw(
     style.label(axes, title, x, axis)
     style.legend(axes, loc="center left", bbox_to_anchor=(1, 0.5))
     said = "; ".join(
-        f"{line.label} {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines if len(line.y)
+        f"{line.label} {100 * line.y[0]:.2f} % to {100 * line.y[-1]:.2f} %"
+        for line in lines
+        if len(line.y)
     )
     return Plot("arms", figure, f"{axis} over {', '.join(conditions)}: {said}.", numbers)
 

@@ -20,7 +20,7 @@ def draw(lines: Sequence[Series], *, title: str = "CMC (closed set)") -> Plot:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.label(axes, title, "Rank r (candidates looked at)", "Share found within r")
     style.legend(axes, loc="lower right")
-    said = "; ".join(f"{line.label}: rank 1 {line.y[0]:.3f}" for line in lines)
+    said = "; ".join(f"{line.label}: rank 1 {100 * line.y[0]:.2f} %" for line in lines)
     return Plot(
         "cmc", figure, f"Cumulative match curve. {said}.", columns_of(lines, "rank", "share")
     )

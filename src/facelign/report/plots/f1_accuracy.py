@@ -31,10 +31,10 @@ def draw(
         axes.plot(tau, values, label=name, **look)
     axes.axvline(tau[place], color=style.BLACK, linestyle="--", linewidth=1.2, label="best F1")
     if baseline is not None:
-        axes.axhline(
-            baseline, color=style.GRAY, linestyle=":", label=f'always "different": {baseline:.3f}'
-        )
-    title = f"Best F1 {both[0][place]:.3f} at {tau[place]:.3f}; accuracy there {both[1][place]:.3f}"
+        told = f'always "different": {100 * baseline:.2f} %'
+        axes.axhline(baseline, color=style.GRAY, linestyle=":", label=told)
+    there = f"accuracy there {100 * both[1][place]:.2f} %"
+    title = f"Best F1 {both[0][place]:.3f} at {tau[place]:.3f}; {there}"
     style.label(axes, title, axis, "F1, accuracy (share, 0 to 1)")
     style.legend(axes)
     numbers = {"threshold": tau, "f1": both[0], "accuracy": both[1]}

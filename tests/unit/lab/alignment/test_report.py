@@ -19,6 +19,7 @@ from facelign.lab.statistics.paired import PairedOptions
 from facelign.report import html
 from facelign.report.page import Mood
 from facelign.types.embeddings import Metric, Space
+from told_figures import odd_cells
 
 SPACE = Space("m/study/study", 12, Metric.COSINE, unit=True)
 #: how far photos of one person lie apart, by layout
@@ -69,7 +70,12 @@ def test_the_headline_is_of_untouched_photos_and_says_who_was_lost(study: Study)
     assert facts["Faces not found"].value == "2 of 40"
     assert facts["AUC"].value == f"{raw.main.auc:.4f} \u2192 {aligned.main.auc:.4f}"
     assert aligned.gain is not None
-    assert facts["Difference"].value == f"{aligned.gain.figures['tar'].value:+.3f}"
+    gain = aligned.gain.figures["tar"]
+    assert facts["Difference, points"].value == f"{100 * gain.value:+.2f}"
+    assert f"{100 * aligned.main.tar:.2f} %: {gain.points}; faces not found" in study.verdict
+    assert odd_cells(built) == []
+    steps = built.sections[1].figures[0]
+    assert steps.alt.count("(") <= 5  # a caption is a sentence, not a table
     assert built.mood is Mood.GOOD
     assert built.verdict == study.verdict
     assert "alignment" in html.render(built).lower()

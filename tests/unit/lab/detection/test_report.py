@@ -28,13 +28,13 @@ def test_detectors_are_told_side_by_side() -> None:
     )
     side, heights, meaning = built.sections
     assert [row[:3] for row in side.tables[0].rows] == [
-        ("poor", "0.500", "0.500"),
-        ("good", "1.000", "1.000"),
+        ("poor", "0.500", "50.0 %"),
+        ("good", "1.000", "100.0 %"),
     ]
     assert [row[5] for row in side.tables[0].rows] == ["-", "500"]
     assert heights.tables[0].rows == [
-        ("48-64 px", "1", "1.000", "1.000"),
-        ("96-160 px", "1", "0.000", "1.000"),
+        ("48-64 px", "1", "100.0 %", "100.0 %"),
+        ("96-160 px", "1", "0.0 %", "100.0 %"),
     ]
     assert [table.title for table in meaning.tables] == ["poor", "good"]
     assert "AP 0.500" in side.figures[0].alt

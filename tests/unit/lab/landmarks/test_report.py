@@ -38,7 +38,7 @@ def test_the_best_is_told_by_the_area_in_which_missed_faces_count() -> None:
     assert [row[0] for row in table.rows] == ["careful", "whole"]
     assert table.rows[0][-1] == "6"
     assert [fact.label for fact in built.headline] == ["NME, careful", "NME, whole"]
-    assert built.headline[1].interval == "0.0300 to 0.0300 (95 %, over faces)"
+    assert built.headline[1].interval == "3.00 to 3.00 % (95 %, over faces)"
 
 
 def test_means_over_other_points_have_no_best() -> None:
@@ -53,4 +53,4 @@ def test_few_faces_have_no_interval(faces: int) -> None:
     built = page.report(TRUTH, [run("a", [0.02] * faces, 1)], {})
     assert built.headline[0].interval == ""
     assert (built.verdict == "No face of set was found.") == (faces == 0)
-    assert built.headline[0].value == ("0.0200" if faces else "-")
+    assert built.headline[0].value == ("2.00 %" if faces else "-")

@@ -97,3 +97,10 @@ def test_a_share_is_bounded_by_the_rule_of_three_where_it_is_none(
     assert resampling.share(nobody, nobody.same) is None
     with pytest.raises(BadArray):
         resampling.people_weights(0)
+
+
+def test_intervals_in_words() -> None:
+    gap = resampling.Interval(0.0045, -0.001, 0.01)
+    assert gap.points == "+0.45 points (-0.10 to +1.00)"
+    assert gap.change() == "+0.0045 (-0.0010 to +0.0100)"
+    assert gap.percent.ends(2) == "-0.10 to 1.00"
