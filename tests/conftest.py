@@ -6,9 +6,11 @@ the tests, which lasts, so that a second run fetches nothing. FACELIGN_TESTS_HOM
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +62,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure() -> None:
     """Set the home of the tests before a room is imported: facelign.report reads it on import."""
-    named = os.environ.get("FACELIGN_TESTS_HOME", "")
-    home = Path(named) if named else platformdirs.user_cache_path("facelign-tests", appauthor=False)
-    home.mkdir(parents=True, exist_ok=True)
+    home = _writable_home()
     os.environ["FACELIGN_HOME"] = str(home.absolute())
+    # a checkout may be read-only
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(home.absolute() / "hypothesis"))
     for name in ("FACELIGN_LICENSE", "FACELIGN_CONFIG"):
         os.environ.pop(name, None)
     if not os.environ.get("FACELIGN_MIRROR") and (SHARED / "weights").is_dir():
         os.environ["FACELIGN_MIRROR"] = str(SHARED / "weights")
+
+
+def _writable_home() -> Path:
+    """Return the home of the tests: the cache folder, or a temporary one where that is not ours."""
+    named = os.environ.get("FACELIGN_TESTS_HOME", "")
+    user = getattr(os, "getuid", lambda: "")()
+    places = (
+        (Path(named),)
+        if named
+        else (
+            platformdirs.user_cache_path("facelign-tests", appauthor=False),
+            Path(tempfile.gettempdir()) / f"facelign-tests-{user}",
+        )
+    )
+    for place in places:
+        with contextlib.suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            if os.access(place, os.W_OK):
+                return place
+    raise pytest.UsageError(
+        f"{' and '.join(map(str, places))} cannot be written; let FACELIGN_TESTS_HOME name a "
+        "folder in which the tests may keep weights."
+    )
 
 
 def required() -> bool:

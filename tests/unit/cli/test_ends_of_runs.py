@@ -83,7 +83,7 @@ def test_an_interruption_gives_130_and_a_sentence(early: bool, tmp_path: Path) -
         "            signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     done = ran(["models", "list"], env=environment)
     assert done.returncode == Exit.INTERRUPTED
     assert "interrupted" in done.stderr
