@@ -91,7 +91,7 @@ def cli() -> str:
         "",
         "| variable | meaning |",
         "|---|---|",
-        "| `FACELIGN_HOME` | folder of weights, own models, cache and the default gallery |",
+        "| `FACELIGN_HOME` | folder of weights, own models, settings, cache and default gallery |",
         "| `FACELIGN_MIRROR` | address or folder that is asked for weights by their SHA-256 |",
         "| `FACELIGN_LICENSE` | `commercial`: refuse weights whose license says no; `strict`: "
         "unclear ones too |",

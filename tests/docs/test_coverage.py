@@ -127,6 +127,25 @@ def test_readme_gives_the_two_commands_first():
     assert "](docs/pictures/" in first
 
 
+def test_tables_say_what_their_columns_hold():
+    bare = re.compile(r"^\|(\s*\|)+\n\|[-:| ]+\|$", re.MULTILINE)
+    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    assert [page.name for page in pages if bare.search(page.read_text("utf-8"))] == []
+
+
+def test_readme_tells_the_version():
+    from facelign import __version__
+
+    assert f"Version {__version__} " in read("README.md")
+
+
+def test_the_option_names_every_preset():
+    from facelign.recognition.presets import PRESETS
+
+    row = next(line for line in read("docs/reference/cli.md").splitlines() if "`--preset`" in line)
+    assert [name for name in PRESETS if not re.search(rf"\b{name}\b", row.split("|")[-2])] == []
+
+
 def test_exit_codes_agree_with_the_code():
     from facelign.cli.exits import Exit
 

@@ -35,7 +35,7 @@ class ChainFlags(OptionSet):
 
     panel: ClassVar[str | None] = "Chain"
 
-    preset: Annotated[str, Option("default, fast, accurate or dlib.", names="preset")] = (
+    preset: Annotated[str, Option("default, fast, light, accurate or dlib.", names="preset")] = (
         DEFAULT_PRESET
     )
     detector: Annotated[str | None, Option("Another detector, by id.", names="detector")] = None
