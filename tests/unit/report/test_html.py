@@ -200,3 +200,38 @@ def test_face_map_of_one_point_and_many_people():
     assert len(marks) > 41
     assert not any("nan" in mark or "inf" in mark for mark in marks)
     assert "40 people" in page
+
+
+def page_of(*tables, headline=()):
+    """Return the page of a report with a section of these tables."""
+    section = Section("s", (), tables=tables)
+    return html.render(Report("t", "v", headline, (section,), {"a_long_name": "x_y"}))
+
+
+def test_a_wide_row_says_the_column_of_each_cell():
+    columns = ("set", "FMR", "TAR", "pairs", "people", 'of "all"')
+    row = ("lfw", 0.001, 0.99, 1234567, 50, "too few pairs")
+    wide = page_of(Table("Wide", columns, (row,)))
+    assert '<table class="wide">' in wide
+    told = re.findall(r'<td[^>]* data-of="([^"]*)">', wide)
+    assert told == [*columns[:-1], "of &quot;all&quot;"]
+    narrow = page_of(Table("Narrow", columns[: html.WIDE], (row[: html.WIDE],)))
+    assert 'class="wide"' not in narrow
+    assert "data-of" not in narrow.split("</style>")[1]
+
+
+def test_cells_of_numbers_stand_right_and_words_among_them_may_break():
+    rows = ((0.5, "a_b"), ("12 %", "c"), (1234567, "d"), ("too few pairs", "e"), (None, "f"))
+    shown = page_of(Table("Mixed", ("share", "name"), rows))
+    assert shown.count('<th scope="col" class="number">share') == 1
+    assert '<td class="number">1,234,567</td>' in shown
+    assert '<td class="number words">too few pairs</td>' in shown
+    assert "<td>a_<wbr>b</td>" in shown  # a name may break where its words meet
+    assert "a_<wbr>long_<wbr>name</th><td>x_y</td>" in shown  # a value is copied as it is
+
+
+@pytest.mark.parametrize(("cards", "row"), [(0, 1), (1, 1), (5, 5), (6, 3), (7, 4), (9, 3)])
+def test_no_row_of_one_card_stands_below_a_full_one(cards, row):
+    facts = tuple(Fact(str(k), str(k)) for k in range(cards))
+    assert f'style="--row:{row}"' in page_of(headline=facts)
+    assert cards % row != 1 or row == 1

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from facelign.errors import BadArray, ConfigError
 from facelign.report import plots, style
-from facelign.report.plot import Series
+from facelign.report.plot import Series, curves
 from facelign.report.plots import (
     average_faces,
     barcode,
@@ -272,3 +272,17 @@ def test_the_best_threshold_is_the_one_that_is_told():
     tau = np.array([0.1, 0.2, 0.3, 0.4])
     plot = f1_accuracy.draw(tau, [0.5, 0.9, 0.9, 0.6], [0.5, 0.9, 0.9, 0.6], best=0.3)
     assert "at 0.300" in plot.alt
+
+
+def test_lines_of_a_figure_keep_their_points_their_looks_and_their_intervals():
+    x = np.array([0.0, 1.0, 10.0])
+    bounded = Series("a", x, x + 1, low=x, high=x + 2, note="n")
+    _, (axes,) = style.figure()
+    curves(axes, [bounded, Series("b", x, x)], where=lambda s: s.x > 0, unit=100, band=0.2,
+           marker=True)  # fmt: skip
+    first, second = axes.get_lines()
+    assert first.get_xdata().tolist() == [100.0, 1000.0]  # 0 has no place on a logarithmic axis
+    assert (first.get_label(), second.get_label()) == ("a (n)", "b")
+    assert first.get_marker() != second.get_marker()
+    (interval,) = axes.collections  # of the one line that has one
+    assert interval.get_alpha() == 0.2
