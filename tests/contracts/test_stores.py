@@ -112,6 +112,20 @@ def contents(store):
     )
 
 
+def test_a_calibration_is_kept_of_each_space_and_is_no_change(store):
+    enroll(store, "Ada", 1)
+    before = store.state()
+    assert store.calibrations() == {}
+    store.keep_calibration("b", "{}")
+    store.keep_calibration("a", '{"wörter": 1}')
+    store.keep_calibration("b", "[]")
+    assert store.calibrations() == {"a": '{"wörter": 1}', "b": "[]"}
+    store.keep_calibration("a", None)
+    store.keep_calibration("c", None)
+    assert store.calibrations() == {"b": "[]"}
+    assert store.state() == before
+
+
 # -- what is kept --------------------------------------------------------------------------------
 
 

@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
         ),
         "people": "List, correct, remove, export and import the people of a gallery.",
-        "gallery": "Look a gallery through for damage, or back it up.",
+        "gallery": "Look a gallery through for damage, back it up, show its calibration.",
         "models": "Models and their weights.",
         "cache": "Look at or clear the cache of vectors.",
         "config": "The file of settings: show, set or unset defaults of the commands.",

@@ -13,6 +13,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
+from facelign.files.home import may_write
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
 from facelign.wire.options import ChainFlags, FaceFlags
@@ -62,7 +63,7 @@ class CalibrateFlags(OptionSet):
         ),
     ] = None
     out: Annotated[
-        Path | None, Option("The record; for --gallery by default beside the gallery.")
+        Path | None, Option("The record, as FILE.json; by default --gallery holds it.")
     ] = None
     set_name: Annotated[
         str | None, Option("Name of the set (default: that of the folder).", word="set")
@@ -100,9 +101,6 @@ def calibrate(
 
     Refuses (exit 1, no file) what the data cannot support, and says how many people are missing.
     """
-    from facelign.compare.calibrations import to_json
-    from facelign.files import disk
-
     _check(asked)
     target = _out(asked)
     recognizer: Recognizer | None = None
@@ -113,8 +111,7 @@ def calibrate(
         measured, lost = _of_photos(asked, asked.images, recognizer, policy, drawing)
     else:
         measured = _of_gallery(asked, drawing)
-    with disk.atomic(target) as file:
-        file.write(to_json(measured.record).encode())
+    _keep(measured.record, target, held=asked.out is None)
     if output.json:
         emit(_record(measured, target))
     else:
@@ -148,13 +145,27 @@ def _check(asked: CalibrateFlags) -> None:
 
 def _out(asked: CalibrateFlags) -> Path:
     """Return where the record goes; raises ConfigError where it has no name."""
-    from facelign.recognition.photo_gallery import calibration_path
-
     if asked.out is None and asked.gallery is not None:
-        return calibration_path(asked.gallery)
+        if asked.gallery.exists() and not may_write(asked.gallery):
+            raise ConfigError(f"{asked.gallery} may not be written.", "Say --out FILE.json.")
+        return asked.gallery
     if asked.out is None or asked.out.suffix != ".json":
         raise ConfigError("The record needs a name.", "Say --out FILE.json.")
     return asked.out
+
+
+def _keep(record: Calibration, target: Path, *, held: bool) -> None:
+    """Write a record to its file, or into the gallery that holds it."""
+    from facelign.compare.calibrations import to_json
+    from facelign.files import disk
+    from facelign.gallery.gallery import Gallery
+
+    if held:
+        with Gallery.open(target, create=False) as gallery:
+            gallery.keep_calibration(record)
+    else:
+        with disk.atomic(target) as file:
+            file.write(to_json(record).encode())
 
 
 def _of_photos(
@@ -284,7 +295,7 @@ def _say(measured: CalibrationRun, target: Path) -> None:
 
 
 def _reach(record: Calibration) -> list[str]:
-    """Return what is due where a record beside a gallery ends before the gallery's size.
+    """Return what is due where a gallery's own record ends before the gallery's size.
 
     It takes the place of the record that ships with facelign, whose evidence may reach further.
     """
@@ -301,7 +312,7 @@ def _reach(record: Calibration) -> list[str]:
     other = shipped(record.space)
     further = other is not None and other.non_mated > record.non_mated
     known = (
-        "The record that ships with facelign reaches further; this one takes its place while it "
-        "lies beside the gallery."
+        "The record that ships with facelign reaches further; this one takes its place while the "
+        "gallery holds it (facelign gallery calibration --forget drops it)."
     )
     return [limit.note, known] if further else [limit.note]

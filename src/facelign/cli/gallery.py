@@ -13,12 +13,12 @@ from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, progress
 from facelign.files.home import gallery_path, may_write
 from facelign.wire.options import GalleryFlags
-from facelign.wire.records import plain
+from facelign.wire.records import plain, some
 
 if TYPE_CHECKING:
     from facelign.types.templates import Checkup
 
-app = Commands("Look a gallery through for damage, or back it up.")
+app = Commands("Look a gallery through for damage, back it up, show its calibration.")
 
 
 @app.add("check")
@@ -70,6 +70,32 @@ def backup(
     if not known:
         lines.append("The gallery may not be written, so removals from it will not reach the copy.")
     answer({"backup": record}, *lines, json=output.json)
+
+
+@app.add("calibration")
+def calibration(
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Drop them: those that ship with facelign decide.")
+    ] = False,
+    *,
+    where: GalleryFlags,
+    output: JsonFlag,
+) -> None:
+    """Show the calibrations that a gallery holds, made by 'facelign calibrate --gallery'."""
+    from facelign.gallery.gallery import Gallery
+
+    with Gallery.open(gallery_path(where.gallery), create=False, readonly=not forget) as gallery:
+        held = gallery.calibrations()
+        for space in held if forget else ():
+            gallery.forget_calibration(space)
+    keys = ("id", "space", "set", "subjects", "photos", "mated", "non_mated", "date")
+    records = [some(one, *keys) | {"forgotten": forget} for one in held.values()]
+    lines = [
+        f"{one.space}: {one.id}, {one.subjects:,} people, {one.non_mated:,} non-mated "
+        f"comparisons, {one.date}{' (dropped)' if forget else ''}"
+        for one in held.values()
+    ]
+    answer({"calibrations": records}, *(lines or ["The gallery holds none."]), json=output.json)
 
 
 def _told(done: Checkup) -> Iterator[str]:

@@ -255,8 +255,7 @@ def fit_classifier(
         revision = gallery.revision
         named = sources.of_gallery(gallery, space)
         fitted = classifiers.fit(named, how.rule, k=how.k, revision=revision)
-        with gallery.holding(path, "classifier"):
-            fitted.save(path)
+    fitted.save(path)
     people, space, templates = len(fitted.people), fitted.space, len(named.people)
     record = {"file": str(path), "rule": how.rule.value, "people": people}
     answer(

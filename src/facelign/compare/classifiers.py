@@ -6,7 +6,9 @@ so what uses its answer checks it against the scores of that person's templates 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -36,7 +38,8 @@ class NameClassifier(Arrays):
     enrolled vector a row (KNN), or one mean (MEAN) or one vector of weights (SVM) a person, each
     of unit length where the space compares angles, SVM's weights excepted. codes: (n,) int64,
     numbers of the people of the rows. bias: (p,) float32, added to SVM's products, zeros otherwise.
-    k: neighbors that vote. revision: of the gallery that it was fitted on, -1 for none.
+    k: neighbors that vote. revision: of the gallery that it was fitted on, -1 for none. holding:
+    tells that gallery of a file that is written, so that a removal reaches it; it is not saved.
     """
 
     rule: ClassifierRule
@@ -48,6 +51,7 @@ class NameClassifier(Arrays):
     bias: Float32Array
     k: int = 1
     revision: int = -1
+    holding: Callable[[Path], AbstractContextManager[None]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check(self, np.float32, table=(None, None), bias=(len(self.people),))
@@ -100,12 +104,16 @@ class NameClassifier(Arrays):
     def save(self, path: str | Path) -> None:
         """Write the classifier as an ``.npz`` of plain arrays that only its owner may read.
 
-        It is there under its name only when it is complete. ``load`` reads it. Raises ConfigError.
+        It is there under its name only when it is complete, and the gallery that it was fitted on
+        knows of it: a removal deletes it. ``load`` reads it. Raises ConfigError, and GalleryError
+        where that gallery has changed since.
         """
         target = expanded(path)
-        arrays = {field.name: np.array(getattr(self, field.name)) for field in fields(self)}
+        kept = [one.name for one in fields(self) if one.name != "holding"]
+        arrays = {name: np.array(getattr(self, name)) for name in kept}
         try:
-            write_private(target, {"format": np.array(FORMAT), **arrays})
+            with nullcontext() if self.holding is None else self.holding(target):
+                write_private(target, {"format": np.array(FORMAT), **arrays})
         except OSError as error:
             raise ConfigError(
                 f"{target} cannot be written: {error.strerror}.", "Name another place."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from facelign.compare.calibrations import from_json, to_json
 from facelign.errors import BadArray, GalleryError
 from facelign.files.home import expanded
 from facelign.gallery import history, removal, rules
@@ -26,6 +27,7 @@ from facelign.gallery.stores.sqlite import SqliteStore, real
 from facelign.types import changes as c
 from facelign.types import templates as t
 from facelign.types.arrays import AnyArray
+from facelign.types.calibrations import Calibration
 from facelign.types.closing import Closing
 from facelign.types.contracts import TemplateStore
 from facelign.types.decisions import Candidate
@@ -463,6 +465,34 @@ class Gallery(Closing):
     def hold_cache(self, cache: VectorCache) -> None:
         """Write down a cache in which vectors of this gallery may lie."""
         self.store.hold(t.Holder(cache.path, removal.CACHE))
+
+    # -- calibrations ----------------------------------------------------------------------------
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """Return the calibrations that the gallery holds, by space: made on its owner's photos,
+        they take the place of those that ship with facelign.
+        """
+        kept = self.store.calibrations()
+        return {space: from_json(text, source=self._own(space)) for space, text in kept.items()}
+
+    def calibration(self, space_id: str) -> Calibration | None:
+        """Return the gallery's own calibration of a space, or None."""
+        text = self.store.calibrations().get(space_id)
+        return None if text is None else from_json(text, source=self._own(space_id))
+
+    def _own(self, space_id: str) -> str:
+        return f"the calibration of '{space_id}' in {self.name}"
+
+    def keep_calibration(self, record: Calibration) -> None:
+        """Keep a calibration, in the place of the one of its space if there is one."""
+        self.store.keep_calibration(record.space, to_json(record))
+
+    def forget_calibration(self, space_id: str) -> bool:
+        """Drop the gallery's own calibration of a space; returns whether there was one."""
+        there = space_id in self.store.calibrations()
+        if there:
+            self.store.keep_calibration(space_id, None)
+        return there
 
     # -- damage ----------------------------------------------------------------------------------
 

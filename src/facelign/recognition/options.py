@@ -88,7 +88,7 @@ class IdentifyOptions(OptionSet):
     fpir: share of strangers that may be named, whatever the gallery's size. top_k: candidates
     listed. mode: how a person's templates become one score. min_height: smaller faces get no name,
     px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
-    the gallery, instead of that of the record beside the gallery or of the recognizer. policy: only
+    the gallery, instead of that of the record in the gallery or of the recognizer. policy: only
     this face, or None for all. classifier: chooses the name, which then counts only if a template
     of that person reaches the threshold; it must be fitted on the gallery as it is.
     """

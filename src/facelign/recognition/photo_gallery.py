@@ -11,6 +11,7 @@ from uuid import uuid4
 from facelign.compare import calibrations
 from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.migrations import calibration_path
 from facelign.imaging.read import is_photo
 from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
@@ -53,7 +54,7 @@ class PhotoGallery(Closing):
             gallery = Gallery.open(Path(gallery), create=create, readonly=readonly)
         self.gallery = gallery
         self.recognizer = recognizer or Recognizer()
-        self._beside: tuple[Calibration | None] | None = None  # not looked for yet
+        self._calibration: tuple[Calibration | None] | None = None  # not looked for yet
 
     def __repr__(self) -> str:
         where = self.gallery.store.location
@@ -269,27 +270,23 @@ class PhotoGallery(Closing):
 
     @property
     def calibration(self) -> Calibration | None:
-        """The record beside the gallery if it is of this space, else that of the recognizer.
+        """The gallery's own record of this space if there is one, else that of the recognizer.
 
-        ``GALLERY.calibration.json`` beside a gallery was made on its owner's photos by ``facelign
-        calibrate``, and says more about them than a record that ships with facelign.
+        One made on its owner's photos by ``facelign calibrate --gallery`` says more about them than
+        a record that ships with facelign. Without one in the gallery, ``GALLERY.calibration.json``
+        beside it is taken, as older versions wrote it.
         """
-        if self._beside is None:
+        if self._calibration is None:
+            own = self.gallery.calibration(self.recognizer.space.id)
             location = self.gallery.store.location
-            path = None if location is None else calibration_path(location)
-            self._beside = (calibrations.load(path) if path and path.is_file() else None,)
-        (beside,) = self._beside
-        if beside is not None and beside.space == self.recognizer.space.id:
-            return beside
+            if own is None and location is not None:
+                path = calibration_path(location)
+                own = calibrations.load(path) if path.is_file() else None
+            self._calibration = (own,)
+        (own,) = self._calibration
+        if own is not None and own.space == self.recognizer.space.id:
+            return own
         return self.recognizer.calibration
-
-
-def calibration_path(gallery: Path) -> Path:
-    """Return where the calibration of a gallery lies: beside the file itself (not beside a link to
-    it), its name with an ending.
-    """
-    real = gallery.resolve()
-    return real.with_name(f"{real.name}.calibration.json")
 
 
 def open_gallery(

@@ -379,6 +379,16 @@ class TemplateStore(Protocol):
         """Write down a new entry (number 0), or when one of the history was undone."""
         ...
 
+    # -- calibrations ----------------------------------------------------------------------------
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations that were made for the spaces, as JSON, by space."""
+        ...
+
+    def keep_calibration(self, space_id: str, record: str | None) -> None:
+        """Keep the calibration of a space in the place of one before, or None; no revision."""
+        ...
+
     # -- bytes -----------------------------------------------------------------------------------
 
     def kept(self, first: int, end: int) -> Erased:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
 from facelign.gallery.gallery import Gallery
+from facelign.types.templates import PhotoRef, Row
 
 
 @pytest.fixture
@@ -72,6 +74,43 @@ def test_a_copy_is_made_and_stands_in_for_the_gallery(gallery, capsys):
     assert "is damaged, and no copy of it was made" in capsys.readouterr().err
     gallery.write_bytes(copy.read_bytes())
     assert run(["gallery", "check", "--gallery", str(gallery)]) == Exit.DONE
+
+
+def test_a_gallery_holds_the_calibration_that_was_made_on_it(tmp_path, make, capsys):
+    path = tmp_path / "many.db"
+    rng = np.random.default_rng(4)
+    space = make.cosine
+    rows = []
+    for i, center in enumerate(rng.normal(size=(60, space.dim))):
+        for j in range(3):
+            vector = center + 0.5 * rng.normal(size=space.dim)
+            vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+            rows.append(Row(f"p{i}", vector, PhotoRef("", f"{3 * i + j:064x}")))
+    with Gallery.open(path) as gallery:
+        gallery.enroll_many(rows, space)
+        revision = gallery.revision
+    words = ["--gallery", str(path)]
+    calibrate = ["calibrate", *words, "--fmr", "0.01", "--draws", "100"]
+    assert run([*calibrate, "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["out"] == str(path)
+    beside = [f.name for f in tmp_path.iterdir() if "json" in f.name]
+    assert beside == []
+    with Gallery.open(path) as gallery:
+        own = gallery.calibration(space.id)
+        assert (own.subjects, own.target) == (60, 0.01)
+        assert gallery.revision == revision  # a classifier goes on answering
+        assert gallery.remove("p7").verified
+        assert gallery.calibration(space.id) is not None  # it holds scores, nobody's vectors
+    assert run(["gallery", "calibration", *words, "--json"]) == Exit.DONE
+    (told,) = json.loads(capsys.readouterr().out)["calibrations"]
+    assert (told["space"], told["subjects"], told["forgotten"]) == (space.id, 60, False)
+    out = tmp_path / "rule.json"
+    assert run([*calibrate, "--out", str(out)]) == Exit.DONE
+    assert out.is_file()
+    assert run(["gallery", "calibration", "--forget", *words]) == Exit.DONE
+    assert "(dropped)" in capsys.readouterr().out
+    assert run(["gallery", "calibration", *words]) == Exit.DONE
+    assert capsys.readouterr().out == "The gallery holds none.\n"
 
 
 def test_no_gallery(tmp_path, capsys):

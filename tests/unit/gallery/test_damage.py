@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelign.compare.calibrations import load, to_json
 from facelign.errors import FacelignError, GalleryCorrupt, GalleryError
 from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Embeddings, Metric, Space
@@ -185,9 +186,7 @@ def test_what_is_no_gallery_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_older_gallery_is_given_checksums(path: Path) -> None:
-    text = Path(__file__).with_name("old_gallery.sql").read_text(encoding="utf-8")
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(text)
+    old_gallery(path)
     before = path.read_bytes()
     found = {one.check: one.state for one in Gallery.check_file(path).findings}
     assert found.pop("layout") == "note"
@@ -202,6 +201,49 @@ def test_an_older_gallery_is_given_checksums(path: Path) -> None:
         assert gallery.search(probe)[0][0].person == "Eva"
     done = Gallery.check_file(path)
     assert {one.state for one in done.findings} == {"sound"}
+
+
+def old_gallery(path: Path) -> None:
+    text = Path(__file__).with_name("old_gallery.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(text)
+
+
+def test_a_calibration_beside_an_older_gallery_is_taken_in(path: Path) -> None:
+    old_gallery(path)
+    shipped = load("default-lfw-dev")
+    beside = path.with_name(path.name + ".calibration.json")
+    beside.write_text(to_json(shipped), encoding="utf-8")
+    with Gallery.open(path, readonly=True) as gallery:
+        assert gallery.calibration(shipped.space) is None
+    with Gallery.open(path) as gallery:
+        (own,) = gallery.calibrations().values()
+        assert to_json(own) == to_json(gallery.calibration(shipped.space)) == to_json(shipped)
+    assert beside.is_file()
+    assert Gallery.check_file(path).sound
+    changed(path, b'"non_mated"', b'"non_mateb"')
+    with Gallery.open(path) as gallery, pytest.raises(GalleryCorrupt, match="its calibrations"):
+        gallery.calibration(shipped.space)
+
+
+def test_what_lies_beside_an_older_gallery_and_is_no_calibration_is_left(path: Path) -> None:
+    old_gallery(path)
+    path.with_name(path.name + ".calibration.json").write_text("a letter")
+    with Gallery.open(path) as gallery:
+        assert gallery.calibrations() == {}
+        assert len(gallery.people()) == 4
+
+
+def test_a_damaged_history_is_told_where_it_is_read(file: Path) -> None:
+    changed(file, b"Bob", b"Bab")
+    with Gallery.open(file) as gallery:
+        assert gallery.search(probe())
+        with pytest.raises(GalleryCorrupt, match="its history"):
+            gallery.history()
+        with pytest.raises(GalleryCorrupt, match="its history"):
+            gallery.undo()
+    with Gallery.open(file, damaged=True) as gallery:
+        assert gallery.remove("Zoë").verified
 
 
 # -- any byte ------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ KEYS = MappingProxyType(
         "templates": ("id",),
         "rejections": ("person", "digest"),
         "history": ("number",),
+        "calibrations": ("space",),
     }
 )
 #: those that decide an answer, and those of them that have few rows
@@ -60,17 +61,22 @@ def teach(db: sqlite3.Connection) -> None:
     db.create_function("vector_checksum", 3, of_vector, deterministic=True)
 
 
-def add(db: sqlite3.Connection) -> None:
-    """Give every row of a file its checksum."""
+def add(db: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Give every row of some tables of a file, and every vector, its checksum."""
     teach(db)
     db.execute("ALTER TABLE templates ADD COLUMN vector_checksum INTEGER NOT NULL DEFAULT 0")
     db.execute(
         "UPDATE templates SET vector_checksum = coalesce((SELECT vector_checksum(id, person,"
         " v.vector) FROM vectors v WHERE v.template = id), 0)"
     )
-    for table in KEYS:
+    for table in tables:
         db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
-        db.execute(f"UPDATE {table} SET checksum = {_expression(db, table)}")  # noqa: S608
+        fill(db, table)
+
+
+def fill(db: sqlite3.Connection, table: str) -> None:
+    """Write the checksum of every row of a table."""
+    db.execute(f"UPDATE {table} SET checksum = {_expression(db, table)}")  # noqa: S608
 
 
 def keep(db: sqlite3.Connection) -> None:
@@ -87,6 +93,8 @@ def keep(db: sqlite3.Connection) -> None:
 
 def wrong(db: sqlite3.Connection, table: str) -> list[tuple[int | str, ...]]:
     """Return the keys of the rows of a table that are not as they were written."""
+    if not _columns(db, table):
+        return []  # of an older layout
     query = f"SELECT {', '.join(KEYS[table])} FROM {table}"  # noqa: S608
     return db.execute(f"{query} WHERE checksum IS NOT {_expression(db, table)}").fetchall()
 

@@ -66,6 +66,7 @@ class MemoryStore(ChangingStore):
         self._lock = threading.RLock()
         self._depth = 0
         self._now = _Tables()
+        self._calibrations: dict[str, str] = {}
 
     def close(self) -> None:
         """Let everything go."""
@@ -181,6 +182,16 @@ class MemoryStore(ChangingStore):
         with self.transaction():
             number = entry.number or max(self._now.entries, default=0) + 1
             self._now.entries[number] = replace(entry, number=number)
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations that were made for the spaces, as JSON, by space."""
+        return dict(sorted(self._calibrations.items()))
+
+    def keep_calibration(self, space_id: str, record: str | None) -> None:
+        """Keep the calibration of a space in the place of one before, or None; no revision."""
+        self._calibrations.pop(space_id, None)
+        if record is not None:
+            self._calibrations[space_id] = record
 
     # -- steps of changes ------------------------------------------------------------------------
 

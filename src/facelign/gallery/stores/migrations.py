@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
+from facelign.compare.calibrations import load, to_json
+from facelign.errors import FacelignError
 from facelign.gallery.stores import checksums
 from facelign.gallery.stores.connection import committed
 
@@ -62,12 +66,44 @@ def row_checksums(connection: sqlite3.Connection) -> None:
 
     Rows grow by it, which leaves pieces of their old selves in gaps of the file: no vectors.
     """
-    checksums.add(connection)
+    checksums.add(connection, ("people", "spaces", "templates", "rejections", "history"))
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_tables, row_checksums)
+def own_calibrations(connection: sqlite3.Connection) -> None:
+    """Calibrations made on the templates, one a space; that which lies beside the file is one."""
+    checksums.teach(connection)
+    connection.execute(
+        "CREATE TABLE calibrations (space TEXT PRIMARY KEY NOT NULL, record TEXT NOT NULL,"
+        " checksum INTEGER NOT NULL DEFAULT 0)"
+    )
+    place = next(file for _, name, file in connection.execute("PRAGMA database_list"))
+    beside = calibration_path(Path(place)) if place else None
+    if beside is None or not beside.is_file():
+        return
+    with suppress(FacelignError, OSError):  # what is none stays where it is, and is told when used
+        record = load(beside)
+        row = (record.space, to_json(record))
+        connection.execute("INSERT INTO calibrations (space, record) VALUES (?, ?)", row)
+        checksums.fill(connection, "calibrations")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    first_tables,
+    row_checksums,
+    own_calibrations,
+)
 #: files of this many steps have checksums
 SUMMED = 2
+#: files of this many steps hold their own calibrations
+CALIBRATED = 3
+
+
+def calibration_path(gallery: Path) -> Path:
+    """Return where the calibration of a gallery lay before galleries held it: beside the file
+    itself (not beside a link to it), its name with an ending.
+    """
+    real = gallery.resolve()
+    return real.with_name(f"{real.name}.calibration.json")
 
 
 def version(connection: sqlite3.Connection) -> int:

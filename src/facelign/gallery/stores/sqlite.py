@@ -20,6 +20,7 @@ from facelign.gallery.stores import connection as sql
 from facelign.gallery.stores.lock import HolderNote, at_work, users
 from facelign.gallery.stores.migrations import (
     APPLICATION_ID,
+    CALIBRATED,
     MIGRATIONS,
     SUMMED,
     migrate,
@@ -96,6 +97,8 @@ class SqliteStore(ChangingStore):
                     migrate(self._db)
                 #: whether it has checksums: one of an older layout is read as it is
                 self._summed = version(self._db) >= SUMMED
+                self._calibrated = version(self._db) >= CALIBRATED
+                self._damaged = damaged
                 if not readonly:
                     checksums.keep(self._db)
                 self._db.execute(_USED)
@@ -146,13 +149,16 @@ class SqliteStore(ChangingStore):
             sql.refuse_broken(self._db, self.path)
         if version(self._db) >= SUMMED and not damaged:
             for table in checksums.OPENED if size <= _SUMMED_UP else checksums.OF_FEW:
-                if wrong := checksums.wrong(self._db, table):
-                    row = " ".join(map(str, wrong[0]))
-                    raise GalleryCorrupt(
-                        f"{self.path} is damaged: row {row} of its {table} is not as it was "
-                        "written.",
-                        "Put a back-up in its place; see all of it: facelign gallery check",
-                    )
+                self._refuse_changed(table)
+
+    def _refuse_changed(self, table: str) -> None:
+        """Raise GalleryCorrupt where a row of a table is not as it was written."""
+        if wrong := checksums.wrong(self._db, table):
+            row = " ".join(map(str, wrong[0]))
+            raise GalleryCorrupt(
+                f"{self.path} is damaged: row {row} of its {table} is not as it was written.",
+                "Put a back-up in its place; see all of it: facelign gallery check",
+            )
 
     def _finish_removal(self) -> None:
         """Finish a removal that was cut off in the middle, unless it would have to wait."""
@@ -255,6 +261,24 @@ class SqliteStore(ChangingStore):
         with self._lock, sql.translated(self.path, self._note.holder):
             row = self._db.execute("SELECT revision, reshaped FROM state").fetchone()
         return t.State(*row)
+
+    # -- calibrations ----------------------------------------------------------------------------
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations that were made for the spaces, as JSON, by space."""
+        if not self._calibrated:
+            return {}
+        with self.reading():
+            self._refuse_changed("calibrations")
+            return dict(self._db.execute("SELECT space, record FROM calibrations ORDER BY space"))
+
+    def keep_calibration(self, space_id: str, record: str | None) -> None:
+        """Keep the calibration of a space in the place of one before, or None; no revision."""
+        with self._aside():
+            self._db.execute("DELETE FROM calibrations WHERE space = ?", (space_id,))
+            if record is not None:
+                query = "INSERT INTO calibrations (space, record) VALUES (?, ?)"
+                self._db.execute(query, (space_id, record))
 
     # -- bytes -----------------------------------------------------------------------------------
 
@@ -492,6 +516,8 @@ class SqliteStore(ChangingStore):
         """Yield the history, newest first."""
         query = f"SELECT number, {codec.HISTORY} FROM history ORDER BY number DESC"  # noqa: S608
         with self.reading():
+            if self._summed and not self._damaged:
+                self._refuse_changed("history")
             yield from map(codec.entry, self._db.execute(query))
 
     def _ids(self, names: Collection[str]) -> dict[str, int]:

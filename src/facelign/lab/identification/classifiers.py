@@ -41,7 +41,16 @@ def fit(
     if rule is not ClassifierRule.KNN:
         codes = np.arange(len(people))
     return NameClassifier(
-        rule, named.space.id, named.space.metric, people, rows, codes, bias, k, revision
+        rule,
+        named.space.id,
+        named.space.metric,
+        people,
+        rows,
+        codes,
+        bias,
+        k,
+        revision,
+        named.holding,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,8 @@ class Named:
     """Vectors of named people in one space.
 
     vectors: (n, d). people: n names. heights: (n,) face heights in px, or None. photos: digests or
-    names of the photos, for the digest of the set.
+    names of the photos, for the digest of the set. holding: tells the gallery that they come from,
+    if any, of a file that is made of them.
     """
 
     space: Space
@@ -32,6 +35,7 @@ class Named:
     people: tuple[str, ...]
     heights: FloatArray | None = None
     photos: tuple[str, ...] = ()
+    holding: Callable[[Path], AbstractContextManager[None]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.vectors)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ from facelign.datasets.insightface_bin import BinSet
 from facelign.datasets.records import Photo
 from facelign.datasets.saved import SavedEmbeddings
 from facelign.errors import GalleryError, Remedy
+from facelign.files.home import may_write
 from facelign.gallery import transfer
 from facelign.gallery.gallery import Gallery
+from facelign.gallery.removal import CLASSIFIER
 from facelign.lab.material.named import Named
 from facelign.lab.material.photos import Embedded, Failure, embed_pictures
 from facelign.lab.material.trials import Trials
@@ -135,6 +139,7 @@ def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
         raise GalleryError(
             f"{gallery.path} holds nothing in space '{chosen}'.", f"It holds: {', '.join(held)}."
         )
+    revision = gallery.revision
     vectors, known = transfer.in_use(gallery.store, held[chosen])
     heights = [t.face.height for t in known]
     return Named(
@@ -143,7 +148,20 @@ def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
         tuple(t.person for t in known),
         None if None in heights else np.array(heights, np.float64),
         tuple(t.photo.digest for t in known),
+        None if gallery.store.location is None else partial(_holding, gallery.path, revision),
     )
+
+
+@contextmanager
+def _holding(path: Path, revision: int, file: Path) -> Iterator[None]:
+    """Write a file of vectors inside, of which the gallery knows, whoever has it open by then."""
+    with Gallery.open(path, create=False, readonly=not may_write(path)) as gallery:
+        if gallery.revision != revision:  # somebody may have been removed
+            raise GalleryError(
+                f"{path} has changed since its vectors were read.", "Fit the classifier again."
+            )
+        with gallery.holding(file, CLASSIFIER):
+            yield
 
 
 def overlapping(people: Sequence[str], known: Mapping[str, frozenset[str]]) -> dict[str, int]:

@@ -13,9 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.svm import LinearSVC
 
 from facelign.compare.classifiers import NameClassifier
-from facelign.errors import ConfigError, Refused, SpaceMismatch
+from facelign.errors import ConfigError, GalleryError, Refused, SpaceMismatch
+from facelign.gallery.gallery import Gallery
 from facelign.lab.identification import classifiers
 from facelign.lab.material.named import Named
+from facelign.lab.material.sources import of_gallery
 from facelign.types.embeddings import Metric, Space
 from facelign.types.policies import ClassifierRule as Rule
 
@@ -84,6 +86,24 @@ def test_saved_and_read_again(tmp_path, rule: Rule) -> None:
     assert (tmp_path / "own.npz").stat().st_mode & 0o077 == 0
     with pytest.raises(SpaceMismatch, match="made-up/unit"):
         again.answers(probes, PLAIN.id)
+
+
+def test_a_gallery_knows_of_a_classifier_wherever_it_is_saved(tmp_path, make) -> None:
+    path, place = tmp_path / "g.db", tmp_path / "elsewhere" / "own.npz"
+    with Gallery.open(path) as gallery:
+        for i in range(6):
+            make.put(gallery, ["Ada", "Bob"][i % 2], i)
+        fitted = classifiers.fit(of_gallery(gallery), Rule.KNN, revision=gallery.revision)
+    fitted.save(place)  # after the gallery was closed
+    assert NameClassifier.load(place).names(make.vectors(1, 0).vectors) == ["Ada"]
+    with Gallery.open(path) as gallery:
+        assert [(h.kind, h.path) for h in gallery.holders()] == [("classifier", place)]
+        assert gallery.remove("Ada").verified
+        assert not place.exists()
+        # vectors of somebody who was removed meanwhile are not written any more
+        with pytest.raises(GalleryError, match="has changed since its vectors were read"):
+            fitted.save(place)
+    assert not place.exists()
 
 
 def test_other_files_are_refused(tmp_path) -> None:
