@@ -241,3 +241,29 @@ def test_both_streams_may_lose_their_reader(album: Path, tmp_path: Path) -> None
     os.close(writer)
     assert running.returncode == 141
     assert templates(tmp_path / "g.db") == COPIES
+
+
+@pytest.mark.parametrize("command", ["enroll", "sort", "align"])
+def test_the_next_run_takes_away_what_a_killed_one_left(
+    album: Path, tmp_path: Path, command: str
+) -> None:
+    gallery, to = tmp_path / "g.db", tmp_path / "to"
+    Gallery.open(gallery).close()
+    words: list[object] = {
+        "enroll": ["enroll", album, "--gallery", gallery, "--out", to / "t.csv"],
+        "sort": ["sort", album, to, "--gallery", gallery, "--out", to / "t.csv"],
+        "align": ["align", album, to],
+    }[command]
+    running = started(words)
+    waited(lambda: to.is_dir() and any(map(scratch, to.rglob(".*"))), running)
+    running.kill()
+    running.communicate()
+    assert any(map(scratch, to.rglob(".*")))
+    again = started(words)
+    again.communicate(timeout=300)
+    assert again.returncode == 0
+    assert not any(map(scratch, to.rglob(".*")))
+
+
+def scratch(path: Path) -> bool:
+    return path.suffix in (".part", ".lock")

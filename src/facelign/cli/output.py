@@ -60,12 +60,16 @@ def _put(name: str, text: str) -> None:
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        abandon(name)
-        if name == "stdout":
+    except OSError as problem:
+        if name == "stderr":  # whether anybody can be told changes nothing of what is done
+            abandon(name)
+        elif isinstance(problem, BrokenPipeError):
+            abandon(name)
             _Reader.gone = True
             if _Reader.stops:
                 raise
+        else:
+            raise
 
 
 def emit(record: Mapping[str, Any]) -> None:

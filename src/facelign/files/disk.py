@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from facelign.errors import ConfigError, InputError
+from facelign.files import owners
 
 
 @runtime_checkable
@@ -54,7 +55,8 @@ def atomic(path: Path, *, private: bool = False, sync: bool = True) -> Iterator[
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a free name beside ``path``; what lies there when all went well takes its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{os.urandom(8).hex()}.part")
+    owners.sweep(path.parent)
+    scratch = owners.scratch(path.parent)
     try:
         yield scratch
         if sync:
@@ -63,6 +65,13 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         scratch.replace(path)
         if sync:
             sync_folder(path.parent)
+    except OSError as problem:
+        if problem.filename in (
+            None,
+            str(scratch),
+        ):  # such as a full disk: of the file that is meant
+            problem.filename, problem.filename2 = str(path), None
+        raise
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -122,8 +131,24 @@ def made(folder: Path) -> Path:
 
 
 def scratch_in(folder: Path, name: str) -> Path:
-    """Return a new path in ``folder``, which is made if need be."""
-    return made(folder) / f"{os.urandom(6).hex()}-{name}"
+    """Return a new path in ``folder``, which is made if need be; a killed process leaves it there
+    for the next one to take away.
+    """
+    owners.sweep(made(folder))
+    return owners.scratch(folder, name)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder in ``folder``, which is made if need be; it goes with all it holds."""
+    import shutil
+
+    path = scratch_in(folder, "folder")
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 # A stamp notes the size and time of change that a file had when its digest was last computed.

@@ -24,10 +24,10 @@ from facelign.errors import (
     UnknownPerson,
 )
 from facelign.files.disk import digest, erase
+from facelign.files.owners import at_work, worker
 from facelign.gallery import history, traces
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.rules import known
-from facelign.gallery.stores.lock import at_work, worker
 from facelign.gallery.stores.sqlite import SqliteStore
 from facelign.types.changes import Entry, Erased, PersonRef, Remove, Withdraw
 from facelign.types.contracts import TemplateStore

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from facelign.files import owners
 
 #: a claim older than this belongs to a process that was killed, s
 STALE_S = 600.0
@@ -28,11 +31,13 @@ class Claims:
         for _ in range(2):
             try:
                 with lock.open("x", encoding="utf-8") as file:
-                    file.write(f"{socket.gethostname()} {os.getpid()}")
+                    file.write(owners.me())
             except FileExistsError:
-                if not _abandoned(lock):
+                if not _let_go_of(lock):
                     return False
-                lock.unlink(missing_ok=True)
+            except OSError:
+                lock.unlink(missing_ok=True)  # a full disk takes the name, and not whose it is
+                raise
             else:
                 if result.exists():  # made between our look and our claim
                     lock.unlink(missing_ok=True)
@@ -60,19 +65,24 @@ def fitting(path: Path) -> Path:
     return path.with_name(f"{kept}{mark}")
 
 
-def _abandoned(lock: Path) -> bool:
-    """Return whether the claim's process is gone: dead on this machine, or silent for long."""
+def sweep(results: Iterable[Path]) -> None:
+    """Take away claims on results that ended processes have left."""
+    for folder in {result.parent for result in results}:
+        owners.sweep(folder)
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") and entry.name.endswith(".lock"):
+                    _let_go_of(Path(entry.path))
+
+
+def _let_go_of(lock: Path) -> bool:
+    """Take a claim away whose process has ended; return whether it was so."""
     try:
-        words = lock.read_text(encoding="utf-8").split()
-        silent = time.time() - lock.stat().st_mtime > STALE_S
+        word = lock.read_text(encoding="utf-8", errors="replace")
+        silent = time.time() - lock.stat().st_mtime
     except FileNotFoundError:
         return False  # its owner has just finished
-    if len(words) != 2 or words[0] != socket.gethostname():
-        return silent
-    try:
-        os.kill(int(words[1]), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, ValueError, OSError):
-        return silent
-    return False
+    found = owners.gone(word, silent, STALE_S)
+    if found:
+        lock.unlink(missing_ok=True)
+    return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facelign.errors import ConfigError
+from facelign.files import disk, owners
 from facelign.files.home import expanded
 from facelign.jobs.journal import Journal
 from facelign.types.analysis import PhotoInfo
@@ -65,6 +66,8 @@ class Sorter:
         if self._target.exists() and not self._target.is_dir():
             raise ConfigError(f"{self._target} is a file.", "Name a folder for the sorted photos.")
         self._target.mkdir(parents=True, exist_ok=True)
+        for folder in self._target.iterdir():
+            owners.sweep(folder)  # of a run that was killed; nothing where it is a file
         self._journal.__enter__()
         return self
 
@@ -118,13 +121,11 @@ class Sorter:
             wanted = _marked(folder, photo, digest)
         if wanted.exists():
             return
-        part = wanted.with_name(f".{digest[:16]}.part{os.getpid()}")
-        if self._link:
-            part.unlink(missing_ok=True)
-            part.symlink_to(photo.resolve())
-        else:
-            shutil.copy2(photo, part)
-        part.replace(wanted)
+        with disk.replacing(wanted, sync=False) as part:
+            if self._link:
+                part.symlink_to(photo.resolve())
+            else:
+                shutil.copy2(photo, part)
 
 
 def _marked(folder: Path, photo: Path, digest: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import ConfigError, FacelignError, Remedy, UnknownModel
-from facelign.files.disk import digest, made, sync_folder
+from facelign.files.disk import digest, made, scratch_folder, sync_folder
 from facelign.files.home import expanded
 from facelign.models import specfile
 from facelign.models.catalog import Registry, own_records
@@ -54,8 +53,8 @@ def add(path: Path, registry: Registry, store: Store, *, replace: bool = False) 
         raise ConfigError(f"The model '{spec.id}' was added before.", Remedy.REPLACE)
     weights = Path(spec.weights[0].sources[0].path)
     _check(record, weights, spec, registry)
-    with TemporaryDirectory(prefix="partial-own-", dir=made(store.folder)) as scratch:
-        new = Path(scratch) / "new"
+    with scratch_folder(store.folder) as scratch:
+        new = scratch / "new"
         copy = new / weights.relative_to(record.resolve().parent)
         copy.parent.mkdir(parents=True)
         shutil.copyfile(weights, copy)
@@ -68,7 +67,7 @@ def add(path: Path, registry: Registry, store: Store, *, replace: bool = False) 
         (new / f"{spec.id}.toml").write_text(text, encoding="utf-8")
         made(place.parent)
         if place.exists():
-            place.rename(Path(scratch) / "old")
+            place.rename(scratch / "old")
         new.rename(place)
         sync_folder(place.parent)
     return specfile.read(place / f"{spec.id}.toml", registry.spec)
@@ -118,10 +117,7 @@ def _check(record: Path, weights: Path, spec: ModelSpec, registry: Registry) -> 
             if spec.task is Task.EMBED:
                 size = _size(record, spec, registry)
                 _check_input(record, store.ready(spec)[spec.weights[0].name], spec, size)
-                # one that takes a chip at a time is tried with several all the same
-                plain = {name: v for name, v in spec.defaults.items() if name != "batch"}
-                several = dataclasses.replace(spec, defaults=plain)
-                _check_embedder(record, load(several, store), size)
+                _check_embedder(record, load(spec, store), size)
             else:
                 _run(spec, load(spec, store))
         except ConfigError:

@@ -11,7 +11,7 @@ from typing import Any
 from facelign.errors import ConfigError, FacelignError
 from facelign.files.home import expanded
 from facelign.imaging.write import write
-from facelign.jobs.claims import Claims, fitting
+from facelign.jobs.claims import Claims, fitting, sweep
 from facelign.recognition.recognizer import Recognizer, Stage, Walk
 from facelign.recognition.selection import face_of
 from facelign.types.analysis import Analysis
@@ -67,6 +67,7 @@ class AlignJob:
 
     def run(self, done: Callable[[int], None] | None = None) -> Iterator[AlignedPhoto]:
         """Yield one result a photo that this process aligned."""
+        sweep(self._targets.values())
         jobs = ((self._targets[file], file) for file in self.todo)
         walk = Walk(Stage.ALIGN, keep=True)
         for target, found in self._recognizer.carry(jobs, walk, ledger=Claims(), done=done):

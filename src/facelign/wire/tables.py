@@ -121,6 +121,7 @@ class FaceTable:
         self._path, self._columns = path and expanded(path), columns
         self._writer: Writer | None = None
         self._place = ExitStack()
+        self._cut: OSError | None = None
         self._failures: list[tuple[str, str]] = []
 
     def __enter__(self) -> FaceTable:
@@ -135,13 +136,21 @@ class FaceTable:
         if record.get("error") or record.get("failed"):
             self._failures.append((record["image"], record.get("error") or record["reason"]))
         if self._writer is not None:
-            self._writer.add(record)
+            try:
+                self._writer.add(record)
+            except OSError as problem:
+                self._cut = problem
+                raise
 
     def __exit__(self, *raised: object) -> None:
         if self._writer is None or self._path is None:
             return
         with self._place:  # what was done until an error is kept; a full disk keeps nothing
             self._writer.close()
+            if (
+                self._cut is not None
+            ):  # a record was cut off, and closing may have had no more to do
+                raise self._cut
         beside = _failures_of(self._path)
         if not self._failures:
             beside.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from facelign.jobs.claims import STALE_S, Claims, fitting, lock_of
+from facelign.jobs.claims import STALE_S, Claims, fitting, lock_of, sweep
 
 
 def test_a_claim_keeps_others_out_until_it_is_let_go(tmp_path: Path) -> None:
@@ -55,3 +55,18 @@ def test_names_stay_as_they_are_where_they_fit(tmp_path: Path) -> None:
 
 
 _TEXT = {"capture_output": True, "text": True, "check": True}
+
+
+def test_claims_of_ended_processes_are_swept_and_those_of_others_stay(tmp_path: Path) -> None:
+    dead, living = tmp_path / "a.png", tmp_path / "b" / "b.png"
+    code = "import sys, pathlib; from facelign.jobs.claims import Claims\n"
+    code += "Claims().claim((pathlib.Path(sys.argv[1]), ''))"
+    subprocess.run([sys.executable, "-c", code, str(dead)], check=True)
+    assert Claims().claim((living, ""))
+    kept = tmp_path / ".mine.lock"
+    kept.write_text("a file of a user's")
+    assert lock_of(dead).exists()
+    sweep([dead, living])
+    assert not lock_of(dead).exists()
+    assert lock_of(living).exists()
+    assert kept.exists()

@@ -15,9 +15,9 @@ import numpy as np
 
 from facelign.errors import GalleryCorrupt, GalleryError, Remedy
 from facelign.files.disk import digest
+from facelign.files.owners import at_work
 from facelign.gallery.stores import checksums, journal
 from facelign.gallery.stores import connection as sql
-from facelign.gallery.stores.lock import at_work
 from facelign.gallery.stores.migrations import APPLICATION_ID, MIGRATIONS, SUMMED, migrate, version
 from facelign.types.templates import Checkup, Finding
 

@@ -6,12 +6,12 @@ import os
 import sqlite3
 import struct
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError
+from facelign.files import owners
 from facelign.files.disk import sync_folder
 
 #: how long a writer waits for another one, seconds
@@ -91,7 +91,7 @@ def create(path: Path, application_id: int, fill: Callable[[sqlite3.Connection],
     It is made under another name and linked into place, so two processes that start together
     get one file, and nobody sees a half-made one. A file that is there already is left alone.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
+    part = owners.scratch(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

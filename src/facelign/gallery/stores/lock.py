@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from facelign.files.owners import alive, born
+
 #: bytes of a note at most; a longer file is none of ours
 _LIMIT = 512
 
@@ -72,46 +74,6 @@ def running_command() -> str:
         name = "facelign"
     words = [w for w in sys.argv[1:3] if w.isascii() and w.isalpha() and w.islower()]
     return " ".join([name, *words[:1]]) if name == "facelign" else name
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process of that number runs on this machine."""
-    if os.name == "nt":  # signal 0 would end the process on Windows
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def born(pid: int) -> str:
-    """Return when a process started, in the system's own words, or "" where it does not say.
-
-    Numbers of processes are used again; number and start together are not (field 22 of
-    /proc/PID/stat, man 5 proc).
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    fields = text.rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 else ""
-
-
-def worker() -> str:
-    """Return what tells this process from all others."""
-    return f"{os.getpid()} {born(os.getpid())}"
-
-
-def at_work(worker: str) -> bool:
-    """Say whether the process that ``worker`` named runs, on this machine."""
-    pid, _, since = worker.partition(" ")
-    if os.name == "nt":  # others cannot be asked after; two that finish one removal do no harm
-        return pid == str(os.getpid())
-    return pid.isdigit() and alive(int(pid)) and born(int(pid)) == since
 
 
 def users(path: Path) -> list[int]:

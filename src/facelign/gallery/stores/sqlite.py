@@ -14,10 +14,11 @@ import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
 from facelign.files.home import expanded
+from facelign.files.owners import at_work, sweep
 from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.stores import backing, checking, checksums, codec, journal
 from facelign.gallery.stores import connection as sql
-from facelign.gallery.stores.lock import HolderNote, at_work, users
+from facelign.gallery.stores.lock import HolderNote, users
 from facelign.gallery.stores.migrations import (
     APPLICATION_ID,
     CALIBRATED,
@@ -87,6 +88,7 @@ class SqliteStore(ChangingStore):
             self._make(create and not readonly)
             if not readonly:
                 sql.keep_private(path)
+                sweep(path.parent)
             self._db = sql.connect(path, readonly=readonly)
             self._inode = _inode(path)
             try:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.errors import BadArray, WeightsCorrupt
+from facelign.files import disk
 from facelign.models.convert.dlib_network import (
     Layer,
     MmodLossOptions,
@@ -47,7 +48,7 @@ def convert_resnet(raw: Path, out: Path) -> None:
     The graph: ``chips`` (n, 150, 150, 3) uint8 RGB -> ``vectors`` (n, 128) float32, not of unit
     length.
     """
-    out.write_bytes(serialize(descriptor(raw), "dlib-resnet"))
+    disk.write(out, serialize(descriptor(raw), "dlib-resnet"))
 
 
 def descriptor(raw: Path) -> Graph:
@@ -72,7 +73,7 @@ def convert_mmod(raw: Path, out: Path) -> None:
     rng = np.random.default_rng(0)
     probe = rng.uniform(-0.5, 0.5, (1, 3, 96, 104)).astype(np.float32)
     _verify(graph, _detector(network.layers), {"tiles": probe})
-    out.write_bytes(graph)
+    disk.write(out, graph)
 
 
 def convert_shape(raw: Path, out: Path) -> None:

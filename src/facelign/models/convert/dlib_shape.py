@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facelign.files.disk import atomic
 from facelign.models.convert.dlib_reader import DatReader, as_reals, corrupt
 from facelign.types.arrays import Float32Array
 
@@ -136,5 +137,5 @@ def _cascade(reader: DatReader, width: int) -> tuple[Int32Array, Float32Array, F
 
 def write_shape(tables: ShapeTables, out: Path) -> None:
     """Write the tables as an ``.npz`` without pickles (``np.load(..., allow_pickle=False)``)."""
-    with out.open("wb") as stream:
+    with atomic(out, sync=False) as stream:
         np.savez(stream, **{field.name: getattr(tables, field.name) for field in fields(tables)})

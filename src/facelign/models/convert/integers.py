@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelign.files import disk
 from facelign.models.convert import dlib, rewrites
 from facelign.models.convert.graph import FLOAT32, UINT8, Graph, Node, clean, refuse, serialize
 from facelign.models.convert.onnx_graph import opened, run, verify
@@ -62,7 +63,7 @@ def _write(graph: Graph, out: Path, name: str) -> None:
     probe = np.random.default_rng(2718).integers(0, 256, shape).astype(dtype)
     if not all(np.isfinite(found).all() for found in run(Session(data), port.name, probe)):
         raise refuse("in integers it gives no numbers")
-    out.write_bytes(data)
+    disk.write(out, data)
 
 
 def ranges_of(name: str) -> Ranges:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from facelign.errors import FacelignError
+from facelign.files import disk
 from facelign.models.convert import rewrites
 from facelign.models.convert.graph import MOST_ELEMENTS, Graph, Node, clean, read, refuse, serialize
 from facelign.runtime.onnx import Session, first_line
@@ -42,21 +43,7 @@ def convert_batched(raw: Path, out: Path) -> None:
     rewrites.free_batch(fast)
     data = serialize(fast)
     verify(plain, data)
-    out.write_bytes(data)
-
-
-def convert_any_size(raw: Path, out: Path) -> None:
-    """Convert a network of convolutions; batch, height and width become free."""
-    plain, fast = opened(raw)
-    clean(fast)
-    rewrites.free_batch(fast)
-    for value in (*fast.inputs, *fast.outputs):
-        if len(value.shape) != 4:
-            raise refuse(f"{value.name!r} is no picture and no map of one")
-        value.shape[2:] = [f"H{value.name}", f"W{value.name}"]
-    data = serialize(fast)
-    verify(plain, data)
-    out.write_bytes(data)
+    disk.write(out, data)
 
 
 def opened(raw: Path) -> tuple[Graph, Graph]:
@@ -147,7 +134,7 @@ _SAME_COUNT = frozenset(
 def _work(node: Node, graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Return about how many multiplications a node takes."""
     out = math.prod(shapes.get(node.outputs[0], (1,)))
-    if node.op in ("Conv", "ConvTranspose"):
+    if node.op == "Conv":
         weight = graph.constants.get(node.inputs[1])
         return out * (math.prod(weight.shape[1:]) if weight is not None else MOST_ELEMENTS)
     if node.op in ("MatMul", "Gemm"):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelign.files import disk
 from facelign.models.convert.graph import (
     FLOAT32,
     UINT8,
@@ -45,7 +46,7 @@ def convert(raw: Path, out: Path) -> None:
     clean(joined)
     data = serialize(joined)
     _verify(plain, data)
-    out.write_bytes(data)
+    disk.write(out, data)
 
 
 def _join_heads(graph: Graph) -> None:

