@@ -146,6 +146,26 @@ def test_the_option_names_every_preset():
     assert [name for name in PRESETS if not re.search(rf"\b{name}\b", row.split("|")[-2])] == []
 
 
+def test_what_the_readme_says_of_sources_is_so():
+    from facelign.models import default
+    from facelign.recognition.presets import PRESETS
+
+    said = re.search(r"those of\s+(.*?) have a second source each", read("README.md"), re.DOTALL)
+    named = re.findall(r"`(\w+)`", said[1])
+    assert len(named) >= 4
+    known = default()
+    for spec in [known.spec(*one) for name in named for one in PRESETS[name].models]:
+        assert all(len(file.sources) > 1 for file in spec.weights), spec.id
+
+
+def test_papers_have_their_addresses():
+    from facelign.models import catalog
+
+    specs = [one.spec for one in catalog.own_models() if one.spec.paper]
+    assert len(specs) > 10
+    assert [s.id for s in specs if not re.search(r", https://\S+$", s.paper)] == []
+
+
 def test_exit_codes_agree_with_the_code():
     from facelign.cli.exits import Exit
 

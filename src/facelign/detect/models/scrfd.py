@@ -40,7 +40,8 @@ def _record(
             commercial="no",
             note="InsightFace's README: its models are for non-commercial research purposes only.",
         ),
-        paper="Guo et al.: Sample and Computation Redistribution, ICLR 2022",
+        paper="Guo et al.: Sample and Computation Redistribution, ICLR 2022, "
+        "https://arxiv.org/abs/2105.04714",
         origin=f"hpc203/scrfd-opencv weights/{file}, a model of InsightFace",
         title=title,
         **more,

@@ -34,7 +34,8 @@ def _record(
         specs.WeightFile.same(file, sha256=sha256, size=bytes_, address=f"{_REPOSITORY}/{file}"),
         input=specs.InputSpec(size, mean=(127.0,) * 3, std=(128.0,) * 3),
         license=specs.License("MIT", "MIT", "WIDER FACE (research use)", "yes", _NOTE),
-        paper="Liu et al.: Receptive Field Block Net, ECCV 2018 (the block of RFB)",
+        paper="the block of RFB: Liu et al.: Receptive Field Block Net, ECCV 2018, "
+        "https://arxiv.org/abs/1711.07767",
         origin=f"Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB models/onnx/{file}",
         published=(specs.Claim("WIDER FACE val AP easy/medium/hard", ap, "its README.md"),),
         # scores of this family lie higher than others', as its author's threshold does

@@ -50,7 +50,7 @@ SPECS = (
             note="The license is free by its text; the training data is for research.",
         ),
         title="MiniFAS, 98.20 % on CelebA-Spoof, one look at the face",
-        paper="Zhang et al.: CelebA-Spoof, ECCV 2020 (the data)",
+        paper="the data: Zhang et al.: CelebA-Spoof, ECCV 2020, https://arxiv.org/abs/2007.12342",
         origin="face-antispoof-onnx models/best/98.20/best_model.onnx",
         published=(
             specs.Claim("accuracy", "98.20 %", _README),
