@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,28 +21,40 @@ from pathlib import Path
 import network_drawing
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageEnhance, ImageFilter, ImageOps
+from PIL import ImageDraw, ImageEnhance, ImageFile, ImageFilter, ImageOps
 from skimage import data
 
 from facelign import models
 from facelign.align.chips import chips
+from facelign.cli import demo_photos
+from facelign.errors import FacelignError
 from facelign.imaging.read import read
 from facelign.lab.alignment import report as study
 from facelign.lab.alignment.run import Bench
 from facelign.models import load
 from facelign.models.weights.store import Store
 from facelign.preprocess import photometric
-from facelign.recognition.drawing import draw
+from facelign.recognition import drawing
+from facelign.recognition.options import IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
 from facelign.report import plots, style
 from facelign.report.plot import Plot, Series
-from facelign.report.plots import barcode, chain, gallery_size, hog, similarity
+from facelign.report.plots import (
+    average_faces,
+    barcode,
+    chain,
+    gallery_size,
+    hog,
+    scatter,
+    similarity,
+)
 from facelign.types.image import Image
 from facelign.types.specs import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 BICUBIC = Pillow.Resampling.BICUBIC
+GRAY = (128, 128, 128)
 TARGET = ROOT / "docs" / "pictures"
 PORTRAIT = data.astronaut()
 HEAD = (slice(0, 256), slice(96, 352))  # the part of the portrait that shows the head
@@ -69,9 +82,7 @@ def changed(name: str) -> Image:
 
 def turned(degrees: float) -> Pillow.Image:
     """Return the portrait turned anticlockwise, gray where there was nothing."""
-    return Pillow.fromarray(PORTRAIT).rotate(
-        degrees, Pillow.Resampling.BICUBIC, fillcolor=(128, 128, 128)
-    )
+    return Pillow.fromarray(PORTRAIT).rotate(degrees, Pillow.Resampling.BICUBIC, fillcolor=GRAY)
 
 
 @contextmanager
@@ -87,8 +98,13 @@ def scratch(recognizer: Recognizer) -> Iterator[PhotoGallery]:
 VARIANTS = ("as it is", "turned 15 deg", "dark", "mirrored", "blurred", "face 50 px", "face 25 px")
 
 
-def marked(ax, image: Image, faces, title: str = "") -> None:
-    """Show a photo with boxes and points."""
+def photo(picture: Pillow.Image | np.ndarray, name: str = "photo") -> Image:
+    """Return a picture as facelign takes it."""
+    return Image.from_array(np.array(picture), order="rgb", source=name)
+
+
+def marked(ax, image: Image, faces, title: str = "", points: float = 26) -> None:
+    """Show a photo with boxes and points. points: area of a mark of five."""
     style.picture(ax, image.pixels, title)
     for face in faces:
         box = face.box
@@ -99,49 +115,56 @@ def marked(ax, image: Image, faces, title: str = "") -> None:
             linewidth=2,
         )
         if face.points is not None:
-            size = 26 if len(face.points) <= 5 else 7
+            size = points if len(face.points) <= 5 else points / 4
             ax.scatter(*face.points.T, s=size, c=style.SKY, edgecolors="black", linewidths=0.6)
 
 
-def drawn_faces(image: Image, faces) -> np.ndarray:
-    """Return the photo with boxes and points as pixels."""
-    figure, (ax,) = style.figure(4.4, 4.4)
-    marked(ax, image, faces)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=100)
-    return np.asarray(Pillow.open(out).convert("RGB"))
+def walk_steps(recognizer: Recognizer) -> tuple[list[chain.ChainStep], float | None]:
+    """Return the five steps, of a dark photo, and the threshold of the search."""
+    dark = changed("dark")
+    lit = photometric.parse("gamma=1.8").apply(dark).pixels.copy()
+    small = np.asarray(Pillow.fromarray(dark.pixels).resize((176, 176), Pillow.Resampling.LANCZOS))
+    lit[-190:, :190] = 255
+    lit[-182:-6, 6:182] = small
+    aligned = recognizer.align(portrait())
+    whole = np.asarray(drawing.draw(portrait(), aligned.faces))
+    with scratch(recognizer) as gallery:
+        gallery.enroll("Frank", [photo(demo_photos.stranger())])
+        answer = (
+            gallery.identify(changed("turned 15 deg"), IdentifyOptions(top_k=2)).faces[0].answer
+        )
+    limit = answer.threshold.threshold.score if answer.threshold else None
+    vector = recognizer.analyze(portrait()).embeddings.vectors[0]
+    return [
+        chain.ChainStep("preprocess", "upright, RGB,\nlight if asked", lit),
+        chain.ChainStep("detect", "a box and\nfive points", whole),
+        chain.ChainStep("align", f"{aligned.chips[0].layout}", aligned.chips[0].pixels[0]),
+        chain.ChainStep("embed", f"{len(vector)} numbers", vector=vector),
+        chain.ChainStep("recognize", f"{answer.person or 'Unknown'}: above\nthe threshold",
+                   bars=[(one.person, one.score) for one in answer.candidates]),
+    ], limit  # fmt: skip
 
 
 def walk(recognizer: Recognizer) -> None:
     """The five steps in one picture (A4-18)."""
-    photo = changed("dark")
-    lit = photometric.parse("gamma=2.2").apply(photo)
-    aligned = recognizer.align(portrait())
-    with scratch(recognizer) as gallery:
-        answer = gallery.identify(changed("turned 15 deg")).faces[0].answer
-    best = answer.candidates[0]
-    limit = answer.threshold.threshold.score if answer.threshold else None
-    vector = recognizer.analyze(portrait()).embeddings.vectors[0]
-    steps = [
-        chain.ChainStep("preprocess", "upright, RGB; optional light", np.hstack(
-            [photo.pixels[:, :256], lit.pixels[:, 256:]])),
-        chain.ChainStep("detect", "a box and five points", drawn_faces(portrait(), aligned.faces)),
-        chain.ChainStep("align", f"{aligned.chips[0].layout}", aligned.chips[0].pixels[0]),
-        chain.ChainStep("embed", f"{len(vector)} numbers", vector=vector),
-        chain.ChainStep("recognize", f"{answer.person or 'Unknown'}: above the threshold",
-                   bars=((best.person, best.score),)),
-    ]  # fmt: skip
+    steps, limit = walk_steps(recognizer)
     save(chain.draw(steps, threshold=limit), "walk")
 
 
 def detect(recognizer: Recognizer) -> None:
     """Box and points, plain and after turning."""
-    figure, axes = style.figure(9, 4.6, columns=2)
+    figure, axes = style.figure(6.2, 3.3, columns=2)
     plain = recognizer.detect(portrait())
-    marked(axes[0], portrait(), plain.faces, f"{len(plain.faces)} face, {_tries(plain.attempts)}")
+    marked(
+        axes[0],
+        portrait(),
+        plain.faces,
+        f"{len(plain.faces)} face, {_tries(plain.attempts)}",
+        points=12,
+    )
     side = Image.from_array(np.rot90(PORTRAIT).copy(), order="rgb", source="sideways")
     found = recognizer.detect(side)
-    marked(axes[1], side, found.faces, f"on its side: {_tries(found.attempts)}")
+    marked(axes[1], side, found.faces, f"on its side: {_tries(found.attempts)}", points=12)
     save_figure(figure, "detect")
 
 
@@ -150,32 +173,62 @@ def _tries(attempts) -> str:
 
 
 def picture_of_read(recognizer: Recognizer) -> None:
-    """Eight EXIF orientations, read."""
-    figure, axes = style.figure(9.6, 5.0, rows=2, columns=4)
-    back = {
-        1: None, 2: Pillow.Transpose.FLIP_LEFT_RIGHT, 3: Pillow.Transpose.ROTATE_180,
-        4: Pillow.Transpose.FLIP_TOP_BOTTOM, 5: Pillow.Transpose.TRANSPOSE,
-        6: Pillow.Transpose.ROTATE_90, 7: Pillow.Transpose.TRANSVERSE,
-        8: Pillow.Transpose.ROTATE_270,
-    }  # fmt: skip
-    for code, ax in zip(back, axes, strict=True):
-        stored = Pillow.fromarray(PORTRAIT[:, 64:448])
-        if back[code] is not None:
-            stored = stored.transpose(back[code])
-        exif = Pillow.Exif()
-        exif[274] = code
-        out = io.BytesIO()
-        stored.save(out, "JPEG", quality=92, exif=exif)
-        image = read(out.getvalue())
-        marked(ax, image, recognizer.detect(image).faces, f"orientation {code}")
+    """Photos as they are stored, and as they are read."""
+    head = Pillow.fromarray(PORTRAIT[:, 64:448])
+
+    def stored(picture: Pillow.Image, kind: str, orientation: int = 1) -> bytes:
+        out, exif = io.BytesIO(), Pillow.Exif()
+        exif[274] = orientation
+        picture.save(out, kind, quality=92, exif=exif)
+        return out.getvalue()
+
+    mask = Pillow.new("L", head.size, 0)
+    ImageDraw.Draw(mask).ellipse((20, -40, 364, 560), fill=255)
+    cut = head.copy()
+    cut.putalpha(mask)
+    whole = stored(head, "JPEG")
+    cases = (
+        ("phone on its side", stored(head.transpose(Pillow.Transpose.ROTATE_90), "JPEG", 6)),
+        ("mirrored, head down", stored(head.transpose(Pillow.Transpose.FLIP_TOP_BOTTOM),
+                                       "JPEG", 4)),
+        ("transparent PNG", stored(cut, "PNG")),
+        ("lost half of its bytes", whole[: len(whole) // 2]),
+    )  # fmt: skip
+    figure, axes = style.figure(7.2, 4.6, rows=2, columns=4)
+    for (name, content), before, after in zip(cases, axes[:4], axes[4:], strict=True):
+        style.picture(before, _as_stored(content), name)
+        try:
+            image = read(content)
+        except FacelignError as error:
+            after.set_axis_off()
+            after.set(xlim=(0, 1), ylim=(0, 1), box_aspect=1)
+            words = "\n".join(textwrap.wrap(error.message.replace("<bytes>", "photo.jpg"), 22))
+            after.text(0.0, 0.95, "refused", fontsize=11, fontweight="bold", va="top")
+            after.text(0.0, 0.8, words, fontsize=9.5, va="top")
+            continue
+        marked(after, image, recognizer.detect(image).faces, "as read")
     save_figure(figure, "read")
+
+
+def _as_stored(content: bytes) -> np.ndarray:
+    """Return the pixels as they lie in the file: neither turned nor whole; checks show through."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    picture = Pillow.open(io.BytesIO(content))
+    picture.load()
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    if picture.mode != "RGBA":
+        return np.asarray(picture.convert("RGB"))
+    y, x = np.mgrid[: picture.height, : picture.width]
+    checks = np.where((x // 24 + y // 24) % 2, 255, 205).astype(np.uint8)
+    below = Pillow.fromarray(np.repeat(checks[..., None], 3, axis=2)).convert("RGBA")
+    return np.asarray(Pillow.alpha_composite(below, picture).convert("RGB"))
 
 
 def preprocess(_: Recognizer) -> None:
     """What each step does to a dark photo."""
     dark = changed("dark")
     texts = ("", "luma-equalize", "gamma=1.8", "clahe")
-    figure, axes = style.figure(10, 3.0, columns=4)
+    figure, axes = style.figure(8, 2.5, columns=4)
     for ax, text in zip(axes, texts, strict=True):
         lit = photometric.parse(text).apply(dark)
         style.picture(ax, lit.pixels[HEAD], text or "as it is")
@@ -205,8 +258,10 @@ def align(recognizer: Recognizer) -> None:
     faces = recognizer.detect(image).faces
     known = models.default()
     names = [name for name in known.layouts() if name != "openface-96"] + ["openface-96"]
-    figure, axes = style.figure(12.4, 2.9, columns=1 + len(names))
-    marked(axes[0], image, faces, "turned by 35 degrees")
+    figure, axes = style.figure(12.4, 2.3, columns=1 + len(names))
+    marked(axes[0], image, faces, "turned by 35 degrees", points=8)
+    x, y = faces[0].box.center
+    axes[0].set(xlim=(x - 130, x + 130), ylim=(y + 130, y - 130))
     for ax, name in zip(axes[1:], names, strict=True):
         layout = known.layout(name)
         found = faces
@@ -223,18 +278,21 @@ def align(recognizer: Recognizer) -> None:
 
 def embed(recognizer: Recognizer) -> None:
     """Barcodes of the portrait and of a dark, turned copy."""
+    save(_barcodes(recognizer), "embed", dpi=80)
+
+
+def _barcodes(recognizer: Recognizer) -> Plot:
     other = Image.from_array(
         np.asarray(ImageEnhance.Brightness(turned(15)).enhance(0.5)), order="rgb", source="copy"
     )
     found = [recognizer.analyze(photo) for photo in (portrait(), other)]
     decision = recognizer.compare(portrait(), other, threshold=_limit(recognizer)).decision
-    drawn = barcode.draw(
+    return barcode.draw(
         (PORTRAIT[HEAD], other.pixels[HEAD]),
         (found[0].embeddings.vectors[0], found[1].embeddings.vectors[0]),
         names=("portrait", "dark, turned copy"),
         verdict="same person" if decision.is_match else "different people",
     )
-    save(drawn, "embed")
 
 
 def shapes(recognizer: Recognizer) -> None:
@@ -253,11 +311,21 @@ def shapes(recognizer: Recognizer) -> None:
         (found[0].embeddings.vectors[0], found[1].embeddings.vectors[0]),
         names=("oval", "round"),
     )
-    save(drawn, "shapes")
+    save(drawn, "shapes", dpi=80)
+
+
+#: scores that 1 of 1,000 pairs of two people of lfw_100 reaches in the arms, as
+#: `facelign study alignment --json` tells them (threshold of the unaligned and of the aligned arm)
+ARM_THRESHOLDS = {"none": 0.741, "five": 0.364}
 
 
 def pathways(_: Recognizer) -> None:
     """Training and testing of two arms of the alignment study, with two cuts of the portrait."""
+    for plot, name in zip(_pathways(), ("unaligned", "aligned"), strict=True):
+        save(plot, f"pathway-{name}", dpi=85)
+
+
+def _pathways() -> list[Plot]:
     head = Pillow.fromarray(PORTRAIT)
     sides = [head.crop((56, 0, 456, 400)), head.rotate(12, BICUBIC).crop((40, 0, 400, 300))]
     bench = Bench(["sface"], ["yunet"], ["none", "five"], workers=1)
@@ -266,9 +334,8 @@ def pathways(_: Recognizer) -> None:
         for side, path in zip(sides, paths, strict=True):
             side.save(path)
         shown = bench.shown(paths, "sface", "yunet")
-    drawn = study.pathways_of([np.asarray(side) for side in sides], shown, "sface")
-    for plot, name in zip(drawn, ("unaligned", "aligned"), strict=True):
-        save(plot, f"pathway-{name}")
+    pixels = [np.asarray(side) for side in sides]
+    return study.pathways_of(pixels, shown, "sface", ARM_THRESHOLDS)
 
 
 def _limit(recognizer: Recognizer):
@@ -276,38 +343,46 @@ def _limit(recognizer: Recognizer):
 
 
 def compare(recognizer: Recognizer) -> None:
-    """Cosine between versions of the portrait."""
-    vectors = np.vstack([recognizer.analyze(changed(v)).embeddings.vectors[:1] for v in VARIANTS])
+    """Cosine between versions of the portrait and of a stranger."""
+    save(_compared(recognizer), "compare")
+
+
+def _compared(recognizer: Recognizer) -> Plot:
+    other = demo_photos.stranger()
+    strangers = {"stranger": other, "stranger, turned": other.rotate(15, BICUBIC, fillcolor=GRAY)}
+    photos = [changed(name) for name in VARIANTS] + [photo(one) for one in strangers.values()]
+    vectors = np.vstack([recognizer.analyze(one).embeddings.vectors[:1] for one in photos])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     limit = recognizer.threshold().score if recognizer.calibration else None
-    save(similarity.draw(vectors @ vectors.T, VARIANTS, threshold=limit), "compare")
+    return similarity.draw(vectors @ vectors.T, (*VARIANTS, *strangers), threshold=limit)
 
 
 def gallery(recognizer: Recognizer) -> None:
-    """An identified photo of two faces; the mirrored one may not have the same name."""
-    crowd = np.hstack([PORTRAIT[:330, 60:400], PORTRAIT[:330, 60:400][:, ::-1]])
-    image = Image.from_array(crowd.copy(), order="rgb", source="two faces")
+    """An identified photo of two people, one of them a stranger."""
+    image = photo(demo_photos.together())
     with scratch(recognizer) as people:
         result = people.identify(image)
-    figure, (ax,) = style.figure(7.4, 3.8)
-    marked(ax, image, result.analysis.faces)
+    figure, (ax,) = style.figure(5.8, 3.4)
+    style.picture(ax, np.asarray(drawing.draw(image, result)))
     for face in result.faces:
-        best = face.answer.candidates[0] if face.answer.candidates else None
-        score = f" {best.score:.2f}" if best and face.person else ""
-        text = f"{face.person or 'Unknown'}{score}"
-        ax.text(face.face.box.x1, face.face.box.y1 - 6, text, fontsize=11,
-                bbox={"facecolor": style.YELLOW, "edgecolor": "none", "pad": 2})  # fmt: skip
+        best, limit = face.answer.candidates[0], face.answer.threshold.threshold.score
+        sign = "at or above" if face.person else "below"
+        text = f"{face.person or 'Unknown'}\n{best.score:.2f} is {sign} {limit:.2f}"
+        ax.text(face.face.box.center[0], image.height + 8, text, fontsize=11, va="top", ha="center")
     save_figure(figure, "gallery")
 
 
 def named(recognizer: Recognizer) -> None:
     """Enrolled from one photo, named in others: what ``identify --draw`` writes, side by side."""
     with scratch(recognizer) as people:
-        photos = [changed(name) for name in ("turned 15 deg", "dark", "mirrored")]
-        shown = [draw(photo, people.identify(photo)).crop((0, 0, 512, 384)) for photo in photos]
-    whole = Pillow.new("RGB", (sum(one.width for one in shown) + 16, shown[0].height), "white")
-    for place, one in enumerate(shown):
-        whole.paste(one, (place * (one.width + 8), 0))
+        photos = [changed("turned 15 deg"), changed("dark"), photo(demo_photos.together())]
+        shown = [drawing.draw(one, people.identify(one)) for one in photos]
+    shown = [one.crop((0, 0, one.width, 380)) for one in shown]
+    whole = Pillow.new("RGB", (sum(one.width for one in shown) + 16, 380), "white")
+    place = 0
+    for one in shown:
+        whole.paste(one, (place, 0))
+        place += one.width + 8
     target = TARGET / "named.jpg"
     whole.resize((whole.width * 3 // 5, whole.height * 3 // 5), BICUBIC).save(target, quality=88)
     print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
@@ -336,11 +411,15 @@ def quality(recognizer: Recognizer) -> None:
     ax.minorticks_off()
     style.label(ax, "One face, smaller and smaller", "Height of the face, px", "Cosine")
     style.legend(ax)
-    save_figure(figure, "quality")
+    save_figure(figure, "quality", photos=False)
 
 
 def picture_of_hog(recognizer: Recognizer) -> None:
     """HOG of the face (A4-19)."""
+    save(_hog(recognizer), "hog", dpi=85)
+
+
+def _hog(recognizer: Recognizer) -> Plot:
     box = recognizer.detect(portrait()).faces[0].box
     x, y = box.center
     half = max(box.width, box.height) * 0.75
@@ -348,7 +427,7 @@ def picture_of_hog(recognizer: Recognizer) -> None:
         (round(x - half), max(0, round(y - half)), round(x + half), round(y + half))
     )
     pixels = np.asarray(cut.resize((256, 256), Pillow.Resampling.LANCZOS))
-    save(hog.draw(pixels), "hog")
+    return hog.draw(pixels)
 
 
 def sizes(_: Recognizer) -> None:
@@ -366,19 +445,83 @@ def networks(_: Recognizer) -> None:
     save(
         network_drawing.draw(network_drawing.VGG_FACE, title="VGG-Face (2015)"),
         "network-vgg-face",
-        dpi=60,
     )
     save(
         network_drawing.draw(network_drawing.DEEPFACE, title="DeepFace (2014)"),
         "network-deepface",
-        dpi=70,
     )
 
 
 def examples(_: Recognizer) -> None:
-    """Every figure of the report, from made-up numbers."""
+    """Every figure of the report that shows no photo, from made-up numbers."""
     for name in plots.names():
-        save(plots.example(name), f"plots/{name}", dpi=70)
+        if name not in PHOTO_PLOTS:
+            save(plots.example(name), f"plots/{name}")
+
+
+def photo_plots(recognizer: Recognizer) -> None:
+    """Every figure of the report that shows photos or vectors, from the portrait."""
+    steps, limit = walk_steps(recognizer)
+    drawn = {
+        "chain": chain.draw(steps, threshold=limit),
+        "pathways": _pathways()[1],
+        "similarity": _compared(recognizer),
+        "barcode": _barcodes(recognizer),
+        "hog": _hog(recognizer),
+        "average_faces": _averages(recognizer),
+        "scatter": _plane(recognizer),
+    }
+    for name in PHOTO_PLOTS:
+        save(drawn[name], f"plots/{name}", dpi=60 if name == "hog" else 75)
+
+
+PHOTO_PLOTS = (
+    "average_faces", "barcode", "chain", "hog", "pathways", "scatter", "similarity",
+)  # fmt: skip
+
+
+def _versions(picture: Pillow.Image, count: int) -> list[Pillow.Image]:
+    """Return the picture turned, moved, scaled, darkened and blurred, as an album would hold it."""
+    rng = np.random.default_rng(4)
+    made = []
+    for _ in range(count):
+        side = int(rng.integers(300, 420))
+        x, y = int(rng.integers(20, 140)), int(rng.integers(0, 40))
+        cut = picture.rotate(float(rng.normal(0, 9)), BICUBIC, center=(224, 120), fillcolor=GRAY)
+        cut = cut.crop((x, y, x + side, y + side)).resize((224, 224), Pillow.Resampling.LANCZOS)
+        cut = ImageEnhance.Brightness(cut).enhance(float(rng.uniform(0.45, 1.3)))
+        made.append(cut.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 2.2)))))
+    return made
+
+
+def _averages(recognizer: Recognizer) -> Plot:
+    found = [recognizer.align(photo(one)) for one in _versions(demo_photos.portrait(), 30)]
+    found = [one for one in found if len(one.faces) == 1]
+    before = np.stack([one.image.pixels for one in found])
+    after = np.stack([one.chips[0].pixels[0] for one in found])
+    points = np.stack([one.faces[0].points for one in found])
+    moved = np.stack([
+        one.faces[0].points @ one.chips[0].to_chip[0][:, :2].T + one.chips[0].to_chip[0][:, 2]
+        for one in found
+    ])  # fmt: skip
+    return average_faces.draw(before, after, points, moved)
+
+
+def _plane(recognizer: Recognizer) -> Plot:
+    """Return two people in the plane of their vectors' first two principal axes."""
+    people, vectors = [], []
+    for name, picture in (("Eileen", demo_photos.portrait()), ("stranger", demo_photos.stranger())):
+        for one in _versions(picture, 16):
+            found = recognizer.analyze(photo(one))
+            if found.embeddings is not None and len(found.embeddings):
+                people.append(name)
+                vectors.append(found.embeddings.vectors[0])
+    centered = np.array(vectors, np.float64)
+    centered -= centered.mean(axis=0)
+    _, _, axes = np.linalg.svd(centered, full_matrices=False)
+    return scatter.draw(
+        centered @ axes[:2].T, people, method="principal axes", title="Versions of two portraits"
+    )
 
 
 def floors(_: Recognizer) -> None:
@@ -478,6 +621,7 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
     "compare": compare, "gallery": gallery, "named": named,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
+    "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,
     "networks": networks, "pathways": pathways,
 }  # fmt: skip
@@ -486,24 +630,29 @@ PLAIN = {"gallery-size", "plots", "floors", "values", "networks", "preprocess"}
 
 
 def save(plot: Plot, name: str, dpi: int = 100) -> None:
-    """Write a plot as a small PNG."""
-    save_bytes(plot.png(dpi), name)
+    """Write a plot as a PNG."""
+    _save(plot.figure, name, dpi, photos=plot.photos)
 
 
-def save_figure(figure, name: str) -> None:
-    """Write a figure as a small PNG."""
+def save_figure(figure, name: str, *, photos: bool = True) -> None:
+    """Write a figure as a PNG."""
     style.settle(figure)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=100)
-    save_bytes(out.getvalue(), name)
+    _save(figure, name, photos=photos)
 
 
-def save_bytes(content: bytes, name: str) -> None:
-    """Write a PNG of 256 colors, which is a third of the size."""
+def _save(figure, name: str, dpi: int = 100, *, photos: bool) -> None:
+    """Write a figure without empty edges: photos in all of their colors, lines in a few.
+
+    A palette puts bands into skin, and makes a drawing of lines a third of the size.
+    """
     target = TARGET / f"{name}.png"
     target.parent.mkdir(parents=True, exist_ok=True)
-    picture = Pillow.open(io.BytesIO(content)).convert("RGB")
-    picture.quantize(256, dither=Pillow.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08)
+    picture = Pillow.open(out).convert("RGB")
+    if not photos:
+        picture = picture.quantize(128, dither=Pillow.Dither.NONE)
+    picture.save(target, optimize=True)
     print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
 
 

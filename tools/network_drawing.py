@@ -85,7 +85,7 @@ def draw(layers: Sequence[Layer], *, title: str) -> Plot:
             arrowprops={"arrowstyle": "-|>", "color": style.GRAY, "shrinkA": 1, "shrinkB": 1},
         )
     top = max(heights) / 2
-    axes.set(xlim=(-0.3, lefts[-1]), ylim=(-top - 1.3, top + 0.7), aspect="equal")
+    axes.set(xlim=(-0.3, lefts[-1]), ylim=(-top - 0.75, top + 0.5), aspect="equal")
     axes.set_axis_off()
     axes.set_title(title, fontsize=11, loc="left")
     numbers = {

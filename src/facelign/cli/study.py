@@ -143,6 +143,14 @@ def _pathways(study: Study, bench: Bench) -> list[Plot]:
     _, aligned = study.best
     model, detector = aligned.arm.model, aligned.arm.detector
     compared = study.trials
+    plain = aligned.arm.condition
+    thresholds = {
+        one.arm.layout: one.main.threshold
+        for one in study.results
+        if one.arm.model == model
+        and one.arm.detector in (detector, "-")
+        and one.arm.condition == plain
+    }
     for pair in np.flatnonzero(compared.same)[:5]:
         paths = [compared.photos[int(side[pair])].path for side in (compared.a, compared.b)]
         try:
@@ -150,7 +158,7 @@ def _pathways(study: Study, bench: Bench) -> list[Plot]:
             pixels = [read(path).full().pixels for path in paths]
         except FacelignError:
             continue
-        return page.pathways_of(pixels, shown, model)
+        return page.pathways_of(pixels, shown, model, thresholds)
     return []
 
 

@@ -13,10 +13,13 @@ from itertools import cycle
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from facelign.errors import ExtraMissing
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 except ImportError as error:
@@ -56,6 +59,8 @@ NON_MATED: Mapping[str, str] = MappingProxyType({"color": VERMILION, "hatch": "\
 
 DPI = 120
 
+_SIGNED = LinearSegmentedColormap.from_list("signed", (BLUE, "#FFFFFF", VERMILION))
+
 
 def figure(
     width: float = 6.4, height: float = 4.4, *, rows: int = 1, columns: int = 1, **layout: Any
@@ -66,6 +71,15 @@ def figure(
     FigureCanvasAgg(made)
     axes = made.subplots(rows, columns, squeeze=False, **layout)
     return made, list(axes.flat)
+
+
+def signed(values: Any) -> dict[str, Any]:
+    """Return the color map of vectors, for ``imshow``: 0 is white, below blue, above vermilion.
+
+    values: any array; its largest magnitude gets the full color.
+    """
+    limit = float(np.abs(np.asarray(values, np.float64)).max(initial=0.0)) or 1.0
+    return {"cmap": _SIGNED, "vmin": -limit, "vmax": limit}
 
 
 def settle(made: Figure) -> None:

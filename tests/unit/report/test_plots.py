@@ -17,9 +17,11 @@ from facelign.report.plot import Series, curves
 from facelign.report.plots import (
     average_faces,
     barcode,
+    chain,
     f1_accuracy,
     gallery_size,
     hog,
+    pathways,
     reliability,
     scatter,
     similarity,
@@ -160,6 +162,34 @@ def test_barcode_green_is_near_zero():
     red, green, blue, _ = colormaps["ocean"](0.0)
     assert green > red
     assert green > blue
+
+
+def test_zero_is_white_and_signs_have_colors_of_their_own():
+    look = style.signed([-0.5, 0.25])
+    assert (look["vmin"], look["vmax"]) == (-0.5, 0.5)
+    below, zero, above = (look["cmap"](share)[:3] for share in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(zero, (1, 1, 1), atol=0.02)
+    assert below[2] > below[0]
+    assert above[0] > above[2]
+    assert style.signed(np.zeros(4))["vmax"] > 0
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.3, "one person"), (0.99, "two people")])
+def test_an_arm_says_what_its_threshold_decides(threshold, verdict):
+    picture = np.zeros((8, 8, 3), np.uint8)
+    vectors = [[1.0, 0.0], [0.6, 0.8]]
+    drawn = pathways.draw("a", "b", [picture] * 2, [picture] * 2, vectors, threshold=threshold)
+    said = f"cosine 0.60 threshold of others {threshold:.2f} so {verdict}"
+    assert drawn.numbers["what"][-1] == said
+
+
+def test_candidates_below_the_threshold_are_gray():
+    step = chain.ChainStep("recognize", bars=(("Ann", 0.8), ("Bo", 0.1)))
+    (axes,) = chain.draw([step], threshold=0.4).figure.axes
+    colors = [bar.get_facecolor() for bar in axes.patches]
+    assert len(colors) == 2
+    assert colors[0] != colors[1]
+    assert "threshold 0.40" in [text.get_text() for text in axes.texts]
 
 
 def test_similarity_is_square():

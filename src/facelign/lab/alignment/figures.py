@@ -77,8 +77,9 @@ _WAYS = {"error": Failures.DIFFERENT, "left_out": Failures.LEFT_OUT, "raw_photo"
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Figures of one way of counting failures. tar: at the study's rate, None where too few pairs
-    are left; accuracy: over folds, thresholds from the others (None where there are none).
+    """Figures of one way of counting failures. tar: at the study's rate, reached at threshold, None
+    where too few pairs are left; accuracy: over folds, thresholds from the others (None where there
+    are none).
     """
 
     pairs: int
@@ -86,17 +87,20 @@ class Counted:
     accuracy_se: float | None
     auc: float | None
     tar: float | None
+    threshold: float | None
 
     @classmethod
     def of(cls, system: System, rate: float) -> Counted:
         """Return the figures of a system; none but the number of pairs without both kinds."""
         decided, scores = system.decided, system.pairs.set
+        point = curves.tar_at_fmr(scores, rate)
         return cls(
             len(system.pairs),
             decided.accuracy if decided else None,
             decided.standard_error if decided else None,
             curves.auc(scores),
-            curves.tar_at_fmr(scores, rate).tar,
+            point.tar,
+            point.threshold if point.tar is not None else None,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -191,15 +192,24 @@ def pathways_of(
     photos: Sequence[ByteArray],
     shown: Mapping[str, tuple[Sequence[ByteArray], Float64Array]],
     model: str,
+    thresholds: Mapping[str, float | None] = MappingProxyType({}),
 ) -> list[Plot]:
     """Return one drawing an arm: training above, testing below (A0-17).
 
-    photos: two, (h, w, 3) uint8. shown: ``Bench.shown`` of the same two photos.
+    photos: two, (h, w, 3) uint8. shown: ``Bench.shown`` of the same two photos. thresholds: by
+    layout, the score at which other people's photos of that arm are told apart.
     """
     own = next((name for name in ("native", "five") if name in shown), None)
     training = (_SHOWN[own][1], *shown[own]) if own else None
     return [
-        pathways.draw(*_SHOWN[layout], photos, *seen, model=model, training=training)
+        pathways.draw(
+            *_SHOWN[layout],
+            photos,
+            *seen,
+            model=model,
+            training=training,
+            threshold=thresholds.get(layout),
+        )
         for layout, seen in shown.items()
     ]
 

@@ -41,7 +41,9 @@ def draw(
         if photo is not None:
             style.picture(left, photo)
         left.set_title(name, fontsize=10, loc="left")
-        _bars(figure, right, vector, f"{name}: {len(vector)} slots", (-limit, limit))
+        _bars(
+            figure, right, vector, f"{name}: {len(vector)} slots (green: below 0)", (-limit, limit)
+        )
     squared, cosine = float(difference.sum()), _cosine(a, b)
     said = (
         f"Euclidean {np.sqrt(squared):.4f}",
@@ -51,7 +53,7 @@ def draw(
     )
     axes[4].set_axis_off()
     axes[4].text(0.02, 0.5, "\n".join(said), fontsize=11, va="center", linespacing=1.6)
-    _bars(figure, axes[5], difference, "squared difference per slot", (0, None))
+    _bars(figure, axes[5], difference, "squared difference per slot (green: near 0)", (0, None))
     numbers = {
         "slot": np.arange(len(a)),
         names[0]: a,

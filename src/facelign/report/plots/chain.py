@@ -30,17 +30,18 @@ class ChainStep:
 
 def draw(steps: Sequence[ChainStep], *, threshold: float | None = None) -> Plot:
     """Return the steps from left to right, an arrow between each. threshold: mark on ``bars``."""
-    figure, axes = style.figure(2.75 * len(steps), 3.5, columns=len(steps))
-    figure.set_layout_engine("constrained", wspace=0.09)  # room for the arrows
+    # letters are large, since five steps stand side by side on a telephone too
+    figure, axes = style.figure(2.15 * len(steps), 3.2, columns=len(steps))
+    figure.set_layout_engine("constrained", wspace=0.12)  # room for the arrows
     for k, (step, ax) in enumerate(zip(steps, axes, strict=True)):
         _show(ax, step, threshold)
-        ax.set_title(f"{k + 1}  {step.title}", fontsize=12, fontweight="bold", loc="left")
-        ax.text(0.5, -0.1, step.text, transform=ax.transAxes, fontsize=9, ha="center", va="top")
+        ax.set_title(f"{k + 1}  {step.title}", fontsize=14, fontweight="bold", loc="left")
+        ax.text(0, -0.06, step.text, transform=ax.transAxes, fontsize=12, va="top")
         if k:
             ax.annotate(
                 "",
                 xy=(-0.01, 0.5),
-                xytext=(-0.1, 0.5),
+                xytext=(-0.13, 0.5),
                 xycoords="axes fraction",
                 arrowprops={"arrowstyle": "-|>", "linewidth": 2, "color": style.BLUE},
             )
@@ -54,18 +55,28 @@ def _show(axes, step: ChainStep, threshold: float | None) -> None:  # type: igno
         style.picture(axes, step.picture)
     elif step.vector is not None:
         vector: AnyArray = np.asarray(step.vector, float).reshape(1, -1)
-        axes.imshow(np.tile(vector, (vector.shape[1], 1)), cmap="ocean", interpolation="nearest")
+        square = np.tile(vector, (vector.shape[1], 1))
+        axes.imshow(square, **style.signed(vector), interpolation="nearest")
         axes.set_axis_off()
     else:
         names = [name for name, _ in step.bars]
         place = np.arange(len(names))[::-1]
-        axes.barh(place, [score for _, score in step.bars], color=style.BLUE, height=0.55)
+        colors = [
+            style.BLUE if threshold is None or score >= threshold else style.GRAY
+            for _, score in step.bars
+        ]
+        axes.barh(place, [score for _, score in step.bars], color=colors, height=0.35)
         for y, (name, score) in zip(place, step.bars, strict=True):
-            axes.text(0.02, y + 0.32, f"{name}  {score:.2f}", fontsize=8, va="bottom")
+            axes.text(
+                0.0, y + 0.2, f"{name} {score:.2f}", fontsize=11, va="bottom",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+        # room for three, so that one candidate is a bar and no wall
+        low, high = min(0, len(names) - 3) - 0.4, len(names) - 0.4
+        axes.set(xlim=(0, 1), ylim=(low, high), yticks=[], xticks=[], box_aspect=1)
         if threshold is not None:
-            axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=1)
-        axes.set(xlim=(0, 1), ylim=(-0.6, len(names) - 0.1), yticks=[], box_aspect=1)
-        axes.tick_params(labelsize=8)
+            axes.axvline(threshold, color=style.BLACK, linestyle="--", linewidth=1, zorder=0)
+            axes.text(threshold + 0.03, low + 0.08, f"threshold {threshold:.2f}", fontsize=11)
         axes.spines[["top", "right", "left"]].set_visible(False)
 
 

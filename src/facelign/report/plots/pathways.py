@@ -29,6 +29,7 @@ def draw(
     *,
     model: str = "the network",
     training: tuple[str, Sequence[ByteArray], npt.ArrayLike] | None = None,
+    threshold: float | None = None,
     people: bool = True,
 ) -> Plot:
     """Return the steps of an arm from left to right, training above, testing below.
@@ -36,13 +37,18 @@ def draw(
     arm, cut: its name, and what is done to a photo. photos, chips: two pictures (h, w, 3) uint8
     RGB and what the network sees of them. vectors: (2, d), what it makes of them. training: cut,
     chips and vectors of the training, where it was another's; left out, the arm trains as it tests.
-    people: whether the pictures show any.
+    threshold: from which cosine on the arm says one person. people: whether the pictures show any.
     """
     made = np.asarray(vectors, np.float64)
     if len(photos) != 2 or len(chips) != 2 or made.ndim != 2 or len(made) != 2:
         raise BadArray("pathways: wanted two photos, two chips and two vectors.")
     lengths = np.linalg.norm(made, axis=1)
     cosine = float(made[0] @ made[1] / max(float(lengths.prod()), 1e-12))
+    decision = f"cosine {cosine:.2f}\nagainst a threshold of\nother people"
+    if threshold is not None:
+        verdict = "one person" if cosine >= threshold else "two people"
+        said = f"cosine {cosine:.2f}", f"threshold of others {threshold:.2f}", f"so {verdict}"
+        decision = "\n".join(said)
     # texts hang over the edges of their cells, so places are fixed and not worked out
     places = {"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.1, "wspace": 0.3, "hspace": 0.7}
     figure, axes = style.figure(11.0, 4.8, rows=2, columns=5, gridspec_kw=places)
@@ -62,7 +68,7 @@ def draw(
             ("cut", beside(chips), f"{cut}\n{same}"),
             ("network", None, f"{model}\nweights that stay"),
             ("vectors", made, "one a photo"),
-            ("decision", None, f"cosine {cosine:.2f}\nagainst a threshold of\nother people"),
+            ("decision", None, decision),
         ),
     )
     for number, (name, row) in enumerate(zip(("training", "testing"), rows, strict=True)):
@@ -113,7 +119,7 @@ def _cell(axes: Axes, shown: ByteArray | Float64Array | None, text: str) -> None
         bars = np.repeat(shown, max(1, side // 5), axis=0)
         middle = bars.shape[0] // 2
         bars = np.insert(bars, middle, np.full((max(1, side // 30), side), np.nan), axis=0)
-        axes.imshow(bars, cmap="ocean", interpolation="nearest")
+        axes.imshow(bars, **style.signed(shown), interpolation="nearest")
     axes.text(0.5, -0.06, text, transform=axes.transAxes, fontsize=9, ha="center", va="top")
 
 
