@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -122,3 +123,29 @@ def test_a_ledger_of_files_and_one_of_lines_fit_the_stream(tmp_path: Path) -> No
         journal.write(photos[0], ["Ada"])
     with Journal(tmp_path / "journal") as journal:
         assert [p for p, _ in stream(photos, list, ledger=journal)] == [photos[1]]
+
+
+def test_threads_take_short_turns_while_there_are_workers_and_no_longer() -> None:
+    before = sys.getswitchinterval()
+    first, second = (stream(range(99), doubled, workers=2) for _ in range(2))
+    assert sys.getswitchinterval() == before
+    next(first), next(second)
+    assert sys.getswitchinterval() < before
+    list(first)
+    assert sys.getswitchinterval() < before
+    second.close()
+    assert sys.getswitchinterval() == before
+    list(stream(range(9), doubled))
+    assert sys.getswitchinterval() == before
+
+
+def test_an_interval_that_is_shorter_already_stays() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        running = stream(range(99), doubled, workers=2)
+        next(running)
+        assert sys.getswitchinterval() == pytest.approx(1e-5)
+        running.close()
+    finally:
+        sys.setswitchinterval(before)
