@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from facelign.errors import DownloadFailed
+from facelign.models.weights.arrive import Arrivals
 from facelign.models.weights.fetch import Patience, RemoteFile, fetch
-from facelign.models.weights.progress import Progress
+from facelign.models.weights.progress import Progress, silent
+from facelign.types.specs import Source, WeightFile
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -26,6 +28,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seen: list[tuple[str, str | None]] = []
         self.failures = 0
+        self.later = "0"
+        self.only = ""  # what every path is
 
     @property
     def base(self) -> str:
@@ -41,10 +45,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: C901 - one case a line
         asked = self.headers.get("Range")
         self.server.seen.append((self.path, asked))
-        name = self.path.rsplit("/", 1)[-1]
+        name = self.server.only or self.path.rsplit("/", 1)[-1]
         start = int(asked.split("=")[1].rstrip("-")) if asked else 0
         if name == "missing":
             self.send_error(404)
+        elif name.startswith("later"):
+            self.send_response(503)
+            self.send_header("Retry-After", self.server.later)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif name == "page":
+            self._send(b"<html>Log in first</html>", start, ranges=False)
         elif name == "busy" and self.server.failures > 0:
             self.server.failures -= 1
             self.send_error(503)
@@ -203,3 +214,90 @@ def test_plain_http_is_refused_for_sources(server: _Server, tmp_path: Path) -> N
     with pytest.raises(DownloadFailed, match="https"):
         fetch(wanted, tmp_path / "p", patience=QUICK)
     assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "later", ["99999", "9999999999999", "Fri, 31 Dec 2100 23:59:59 GMT"], ids=["s", "years", "date"]
+)
+def test_a_server_that_asks_for_a_long_wait_is_left(
+    server: _Server, tmp_path: Path, later: str
+) -> None:
+    """With the patience of every pull: a wait that is kept would be seen here as a hang."""
+    server.later = later
+    with pytest.raises(DownloadFailed, match="asks for a wait of") as caught:
+        fetch(_wanted(server, "later"), tmp_path / "p")
+    assert caught.value.hint
+    assert len(server.seen) == 1
+
+
+def test_a_short_wait_is_kept_and_told(server: _Server, tmp_path: Path) -> None:
+    server.later = "1"
+    steps: list[Progress] = []
+    with pytest.raises(DownloadFailed, match="503"):
+        fetch(
+            _wanted(server, "later"), tmp_path / "p", on_progress=steps.append,
+            patience=Patience(attempts=9, pause_s=0.01, timeout_s=5, waits_s=2.5),
+        )  # fmt: skip
+    told = [step.text for step in steps if step.step == "note"]
+    assert told == ["the server answers 503, trying again in 1 s"] * 2
+    assert len(server.seen) == 3
+
+
+def test_what_says_that_it_is_another_file_is_not_read(server: _Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadFailed, match="less than the"):
+        fetch(_wanted(server, "page"), tmp_path / "p", patience=QUICK)
+    assert len(server.seen) == 1
+    assert not (tmp_path / "p").exists()
+
+
+def arrivals(server: _Server, folder: Path) -> Arrivals:
+    return Arrivals(folder / "partial", folder, folder / "kept", server.base, silent)
+
+
+def weight(name: str, *datas: bytes) -> WeightFile:
+    """A file that a mirror may have under its digest, the name of each source, and ours."""
+    sources = [
+        Source.address(
+            f"https://127.0.0.1:9/far/{number}",
+            sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+        )
+        for number, data in enumerate(datas)
+    ]
+    return WeightFile(name, tuple(sources))
+
+
+def test_a_mirror_that_gives_other_bytes_is_not_asked_for_them_again(
+    server: _Server, tmp_path: Path
+) -> None:
+    server.only = "corrupt"
+    with pytest.raises(DownloadFailed, match="SHA-256"):
+        arrivals(server, tmp_path)._from_mirror(weight("face.onnx", DATA))
+    assert len(server.seen) == 1
+
+
+def test_a_mirror_without_an_answer_is_asked_once_in_a_pull(
+    server: _Server, tmp_path: Path
+) -> None:
+    server.only, server.later = "later", "99999"
+    pull = arrivals(server, tmp_path)
+    for name in ("one.onnx", "two.onnx", "three.onnx"):
+        with pytest.raises(DownloadFailed, match="asks for a wait"):
+            pull._from_mirror(weight(name, DATA))
+    assert len(server.seen) == 1
+
+
+def test_a_mirror_that_lacks_a_name_is_asked_for_the_others(
+    server: _Server, tmp_path: Path
+) -> None:
+    server.only = "missing"
+    with pytest.raises(DownloadFailed, match="404"):
+        arrivals(server, tmp_path)._from_mirror(weight("face.onnx", DATA))
+    assert [path for path, _ in server.seen] == [f"/{SHA}", "/0", "/face.onnx"]
+
+
+def test_a_mirror_may_hold_the_file_of_another_source(server: _Server, tmp_path: Path) -> None:
+    other = weight("face.onnx", b"x" + DATA[1:], DATA)
+    source, path = arrivals(server, tmp_path)._from_mirror(other)
+    assert source.sha256 == SHA
+    assert path.read_bytes() == DATA

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from facelign.errors import DownloadFailed
 from facelign.files import disk as files
@@ -50,6 +51,7 @@ class Arrivals:
         self._on_progress = on_progress
         self._wheels: dict[str, Path | DownloadFailed] = {}
         self._mirror: MirrorFolder | None = None
+        self._unanswered: dict[str, DownloadFailed] = {}
 
     def bring(self, spec: ModelSpec, file: WeightFile) -> tuple[Source, Path]:
         """Return a source and where its checked bytes lie now.
@@ -132,15 +134,21 @@ class Arrivals:
         raise DownloadFailed(f"The mirror {self._mirror_at} does not hold it.")
 
     def _from_mirror_address(self, file: WeightFile) -> tuple[Source, Path]:
-        base, problems = self._mirror_at.rstrip("/"), []
+        from facelign.models.weights import fetch
+
+        base = self._mirror_at.rstrip("/")
+        problems: list[DownloadFailed] = []
         for source in file.sources:
             own = (source.member or source.url).rstrip("/").rsplit("/", 1)[-1]
             for name in dict.fromkeys((source.sha256, own or file.name, file.name)):
                 try:
                     url = f"{base}/{name}"
                     return source, self._from_address(file, source, url, plain_http=True)
-                except DownloadFailed as problem:
+                except fetch.NotThere as problem:
                     problems.append(problem)
+                except fetch.WrongBytes as problem:
+                    problems.append(problem)
+                    break  # other names of it would bring the same bytes once more
         raise DownloadFailed(" ".join(p.message for p in problems), problems[-1].hint)
 
     def _from_address(
@@ -148,11 +156,18 @@ class Arrivals:
     ) -> Path:
         from facelign.models.weights import fetch
 
+        server = urlsplit(url).netloc
+        if server in self._unanswered:  # once in a pull is enough
+            raise self._unanswered[server]
         self._note(file.name, f"from {url}")
         # named after the digest alone: a later run goes on with it, from this or another address
         part = files.made(self._folder) / f"{source.sha256}.part"
         remote = fetch.RemoteFile(url, source.sha256, source.size, file.name, plain_http)
-        fetch.fetch(remote, part, on_progress=self._on_progress)
+        try:
+            fetch.fetch(remote, part, on_progress=self._on_progress)
+        except fetch.Unanswered as problem:
+            self._unanswered[server] = problem
+            raise
         return part
 
     def _wheel(self, requirement: str) -> Path:

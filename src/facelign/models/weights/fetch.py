@@ -6,6 +6,7 @@ import random
 import re
 import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -27,13 +28,15 @@ class Patience:
     """How often, and after what pause, a broken download is taken up again.
 
     attempts: without a byte of progress in between. pause_s: before the first retry, doubled
-    each time up to ``longest_pause_s``. timeout_s: without a byte.
+    each time up to ``longest_pause_s``. timeout_s: without a byte. waits_s: all pauses together; a
+    server that asks for a longer one (Retry-After, RFC 9110 section 10.2.3) is left at once.
     """
 
     attempts: int = 5
     pause_s: float = 0.5
     longest_pause_s: float = 30.0
     timeout_s: float = 30.0
+    waits_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,18 @@ class RemoteFile:
     size: int
     name: str
     plain_http: bool = False
+
+
+class NotThere(DownloadFailed):
+    """The server has no such file; it may have others."""
+
+
+class WrongBytes(DownloadFailed):
+    """Another file lies there; it was not kept."""
+
+
+class Unanswered(DownloadFailed):
+    """The server is of no use now: it is silent, breaks off, or asks for too long a wait."""
 
 
 class _Again(Exception):
@@ -69,7 +84,7 @@ def fetch(
     """
     patience = patience or Patience()
     part.parent.mkdir(parents=True, exist_ok=True)
-    idle = 0
+    idle, waited = 0, 0.0
     with httpx.Client(
         timeout=patience.timeout_s,
         follow_redirects=False,
@@ -82,23 +97,26 @@ def fetch(
             except (_Again, httpx.TransportError) as problem:
                 # an attempt that brought bytes does not count: a slow line may break many times
                 idle = 1 if _length(part) > before else idle + 1
-                if idle >= patience.attempts:
-                    raise DownloadFailed(
-                        f"{remote.url}: {_reason(problem)} ({idle} attempts).",
-                        "Check the connection and run the command again; it goes on where it "
-                        "stopped.",
-                    ) from problem
                 pause = min(patience.pause_s * 2 ** (idle - 1), patience.longest_pause_s)
                 asked = problem.wait_s if isinstance(problem, _Again) else 0.0
                 pause = max(pause * random.uniform(0.8, 1.2), asked)  # noqa: S311
-                on_progress(Progress("note", remote.name, text=f"{_reason(problem)}, trying again"))
-                time.sleep(min(pause, 2 * patience.longest_pause_s))
+                waited += pause
+                if idle >= patience.attempts or waited > patience.waits_s:
+                    why = f" and asks for a wait of {asked:,.0f} s" if asked else ""
+                    raise Unanswered(
+                        f"{remote.url}: {_reason(problem)}{why} ({idle} attempts).",
+                        "Check the connection and run the command again; it goes on where it "
+                        "stopped.",
+                    ) from problem
+                text = f"{_reason(problem)}, trying again in {pause:.0f} s"
+                on_progress(Progress("note", remote.name, text=text))
+                time.sleep(pause)
             else:
                 break
     found = digest(part)
     if found != remote.sha256:
         part.unlink()
-        raise DownloadFailed(
+        raise WrongBytes(
             f"{remote.url}: SHA-256 is {found}, wanted {remote.sha256}.",
             "Another file lies there now, or something on the way changed it. It was not kept.",
         )
@@ -140,7 +158,8 @@ def _receive(
     if answer.status_code in AGAIN:
         raise _Again(f"the server answers {answer.status_code}", _wait(answer))
     if answer.status_code not in (200, 206):
-        raise DownloadFailed(f"{remote.url}: the server answers {answer.status_code}.", _GONE)
+        raise NotThere(f"{remote.url}: the server answers {answer.status_code}.", _GONE)
+    _refuse_other_size(answer, remote, part)
     if not (have and answer.status_code == 206 and _starts_at(answer, have)):
         have = 0  # the server sends the whole, or something else than asked for
         if answer.status_code == 206 and not _starts_at(answer, 0):
@@ -156,12 +175,25 @@ def _receive(
             meter(have)
     if have > remote.size:
         part.unlink()
-        raise DownloadFailed(
+        raise WrongBytes(
             f"{remote.url}: gives more than the {remote.size} bytes it should.",
             "Another file lies there now; use another source.",
         )
     if have < remote.size:
         raise _Again(f"the connection ended after {have} of {remote.size} bytes")
+
+
+def _refuse_other_size(answer: httpx.Response, remote: RemoteFile, part: Path) -> None:
+    """Raise WrongBytes before a byte is read where the server says that the whole is another."""
+    told = answer.headers.get("content-length" if answer.status_code == 200 else "content-range")
+    size = (told or "").rpartition("/")[2]
+    if size.isdecimal() and int(size) != remote.size and "content-encoding" not in answer.headers:
+        part.unlink(missing_ok=True)
+        than = "more" if int(size) > remote.size else "less"
+        raise WrongBytes(
+            f"{remote.url}: gives {than} than the {remote.size} bytes it should.",
+            "Another file lies there now; use another source.",
+        )
 
 
 def _starts_at(answer: httpx.Response, start: int) -> bool:
@@ -170,8 +202,14 @@ def _starts_at(answer: httpx.Response, start: int) -> bool:
 
 
 def _wait(answer: httpx.Response) -> float:
-    asked = answer.headers.get("retry-after", "")
-    return float(asked) if asked.isdigit() and len(asked) < 6 else 0.0
+    """Return how long the server asks to wait, s: a number, or until a date."""
+    asked = answer.headers.get("retry-after", "").strip()
+    if asked.isdecimal():
+        return float(asked[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def _length(part: Path) -> int:

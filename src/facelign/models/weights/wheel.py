@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -67,7 +68,12 @@ def _run(command: list[str]) -> tuple[int, str]:
     """Run pip with its output on our stderr; return its code and its last error line."""
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell; the requirement is our record's
-            command, stdout=_stderr(), stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S
+            command,
+            stdout=_stderr(),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            env={"PIP_RETRIES": "1"} | os.environ,  # the whole is tried again here
         )
     except subprocess.TimeoutExpired:
         return 1, f"no answer within {PATIENCE_S} s"
