@@ -34,8 +34,9 @@ from facelign.types.contracts import TemplateStore
 from facelign.types.templates import Holder, Receipt, Removal, now
 
 NOTE = (
-    "Copies of exports, back-ups and snapshots of the disk are outside of this proof and are yours "
-    "to delete. Vectors of photos that were only looked at may be cached: facelign cache clear."
+    "Copies that the gallery does not know of and snapshots of the disk are outside of this proof "
+    "and are yours to delete. Vectors of photos that were only looked at may be cached: facelign "
+    "cache clear."
 )
 CLASSIFIER, EXPORT, BACKUP, CACHE = "classifier", "export", "backup", "cache"
 _CLASSIFIER = ".classifier.npz"

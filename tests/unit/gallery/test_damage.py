@@ -13,6 +13,7 @@ import pytest
 
 from facelign.compare.calibrations import load, to_json
 from facelign.errors import FacelignError, GalleryCorrupt, GalleryError
+from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.templates import FaceRecord, PhotoRef, Row
@@ -42,6 +43,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         gallery.rename("Bob", "Rob")
         gallery.reject("Rob", digest=f"{1:064x}")
         gallery.merge("Dora", "Ann")
+        gallery.enroll_many([Row("Gone", probe().vectors[1], PhotoRef("", "f" * 64))], SPACE)
+        gallery.remove("Gone")
+        gallery.hold_cache(VectorCache(path.with_name("vectors.db")))
     return path.read_bytes()
 
 
@@ -268,6 +272,10 @@ def flipped(data: bytearray, where: random.Random) -> None:
     data[where.randrange(len(data))] ^= 1 << where.randrange(8)
 
 
+def cut(data: bytearray, where: random.Random) -> None:
+    del data[where.randrange(1, len(data)) :]
+
+
 def zeroed(data: bytearray, where: random.Random) -> None:
     at, size = where.randrange(len(data)), where.choice((4, 64, 512, 4096))
     data[at : at + size] = bytes(len(data[at : at + size]))
@@ -278,7 +286,7 @@ def scrambled(data: bytearray, where: random.Random) -> None:
     data[at : at + size] = where.randbytes(len(data[at : at + size]))
 
 
-@pytest.mark.parametrize("damage", [flipped, zeroed, scrambled])
+@pytest.mark.parametrize("damage", [flipped, zeroed, scrambled, cut])
 def test_a_damaged_gallery_answers_as_before_or_is_told(
     sound: bytes, tmp_path: Path, damage: Callable[[bytearray, random.Random], None]
 ) -> None:
@@ -296,6 +304,8 @@ def test_a_damaged_gallery_answers_as_before_or_is_told(
             refused += 1
             with suppress(GalleryError):  # where the head is damaged
                 assert not Gallery.check_file(path).sound
+        with suppress(FacelignError), Gallery.open(path) as gallery:  # for writing too
+            assert gallery.removals()
         path.unlink()
         for beside in path.parent.glob("g.db-*"):
             beside.unlink()

@@ -179,7 +179,12 @@ def test_a_gallery_on_a_read_only_disk_is_readable(path, make):
 
 def test_migrations_are_written_down(gallery):
     rows = gallery.store._db.execute("SELECT step, name FROM migrations").fetchall()
-    assert rows == [(1, "first_tables"), (2, "row_checksums"), (3, "own_calibrations")]
+    assert rows == [
+        (1, "first_tables"),
+        (2, "row_checksums"),
+        (3, "own_calibrations"),
+        (4, "removals_and_holders"),
+    ]
 
 
 def test_vectors_cannot_be_updated(gallery, make):

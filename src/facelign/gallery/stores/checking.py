@@ -114,8 +114,6 @@ def _older(db: sqlite3.Connection) -> Iterator[str]:
 def _rows(db: sqlite3.Connection) -> Iterator[str]:
     """Yield rows that are none, or not as they were written."""
     yield from sql.unsound(db)
-    if version(db) < SUMMED:
-        return
     names = {number: f" ({name})" for number, name in db.execute("SELECT id, name FROM people")}
     whose = {number: f" ({name})" for number, name in db.execute(_WHOSE)}
     for table in checksums.KEYS:
@@ -185,6 +183,8 @@ def _removals(db: sqlite3.Connection) -> Iterator[str]:
 def _elsewhere(db: sqlite3.Connection) -> Iterator[str]:
     """Yield files that hold vectors and are not where they were, or not what they were."""
     for holder in journal.holders(db) if journal.there(db) else []:
+        if holder.kind == "cache":
+            continue  # may be deleted any time
         if not holder.path.is_file():
             yield f"{holder.kind} {holder.path} is not there any more"
         elif holder.digest and digest(holder.path) != holder.digest:

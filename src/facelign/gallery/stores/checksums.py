@@ -24,6 +24,9 @@ KEYS = MappingProxyType(
         "rejections": ("person", "digest"),
         "history": ("number",),
         "calibrations": ("space",),
+        "holders": ("path",),
+        "removals": ("number",),
+        "prints": ("id",),
     }
 )
 #: those that decide an answer, and those of them that have few rows
@@ -61,14 +64,19 @@ def teach(db: sqlite3.Connection) -> None:
     db.create_function("vector_checksum", 3, of_vector, deterministic=True)
 
 
-def add(db: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Give every row of some tables of a file, and every vector, its checksum."""
+def add_to_vectors(db: sqlite3.Connection) -> None:
+    """Give every vector of a file its checksum."""
     teach(db)
     db.execute("ALTER TABLE templates ADD COLUMN vector_checksum INTEGER NOT NULL DEFAULT 0")
     db.execute(
         "UPDATE templates SET vector_checksum = coalesce((SELECT vector_checksum(id, person,"
         " v.vector) FROM vectors v WHERE v.template = id), 0)"
     )
+
+
+def add(db: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Give every row of some tables of a file its checksum."""
+    teach(db)
     for table in tables:
         db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         fill(db, table)
@@ -93,7 +101,7 @@ def keep(db: sqlite3.Connection) -> None:
 
 def wrong(db: sqlite3.Connection, table: str) -> list[tuple[int | str, ...]]:
     """Return the keys of the rows of a table that are not as they were written."""
-    if not _columns(db, table):
+    if not _summed(db, table):
         return []  # of an older layout
     query = f"SELECT {', '.join(KEYS[table])} FROM {table}"  # noqa: S608
     return db.execute(f"{query} WHERE checksum IS NOT {_expression(db, table)}").fetchall()
@@ -102,6 +110,11 @@ def wrong(db: sqlite3.Connection, table: str) -> list[tuple[int | str, ...]]:
 def _columns(db: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
     rows = db.execute(f"PRAGMA main.table_info({table})").fetchall()
     return [(name, kind) for _, name, kind, *_ in rows if name != "checksum"]
+
+
+def _summed(db: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM pragma_table_info(?) WHERE name = 'checksum'"
+    return db.execute(query, (table,)).fetchone() is not None
 
 
 def _expression(db: sqlite3.Connection, table: str, row: str = "") -> str:

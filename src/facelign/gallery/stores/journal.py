@@ -1,7 +1,7 @@
 """Tables beside those of a gallery: files elsewhere that hold its vectors, and removals.
 
-They are made when something is first written into them, so that galleries of older programs can be
-read where they may not be written, and older programs read those of this one.
+Older programs made them when something was first written into them, so that a gallery that may not
+be written may lack them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from facelign.errors import GalleryCorrupt
 from facelign.types.templates import Holder, Removal
+
+_BACK_UP = "Put a back-up in its place."
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS holders (path TEXT PRIMARY KEY, kind TEXT NOT NULL,"
@@ -31,7 +34,7 @@ def make(db: sqlite3.Connection) -> None:
 
 
 def there(db: sqlite3.Connection) -> bool:
-    """Say whether anything was ever written into them."""
+    """Say whether a gallery has them."""
     query = "SELECT 1 FROM sqlite_master WHERE name = 'removals'"
     return db.execute(query).fetchone() is not None
 
@@ -39,7 +42,7 @@ def there(db: sqlite3.Connection) -> bool:
 def hold(db: sqlite3.Connection, holder: Holder) -> None:
     """Write down a file by its path."""
     row = (_text(holder.path), holder.kind, holder.digest)
-    db.execute("INSERT OR REPLACE INTO holders VALUES (?, ?, ?)", row)
+    db.execute("INSERT OR REPLACE INTO holders (path, kind, digest) VALUES (?, ?, ?)", row)
 
 
 def let_go(db: sqlite3.Connection, path: Path) -> None:
@@ -65,21 +68,26 @@ def keep(db: sqlite3.Connection, removal: Removal) -> None:
         " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
         (removal.id, json.dumps(record)),
     )
-    db.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (removal.id, removal.prints))
+    query = "INSERT OR IGNORE INTO prints (id, prints) VALUES (?, ?)"
+    db.execute(query, (removal.id, removal.prints))
 
 
 def removals(db: sqlite3.Connection) -> list[Removal]:
     """Return all removals, newest first."""
     query = "SELECT p.prints, r.record FROM removals r JOIN prints p USING (id)"
     rows = db.execute(f"{query} ORDER BY r.number DESC")
-    return [_removal(prints, json.loads(record)) for prints, record in rows]
+    return [_removal(prints, record) for prints, record in rows]
 
 
-def _removal(prints: bytes, record: dict[str, Any]) -> Removal:
-    places = [Holder(_path(place), *rest) for place, *rest in record["holders"]]
-    own = {"holders": tuple(places), "digests": tuple(record["digests"]), "prints": prints}
-    keys = {"salt": bytes.fromhex(record["salt"]), "who": bytes.fromhex(record["who"])}
-    return Removal(**record | own | keys)
+def _removal(prints: bytes, text: str) -> Removal:
+    try:
+        record: dict[str, Any] = json.loads(text)
+        places = [Holder(_path(place), *rest) for place, *rest in record["holders"]]
+        own = {"holders": tuple(places), "digests": tuple(record["digests"]), "prints": prints}
+        keys = {"salt": bytes.fromhex(record["salt"]), "who": bytes.fromhex(record["who"])}
+        return Removal(**record | own | keys)
+    except (ValueError, TypeError, LookupError) as error:
+        raise GalleryCorrupt("The gallery is damaged: a row is no removal.", _BACK_UP) from error
 
 
 def _text(path: Path) -> str:

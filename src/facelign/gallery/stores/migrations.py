@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facelign.compare.calibrations import load, to_json
 from facelign.errors import FacelignError
-from facelign.gallery.stores import checksums
+from facelign.gallery.stores import checksums, journal
 from facelign.gallery.stores.connection import committed
 
 #: "FLGA", in the header of every gallery: no file of another program is taken for one
@@ -66,6 +66,7 @@ def row_checksums(connection: sqlite3.Connection) -> None:
 
     Rows grow by it, which leaves pieces of their old selves in gaps of the file: no vectors.
     """
+    checksums.add_to_vectors(connection)
     checksums.add(connection, ("people", "spaces", "templates", "rejections", "history"))
 
 
@@ -87,10 +88,17 @@ def own_calibrations(connection: sqlite3.Connection) -> None:
         checksums.fill(connection, "calibrations")
 
 
+def removals_and_holders(connection: sqlite3.Connection) -> None:
+    """Files elsewhere that hold vectors, and removals; some older programs made these tables."""
+    journal.make(connection)
+    checksums.add(connection, ("holders", "removals", "prints"))
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     first_tables,
     row_checksums,
     own_calibrations,
+    removals_and_holders,
 )
 #: files of this many steps have checksums
 SUMMED = 2

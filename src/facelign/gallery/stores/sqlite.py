@@ -94,13 +94,13 @@ class SqliteStore(ChangingStore):
             try:
                 checksums.teach(self._db)
                 self._refuse_newer()
-                self._look_through(damaged)
+                self._damaged = damaged
+                self._look_through()
                 if version(self._db) < len(MIGRATIONS) and not readonly:
                     migrate(self._db)
                 #: whether it has checksums: one of an older layout is read as it is
                 self._summed = version(self._db) >= SUMMED
                 self._calibrated = version(self._db) >= CALIBRATED
-                self._damaged = damaged
                 if not readonly:
                     checksums.keep(self._db)
                 self._db.execute(_USED)
@@ -142,20 +142,22 @@ class SqliteStore(ChangingStore):
                 "Upgrade facelign.",
             )
 
-    def _look_through(self, damaged: bool) -> None:
+    def _look_through(self) -> None:
         """Raise GalleryCorrupt for damage, as far as looking for it costs next to nothing."""
         size = self.path.stat().st_size
         if size <= _LOOKED_THROUGH:
             sql.refuse_unsound(self._db, self.path)
         if size <= _SUMMED_UP:
             sql.refuse_broken(self._db, self.path)
-        if version(self._db) >= SUMMED and not damaged:
-            for table in checksums.OPENED if size <= _SUMMED_UP else checksums.OF_FEW:
-                self._refuse_changed(table)
+        for table in checksums.OPENED if size <= _SUMMED_UP else checksums.OF_FEW:
+            self._refuse_changed(table)
 
     def _refuse_changed(self, table: str) -> None:
-        """Raise GalleryCorrupt where a row of a table is not as it was written."""
-        if wrong := checksums.wrong(self._db, table):
+        """Raise GalleryCorrupt where a row of a table is not as it was written, as far as the
+        layout tells, unless the gallery was opened all the same.
+        """
+        wrong = [] if self._damaged else checksums.wrong(self._db, table)
+        if wrong:
             row = " ".join(map(str, wrong[0]))
             raise GalleryCorrupt(
                 f"{self.path} is damaged: row {row} of its {table} is not as it was written.",
@@ -326,6 +328,7 @@ class SqliteStore(ChangingStore):
     def holders(self) -> list[t.Holder]:
         """Return the files elsewhere that hold vectors of the gallery."""
         with self.reading():
+            self._refuse_changed("holders")
             return journal.holders(self._db) if journal.there(self._db) else []
 
     def hold(self, holder: t.Holder) -> None:
@@ -344,6 +347,8 @@ class SqliteStore(ChangingStore):
     def removals(self) -> list[t.Removal]:
         """Return what is known of removals, newest first."""
         with self.reading():
+            self._refuse_changed("removals")
+            self._refuse_changed("prints")
             return journal.removals(self._db) if journal.there(self._db) else []
 
     def keep(self, removal: t.Removal) -> None:
@@ -360,7 +365,6 @@ class SqliteStore(ChangingStore):
         """Write what is no change of people or templates."""
         with self._writing():
             before = self._db.total_changes
-            journal.make(self._db)
             yield
             self._void += self._db.total_changes - before
 
@@ -518,8 +522,7 @@ class SqliteStore(ChangingStore):
         """Yield the history, newest first."""
         query = f"SELECT number, {codec.HISTORY} FROM history ORDER BY number DESC"  # noqa: S608
         with self.reading():
-            if self._summed and not self._damaged:
-                self._refuse_changed("history")
+            self._refuse_changed("history")
             yield from map(codec.entry, self._db.execute(query))
 
     def _ids(self, names: Collection[str]) -> dict[str, int]:
