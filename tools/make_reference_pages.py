@@ -331,7 +331,8 @@ def report() -> str:
         "",
         "## Figures",
         "",
-        "The pictures below are drawn from made-up numbers (`plots.example(NAME)`).",
+        "Figures of numbers are drawn from made-up ones (`plots.example(NAME)`), figures of photos "
+        "from a portrait.",
         "",
     ]
     for name in plots.names():
