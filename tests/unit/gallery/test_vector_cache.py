@@ -6,6 +6,8 @@ import logging
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -269,3 +271,18 @@ def test_two_of_them_share_the_file(cache, make):
         assert other.get("late", CHAIN) is None
         other.put("late", CHAIN, photo(make))
         assert cache.get("late", CHAIN) is not None
+
+
+def test_the_end_of_a_process_closes_what_it_left_open(tmp_path):
+    """Also of one that ends without taking its objects apart, as the command line does."""
+    code = (
+        "import atexit, os, sys\n"
+        "atexit.register(os._exit, 0)\n"
+        "from facelign.gallery.cache import VectorCache\n"
+        "cache = VectorCache(sys.argv[1])\n"
+        "cache.purge(['0' * 64])\n"
+        "assert os.path.exists(sys.argv[1] + '-wal')\n"
+    )
+    place = tmp_path / "vectors.db"
+    subprocess.run([sys.executable, "-c", code, place], check=True, timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["vectors.db"]

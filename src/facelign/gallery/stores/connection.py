@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 import struct
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError
 from facelign.files import owners
@@ -24,6 +26,21 @@ _CACHE_KB = 16_000
 #: VACUUM rebuilds the file in a temporary one; up to this size that one stays in memory, so that
 #: no vector is written anywhere else
 _IN_MEMORY_BYTES = 256 << 20
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be remembered without being kept alive."""
+
+
+_connections: WeakSet[_Connection] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what is open when the process ends: else a log with vectors stays beside the file."""
+    for connection in list(_connections):
+        with suppress(sqlite3.Error):
+            connection.close()
 
 
 def kind_of(path: Path) -> int | None:
@@ -68,7 +85,9 @@ def _configured(address: str, path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
+        factory=_Connection,
     )
+    _connections.add(connection)
     try:
         connection.execute("PRAGMA secure_delete = ON").fetchall()
         connection.execute("PRAGMA synchronous = FULL")
