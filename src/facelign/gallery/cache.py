@@ -5,7 +5,8 @@ A key is (digest of the photo's bytes, chain): the chain's id names everything t
 is an ``Analysis`` without its pixels; which face matters is decided by whoever asks.
 
 A cache must never fail the work it speeds up: a damaged file is set aside and begun anew, a full
-disk or a busy file means that nothing is kept. ``purge`` and ``clear`` do fail loudly, because
+disk or a busy file means that nothing is kept, and an entry with another byte, or without its
+checksum, is not used. ``purge`` and ``clear`` do fail loudly, because
 removing a person relies on them. Photos of people who were removed are never kept again, whoever is
 at work on them meanwhile; all that is known of them is a digest of their digest.
 """
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -45,6 +47,8 @@ _LAYOUT = 1
 DEFAULT_LIMIT = 1 << 30
 #: the time of the last use is written at most once a day for an entry, to keep reads cheap
 _DAY_S = 86_400
+#: before the checksum, at the end of an entry's JSON
+_SUM = ',"sum":'
 #: what is kept of a full cache, so that not every new entry pushes out an old one
 _KEPT_SHARE = 0.9
 #: in the names of damaged files that were set aside
@@ -101,6 +105,8 @@ class VectorCache(Closing):
                 if db is None or row is None:
                     return None
                 number, used, meta, data = row
+                if _sealed(meta.rpartition(_SUM)[0] + "}", digest, chain, data) != meta:
+                    raise ValueError("bytes of it have changed")
                 found = _unpacked(digest, meta, data)
                 if used != today:
                     db.execute("UPDATE entries SET used = ? WHERE id = ?", (today, number))
@@ -117,6 +123,7 @@ class VectorCache(Closing):
         if not digest:
             return
         meta, data = _packed(photo)
+        meta = _sealed(meta, digest, chain, data)
         row = (digest, chain, meta, len(meta) + len(data), int(time.time()) // _DAY_S)
         with self._lock:
             try:
@@ -317,6 +324,12 @@ def _mark(digest: str) -> str:
 
 
 # -- entries as JSON and little-endian float32 ---------------------------------------------------
+
+
+def _sealed(meta: str, digest: str, chain: str, data: bytes) -> str:
+    """Return the JSON of an entry with the CRC-32 of all that is kept of it."""
+    told = crc32(data, crc32("\n".join((digest, chain, meta)).encode()))
+    return f"{meta[:-1]}{_SUM}{told}}}"
 
 
 def _packed(photo: Analysis) -> tuple[str, bytes]:

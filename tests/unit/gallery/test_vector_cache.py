@@ -164,6 +164,36 @@ def test_a_cache_that_is_damaged_inside_is_erased(tmp_path, make, caplog, how):
         assert cache.get(f"{2:064x}", CHAIN) is not None
 
 
+@pytest.mark.parametrize("where", ["data", "meta"])
+def test_an_entry_with_another_byte_is_not_used(tmp_path, make, caplog, where):
+    path = tmp_path / "vectors.db"
+    with VectorCache(path) as cache:
+        cache.put("a" * 64, CHAIN, photo(make, seed=1))
+        same(photo(make, seed=1), cache.get("a" * 64, CHAIN))
+    old = make.vectors(2, 1).vectors[1].tobytes() if where == "data" else b'"embedded":[0'
+    data = path.read_bytes()
+    at = data.index(old) + len(old) - 1
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with VectorCache(path) as cache, caplog.at_level(logging.WARNING):
+        assert cache.get("a" * 64, CHAIN) is None
+        assert "bytes of it have changed" in caplog.text
+        cache.put("a" * 64, CHAIN, photo(make, seed=1))
+        same(photo(make, seed=1), cache.get("a" * 64, CHAIN))
+
+
+def test_an_entry_without_its_checksum_is_not_used(tmp_path, make):
+    path = tmp_path / "vectors.db"
+    with VectorCache(path) as cache:
+        cache.put("a" * 64, CHAIN, photo(make, seed=1))
+    with sqlite3.connect(path) as db:  # as an older facelign wrote it
+        db.execute("UPDATE entries SET meta = substr(meta, 1, instr(meta, ',\"sum\":') - 1) || '}'")
+    db.close()
+    with VectorCache(path) as cache:
+        assert cache.get("a" * 64, CHAIN) is None
+        cache.put("a" * 64, CHAIN, photo(make, seed=1))
+        same(photo(make, seed=1), cache.get("a" * 64, CHAIN))
+
+
 def test_purge_and_clear_leave_no_byte(cache, make):
     for i in range(20):
         cache.put(f"{i:064x}", CHAIN, photo(make, seed=i))
