@@ -6,13 +6,12 @@ Our own folders are looked into, and packages that announce theirs; nothing runs
 from __future__ import annotations
 
 import pkgutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from facelign.errors import ConfigError, FacelignError, UnknownModel
 from facelign.files.home import expanded, home_folder
@@ -114,17 +113,20 @@ class Registry:
         """Return the ids of all layouts."""
         return tuple(sorted(self._layouts))
 
+    def _factory(self, layout_id: str) -> LayoutFactory | None:
+        return self._layouts[layout_id][0] if layout_id in self._layouts else None
+
     def layout(self, layout_id: str, **options: object) -> Layout:
         """Return the layout of that id, made with ``options``; raises UnknownModel."""
-        found = self._layouts.get(layout_id)
+        found = self._factory(layout_id)
         if found is None:
             raise self._unknown("layout", layout_id, self.layouts())
         try:
-            return found[0](**options)
+            return found(**options)
         except TypeError as problem:
             import inspect
 
-            known = list(inspect.signature(found[0]).parameters)
+            known = list(inspect.signature(found).parameters)
             unknown = [name for name in options if name not in known]
             if unknown:
                 raise ConfigError(
@@ -154,11 +156,14 @@ def _twice(what: str, first: str, second: str) -> ConfigError:
     )
 
 
-def modules(package: str) -> Iterator[ModuleType]:
-    """Yield the modules of a package, in the order of their names; nothing runs but imports."""
-    folder = import_module(package)
+def modules(package: str, like: str = "") -> Iterator[ModuleType]:
+    """Yield the modules of a package, in the order of their names; nothing runs but imports.
+
+    like: an id; only those whose file is named like it, as ``sface.py`` is like "sface-int8".
+    """
+    folder, stem = import_module(package), like.replace("-", "_")
     for entry in sorted(pkgutil.iter_modules(folder.__path__), key=lambda m: m.name):
-        if not entry.name.startswith("_"):
+        if not entry.name.startswith("_") and (not like or stem.startswith(entry.name)):
             yield import_module(f"{package}.{entry.name}")
 
 
@@ -173,18 +178,16 @@ def specs_of(module: ModuleType) -> tuple[Registered, ...]:
     return tuple(Registered(record, module.__name__) for record in records)
 
 
-def own_models() -> Iterator[Registered]:
-    """Yield the records of the models that come with facelign."""
+def own_models(like: str = "") -> Iterator[Registered]:
+    """Yield the records of the models that come with facelign; like: see ``modules``."""
     for package in MODEL_PACKAGES:
-        for module in modules(package):
+        for module in modules(package, like):
             yield from specs_of(module)
 
 
 def announced_models() -> Iterator[Registered | Broken]:
     """Yield the records of other packages (entry points of the group ``facelign.models``)."""
-    if not _announced():
-        return
-    from importlib import metadata
+    from importlib import metadata  # a start that asks for models of our own does not wait for it
 
     for point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         place = f"{point.value} (entry point '{point.name}')"
@@ -197,29 +200,43 @@ def announced_models() -> Iterator[Registered | Broken]:
             yield from found
 
 
-def _announced() -> bool:
-    """Say whether any package may announce models.
-
-    Most machines have none, and to load what asks them properly takes a start 15 to 30 ms.
-    """
-    group = ENTRY_POINTS.encode()
-    for folder in map(Path, sys.path):
-        if folder.is_file():
-            return True  # an archive: asked properly
-        for info in folder.glob("*-info"):  # of distributions and of eggs
-            with suppress(OSError):
-                if group in info.joinpath("entry_points.txt").read_bytes():
-                    return True
-    return False
-
-
-def own_layouts() -> Iterator[tuple[str, LayoutFactory, str]]:
-    """Yield id, factory and place of every layout that comes with facelign."""
-    for module in modules(LAYOUTS):
+def own_layouts(like: str = "") -> Iterator[tuple[str, LayoutFactory, str]]:
+    """Yield id, factory and place of the layouts that come with facelign; like: see ``modules``."""
+    for module in modules(LAYOUTS, like):
         for factory in getattr(module, "LAYOUTS", ()):
             named = getattr(factory, "id", None)  # else that of what it makes without options
             name = named if isinstance(named, str) else factory().id
             yield name, factory, module.__name__
+
+
+class Installed(Registry):
+    """What there is on this machine, read when it is asked for.
+
+    Most runs want two or three models of our own, which lie in files that are named like them; only
+    those are loaded. Whoever asks for another one, or for all, has everything read.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._home = home
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("_models", "_layouts", "broken"):
+            raise AttributeError(name)
+        vars(self).update(vars(_read(self._home)))
+        return vars(self)[name]
+
+    def spec(self, task: Task | str, model_id: str) -> ModelSpec:
+        """Return the record of a model; raises UnknownModel, which lists near names."""
+        for found in own_models(model_id):
+            if (found.spec.task, found.spec.id) == (task, model_id):
+                return found.spec
+        return super().spec(task, model_id)
+
+    def _factory(self, layout_id: str) -> LayoutFactory | None:
+        for name, factory, _ in own_layouts(layout_id):
+            if name == layout_id:
+                return factory
+        return super()._factory(layout_id)
 
 
 def default(home: Path | None = None) -> Registry:
@@ -229,6 +246,10 @@ def default(home: Path | None = None) -> Registry:
     None takes FACELIGN_HOME or the user's data folder. A record that cannot be read is noted in
     ``broken``.
     """
+    return Installed(home)
+
+
+def _read(home: Path | None) -> Registry:
     registry = Registry([*own_models(), *announced_models()], own_layouts())
     for path in sorted(own_records(home).glob("*/*.toml")):
         try:

@@ -178,6 +178,36 @@ def test_scanning_opens_no_engine_and_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+def test_a_model_of_ours_is_found_without_the_others() -> None:
+    code = (
+        "import sys\n"
+        "from facelign import models\n"
+        "known = models.default()\n"
+        "assert known.spec('embed', 'sface-int8').id == 'sface-int8'\n"
+        "assert known.layout('arcface-112').size == (112, 112)\n"
+        "rooms = ('facelign.detect.models.', 'facelign.embed.models.', 'facelign.align.layouts.')\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(rooms)))\n"
+        "assert 'dlib-5' in [s.id for s in known.specs()] and known.layouts()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [
+        "facelign.align.layouts.arcface_112",
+        "facelign.embed.models.sface",
+    ]
+
+
+def test_what_is_found_by_its_name_is_what_all_have() -> None:
+    every = models.default()
+    specs, layouts = every.specs(), every.layouts()
+    for spec in specs:
+        assert models.default().spec(spec.task, spec.id) is spec
+    for name in layouts:
+        found = models.default().layout(name)
+        assert (type(found), found.id) == (type(every.layout(name)), name)
+
+
 def test_other_packages_join_by_an_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
