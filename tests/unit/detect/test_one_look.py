@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facelign.detect.anchors import Candidates
+from facelign.detect.models.centerface import CenterFace, CenterFaceOptions
 from facelign.detect.models.scrfd import Scrfd
 from facelign.detect.models.ultraface import UltraFace
 from facelign.detect.one_look import OneLook, OneLookOptions
@@ -21,7 +22,7 @@ from facelign.types.specs import Task
 def made(kind: type[OneLook], id_: str, **options: Any) -> OneLook:
     spec = default().spec(Task.DETECT, id_)
     files = {weights.name: Path(weights.name) for weights in spec.weights}
-    return kind(spec, files, OneLookOptions(**options), OnnxOptions())
+    return kind(spec, files, kind.Options(**options), OnnxOptions())
 
 
 @pytest.mark.parametrize("wrong", [{"score_threshold": 0.0}, {"nms_iou": 1.5}])
@@ -69,3 +70,27 @@ def test_boxes_of_ultraface_are_shares_of_the_picture() -> None:
     )
     np.testing.assert_allclose(found.boxes, [[79.5, 119.5, 239.5, 239.5]])
     assert found.points.shape == (1, 0, 2)
+
+
+def test_centerface_reads_a_peak_rows_before_columns() -> None:
+    heat, pairs, ten = (np.zeros((1, n, 8, 16), np.float32) for n in (1, 2, 10))
+    sizes, offsets, points = pairs, pairs.copy(), ten
+    heat[0, 0, 3, 5] = 0.8
+    sizes[0, :, 3, 5] = np.log([6, 5])  # 24 px high, 20 px wide
+    offsets[0, :, 3, 5] = [0.25, 0.5]
+    points[0, :2, 3, 5] = [0.5, 0.1]
+    found = made(CenterFace, "centerface").decode([heat, sizes, offsets, points], (64, 32))
+    middle = np.array([(5 + 0.5 + 0.5) * 4, (3 + 0.25 + 0.5) * 4])
+    box = np.tile(middle, 2) + np.array([-10, -12, 10, 12]) - 0.5
+    np.testing.assert_allclose(found.boxes, [box], rtol=1e-6)
+    spot = [box[0] + 0.1 * 20, box[1] + 0.5 * 24]
+    np.testing.assert_allclose(found.points[0, 0], spot, rtol=1e-6)
+
+
+def test_centerface_stretches_to_multiples_of_32_and_reduces_large_photos() -> None:
+    model = made(CenterFace, "centerface", max_side=500)
+    assert model.wants_px == 500
+    assert model.fitted(np.zeros((100, 130, 3), np.uint8))[0].shape == (128, 160, 3)
+    assert model.fitted(np.zeros((1000, 750, 3), np.uint8))[0].shape == (512, 384, 3)
+    with pytest.raises(ConfigError, match="max_side"):
+        CenterFaceOptions(max_side=8)

@@ -53,6 +53,8 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("onnx-yunet", 3, ".onnx", "facelign.models.convert.yunet:convert"),
             # PRelu rewritten, any batch; for files that hold float32 already
             Converter("onnx-prelu", 3, ".onnx", f"{_ONNX}:convert_batched", apart=True),
+            # the same, for maps of pictures of any size
+            Converter("onnx-any-size", 1, ".onnx", f"{_ONNX}:convert_any_size", apart=True),
             # convolutions in 8-bit integers over ranges that were measured on faces
             Converter("sface-int8", 1, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),

@@ -41,8 +41,8 @@ OPERATORS: Mapping[str, int] = MappingProxyType(
         ),
         **dict.fromkeys(
             (
-                "Add", "Conv", "DequantizeLinear", "Div", "Gather", "Gemm", "MatMul", "Mul",
-                "PRelu", "Reshape", "Sub",
+                "Add", "Conv", "ConvTranspose", "DequantizeLinear", "Div", "Gather", "Gemm",
+                "MatMul", "Mul", "PRelu", "Reshape", "Sub",
             ),
             2,
         ),

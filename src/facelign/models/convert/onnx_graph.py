@@ -46,6 +46,20 @@ def convert_batched(raw: Path, out: Path) -> None:
     disk.write(out, data)
 
 
+def convert_any_size(raw: Path, out: Path) -> None:
+    """Convert a network of convolutions; batch, height and width become free."""
+    plain, fast = opened(raw)
+    clean(fast)
+    rewrites.free_batch(fast)
+    for value in (*fast.inputs, *fast.outputs):
+        if len(value.shape) != 4:
+            raise refuse(f"{value.name!r} is no picture and no map of one")
+        value.shape[2:] = [f"H{value.name}", f"W{value.name}"]
+    data = serialize(fast)
+    verify(plain, data)
+    out.write_bytes(data)
+
+
 def opened(raw: Path) -> tuple[Graph, Graph]:
     """Return a network as published, with weights as float32, and one with fewer operators."""
     plain = read(raw)
@@ -134,7 +148,7 @@ _SAME_COUNT = frozenset(
 def _work(node: Node, graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Return about how many multiplications a node takes."""
     out = math.prod(shapes.get(node.outputs[0], (1,)))
-    if node.op == "Conv":
+    if node.op in ("Conv", "ConvTranspose"):
         weight = graph.constants.get(node.inputs[1])
         return out * (math.prod(weight.shape[1:]) if weight is not None else MOST_ELEMENTS)
     if node.op in ("MatMul", "Gemm"):
