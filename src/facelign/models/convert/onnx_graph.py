@@ -57,7 +57,7 @@ def convert_any_size(raw: Path, out: Path) -> None:
         value.shape[2:] = [f"H{value.name}", f"W{value.name}"]
     data = serialize(fast)
     verify(plain, data)
-    out.write_bytes(data)
+    disk.write(out, data)
 
 
 def opened(raw: Path) -> tuple[Graph, Graph]:
