@@ -50,7 +50,7 @@ SPECS = (
             note="By the license file of the repository, which holds the weights too.",
         ),
         title="CenterFace, five points",
-        paper="Xu et al.: CenterFace, Scientific Programming 2020",
+        paper="Xu et al.: CenterFace, Scientific Programming 2020, https://arxiv.org/abs/1911.03599",
         origin="Star-Clouds/CenterFace models/onnx/centerface.onnx",
         published=(
             specs.Claim(
