@@ -88,17 +88,19 @@ def finish(
     cache: VectorCache | None = None,
     vectors: Sequence[bytes] = (),
     name: str = "",
+    wait_s: float | None = None,
 ) -> Receipt:
     """Erase what holds the vectors of a removal, scrub the gallery, and prove it.
 
-    vectors: where they are still known; else they are looked for by their prints.
+    vectors: where they are still known; else they are looked for by their prints. wait_s: how long
+    a reader of the gallery is waited for, instead of the store's own.
     """
     job = replace(job, worker=worker())
     try:
         with _caches(store, cache) as caches:
             job = _erase_holders(store, job, caches)
             store.keep(job)
-            store.scrub()
+            store.scrub(wait_s)
             busy = [one for one in job.holders if one.state == "busy"]
             if busy:
                 raise GalleryError(
@@ -125,7 +127,7 @@ def resume(store: TemplateStore) -> None:
     for job in store.removals():
         if job.verified is None and not at_work(job.worker):
             try:
-                finish(store, job)
+                finish(store, job, wait_s=1.0)
             except (FacelignError, OSError) as problem:
                 _LOG.warning("A removal of %s could not be finished: %s", job.time[:10], problem)
 

@@ -429,8 +429,11 @@ class TemplateStore(Protocol):
         """Return the files in which vectors may lie, for the proof of a removal."""
         return []
 
-    def scrub(self) -> None:
-        """Overwrite what was deleted, so that no byte is left in the files."""
+    def scrub(self, wait_s: float | None = None) -> None:
+        """Overwrite what was deleted, so that no byte is left in the files.
+
+        wait_s: how long a reader is waited for, instead of the store's own.
+        """
         return
 
     def shared(self, vectors: Collection[bytes]) -> set[bytes]:

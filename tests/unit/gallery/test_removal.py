@@ -240,6 +240,7 @@ def test_a_reader_that_keeps_the_old_bytes_alive_is_named(path, make):
                 assert str(reader.pid) in caught.value.message
             assert "p0" not in [p.name for p in gallery.people()]
             assert gallery.search(make.vectors(1, 0))[0][0].score < 0.5
+            assert not gallery.removals()[-1].verified
             with Gallery.open(path) as other:  # others can work on meanwhile
                 assert [p.name for p in other.people()] == ["p1", "p2", "p3"]
         finally:

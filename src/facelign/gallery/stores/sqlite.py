@@ -169,7 +169,7 @@ class SqliteStore(ChangingStore):
         if any(at_work(removal.worker) for removal in self.removals()):
             return  # another process is at it
         try:
-            self.scrub(wait_s=1.0)
+            self.scrub(1.0)
         except GalleryBusy as error:
             _LOG.warning("%s", error)
 
