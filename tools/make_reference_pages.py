@@ -29,10 +29,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEANINGS = {
     0: "done; verify: the same person; identify: somebody is known",
     1: "the answer is no: different people, nobody known, no face; a calibration that is refused",
-    2: "the command line or a setting cannot be meant",
-    3: "some input failed, or a result could not be written (wins over 1); the rest was done",
-    4: "a model is missing, damaged or refused; vectors that cannot be compared",
-    5: "the gallery cannot be used",
+    2: "the command line, a setting, or what a record says cannot be meant",
+    3: "some input failed, or a result could not be written (wins over 1); the rest was done. "
+    "Input is every file or folder that is named: photos, lists, records, saved runs",
+    4: "a model, preset, layout or shipped calibration is unknown, missing, damaged or refused; "
+    "vectors that cannot be compared",
+    5: "the gallery is not there, is damaged, or cannot do this",
     6: "gallery check found damage",
     70: "a bug",
     129: "the terminal was closed; as 130",

@@ -218,6 +218,8 @@ def _take_people(root: Path, jobs: EnrollmentJobs) -> None:
     """Take a folder of people's folders."""
     from facelign.imaging.listing import people_folders
 
+    if not root.exists():
+        raise InputError(f"There is no folder {root}.", "Check the path.")
     if not root.is_dir():
         raise ConfigError(
             f"{root} is no folder of people.",

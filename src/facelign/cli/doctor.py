@@ -226,6 +226,7 @@ def pattern() -> tuple[Image, str]:
 def _walk(preset: str, image: Image, *, expect_face: bool) -> Record:
     from facelign import models
     from facelign.align.chips import chips
+    from facelign.align.fitting import points_by
     from facelign.recognition.presets import preset as find_preset
 
     chosen = find_preset(preset)
@@ -251,8 +252,9 @@ def _walk(preset: str, image: Image, *, expect_face: bool) -> Record:
         landmarker = models.landmarker(chosen.landmarker)
         faces = timed(f"locate {chosen.landmarker}", partial(landmarker.locate, image, faces))
     for part in chosen.parts:
-        embedder = models.embedder(part.model)
-        layout = models.layout(embedder.layouts[0])
+        layout = models.layout(models.embedder(part.model).layouts[0])
+        points = points_by(layout.needs, faces)
+        embedder = models.embedder(part.model, points=points, flip=part.flip, unit=part.unit)
         aligned, _, _ = timed(f"align {layout.id}", partial(chips, image, faces, layout))
         vectors = timed(f"embed {part.model}", partial(embedder.embed, aligned))
         report["ok"] = bool(len(vectors))

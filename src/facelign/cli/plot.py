@@ -223,7 +223,7 @@ def detectors(
             totals[name][0] += count
             totals[name][1] += ms
     if not tiles:
-        raise ConfigError("There is no photo to show.", "Give photos, folders or globs.")
+        raise InputError("There is no photo to show.", "Give photos, folders or globs.")
     write(out, contact_sheet(tiles, captions, columns=len(loaded), tile=tile))
     shown = len(tiles) // len(loaded)
     for name, (faces, spent) in totals.items():
@@ -318,7 +318,8 @@ def _vectors(
             vectors.append(vector.vectors[0])
             people.append(Path(source).parent.name or Path(source).stem)
     if len(vectors) < 2:
-        raise Refused(f"{len(vectors)} faces make no picture.", "Give at least two photos.")
+        kind = InputError if failed else Refused
+        raise kind(f"{len(vectors)} faces make no picture.", "Give at least two photos.")
     order = sorted(range(len(people)), key=lambda k: (people[k], k))
     return np.stack([vectors[k] for k in order]), [people[k] for k in order], failed
 

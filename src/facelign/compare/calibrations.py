@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from facelign.errors import BadArray, ConfigError, NoCalibration
+from facelign.errors import BadArray, ConfigError, InputError, NoCalibration
 from facelign.files.home import expanded
 from facelign.types.arrays import Float64Array
 from facelign.types.calibrations import Calibration, OperatingPoint
@@ -95,6 +95,8 @@ def load(source: str | Path) -> Calibration:
         return from_json(path.read_bytes(), source=str(path))
     if str(source) in _shipped_files():
         return _shipped(str(source))
+    if path.suffix or len(path.parts) > 1:  # ids have neither
+        raise InputError(f"There is no file {path}.", "Check the path of the calibration.")
     raise NoCalibration(
         f"There is no calibration '{source}'.",
         f"Give the path of a record, or one of: {', '.join(shipped_ids()) or 'none is shipped'}.",

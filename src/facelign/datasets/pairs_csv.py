@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from facelign.datasets.records import Pair, PairList, check_present, csv_rows, list_text, malformed
@@ -31,7 +30,8 @@ def read_pairs_csv(path: str | Path, images: str | Path | Shelf | None = None) -
     top = text.lstrip().partition("\n")[0]
     # spreadsheets of many countries write semicolons; the mark that the first line has most of
     mark = max(",;\t", key=top.count)
-    bare = [cell.strip().lower() for cell in next(csv.reader([top], delimiter=mark), [])]
+    first_row = csv_rows(source, _WANTED, text=top, mark=mark)
+    bare = [cell.strip().lower() for cell in next(first_row, (1, []))[1]]
     headless = len(bare) == 3 and bare[2] in {*_YES, *_NO} - {"same"}
     if headless:
         text = mark.join(("a", "b", "same")) + "\n" + text

@@ -138,6 +138,22 @@ class Registry:
                 "See its page in the docs for its options.",
             ) from problem
 
+    def layout_of_size(
+        self, layout_id: str, wanted: tuple[int, int] | None, /, **options: object
+    ) -> Layout:
+        """Return the layout of that id in the wanted size (width, height), px, if it has it.
+
+        It has another where it cannot be made so, where a ``size`` is among the options, and where
+        none is wanted. Raises as ``layout``.
+        """
+        made = self.layout(layout_id, **options)
+        if wanted is None or wanted == made.size or "size" in options or wanted[0] != wanted[1]:
+            return made
+        try:
+            return self.layout(layout_id, **options, size=wanted[0])
+        except ConfigError:
+            return made
+
     def _unknown(self, kind: str, name: str, known: Iterable[str]) -> UnknownModel:
         import difflib
 

@@ -171,19 +171,14 @@ def _size(record: Path, spec: ModelSpec, registry: Registry) -> tuple[int, int]:
     """Return the size of the chips, which the layout of the record must be able to make."""
     output = spec.output
     assert isinstance(output, EmbedderOutput)  # noqa: S101 - by its task
-    layout, size = registry.layout(output.layout), spec.input.size
-    if size is None or size == layout.size:
+    layout = registry.layout_of_size(output.layout, spec.input.size)
+    wanted = spec.input.size
+    if wanted is None or wanted == layout.size:
         return layout.size
-    why = "it has chips of one size"
-    try:
-        # as a chain makes it
-        if size[0] == size[1] and registry.layout(output.layout, size=size[0]).size == size:
-            return size
-    except ConfigError as problem:
-        why = problem.message.rstrip(".")
+    width, height = wanted
     raise _wrong(
         record,
-        f"says {size[0]}x{size[1]} px, and its layout '{output.layout}' cannot be made so: {why}",
+        f"says {width}x{height} px, and its layout '{output.layout}' cannot be made so",
         f"Name the layout that it was trained on under [output]: {', '.join(registry.layouts())}.",
     )
 

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from facelign.errors import BadArray, ConfigError
+from facelign.errors import BadArray, ConfigError, InputError
 from facelign.files.disk import digest
 from facelign.types import reading
 from facelign.types.embeddings import Metric
@@ -97,7 +97,7 @@ def _table(path: Path) -> dict[str, Any]:
             raise _wrong(path, "is too large for a record")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise ConfigError(
+        raise InputError(
             f"The record {path} cannot be read: {problem.strerror}.", "Check the path."
         ) from problem
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:

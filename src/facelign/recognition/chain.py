@@ -105,13 +105,9 @@ class Chain:
         spec = self._models.spec(Task.EMBED, part.model)
         native = spec.output.layout if isinstance(spec.output, EmbedderOutput) else ""
         given = self.options.layout_options
-        layout = self._models.layout(self.options.layout or native, **given)
-        wanted = spec.input.size
-        if not self.options.embeds or wanted is None or layout.size == wanted:
-            return layout
-        if "size" not in given and wanted[0] == wanted[1]:
-            layout = self._models.layout(layout.id, **{**given, "size": wanted[0]})
-        if layout.size != wanted:
+        wanted = spec.input.size if self.options.embeds else None
+        layout = self._models.layout_of_size(self.options.layout or native, wanted, **given)
+        if wanted is not None and layout.size != wanted:
             raise ModelMismatch(
                 f"Model '{spec.id}' reads {wanted[0]}x{wanted[1]} px, and layout '{layout.id}' "
                 f"gives {layout.size[0]}x{layout.size[1]}.",

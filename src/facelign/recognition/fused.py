@@ -18,7 +18,7 @@ import numpy as np
 from facelign.compare import fusion
 from facelign.compare.fusion import Scorer
 from facelign.compare.scores import pair_scores
-from facelign.errors import ConfigError, ModelMismatch, Remedy
+from facelign.errors import ConfigError, InputError, ModelMismatch, Remedy
 from facelign.files.home import expanded
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.recognizer import Photo, Recognizer, vector_of
@@ -164,7 +164,9 @@ class Ensemble:
         try:
             text = source.read_bytes()
         except OSError as error:
-            raise ConfigError(f"{source} cannot be read: {error.strerror}.") from error
+            raise InputError(
+                f"{source} cannot be read: {error.strerror}.", "Check the path."
+            ) from error
         return cls(EnsembleRecord.from_json(text), **options)
 
     def verify(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, GalleryError
 from facelign.recognition.options import (
     DEFAULT_PRESET,
     ChainOptions,
@@ -79,11 +79,12 @@ class ChainFlags(OptionSet):
         detector gives.
         """
         from facelign import models
+        from facelign.recognition.presets import preset
         from facelign.types.schemes import IBUG_68
 
-        needs = models.default().layout(layout, **options).needs
-        wants = self.landmarker is None and needs == (IBUG_68.id,)
-        chosen = replace(self, landmarker="dlib-68") if wants else self
+        first = models.default().layout(layout, **options).needs[0]
+        given = self.landmarker or preset(self.preset).landmarker
+        chosen = self if given or first != IBUG_68.id else replace(self, landmarker="dlib-68")
         return chosen.recognizer(layout=layout, layout_options=options, embeds=False)
 
 
@@ -204,7 +205,7 @@ def _classifier(gallery: Path) -> NameClassifier:
 
     path = classifier_path(gallery)
     if not path.is_file():
-        raise ConfigError(
+        raise GalleryError(
             f"{gallery.name} has no classifier.", "Fit one: facelign people classifier"
         )
     return NameClassifier.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from facelign.cli import doctor as room
+from facelign.models import default
+from facelign.models.weights.store import Store
+from facelign.recognition.presets import PRESETS
 from facelign.runtime.onnx import available_providers
 
 SHARED = Path(__file__).parents[4] / "shared" / "weights"
@@ -64,8 +68,6 @@ def test_what_libraries_would_do_by_themselves_is_told(
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no weights beside the checkout")
 def test_the_self_test_walks_the_portrait(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from facelign.cli.models import wanted
-    from facelign.models import default
-    from facelign.models.weights.store import Store
 
     monkeypatch.setenv("FACELIGN_MIRROR", str(SHARED))
     known, store = default(), Store.from_environment()
@@ -79,6 +81,18 @@ def test_the_self_test_walks_the_portrait(home: Path, monkeypatch: pytest.Monkey
     assert test["faces"] == 1
     assert [name.split()[0] for name in test["stages"]] == ["detect", "align", "embed"]
     assert all(stage["ms"] > 0 for stage in test["stages"].values())
+
+
+@pytest.mark.weights
+@pytest.mark.shared
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_self_test_of_every_preset(preset: str, pulled: Callable[..., Store]) -> None:
+    known = default()
+    pulled(*(known.spec(task, model) for task, model in PRESETS[preset].models))
+    test = room.self_test(preset)
+    assert test["ok"], test
+    embeds = [name for name in test["stages"] if name.startswith("embed ")]
+    assert embeds == [f"embed {part.model}" for part in PRESETS[preset].parts]
 
 
 def test_without_a_portrait_it_says_so() -> None:

@@ -138,6 +138,8 @@ def test_pairs_csv(tmp_path: Path) -> None:
         ("a,b,same\na.jpg,b.jpg,maybe\n", "line 2"),
         ("a,b,same\na.jpg,b.jpg\n", "line 2"),
         ("a,b,same\n", "line 1"),
+        (f"a,b,{'x' * 200_000}\n", "line 1"),
+        ("a,b\rc,same\n", "line 1"),
         ("a,b,same,fold\na.jpg,b.jpg,1,x\n", "line 2"),
     ):
         with pytest.raises(DatasetMalformed, match=line):

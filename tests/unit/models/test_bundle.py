@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facelign.errors import LicenseRefused, WeightsCorrupt, WeightsMissing
+from facelign.errors import InputError, LicenseRefused, WeightsCorrupt, WeightsMissing
 from facelign.models.weights.bundle import bundle, take_file, unbundle
 from facelign.models.weights.store import Store
 from facelign.types.specs import (
@@ -135,7 +135,7 @@ def test_hostile_members_are_refused(
 
 def test_other_files_are_no_bundles(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
-    with pytest.raises(WeightsMissing):
+    with pytest.raises(InputError, match="no bundle"):
         unbundle(store, SPECS, tmp_path / "none.tar")
     for data in (b"", b"no tar" * 300, bytes(20000)):
         (tmp_path / "x.tar").write_bytes(data)
@@ -183,5 +183,5 @@ def test_a_file_that_one_has_already(full: Store, tmp_path: Path) -> None:
     (tmp_path / "whatever").write_bytes(bytes(5000))
     with pytest.raises(WeightsCorrupt, match="no weight file"):
         take_file(store, SPECS, tmp_path / "whatever")
-    with pytest.raises(WeightsMissing):
+    with pytest.raises(InputError, match="cannot be read"):
         take_file(store, SPECS, tmp_path / "nothing")

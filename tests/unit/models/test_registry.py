@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facelign import models as models
-from facelign.errors import ConfigError, ModelError, UnknownModel, WeightsMissing
+from facelign.errors import ConfigError, InputError, ModelError, UnknownModel, WeightsMissing
 from facelign.models import Registry, load
 from facelign.models.catalog import Broken, Registered
 from facelign.models.load import merged_options
@@ -338,7 +338,7 @@ def test_records_that_are_wrong_say_where(
 
 
 def test_a_record_that_is_not_there(tmp_path: Path, known: Registry) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         known.add_file(tmp_path / "no.toml")
     (tmp_path / "no.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="no TOML"):

@@ -18,6 +18,7 @@ from facelign.report.plots import (
     average_faces,
     barcode,
     chain,
+    cmc,
     f1_accuracy,
     gallery_size,
     hog,
@@ -71,6 +72,12 @@ def test_numbers_can_be_read_back(plot):
 def test_alt_is_a_sentence(plot):
     assert plot.alt.endswith(".")
     assert len(plot.alt) > 20
+
+
+def test_a_line_without_ranks_is_refused_in_words():
+    nobody = Series("nobody", np.zeros(0), np.zeros(0))
+    with pytest.raises(BadArray, match="'nobody' has no rank"):
+        cmc.draw([nobody])
 
 
 def test_save_by_suffix(tmp_path):

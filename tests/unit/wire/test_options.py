@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, GalleryError, ModelMismatch
 from facelign.models import catalog
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.presets import preset
@@ -122,6 +122,26 @@ def test_recognizers_that_go_less_far(pulled, recognizer):
     aligner = ChainFlags().aligner(cut.layout, cut.options)
     assert aligner.chain.layouts[0].size == (80, 80)
     assert aligner.chain.preset.landmarker is None
+    assert ChainFlags().aligner("arcface-112", {}).chain.preset.landmarker is None
+
+
+@pytest.mark.weights
+@pytest.mark.shared
+def test_a_layout_brings_the_landmarker_that_it_wants(pulled):
+    known = catalog.default()
+    pulled(known.spec("detect", "yunet"), *known.find("dlib-68"))
+    assert ChainFlags().aligner("openface-96", {}).chain.preset.landmarker == "dlib-68"
+    pulled(*(known.spec(task, model) for task, model in preset("dlib").models))
+    own = ChainFlags(preset="dlib").aligner("openface-96", {}).chain
+    assert own.preset.landmarker == "dlib-5"
+    assert own.points == ("dlib-5",)
+
+
+@pytest.mark.weights
+def test_a_layout_that_a_model_cannot_read_is_told_by_both_sizes(pulled, recognizer):
+    with pytest.raises(ModelMismatch, match="reads 112x112 px, and layout 'dlib-150' gives 150x1"):
+        ChainFlags().recognizer(layout="dlib-150")
+    assert ChainFlags().recognizer(layout="eyes").chain.layouts[0].size == (112, 112)
 
 
 @pytest.mark.weights
@@ -136,7 +156,7 @@ def test_how_faces_are_named(recognizer, tmp_path):
     )
     assert found.threshold is not None
     assert (found.threshold.threshold.score, found.threshold.note) == (0.5, "a request")
-    with pytest.raises(ConfigError, match="has no classifier"):
+    with pytest.raises(GalleryError, match="has no classifier"):
         NamingFlags(classifier=True).chosen(recognizer, tmp_path / "g.db")
 
 

@@ -85,6 +85,7 @@ def compare(
         trials.words(chains.layouts),
         trials.words(chains.models),
     )
+    _known(choices)
     compared = trials.trials(images, listed.pairs, listed.all_pairs)
     models: dict[tuple[Task, str], None] = {}
 
@@ -105,6 +106,22 @@ def compare(
     else:
         _say(measured)
     return Exit.DONE
+
+
+def _known(choices: Iterable[ChainChoice]) -> None:
+    """Raise UnknownModel for a name that there is not: that is no contender which cannot run."""
+    from facelign import models
+    from facelign.recognition.presets import preset
+    from facelign.types.specs import Task
+
+    registry = models.default()
+    for one in choices:
+        preset(one.preset)
+        for task, name in ((Task.DETECT, one.detector), (Task.EMBED, one.model)):
+            if name:
+                registry.spec(task, name)
+        if one.layout:
+            registry.layout(one.layout)
 
 
 def _recognizer(one: ChainChoice, cached: bool, workers: int | None) -> Recognizer:

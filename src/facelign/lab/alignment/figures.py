@@ -40,7 +40,10 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "all of it": ("none", "five"),
 }
 #: layouts that a verdict may be about, the first that was measured, and what each aligns by
-ALIGNED = {"five": "five points", "eyes": "the eyes", "square": "the box", "crop": "the box"}
+ALIGNED = {
+    **{"five": "five points", "eyes": "the eyes", "native": "the model's own points"},
+    **{"square": "the box", "crop": "the box"},
+}
 TRAINED = "not measured: all models here were trained by others on aligned photos"
 
 

@@ -119,7 +119,7 @@ class Bench:
     """Models and detectors of a study, loaded once.
 
     models, detectors: ids. layouts: names of ``LAYOUTS``. "native" is left out for models that
-    take five points as their own: there it is "five" already.
+    take five points as their own where "five" is asked for: there it is the same.
     """
 
     def __init__(
@@ -372,8 +372,11 @@ class Bench:
             "eyes": Eyes(size=side),
             "five": native if "five" in native.needs else FivePoints(side),
         }
-        if native.needs[0] == "five" or "native" not in self.layouts:
+        if "native" not in self.layouts:
             return _Model(embedder, layouts, size, None)
+        if native.needs[0] == "five":
+            same = {} if "five" in self.layouts else {"native": native}
+            return _Model(embedder, layouts | same, size, None)
         giver = self._giver(native.needs[0])
         landmarker = load(giver, self._store)
         return _Model(embedder, layouts | {"native": native}, size, landmarker)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from facelign.errors import FacelignError, WeightsCorrupt, WeightsMissing
+from facelign.errors import FacelignError, InputError, WeightsCorrupt
 from facelign.files import disk as files
 from facelign.models.weights.store import Store, missing
 from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
@@ -87,7 +87,7 @@ def unbundle(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Packe
                     continue
                 taken += _take(store, tar, entry, known, path)
     except FileNotFoundError as problem:
-        raise WeightsMissing(f"There is no bundle {path}.", "Check the path.") from problem
+        raise InputError(f"There is no bundle {path}.", "Check the path.") from problem
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as problem:
         if isinstance(problem, OSError) and (
             problem.errno in files.NO_ROOM or str(problem.filename).startswith(str(store.folder))
@@ -146,7 +146,7 @@ def take_file(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Pack
         with path.open("rb") as opened:
             return _received(store, opened, size, known, unknown)
     except OSError as problem:
-        raise WeightsMissing(
+        raise InputError(
             f"{path} cannot be read: {problem.strerror}.", "Check the path."
         ) from problem
 

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from facelign.errors import BadArray
 from facelign.report import style
 from facelign.report.plot import Plot, Series, columns_of, curves
 
 
 def draw(lines: Sequence[Series], *, title: str = "CMC (closed set)") -> Plot:
-    """Return the cumulative match curve. lines: x = rank from 1, y = share in [0, 1]."""
+    """Return the cumulative match curve. lines: x = rank from 1, y = share in [0, 1].
+
+    Raises BadArray for a line without a rank.
+    """
+    for line in lines:
+        if not len(line.x):
+            raise BadArray(f"cmc: the line '{line.label}' has no rank: nobody was searched for.")
     figure, (axes,) = style.figure(6.0, 4.2)
     curves(axes, lines, marker=True, markersize=4)
     worst = min((float(line.y.min()) for line in lines), default=0.0)

@@ -161,6 +161,11 @@ def test_a_bench_gives_the_vectors_of_the_product_and_reads_them_back(
     )
     found = bench.run([photo, empty], conditions)
     by_layout = {(a.layout, a.condition.lean_deg): v for a, v in found.items()}
+    # asked without "five", the points of the model are not left out, though they are five
+    alone = Bench(["sface-int8"], ["yunet"], ["none", "native"], store=store, cache=cache)
+    arms = {a.layout: v for a, v in alone.run([photo, empty], conditions[:1]).items()}
+    assert set(arms) == {"none", "native"}
+    np.testing.assert_allclose(arms["native"].vectors, by_layout["five", 0.0].vectors, atol=1e-5)
     assert set(by_layout) == {(n, d) for n in ("none", "eyes", "five") for d in (0.0, 30.0)}
     product = Recognizer(store=store).analyze(photo).embeddings
     assert product is not None
@@ -229,7 +234,13 @@ def read_pixels(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("layouts", "works"),
-    [("none,five", True), ("none,crop", True), ("five,eyes", False), ("none", False)],
+    [
+        ("none,five", True),
+        ("none,crop", True),
+        ("none,native", True),
+        ("five,eyes", False),
+        ("none", False),
+    ],
 )
 def test_layouts_without_a_verdict_are_refused_before_anything_runs(
     layouts: str, works: bool
