@@ -66,5 +66,5 @@ def test_people_are_named_and_strangers_are_not(
     assert removed.code == 0, removed.err
     assert not beside.exists()
     none = facelign(*look)
-    assert none.code == 2
+    assert none.code == 5
     assert "has no classifier" in none.err
