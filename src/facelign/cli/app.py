@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from facelign._version import __version__
-from facelign.cli import completion, output, settings
+from facelign.cli import completion, hints, output, settings
 from facelign.cli.exits import Exit, code_of, say
 from facelign.errors import FacelignError
 
@@ -144,6 +144,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of e
     """Run one command line and return its exit code; a traceback is shown with --debug only."""
     output.prepare()
     words = [word for word in arguments if word != "--debug"]
+    hints.remember(words)
     debug = len(words) != len(arguments)
     if debug:
         words.insert(0, "--debug")  # the flag works wherever it stands

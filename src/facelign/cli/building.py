@@ -7,11 +7,13 @@ that a command's help, which needs none of it, does not wait for arrays and netw
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facelign.cli.hints import flagged
 from facelign.cli.output import note
 from facelign.errors import ConfigError, InputError
 from facelign.files.home import cache_path, may_write
@@ -73,9 +75,10 @@ def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> Ph
     found = PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
     away, everybody = found.gallery.people_without(recognizer.space.id), found.people()
     if away:
+        have = "person has" if len(away) == 1 else "people have"
         note(
-            f"note: {len(away)} of {len(everybody)} people in {gallery.name} have no template of "
-            f"this preset and cannot be found with it (space {recognizer.space.id}): "
+            f"note: {len(away)} {have} no template of this preset and cannot be found with it, of "
+            f"{len(everybody)} in {gallery.name} (space {recognizer.space.id}): "
             f"{_some(away)}. Enroll their photos with it too"
         )
     return found
@@ -111,12 +114,22 @@ def rule(recognizer: Recognizer, text: str | None) -> ThresholdRule:
 class Listed:
     """What the words of a command line mean: files, and failure records of the other words.
 
-    root: the one folder that was named, whose tree a result may mirror, or None.
+    root: the one folder that was named, whose tree a result may mirror, or None. words: what a file
+    is called, where that is not its path.
     """
 
     files: list[str]
     missing: list[Record]
     root: Path | None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def called(self, record: Record) -> Record:
+        """Return the record of a photo with what it is called."""
+        place = record["image"]
+        word, error = self.words.get(place), record.get("error")
+        if word is None:
+            return record
+        return {**record, "image": word, "error": error and error.replace(place, word)}
 
 
 def listing(paths: Sequence[str], *, recursive: bool = True, results: Path | None = None) -> Listed:
@@ -131,6 +144,39 @@ def listing(paths: Sequence[str], *, recursive: bool = True, results: Path | Non
     root = found.folders[0] if len(paths) == 1 and found.folders else None
     missing = [failure(word, reason) for word, reason in found.missing]
     return Listed([str(file) for file in found.files], missing, root)
+
+
+@contextmanager
+def kept(found: Listed, folder: Path) -> Iterator[Listed]:
+    """Yield the photos as files that can be copied: what a shell hands over, which can be read once
+    and has no name, is written into ``folder``, from where it goes again.
+    """
+    from facelign.files import disk
+    from facelign.imaging.containers import MAGIC_BYTES, kind_of
+    from facelign.imaging.listing import handed_over, named_as
+    from facelign.imaging.read import encoded
+
+    if not any(map(handed_over, found.files)):
+        yield found
+        return
+    files, missing, words = [], list(found.missing), {}
+    with disk.scratch_folder(folder) as scratch:
+        for photo in found.files:
+            if not handed_over(photo):
+                files.append(photo)
+                continue
+            try:
+                read = encoded(photo)
+            except InputError as error:
+                missing.append(failure(photo, error))
+                continue
+            kind = kind_of(read.data[:MAGIC_BYTES])
+            suffix = "" if kind is None else f".{kind.value.lower()}"
+            place = scratch / named_as(photo).with_suffix(suffix.replace("jpeg", "jpg"))
+            disk.write(place, read.data)
+            words[str(place)] = read.name
+            files.append(str(place))
+        yield replace(found, files=files, missing=missing, words=words)
 
 
 def _notes(notes: Sequence[str], skipped: Sequence[tuple[Path, str]]) -> None:
@@ -194,6 +240,7 @@ def enrollment_jobs(
     paths: folders of folders, photos of one person when ``name`` is given, or, when ``flat``,
     photos whose file names are the names.
     """
+    from facelign.imaging.listing import handed_over
     from facelign.types.templates import person_name
 
     jobs = EnrollmentJobs()
@@ -205,7 +252,10 @@ def enrollment_jobs(
         person = None if name is None else person_name(name)
         found = listing(paths, recursive=not flat)
         for file in map(Path, found.files):
-            jobs.take(person or file.stem, [file])
+            if person is None and handed_over(file):
+                jobs.fail(file, "", "standard input has no file name; use --name")
+            else:
+                jobs.take(person or file.stem, [file])
         for failed in found.missing:
             jobs.fail(failed["image"], person or "", failed["error"])
         return jobs
@@ -243,5 +293,8 @@ def _several_inside(folder: Path, files: Sequence[Path]) -> None:
     if len(inside) > 1 and not any(file.parent == folder for file in files):
         note(
             f"note: {folder.name} holds no photo but {len(inside)} folders, and is taken for one "
-            f"person. If its folders are people: facelign people undo, then enroll {folder}"
+            + flagged(
+                "person. If its folders are people: facelign people undo, then facelign enroll "
+                f"{folder}"
+            )
         )

@@ -27,7 +27,7 @@ done. Commands import at the top of their file; what loads arrays and networks i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from dataclasses import field as dataclass_field
 from functools import partial
@@ -184,6 +184,18 @@ def spelling(field: Field[Any], hint: Any) -> str:
     word = word_of(field, hint)
     both = get_args(hint)[0] in (bool, bool | None) and field.default is not False
     return f"--{word}/--no-{word}" if both else f"--{word}"
+
+
+def spellings(command: Callable[..., object], groups: Sequence[type]) -> dict[str, bool]:
+    """Return how a command says the options of some groups, and whether a value follows."""
+    options = getattr(command, "options", {})
+    return {
+        word: get_args(hint)[0] not in (bool, bool | None)
+        for group in groups
+        for field, hint in said(group)
+        if field.name in options
+        for word in spelling(field, hint).split("/")
+    }
 
 
 def _option(field: Field[Any], hint: Any, group: type[OptionSet], words: str | None) -> Any:

@@ -5,7 +5,10 @@ The library says what would help (``errors.Remedy``); which flag does that, only
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 
 from facelign.errors import Remedy
@@ -39,11 +42,66 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
 )
 
 
+#: a command in a sentence, of one word or two
+_COMMAND = re.compile(r"\bfacelign ([a-z]+)(?: ([a-z]+))?")
+_given: list[str] = []
+
+
+def remember(words: Sequence[str]) -> None:
+    """Note the words of the command line, whose gallery and models a hint is about."""
+    _given[:] = words
+
+
 def flagged(text: str) -> str:
-    """Return a sentence of the library with flags where it says what would help."""
+    """Return a sentence of the library with flags where it says what would help.
+
+    A command in it gets the gallery and the models that were named, as far as it has such options.
+    """
     for remedy, hint in HINTS.items():
         text = text.replace(remedy, hint)
+    if any(word.startswith("--") for word in _given):
+        text = _COMMAND.sub(_with_options, text)
     return text
+
+
+def _with_options(found: re.Match[str]) -> str:
+    command, end = _command(found[1], found[2])
+    if command is None:
+        return found[0]
+    said = found[0] if end == 2 else f"facelign {found[1]}"
+    rest = found[0].removeprefix(said)
+    return f"{' '.join([said, *_kept(command)])}{rest}"
+
+
+def _command(first: str, second: str | None) -> tuple[Callable[..., object] | None, int]:
+    """Return the function of a command, if the words are one, and how many of them name it."""
+    from facelign.cli.app import COMMANDS, GROUPS
+
+    if first not in COMMANDS:
+        return None, 0
+    module = import_module(f"facelign.cli.{first}")
+    if first not in GROUPS:
+        return getattr(module, first), 1
+    for one in module.app.registered_commands:
+        if one.name == second:
+            return one.callback, 2
+    return None, 0
+
+
+def _kept(command: Callable[..., object]) -> Iterator[str]:
+    """Yield the options that were given and say which gallery and which models are meant."""
+    from facelign.cli.flags import spellings
+    from facelign.wire.options import ChainFlags, GalleryFlags
+
+    takes = spellings(command, (GalleryFlags, ChainFlags))
+    words = iter(_given)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in takes:
+            continue
+        yield name
+        if takes[name]:
+            yield shlex.quote(value if equals else next(words, ""))
 
 
 def spoken(record: Record) -> Record:

@@ -15,6 +15,7 @@ import typer
 from facelign.cli import building, completion, trials
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag, only
+from facelign.cli.hints import flagged
 from facelign.cli.output import answer, emit, line, note
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
 from facelign.files.home import gallery_path, may_write
@@ -261,7 +262,7 @@ def fit_classifier(
     answer(
         {"classifier": record | {"templates": templates, "space": space}},
         f"{path}: {how.rule.value} of {people} people, {_count(templates)}.",
-        "Use it: facelign identify PHOTO --classifier. It holds personal data.",
+        flagged("Use it: facelign identify PHOTO --classifier. It holds personal data."),
         json=output.json,
     )
 
@@ -480,9 +481,11 @@ def _digest(photo: str) -> str | None:
     """Return the digest of a file, or None where the word names none; raises InputError for a file
     that is no photo's, such as a pipe or one that is too large.
     """
-    from facelign.imaging.listing import clean_path, named
+    from facelign.imaging.listing import STDIN, clean_path, named
     from facelign.imaging.read import encoded
 
+    if photo == STDIN:
+        return encoded(photo).digest
     path = clean_path(photo)[0]
     return encoded(path).digest if named(path) else None
 

@@ -46,10 +46,12 @@ class Pictures:
         write(self._path(Path(photo.photo.source)), drawn(photo, found))
 
     def _path(self, photo: Path) -> Path:
+        from facelign.imaging.listing import named_as
+
         target = self._target or Path()
         if self._single:
             return target
-        inside = Path(photo.name)
+        inside = named_as(photo)
         if self._root is not None and photo.is_relative_to(self._root):
             inside = photo.relative_to(self._root)
         path = (target / inside).with_suffix(".jpg")

@@ -13,6 +13,7 @@ from facelign.cli.flags import Photos, command, only
 from facelign.cli.output import note, progress
 from facelign.cli.results import reporting
 from facelign.cli.totals import Totals
+from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, GalleryFlags, NamingFlags, OutputFlags
@@ -48,14 +49,17 @@ def sort(
     A photo of several known people lands in the folder of each. A rerun goes on where it stopped;
     where the gallery has changed since, photos are looked at again and moved.
     """
+    from facelign.imaging.listing import handed_over
     from facelign.jobs.sorting import Placed, Sorter
 
-    found = building.listing(photos, results=target)
+    listed = building.listing(photos, results=target)
+    if link and any(map(handed_over, listed.files)):
+        raise ConfigError("Standard input cannot be linked.", "Leave --link out, or name a file.")
     recognizer = building.recognizer(chain)
-    totals = Totals(len(found.missing))
     path = gallery_path(where.gallery)
     options = building.naming(naming, recognizer, path)
     with (
+        building.kept(listed, target) as found,
         reporting(output, "sort") as results,
         building.opened(path, recognizer) as gallery,
         Sorter(
@@ -66,6 +70,7 @@ def sort(
             again=again,
         ) as sorter,
     ):
+        totals = Totals(len(found.missing))
         for record in found.missing:
             results.add(record)
         todo = [file for file in found.files if not sorter.done(file)]
@@ -73,7 +78,7 @@ def sort(
         with progress("sorting", len(todo)) as done:
             for answer in gallery.identify_many(todo, options, done=done):
                 totals.take(answer)
-                record = records.identify_record(answer)
+                record = found.called(records.identify_record(answer))
                 placed = Placed(())
                 if not answer.error:
                     named = [face.person for face in answer.faces]

@@ -66,11 +66,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         if sync:
             sync_folder(path.parent)
     except OSError as problem:
-        if problem.filename in (
-            None,
-            str(scratch),
-        ):  # such as a full disk: of the file that is meant
-            problem.filename, problem.filename2 = str(path), None
+        if problem.errno and problem.filename in (None, str(scratch)):  # such as a full disk
+            problem.filename, problem.filename2 = str(path), None  # the file that is meant
         raise
     finally:
         scratch.unlink(missing_ok=True)

@@ -31,8 +31,10 @@ _NAMED = {
         ".mpg", ".mpeg", ".flv", ".vob", ".ogv", ".insv",
     },
 }  # fmt: skip
-#: the word for standard input; a file of that name is ./-
-STDIN = "-"
+#: the word for standard input; a file of that name is ./-; and what its photo is called
+STDIN, STDIN_NAME = "-", "<standard input>"
+#: where a shell puts what it hands over: standard input, and the pipe of <(...)
+_HANDED_OVER = re.compile(r"/dev/stdin|(?:/dev|/proc/self)/fd/(\d+)")
 #: characters without width that come along when a path is copied: marks and embeddings of
 #: direction (Unicode Standard Annex 9), zero-width space and joiners, byte order mark
 _MARKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -406,6 +408,23 @@ def _note(given: str, bare: str, taken: str) -> str:
         marks = ", ".join(sorted({f"U+{ord(c):04X}" for c in _MARKS.findall(given)}))
         return f"invisible marks ({marks}) were dropped from the path {taken}"
     return f"the path was read as {taken}"
+
+
+def handed_over(photo: str | Path) -> bool:
+    """Say whether a photo is one that a shell hands over: it can be read once and has no name."""
+    return str(photo) in (STDIN, STDIN_NAME) or _HANDED_OVER.fullmatch(str(photo)) is not None
+
+
+def named_as(photo: str | Path) -> Path:
+    """Return the name by which a photo's results are called: that of its file, if it is one.
+
+    >>> str(named_as("album/a.jpg")), str(named_as("-")), str(named_as("/dev/fd/63"))
+    ('a.jpg', 'stdin', 'stdin-63')
+    """
+    number = _HANDED_OVER.fullmatch(str(photo))
+    if number and number[1]:
+        return Path(f"stdin-{number[1]}")
+    return Path("stdin") if handed_over(photo) else Path(Path(photo).name)
 
 
 def named(path: Path) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -29,10 +28,12 @@ from facelign.imaging.decode import decode, pixels_of
 from facelign.imaging.faults import Fault
 from facelign.imaging.listing import (
     STDIN,
+    STDIN_NAME,
     Listing,
     PeopleFolders,
     address,
     clean_path,
+    handed_over,
     named,
     people_folders,
     photos,
@@ -263,7 +264,7 @@ def _file(path: Path, limits: Limits) -> bytes:
         if stat.S_ISDIR(found.st_mode):
             raise UnreadableImage(f"{path} is a folder.", "Name the photos in it.")
         # reading a pipe or a device may never end; those that a shell hands over do
-        if not stat.S_ISREG(found.st_mode) and not _HANDED_OVER.fullmatch(str(path)):
+        if not stat.S_ISREG(found.st_mode) and not handed_over(path):
             raise UnreadableImage(f"{path} is no ordinary file.", "Name a file.")
         _check_size(str(path), found.st_size, limits)  # a file of holes takes no disk, and memory
         with path.open("rb") as file:
@@ -280,16 +281,12 @@ def _file(path: Path, limits: Limits) -> bytes:
         ) from problem
 
 
-#: where a shell puts what it hands over: standard input, and the pipe of <(...)
-_HANDED_OVER = re.compile(r"/dev/stdin|(/dev|/proc/self)/fd/\d+")
-
-
 def _standard_input(limits: Limits) -> bytes:
     if sys.stdin is None or sys.stdin.isatty():
         raise UnreadableImage(
             "Standard input is a terminal, no photo.", "Pass a photo on: cat photo.jpg | ..."
         )
-    return _within("<standard input>", sys.stdin.buffer.read(limits.bytes + 1), limits)
+    return _within(STDIN_NAME, sys.stdin.buffer.read(limits.bytes + 1), limits)
 
 
 def _short(text: str) -> str:
@@ -301,7 +298,7 @@ def _text(text: str, limits: Limits) -> tuple[str, bytes]:
     if text[:5].lower() == "data:":
         return "<data URL>", _within("<data URL>", _data_url(text), limits)
     if text == STDIN:
-        return "<standard input>", _standard_input(limits)
+        return STDIN_NAME, _standard_input(limits)
     if address(text):
         raise UnreadableImage(
             f"{_short(text)} is an address; nothing is fetched from the network.",

@@ -10,6 +10,7 @@ from typing import Any
 
 from facelign.errors import ConfigError, FacelignError
 from facelign.files.home import expanded
+from facelign.imaging.listing import named_as
 from facelign.imaging.write import write
 from facelign.jobs.claims import Claims, fitting, sweep
 from facelign.recognition.recognizer import Recognizer, Stage, Walk
@@ -100,5 +101,5 @@ def targets_of(files: Sequence[str], root: Path | None, target: Path) -> dict[st
 
 def _target(file: Path, root: Path | None, target: Path) -> Path:
     if root is None:
-        return target if target.suffix else target / f"{file.stem}.png"
+        return target if target.suffix else target / named_as(file).with_suffix(".png")
     return (target / file.relative_to(root)).with_suffix(".png")

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 import facelign
-from facelign.cli.exits import say
-from facelign.cli.hints import HINTS, flagged, spoken
+from facelign.cli.app import run
+from facelign.cli.exits import Exit, say
+from facelign.cli.hints import HINTS, flagged, remember, spoken
 from facelign.errors import GalleryCorrupt, Remedy, SeveralFaces
 from facelign.gallery.gallery import Gallery
 from facelign.recognition.selection import choose
+from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.policies import FacePolicy
+from facelign.types.templates import FaceRecord, PhotoRef
 
 #: rooms below the command line, whose sentences are read by services too
 CORE = tuple(
@@ -58,6 +61,56 @@ def test_a_file_that_is_no_gallery(tmp_path, capsys):
         Gallery.open(path)
     say(caught.value)
     assert "Name another file with --gallery" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("people show Nobody --gallery {there}", "See: facelign people list --gallery {there}"),
+        ("people remove Nobody --yes --gallery={there}", "facelign people list --gallery {there}"),
+        ("people undo --gallery {away}", "facelign enroll --gallery {away} PHOTOS"),
+        ("people show Nobody", "See: facelign people list"),
+        ("people reject Ada no.jpg --gallery {there}", "people show --gallery {there} 'Ada'"),
+    ],
+)
+def test_a_command_in_a_hint_keeps_the_gallery(words, hint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FACELIGN_HOME", str(tmp_path))
+    there, away = tmp_path / "family.db", tmp_path / "away.db"
+    for path in (there, tmp_path / "gallery.db"):
+        with Gallery.open(path) as gallery:
+            vectors = np.eye(1, 128, dtype=np.float32)
+            space = Space("sface/arcface-112/five", 128, Metric.COSINE, unit=True)
+            photo = PhotoRef("1.jpg", "a" * 64)
+            found = Embeddings(vectors, space, np.ones(1, np.float32))
+            gallery.enroll("Ada", found, photo=photo, faces=[FaceRecord()])
+    monkeypatch.chdir(tmp_path)
+    assert run(words.format(there=there, away=away).split()) == Exit.GALLERY
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(hint.format(there=there, away=away))
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "wanted"),
+    [
+        (["identify", "a.jpg", "--preset", "fast", "--no-flip"], "facelign enroll PHOTOS",
+         "facelign enroll --preset fast --no-flip PHOTOS"),
+        (["identify", "--gallery=my g.db"], "facelign people list",
+         "facelign people list --gallery 'my g.db'"),
+        (["identify", "--gallery", "g.db", "--preset", "fast"], "facelign people list",
+         "facelign people list --gallery g.db"),
+        (["identify", "--gallery", "g.db"], "facelign models list", "facelign models list"),
+        (["identify", "--gallery", "g.db"], "facelign is here", "facelign is here"),
+        (["verify", "--model", "sface"], "Make it with 'facelign calibrate'.",
+         "Make it with 'facelign calibrate --model sface'."),
+        (["verify"], "facelign people list", "facelign people list"),
+    ],
+)  # fmt: skip
+def test_a_command_in_a_hint_keeps_what_it_knows(given, text, wanted):
+    remember(given)
+    try:
+        assert flagged(text) == wanted
+    finally:
+        remember([])
 
 
 @pytest.mark.parametrize("record", [{}, {"error": None}, {"reason": "", "error": None}])
