@@ -233,6 +233,11 @@ def _read(path: Path, labels: Path | None, space: Space | None) -> Batch:
 def _plain(path: Path) -> Any:
     """Return the plain data of a .json, .txt or pickle file."""
     kind = path.suffix.lower()
+    if kind in (".csv", ".tsv", ".db"):
+        raise DatasetMalformed(
+            f"{path.name}: {kind} files are not imported.",
+            "Wanted: .npz, .npy with labels, .pickle or .json, with vectors and names.",
+        )
     if kind == ".json":
         return json.loads(path.read_text(encoding="utf-8-sig"))
     if kind == ".txt":

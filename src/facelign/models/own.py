@@ -17,7 +17,7 @@ from facelign.files.disk import digest, made, scratch_folder, sync_folder
 from facelign.files.home import expanded
 from facelign.models import specfile
 from facelign.models.catalog import Registry, own_records
-from facelign.models.load import load
+from facelign.models.load import load, merged_options
 from facelign.models.specfile import NOT_STATED as NOT_STATED
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import LARGEST_MODEL, Session
@@ -115,6 +115,7 @@ def _check(record: Path, weights: Path, spec: ModelSpec, registry: Registry) -> 
     with TemporaryDirectory(prefix="facelign-") as scratch:
         store = Store(Path(scratch))
         try:
+            merged_options(spec, {})
             if spec.task is Task.EMBED:
                 size = _size(record, spec, registry)
                 _check_input(record, store.ready(spec)[spec.weights[0].name], spec, size)

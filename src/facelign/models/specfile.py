@@ -47,6 +47,8 @@ T = TypeVar("T")
 
 #: a record is a page of text, not a download
 MOST_BYTES = 1 << 20
+#: an id is a folder's name and a part of every space's id
+LONGEST_ID = 64
 _ID = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _TEXTS = ("title", "paper", "origin", "variant")
 NOT_STATED = "not stated"
@@ -68,8 +70,12 @@ def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
     sections = {"input", "output", "license", "defaults"}
     _only(path, "", table, {"id", "like", "task", "weights", "sha256", *sections, *_TEXTS})
     model_id, like = _text(path, table, "id"), _text(path, table, "like")
-    if not _ID.fullmatch(model_id):
-        raise _wrong(path, f"has the id '{model_id}'; lower case letters, digits and '-' make one")
+    if not _ID.fullmatch(model_id) or len(model_id) > LONGEST_ID:
+        raise _wrong(
+            path,
+            f"has the id '{model_id[:80]}'; up to {LONGEST_ID} lower case letters, digits and '-' "
+            "make one",
+        )
     base = known(_task(path, table), like)
     if base.engine.value != "onnx":
         raise _wrong(path, f"is like '{like}', which is no ONNX model")

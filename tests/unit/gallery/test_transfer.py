@@ -299,6 +299,7 @@ def test_files_that_promise_more_than_they_hold(tmp_path):
         ("a.json", json.dumps({"encodings": [[1.0] * 128], "names": [None]})),
         ("a.json", json.dumps({"encodings": [[1.0] * 128], "names": "x"})),
         ("a.json", '"text"'),
+        ("a.csv", "name,0,1\nAda,0.5,0.5\n"),
         ("a.npz", "PK no archive"),
         ("a.npy", "\x93NUMPY"),
         ("a.pickle", "garbage"),

@@ -145,6 +145,8 @@ def test_what_is_not_said_is_not_taken_from_the_model_it_is_like(
         ({"weights": 0.0}, "length 0", {}, None),
         ({}, "There is no layout 'nope'", {"output": f'dim = {DIM}\nlayout = "nope"'}, {}),
         ({}, "no option 'speed'", {"defaults": "speed = 3"}, {}),
+        ({}, "batch of at least one, got 0", {"defaults": "batch = 0"}, {"defaults": "batch = 4"}),
+        ({}, "options of mine do not fit", {"defaults": 'batch = "x"'}, {}),
         ({}, "known: cosine", {"output": f'dim = {DIM}\nmetric = "cos"'}, {}),
     ],
 )

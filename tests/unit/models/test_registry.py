@@ -309,6 +309,7 @@ def test_weights_outside_of_the_folder_are_refused(
     ("changes", "said"),
     [
         ({"id": '"Bad Id"'}, "id"),
+        ({"id": f'"{"a" * 65}"'}, "up to 64 lower case letters"),
         ({"id": ""}, "lacks the text 'id'"),
         ({"task": '"fly"'}, "task"),
         ({"weights": '"gone.onnx"'}, "not there"),
