@@ -46,7 +46,10 @@ def merged_options(spec: ModelSpec, options: Mapping[str, object]) -> object:
     try:
         return kinds(**plain)
     except (TypeError, ValueError) as problem:
-        raise ConfigError(f"The options of {spec.id} do not fit: {problem}.", "") from problem
+        said = ", ".join(f"{name} = {value!r}" for name, value in plain.items())
+        raise ConfigError(
+            f"The options of {spec.id} do not fit: {problem}.", f"They are: {said}."
+        ) from problem
 
 
 def load(
