@@ -148,7 +148,7 @@ def _change(command: str, word: str, value: object) -> None:
     place.pop(word, None)
     if value is not None:
         place[word] = value
-    text = edited(content.decode("utf-8"), command, word, value)
+    text = edited(content.decode("utf-8-sig"), command, word, value)
     try:
         same = settings.parsed(text.encode(), path) == wanted
     except ConfigError:

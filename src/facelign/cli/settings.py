@@ -123,7 +123,7 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin with a mark
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ConfigError(
             f"{path} is no TOML: {problem}.", "Mend it in an editor, or delete it."

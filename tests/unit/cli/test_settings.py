@@ -131,6 +131,14 @@ def test_a_file_that_is_no_text_is_refused(home):
         given("identify")
 
 
+def test_a_file_of_another_editor_is_read_and_changed(home):
+    file = home / "facelign.toml"
+    file.write_bytes(b'\xef\xbb\xbfpreset = "fast"\r\n[identify]\r\nfpir = 0.003\r\n')
+    assert given("identify")["identify"] == {"preset": "fast", "fpir": 0.003}
+    assert run(["config", "set", "preset", "dlib"]) == Exit.DONE
+    assert given("identify")["identify"] == {"preset": "dlib", "fpir": 0.003}
+
+
 def test_another_file_can_be_named_and_none(home, monkeypatch, tmp_path):
     written(home, 'preset = "fast"\n')
     other = tmp_path / "other.toml"
