@@ -6,9 +6,9 @@ is an ``Analysis`` without its pixels; which face matters is decided by whoever 
 
 A cache must never fail the work it speeds up: a damaged file is set aside and begun anew, a full
 disk or a busy file means that nothing is kept, and an entry with another byte, or without its
-checksum, is not used. ``purge`` and ``clear`` do fail loudly, because
-removing a person relies on them. Photos of people who were removed are never kept again, whoever is
-at work on them meanwhile; all that is known of them is a digest of their digest.
+checksum, is not used. ``purge`` and ``clear`` do fail loudly, because removing a person relies on
+them. Photos of people who were removed are never kept again, whoever is at work on them meanwhile;
+all that is known of them is a digest of their digest.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -228,7 +229,7 @@ def _erased(store: TemplateStore, job: Removal, holder: Holder) -> Holder:
         if holder.kind == CACHE or holder.digest not in ("", digest(path)):
             return replace(holder, state="changed")
         if holder.kind == EXPORT:
-            transfer.without(path, lambda vector: _among(job, vector))
+            transfer.without(path, partial(traces.with_prints, _parts(job.prints), job.salt))
             store.hold(replace(holder, digest=digest(path)))
         elif holder.kind == BACKUP:
             _remove_from(path, job)
@@ -249,22 +250,23 @@ def _remove_from(path: Path, job: Removal) -> None:
     the vectors, whoever they were when the copy was made.
     """
     with closing(SqliteStore(path, create=False, damaged=True)) as copy:
+        wanted, gone, kept = _parts(job.prints), dict[int, list[int]](), set[int]()
         with copy.transaction():
-            for person in copy.people():
-                ref = PersonRef(person.id, person.name)
-                theirs = copy.vectors_of(ref)
-                gone = [number for number, vector in theirs if _among(job, vector)]
-                if _is(job, person.name) or (theirs and len(gone) == len(theirs)):
+            for part in copy.every_vector():
+                found = traces.with_prints(wanted, job.salt, [vector for *_, vector in part])
+                for place, (number, person, _) in enumerate(part):
+                    if place in found:
+                        gone.setdefault(person, []).append(number)
+                    else:
+                        kept.add(person)
+            for person, name in copy.names().items():
+                ref, theirs = PersonRef(person, name), gone.get(person, [])
+                if _is(job, name) or (theirs and person not in kept):
                     copy.remove(ref, history.about(list(copy.history()), ref))
                 else:
-                    for number in gone:
+                    for number in theirs:
                         copy.apply(Withdraw((number, number + 1), (0, 0)))
         copy.scrub()
-
-
-def _among(job: Removal, vector: bytes) -> bool:
-    """Say whether a vector is one of those that were removed."""
-    return not _prints(job, [vector]).isdisjoint(_parts(job.prints))
 
 
 def _prints(job: Removal, vectors: Sequence[bytes]) -> set[bytes]:

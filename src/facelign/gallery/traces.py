@@ -69,19 +69,41 @@ def files_with_prints(
     wanted: Collection[bytes], salt: bytes, files: Iterable[Path]
 ) -> tuple[Path, ...]:
     """Return the files that hold a window whose print is wanted."""
-    table = np.zeros(1 << _SUM_BITS, np.bool_)
-    for one in wanted:
-        table[int.from_bytes(one[:_SUM_BYTES], "little")] = True
-    digests = {one[_SUM_BYTES:] for one in wanted}
+    known = _Prints(wanted, salt)
+    return tuple(path for path in files if wanted and any(map(known.are_in, _chunks(path))))
 
-    def is_in(chunk: bytes) -> bool:
-        return any(
-            _digest(chunk[place : place + WINDOW], salt) in digests
-            for shift in range(_WORD)
-            for place in (np.flatnonzero(table[_sums(chunk[shift:])]) * _WORD + shift).tolist()
-        )
 
-    return tuple(path for path in files if wanted and any(map(is_in, _chunks(path))))
+def with_prints(wanted: Collection[bytes], salt: bytes, vectors: Sequence[bytes]) -> set[int]:
+    """Return which of the vectors, by their places, hold a window whose print is wanted."""
+    ends = np.cumsum([len(vector) for vector in vectors])
+    found: set[int] = set()
+    for place in _Prints(wanted, salt).places(b"".join(vectors)):
+        vector = int(np.searchsorted(ends, place, "right"))
+        if place + WINDOW <= ends[vector]:  # or else it lies across two
+            found.add(vector)
+    return found
+
+
+class _Prints:
+    """Prints, ready to be looked for."""
+
+    def __init__(self, wanted: Collection[bytes], salt: bytes) -> None:
+        self._salt = salt
+        self._table = np.zeros(1 << _SUM_BITS, np.bool_)
+        for one in wanted:
+            self._table[int.from_bytes(one[:_SUM_BYTES], "little")] = True
+        self._digests = {one[_SUM_BYTES:] for one in wanted}
+
+    def are_in(self, data: bytes) -> bool:
+        return any(True for _ in self.places(data))
+
+    def places(self, data: bytes) -> Iterator[int]:
+        """Yield where a window lies whose print is wanted."""
+        for shift in range(_WORD):
+            for word in np.flatnonzero(self._table[_sums(data[shift:])]).tolist():
+                place = word * _WORD + shift
+                if _digest(data[place : place + WINDOW], self._salt) in self._digests:
+                    yield place
 
 
 def _digest(window: bytes, salt: bytes) -> bytes:

@@ -20,7 +20,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,15 +115,17 @@ def export(store: TemplateStore, path: Path, space_id: str | None) -> int:
     return len(known)
 
 
-def without(path: Path, removed: Callable[[bytes], bool]) -> None:
+def without(path: Path, removed: Callable[[Sequence[bytes]], Collection[int]]) -> None:
     """Take those templates out of an export whose vectors were removed, and overwrite the old file.
 
-    Raises ValueError, KeyError and BadZipFile for a file that is no export, and OSError.
+    removed: says which of some vectors were, by their places. Raises ValueError, KeyError and
+    BadZipFile for a file that is no export, and OSError.
     """
     arrays = read_arrays(path)
     if str(arrays["format"]) != FORMAT:
         raise ValueError(f"{path} is no export")
-    left = np.array([not removed(row.tobytes()) for row in arrays["vectors"]], np.bool_)
+    left = np.ones(len(arrays["vectors"]), np.bool_)
+    left[list(removed([row.tobytes() for row in arrays["vectors"]]))] = False
     if left.all():
         return
     kept = {name: a[left] if a.ndim else a for name, a in arrays.items()}

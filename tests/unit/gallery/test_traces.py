@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from facelign.gallery import traces
@@ -61,3 +62,19 @@ def test_nothing_to_find(tmp_path):
     path.write_bytes(b"")
     assert files_with([], [path]) == ()
     assert files_with([bytes(range(64))], [path, tmp_path / "absent"]) == ()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("size", [128, 129, 12])
+def test_vectors_are_found_among_others_by_their_prints(size, sparse):
+    rng = np.random.default_rng(size)
+    every = [rng.normal(size=size).astype("<f4").tobytes() for _ in range(50)]
+    salt = b"salt"
+    wanted = traces.prints([every[3], every[31]], salt, sparse=sparse)
+    assert traces.with_prints(wanted, salt, every) == {3, 31}
+    # the halves of one lie in two others: it is in neither
+    half = len(every[3]) // 2 + 4
+    apart = [every[0][half:] + every[3][:half], every[3][half:] + every[1][:half]]
+    middle = traces.prints([every[3]], salt, sparse=True)
+    assert traces.with_prints(middle, salt, [*every[4:], *apart]) == set()
+    assert traces.with_prints(set(), salt, every) == traces.with_prints(wanted, salt, []) == set()

@@ -114,13 +114,13 @@ def _older(db: sqlite3.Connection) -> Iterator[str]:
 def _rows(db: sqlite3.Connection) -> Iterator[str]:
     """Yield rows that are none, or not as they were written."""
     yield from sql.unsound(db)
-    names = {number: f" ({name})" for number, name in db.execute("SELECT id, name FROM people")}
-    whose = {number: f" ({name})" for number, name in db.execute(_WHOSE)}
+    person = "SELECT id, name FROM people p WHERE p.id = ?"
+    names = {"people": person, "rejections": person, "templates": f"{_WHOSE} WHERE t.id = ?"}
     for table in checksums.KEYS:
-        known = {"people": names, "templates": whose, "rejections": names}.get(table, {})
         for key in checksums.wrong(db, table):
-            place = " ".join(map(str, key))
-            yield f"{table}: row {place}{known.get(key[0], '')} is not as it was written"
+            known = db.execute(names[table], key[:1]).fetchone() if table in names else None
+            whose = f" ({known[1]})" if known else ""
+            yield f"{table}: row {' '.join(map(str, key))}{whose} is not as it was written"
 
 
 def _links(db: sqlite3.Connection) -> Iterator[str]:

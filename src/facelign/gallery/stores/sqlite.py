@@ -320,10 +320,15 @@ class SqliteStore(ChangingStore):
         )
         return Erased.of(self._all(query, first, end))
 
-    def vectors_of(self, person: PersonRef) -> list[tuple[int, bytes]]:
-        """Return (template, vector) of a person, those that are set aside too."""
+    def every_vector(self) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Yield (template, person, vector), those that are set aside too, some thousand at once."""
+        query = (
+            "SELECT t.id, t.person, v.vector FROM templates t JOIN vectors v ON v.template = t.id"
+        )
         with self.reading():
-            return [(number, vector) for number, _, vector in self._kept(person.id)]
+            cursor = self._db.execute(query)
+            while rows := cursor.fetchmany(16384):
+                yield rows
 
     def holders(self) -> list[t.Holder]:
         """Return the files elsewhere that hold vectors of the gallery."""
