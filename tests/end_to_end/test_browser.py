@@ -87,24 +87,36 @@ def whole(browser: str, page: Path, folder: Path) -> None:
         assert (told["cut"], told["missing"], told["wrong"]) == ([], [], []), width
 
 
-def test_the_demo_is_whole_at_every_width(browser: str, facelign: Run, tmp_path: Path) -> None:
-    done = facelign("demo", "--out", tmp_path / "demo")
-    assert done.code == 0, done.err
-    whole(browser, tmp_path / "demo" / "index.html", tmp_path)
-
-
-def test_a_report_is_whole_at_every_width(browser: str, facelign: Run, tmp_path: Path) -> None:
-    people = {"Eileen_Marie_Collins": demo_photos.portrait(), "Someone": demo_photos.stranger()}
-    for name, photo in people.items():
-        folder = tmp_path / "people" / name
+@pytest.fixture(scope="module")
+def people(browser: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people of four photos each, whose names are long."""
+    root = tmp_path_factory.mktemp("album") / "people"
+    portraits = {"Eileen_Marie_Collins": demo_photos.portrait(), "Someone": demo_photos.stranger()}
+    for name, photo in portraits.items():
+        folder = root / name
         folder.mkdir(parents=True)
         for number, made in enumerate((
             photo, ImageOps.mirror(photo), ImageEnhance.Brightness(photo).enhance(0.5),
             photo.rotate(10, Pillow.Resampling.BICUBIC),
         )):  # fmt: skip
             made.save(folder / f"{name}_of_a_long_name_{number:04d}.jpg")
+    return root
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_demo_is_whole_at_every_width(
+    browser: str, facelign: Run, people: Path, tmp_path: Path, *, own: bool
+) -> None:
+    done = facelign("demo", "--out", tmp_path / "demo", *(("--photos", people) if own else ()))
+    assert done.code == 0, done.err
+    whole(browser, tmp_path / "demo" / "index.html", tmp_path)
+
+
+def test_a_report_is_whole_at_every_width(
+    browser: str, facelign: Run, people: Path, tmp_path: Path
+) -> None:
     report = tmp_path / "report.html"
-    told = ("--images", tmp_path / "people", "--all-pairs", "--report", report, "--draws", 100)
+    told = ("--images", people, "--all-pairs", "--report", report, "--draws", 100)
     done = facelign("evaluate", "verification", *told)
     assert done.code == 0, done.err
     whole(browser, report, tmp_path)

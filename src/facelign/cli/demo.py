@@ -36,6 +36,10 @@ PhotosFolder = Annotated[
 Target = Annotated[Path, typer.Option("--out", help="Folder for the pictures and index.html.")]
 
 
+#: enrolled people whose first photo the page shows
+SHOWN = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What the demo works on: (person, photo) to enroll, and probes with a word about each."""
@@ -72,13 +76,16 @@ def demo(
             (photo, gallery.enroll(person, photo, options)[0]) for person, photo in job.enroll
         ]
         found = [(gallery.identify(photo), word) for photo, word in job.probes]
+    first = {result.person: (photo, result) for photo, result in reversed(enrolled)}
+    shown = [one for one in enrolled if first[one[1].person] == one][:SHOWN]
     page = demo_page.html(
         _summary(job, found),
         _facts(recognizer, found),
-        [_enrolled(recognizer.analyze(e[0]), *e, path) for e in enrolled],
+        [_enrolled(recognizer.analyze(e[0]), *e, path) for e in shown],
         [_identified(*f, path, i) for i, f in enumerate(found)],
         "facelign demo" + (f" --photos {_word(photos)}" if photos else ""),
         _next_steps(path),
+        unshown=len(enrolled) - len(shown),
     )
     index = out / "index.html"
     disk.write(index, page.encode())

@@ -26,7 +26,9 @@ padding:1rem;min-width:0}
 margin:.6rem 0}
 .several{grid-column:1/-1}.several .faces{display:grid;gap:1rem;
 grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr))}
+.faces,.face,.said{min-width:0}
 .face{display:flex;flex-wrap:wrap;gap:.3rem 1rem;align-content:flex-start}
+h3,p,td{overflow-wrap:anywhere}td+td,th{overflow-wrap:normal}
 figure{margin:0}figcaption{font-size:.85rem;color:var(--soft)}
 img{max-width:100%;border-radius:4px;display:block}.walk>figure img{width:100%}
 img.chip{width:96px;height:96px}img.bar{width:100%;height:28px;image-rendering:pixelated}
@@ -48,14 +50,18 @@ def html(
     probes: Iterable[str],
     command: str,
     next_steps: Iterable[tuple[str, str]],
+    *,
+    unshown: int = 0,
 ) -> str:
     """Return the page as one HTML document, of photos as ``photo`` tells them.
 
-    next_steps: (what one may do now, the command). Every text is escaped, here and below.
+    unshown: photos that were enrolled too. next_steps: (what one may do now, the command). Every
+    text is escaped, here and below.
     """
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts
     )
+    more = f"<p>{unshown} more enrolled in the same way.</p>" if unshown else ""
     steps = "".join(
         f"<section class='photo'>{escape(what)}<pre>{escape(words)}</pre></section>"
         for what, words in next_steps
@@ -69,7 +75,7 @@ def html(
         "<h2>1. Enrolled</h2><p>Each reference photo is read, the face is found, its points place "
         "it in the frame that the model knows, and the model turns it into a vector. Only the "
         "vector, box and points are kept; the photo is not.</p>"
-        f"<div class='cards'>{''.join(enrolled)}</div>"
+        f"<div class='cards'>{''.join(enrolled)}</div>{more}"
         "<h2>2. Identified</h2><p>Every face of a probe photo goes the same way and is compared "
         "with every template. It gets a name only when its score reaches the threshold of the "
         "search; otherwise it stays unknown.</p>"
@@ -108,7 +114,8 @@ def face(
 ) -> str:
     """Return one face through the stages. chip, barcode: data URLs. kind: known or unknown."""
     table = "".join(
-        f"<tr><td>{escape(c.person)}</td><td>{c.score:.3f}</td><td>{c.distance:.3f}</td></tr>"
+        f"<tr><td>{escape(c.person).replace('_', '_<wbr>')}</td>"
+        f"<td>{c.score:.3f}</td><td>{c.distance:.3f}</td></tr>"
         for c in candidates
     )
     if table:

@@ -105,6 +105,9 @@ class VectorCache(Closing):
                 if db is None or row is None:
                     return None
                 number, used, meta, data = row
+                if _SUM not in meta:  # kept before entries had sums: made again, unless damaged
+                    _unpacked(digest, meta, data)
+                    return None
                 if _sealed(meta.rpartition(_SUM)[0] + "}", digest, chain, data) != meta:
                     raise ValueError("bytes of it have changed")
                 found = _unpacked(digest, meta, data)

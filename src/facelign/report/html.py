@@ -29,6 +29,9 @@ SVG_LIMIT = 350_000
 #: a table of more columns than this does not fit on a telephone
 WIDE = 5
 
+#: pairs of more rows than this stand in columns, side by side
+LONG = 24
+
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 CSS = """
@@ -62,6 +65,9 @@ figure>img,figure>svg{max-width:100%;height:auto;border:1px solid var(--line);bo
 table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .9rem .3rem 0;text-align:left;
  vertical-align:top}
+.long,.long thead,.long tbody{display:block}.long tbody{columns:9rem;column-gap:2rem}
+.long tr{display:flex;justify-content:space-between;break-inside:avoid}.long thead{max-width:9rem}
+.long thead th{border:0;padding-right:0}.long td{flex:1}.long td.number{padding-right:0}
 thead th{border-bottom:2px solid var(--ink)}
 .number{text-align:right;white-space:nowrap}thead .number,.words{white-space:normal}
 td.number{font-variant-numeric:tabular-nums}
@@ -85,7 +91,7 @@ footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
 @media (max-width:40rem){main{padding:1rem .75rem 3rem}nav ol{columns:1}
  th,td{padding-right:.6rem}table{font-size:.85rem}
  td:not(.number){overflow-wrap:anywhere;min-width:5.5rem}
- .wide,.wide tbody{display:block}.wide thead{display:none}
+ .tile figcaption{font-size:.72rem}.wide,.wide tbody{display:block}.wide thead{display:none}
  .wide tr{display:grid;grid-template-columns:1fr 1fr;gap:0 1.2rem;padding:.4rem 0;
  border-bottom:1px solid var(--line)}
  .wide td,.wide td.number{display:flex;justify-content:space-between;gap:.6rem;border:0;
@@ -204,8 +210,10 @@ def _figure(plot: Plot, number: str, photos: bool) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"<h3>{_text(table.title)} {_download(table.csv(), table.title)}</h3>"
     # on a telephone the cells of a wide row stand below each other, each with its column's name
-    wide = ' class="wide"' if len(table.columns) > WIDE else ""
-    yield f'<div class="scroll"><table{wide}><thead><tr>'
+    wide = len(table.columns) > WIDE
+    long = len(table.columns) == 2 and len(table.rows) > LONG
+    look = ' class="wide"' if wide else ' class="long"' if long else ""
+    yield f'<div class="scroll"><table{look}><thead><tr>'
     kinds = [_kind([row[k] for row in table.rows]) for k in range(len(table.columns))]
     yield "".join(
         f'<th scope="col"{kind}>{_text(name)}</th>'

@@ -181,15 +181,16 @@ def test_an_entry_with_another_byte_is_not_used(tmp_path, make, caplog, where):
         same(photo(make, seed=1), cache.get("a" * 64, CHAIN))
 
 
-def test_an_entry_without_its_checksum_is_not_used(tmp_path, make):
+def test_an_entry_without_its_checksum_is_not_used(tmp_path, make, caplog):
     path = tmp_path / "vectors.db"
     with VectorCache(path) as cache:
         cache.put("a" * 64, CHAIN, photo(make, seed=1))
     with sqlite3.connect(path) as db:  # as an older facelign wrote it
         db.execute("UPDATE entries SET meta = substr(meta, 1, instr(meta, ',\"sum\":') - 1) || '}'")
     db.close()
-    with VectorCache(path) as cache:
+    with VectorCache(path) as cache, caplog.at_level(logging.WARNING):
         assert cache.get("a" * 64, CHAIN) is None
+        assert not caplog.text  # nothing is wrong with it, and there may be thousands
         cache.put("a" * 64, CHAIN, photo(make, seed=1))
         same(photo(make, seed=1), cache.get("a" * 64, CHAIN))
 

@@ -208,6 +208,12 @@ def page_of(*tables, headline=()):
     return html.render(Report("t", "v", headline, (section,), {"a_long_name": "x_y"}))
 
 
+def test_many_pairs_stand_in_columns():
+    rows = tuple((str(k), f"{k}.0 %") for k in range(68))
+    assert '<table class="long">' in page_of(Table("By point", ("point", "NME"), rows))
+    assert 'class="long"' not in page_of(Table("By turn", ("turn", "NME"), rows[:5]))
+
+
 def test_a_wide_row_says_the_column_of_each_cell():
     columns = ("set", "FMR", "TAR", "pairs", "people", 'of "all"')
     row = ("lfw", 0.001, 0.99, 1234567, 50, "too few pairs")
