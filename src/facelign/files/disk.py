@@ -73,10 +73,12 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
-def write(path: Path, data: bytes, *, sync: bool = False) -> None:
-    """Write a file whole or not at all; raises InputError, which says why it cannot be."""
+def write(path: Path, data: bytes, *, private: bool = False, sync: bool = False) -> None:
+    """Write a file whole or not at all, see ``atomic``; raises InputError, which says why it cannot
+    be.
+    """
     try:
-        with atomic(path, sync=sync) as file:
+        with atomic(path, private=private, sync=sync) as file:
             file.write(data)
     except OSError as problem:
         raise InputError(

@@ -32,15 +32,16 @@ def figures(report: Report, folder: Path, *, photos: bool = True) -> list[Path]:
 def numbers(report: Report, folder: Path, *, photos: bool = True) -> list[Path]:
     """Write the numbers of every figure and table as CSV and return the paths.
 
-    photos: False cuts paths down to their last part, as in the page.
+    photos: False cuts paths down to their last part, as in the page; else names and paths are for
+    their owner's eyes only.
     """
     report = report if photos else published(report)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [plot.save(folder / f"{name}.csv") for name, plot in _plots(report)]
+    written = [plot.save(folder / f"{name}.csv", private=photos) for name, plot in _plots(report)]
     for number, section in enumerate(report.sections, start=1):
         for table in section.tables:
             path = folder / f"{number:02d}-{_plain(table.title)}.csv"
-            disk.write(path, table.csv().encode(ENCODING))
+            disk.write(path, table.csv().encode(ENCODING), private=photos)
             written.append(path)
     return written
 

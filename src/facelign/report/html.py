@@ -118,9 +118,9 @@ def render(report: Report, *, photos: bool = True) -> str:
 
 
 def write(report: Report, path: str | Path, *, photos: bool = True) -> Path:
-    """Write the report and return its path."""
+    """Write the report and return its path; one with photos may be read by its owner only."""
     target = expanded(path)
-    disk.write(target, render(report, photos=photos).encode())
+    disk.write(target, render(report, photos=photos).encode(), private=photos)
     return target
 
 

@@ -114,16 +114,20 @@ class Plot:
         cells = zip_longest(*(map(_cell, column) for column in self.numbers.values()), fillvalue="")
         return csv_text([self.numbers, *cells])
 
-    def save(self, path: str | Path) -> Path:
-        """Write .png, .svg or .csv, by the suffix of ``path``; return the path."""
+    def save(self, path: str | Path, *, private: bool | None = None) -> Path:
+        """Write .png, .svg or .csv, by the suffix of ``path``; return the path.
+
+        private: for its owner's eyes only; None: where a person can be recognized in it.
+        """
         target = expanded(path)
+        private = self.photos if private is None else private
         kind = target.suffix.lower()
         if kind == ".png":
-            disk.write(target, self.png(dpi=2 * DPI))
+            disk.write(target, self.png(dpi=2 * DPI), private=private)
         elif kind == ".svg":
-            disk.write(target, self.svg().encode())
+            disk.write(target, self.svg().encode(), private=private)
         elif kind == ".csv":
-            disk.write(target, self.csv().encode(ENCODING))
+            disk.write(target, self.csv().encode(ENCODING), private=private)
         else:
             raise ConfigError(f"A figure cannot be written as '{kind}'.", "Use .png, .svg or .csv.")
         return target

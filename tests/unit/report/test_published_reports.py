@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,23 @@ def test_a_det_without_errors_says_so():
 
 def test_a_figure_makes_its_folder(tmp_path):
     assert plots.example("roc").save(tmp_path / "new" / "deep" / "roc.svg").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+@pytest.mark.parametrize("photos", [True, False])
+def test_what_shows_people_is_for_its_owner_and_what_is_published_for_all(
+    report: Report, tmp_path: Path, photos: bool
+) -> None:
+    before = os.umask(0o022)
+    try:
+        page = html.write(report, tmp_path / "r.html", photos=photos)
+        figures = files.figures(report, tmp_path / "f", photos=photos)
+        numbers = files.numbers(report, tmp_path / "n", photos=photos)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (page, *figures, *numbers)}
+    shown = {name for name, mode in modes.items() if mode == 0o600}
+    assert set(modes.values()) <= {0o600, 0o644}
+    assert all((path.name in shown) == photos for path in (page, *numbers))
+    assert any("average-faces" in name for name in shown) == photos
+    assert "01-1-roc.png" in set(modes) - shown
