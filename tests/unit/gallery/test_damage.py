@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -211,6 +212,17 @@ def old_gallery(path: Path) -> None:
     text = Path(__file__).with_name("old_gallery.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as db:
         db.executescript(text)
+
+
+def test_an_older_gallery_waits_for_who_brings_it_up_to_date(path: Path) -> None:
+    old_gallery(path)
+    with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        late = threading.Timer(1.5, lambda: other.execute("COMMIT"))  # SQLite itself waits 0.5 s
+        late.start()
+        with Gallery.open(path) as gallery:
+            assert len(gallery.people()) == 4
+        late.join()
 
 
 def test_a_calibration_beside_an_older_gallery_is_taken_in(path: Path) -> None:

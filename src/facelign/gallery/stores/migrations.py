@@ -119,9 +119,11 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(connection: sqlite3.Connection, last: int = len(MIGRATIONS)) -> None:
+def migrate(
+    connection: sqlite3.Connection, last: int = len(MIGRATIONS), wait_s: float = 0.0
+) -> None:
     """Take the steps that a file lacks, up to ``last``, all or none, and write them down in it."""
-    with committed(connection):
+    with committed(connection, wait_s):
         done = version(connection)  # asked under the lock: another process may have been faster
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"

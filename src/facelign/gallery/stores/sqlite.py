@@ -97,7 +97,9 @@ class SqliteStore(ChangingStore):
                 self._damaged = damaged
                 self._look_through()
                 if version(self._db) < len(MIGRATIONS) and not readonly:
-                    migrate(self._db)
+                    self._note.put()
+                    migrate(self._db, wait_s=wait_s)
+                    self._note.clear()
                 #: whether it has checksums: one of an older layout is read as it is
                 self._summed = version(self._db) >= SUMMED
                 self._calibrated = version(self._db) >= CALIBRATED
