@@ -354,8 +354,9 @@ def add(
     registry, store = registry_and_store()
     if file.suffix.lower() == ".toml":
         from facelign.models import own
+        from facelign.recognition.presets import PRESETS
 
-        spec = own.add(file, registry, store, replace=replace)
+        spec = own.add(file, registry, store, replace=replace, reserved=PRESETS)
         names = [spec.id]
         if spec.license.weights == own.NOT_STATED:
             note(f"{spec.id}: the record names no license, so commercial use counts as unclear.")

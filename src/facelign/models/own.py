@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,16 +36,26 @@ def ids(home: Path | None = None) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/*.toml"))
 
 
-def add(path: Path, registry: Registry, store: Store, *, replace: bool = False) -> ModelSpec:
+def add(
+    path: Path,
+    registry: Registry,
+    store: Store,
+    *,
+    replace: bool = False,
+    reserved: Collection[str] = (),
+) -> ModelSpec:
     """Copy a TOML record and its weights to where ``catalog.default`` finds them.
 
     First the network is run once, and all that the record says of it is compared: nothing is kept
     of a model that is not what it says. replace: put it in the place of one that was added before.
+    reserved: ids that mean something else where a model is named, such as those of presets.
     Raises ConfigError, which names the value that the record should have, and UnknownModel.
     """
     record = expanded(path)
     spec = specfile.read(record, registry.spec)
     place = own_records(store.home) / spec.id
+    if spec.id in reserved:
+        raise ConfigError(f"'{spec.id}' is the name of a preset.", "Give the model another id.")
     if any(known.id == spec.id for known in registry.specs()) and spec.id not in ids(store.home):
         raise ConfigError(
             f"The id '{spec.id}' is that of a model which is not your own.", "Give it another id."

@@ -156,6 +156,16 @@ def test_add_a_weight_file_or_ones_own_model(home: Path, tmp_path: Path) -> None
     run("path", "yunet-n")
 
 
+def test_a_model_is_not_named_as_a_preset_is(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes((SHARED / OTHERS).read_bytes())
+    (tmp_path / "mine.toml").write_text(
+        'id = "fast"\nlike = "sface"\ntask = "embed"\nweights = "mine.onnx"\n[output]\ndim = 256\n'
+    )
+    with pytest.raises(ConfigError, match="'fast' is the name of a preset"):
+        run("add", str(tmp_path / "mine.toml"))
+    assert not (home / "models").exists()
+
+
 def test_removing_a_model_tells_whose_templates_are_left(home: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.onnx").write_bytes((SHARED / OTHERS).read_bytes())
     (tmp_path / "mine.toml").write_text(
