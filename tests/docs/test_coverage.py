@@ -133,10 +133,11 @@ def test_tables_say_what_their_columns_hold():
     assert [page.name for page in pages if bare.search(page.read_text("utf-8"))] == []
 
 
-def test_readme_tells_the_version():
+def test_readme_and_changelog_tell_the_version():
     from facelign import __version__
 
     assert f"Version {__version__} " in read("README.md")
+    assert f"\n## [{__version__}] - " in read("CHANGELOG.md")
 
 
 def test_the_option_names_every_preset():
