@@ -140,11 +140,30 @@ def _log_failure() -> None:
     logging.getLogger(__name__).exception("failed")
 
 
+def options_of(first: str, second: str | None = None) -> tuple[int, Mapping[str, bool]]:
+    """Return how many of two words name a command, and its options of gallery and models.
+
+    Options: whether a value follows, by name; see ``hints.remember``.
+    """
+    from facelign.cli.flags import spellings
+    from facelign.wire.options import ChainFlags, GalleryFlags
+
+    if first not in COMMANDS:
+        return 0, {}
+    module, groups = import_module(f"facelign.cli.{first}"), (GalleryFlags, ChainFlags)
+    if first not in GROUPS:
+        return 1, spellings(getattr(module, first), groups)
+    for one in module.app.registered_commands:
+        if one.name == second:
+            return 2, spellings(one.callback, groups)
+    return 0, {}
+
+
 def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
     """Run one command line and return its exit code; a traceback is shown with --debug only."""
     output.prepare()
     words = [word for word in arguments if word != "--debug"]
-    hints.remember(words)
+    hints.remember(words, options_of)
     debug = len(words) != len(arguments)
     if debug:
         words.insert(0, "--debug")  # the flag works wherever it stands

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from types import MappingProxyType
 
 from facelign.errors import Remedy
@@ -46,10 +45,18 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
 _COMMAND = re.compile(r"\bfacelign ([a-z]+)(?: ([a-z]+))?")
 _given: list[str] = []
 
+OptionsOf = Callable[[str, str | None], tuple[int, Mapping[str, bool]]]
+_asked: list[OptionsOf] = []
 
-def remember(words: Sequence[str]) -> None:
-    """Note the words of the command line, whose gallery and models a hint is about."""
+
+def remember(words: Sequence[str], options_of: OptionsOf) -> None:
+    """Note the words of the command line, whose gallery and models a hint is about.
+
+    options_of: tells of two words how many of them name a command, and which of its options say the
+    gallery or the models: whether a value follows, by their names.
+    """
     _given[:] = words
+    _asked[:] = [options_of]
 
 
 def flagged(text: str) -> str:
@@ -65,35 +72,16 @@ def flagged(text: str) -> str:
 
 
 def _with_options(found: re.Match[str]) -> str:
-    command, end = _command(found[1], found[2])
-    if command is None:
+    end, takes = _asked[-1](found[1], found[2])
+    if not end:
         return found[0]
     said = found[0] if end == 2 else f"facelign {found[1]}"
     rest = found[0].removeprefix(said)
-    return f"{' '.join([said, *_kept(command)])}{rest}"
+    return f"{' '.join([said, *_kept(takes)])}{rest}"
 
 
-def _command(first: str, second: str | None) -> tuple[Callable[..., object] | None, int]:
-    """Return the function of a command, if the words are one, and how many of them name it."""
-    from facelign.cli.app import COMMANDS, GROUPS
-
-    if first not in COMMANDS:
-        return None, 0
-    module = import_module(f"facelign.cli.{first}")
-    if first not in GROUPS:
-        return getattr(module, first), 1
-    for one in module.app.registered_commands:
-        if one.name == second:
-            return one.callback, 2
-    return None, 0
-
-
-def _kept(command: Callable[..., object]) -> Iterator[str]:
+def _kept(takes: Mapping[str, bool]) -> Iterator[str]:
     """Yield the options that were given and say which gallery and which models are meant."""
-    from facelign.cli.flags import spellings
-    from facelign.wire.options import ChainFlags, GalleryFlags
-
-    takes = spellings(command, (GalleryFlags, ChainFlags))
     words = iter(_given)
     for word in words:
         name, equals, value = word.partition("=")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import facelign
-from facelign.cli.app import run
+from facelign.cli.app import options_of, run
 from facelign.cli.exits import Exit, say
 from facelign.cli.hints import HINTS, flagged, remember, spoken
 from facelign.errors import GalleryCorrupt, Remedy, SeveralFaces
@@ -106,11 +106,11 @@ def test_a_command_in_a_hint_keeps_the_gallery(words, hint, tmp_path, monkeypatc
     ],
 )  # fmt: skip
 def test_a_command_in_a_hint_keeps_what_it_knows(given, text, wanted):
-    remember(given)
+    remember(given, options_of)
     try:
         assert flagged(text) == wanted
     finally:
-        remember([])
+        remember([], options_of)
 
 
 @pytest.mark.parametrize("record", [{}, {"error": None}, {"reason": "", "error": None}])
