@@ -77,8 +77,9 @@ def _end() -> None:
     as long as looking at a photo; the system takes the memory back at once.
     """
     if _ended:
-        with suppress(OSError, AttributeError, ValueError):
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):  # what callbacks and threads said since
+            with suppress(OSError, AttributeError, ValueError):
+                stream.flush()
         os._exit(_ended[0])
 
 
