@@ -11,7 +11,7 @@ from facelign.cli import building
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.hints import spoken
-from facelign.cli.output import emit, failure, line, note, progress
+from facelign.cli.output import counted, emit, failure, line, note, progress
 from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags, CutFlags, FaceFlags
 
@@ -51,7 +51,7 @@ def align(
     failures = list(found.missing)
     with progress("aligning", len(job.todo)) as done:
         if job.skipped:
-            note(f"{job.skipped} photos were aligned before")
+            note(f"{counted(job.skipped, 'photo was', 'photos were')} aligned before")
         for photo in job.run(done):
             record = spoken(photo.record())
             if record["error"]:
@@ -64,5 +64,6 @@ def align(
     for record in failures:
         failure(record["image"], record["error"])
     if failures:
-        note(f"{len(failures)} of {len(found.files) + len(found.missing)} photos failed")
+        every = counted(len(found.files) + len(found.missing), "photo")
+        note(f"{len(failures)} of {every} failed")
     return Exit.INPUT if failures else Exit.DONE

@@ -159,8 +159,15 @@ def options_of(first: str, second: str | None = None) -> tuple[int, Mapping[str,
     return 0, {}
 
 
-def run(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
+def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; a traceback is shown with --debug only."""
+    try:
+        return _ended(arguments)
+    finally:
+        hints.remember((), options_of)  # what is said after it is about another one
+
+
+def _ended(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind of end
     output.prepare()
     words = [word for word in arguments if word != "--debug"]
     hints.remember(words, options_of)

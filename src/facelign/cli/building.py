@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facelign.cli.hints import flagged
-from facelign.cli.output import note
+from facelign.cli.output import counted, note
 from facelign.errors import ConfigError, InputError
 from facelign.files.home import cache_path, may_write
 from facelign.wire.records import Record, failure
@@ -184,7 +184,8 @@ def _notes(notes: Sequence[str], skipped: Sequence[tuple[Path, str]]) -> None:
         note(f"note: {text}")
     others = sum(reason == "no picture" for _, reason in skipped)
     if others:
-        note(f"note: {others} files that are no pictures were skipped")
+        files = counted(others, "file that is no picture was", "files that are no pictures were")
+        note(f"note: {files} skipped")
 
 
 def path_of(text: str) -> str:

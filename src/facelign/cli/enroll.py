@@ -10,7 +10,7 @@ import typer
 
 from facelign.cli import building, completion
 from facelign.cli.flags import Photos, command, only
-from facelign.cli.output import answer, note, progress
+from facelign.cli.output import answer, counted, note, progress
 from facelign.cli.results import reporting
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
@@ -96,7 +96,9 @@ def enroll(
     summary = {word: counts[word] for word in words} | {"people": len(people)}
     summary["held"] = counts["held"]
     missing = [person for person in wanted if person not in people | there]
-    lines = [", ".join(f"{summary[word]} {word}" for word in (*words, "people"))]
+    people_of = counted(len(people), "person", "people")
+    ends = (f"{counts[word]} {word}" for word in words[1:])
+    lines = [", ".join((counted(counts["files"], "file"), *ends, people_of))]
     if counts["held"]:
         lines[0] += f", {counts['held']} held back"
     lines += (f"NOT ENROLLED: {who} ({wanted[who]})" for who in missing)

@@ -10,7 +10,7 @@ import typer
 
 from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
-from facelign.cli.output import note, progress
+from facelign.cli.output import counted, note, progress
 from facelign.cli.results import reporting
 from facelign.cli.totals import Totals
 from facelign.errors import ConfigError
@@ -93,10 +93,11 @@ def sort(
 def _tell(done: int, again: int, *, asked: bool) -> None:
     """Say what an earlier run has done, and what is done once more."""
     if done:
-        note(f"{done} photos were sorted before")
+        note(f"{counted(done, 'photo was', 'photos were')} sorted before")
     if again:
         why = "" if asked else ": the gallery or the options have changed since"
-        note(f"{again} photos that were sorted before are looked at again{why}")
+        known = counted(again, "photo that was", "photos that were")
+        note(f"{known} sorted before {'is' if again == 1 else 'are'} looked at again{why}")
 
 
 def _looking(recognizer: Recognizer, chain: ChainFlags) -> str:

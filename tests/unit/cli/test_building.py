@@ -25,7 +25,7 @@ def test_photos_and_what_is_missing(tmp_path, capsys):
     listed = building.listing([str(tmp_path)])
     assert [file.rsplit("/", 1)[1] for file in listed.files] == ["a.jpg", "b.png"]
     assert (listed.root, listed.missing) == (tmp_path, [])
-    assert capsys.readouterr().err == "note: 1 files that are no pictures were skipped\n"
+    assert capsys.readouterr().err == "note: 1 file that is no picture was skipped\n"
     listed = building.listing([str(tmp_path), str(tmp_path / "c.jpg")])
     assert listed.root is None
     (record,) = listed.missing
