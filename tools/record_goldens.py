@@ -255,6 +255,73 @@ def with_opencv_centerface(model: str) -> Arrays:
     }
 
 
+def with_torch_retinaface(model: str) -> Arrays:
+    """PyTorch reads the published file and computes layer by layer, unfolded."""
+    import torch
+    from torch.nn import functional as f
+
+    state = torch.load(published(model), map_location="cpu", weights_only=True)
+
+    def step(x: Any, name: str, norm: str, leak: float | None = 0.1, **how: Any) -> Any:
+        x = f.conv2d(x, state[f"{name}.weight"], **how)
+        parts = [state[f"{norm}.{p}"] for p in ("running_mean", "running_var", "weight", "bias")]
+        x = f.batch_norm(x, *parts)
+        return x if leak is None else f.leaky_relu(x, leak)
+
+    def three(x: Any, name: str, leak: float | None = 0.1) -> Any:
+        return step(x, f"{name}.0", f"{name}.1", leak, padding=1)
+
+    bgr = torch.tensor(PORTRAIT[:, :, ::-1].copy()).float() - torch.tensor([104.0, 117, 123])
+    x = bgr.permute(2, 0, 1)[None]
+    x = step(x, "body.stage1.0.0", "body.stage1.0.1", stride=2, padding=1)
+    maps = []
+    twos = {"stage1.2", "stage1.4", "stage2.0", "stage3.0"}
+    for stage, count in ((1, 6), (2, 6), (3, 2)):
+        for i in range(1 if stage == 1 else 0, count):
+            name = f"body.stage{stage}.{i}"
+            stride = 2 if name[5:] in twos else 1
+            wide = x.shape[1]
+            x = step(x, f"{name}.0", f"{name}.1", stride=stride, padding=1, groups=wide)
+            x = step(x, f"{name}.3", f"{name}.4")
+        maps.append(x)
+    maps = [step(m, f"fpn.output{i}.0", f"fpn.output{i}.1") for i, m in enumerate(maps, 1)]
+    maps[1] = three(maps[1] + f.interpolate(maps[2], size=maps[1].shape[2:]), "fpn.merge2")
+    maps[0] = three(maps[0] + f.interpolate(maps[1], size=maps[0].shape[2:]), "fpn.merge1")
+    rows = []
+    for level, (m, stride, sizes) in enumerate(
+        zip(maps, (8, 16, 32), ((16, 32), (64, 128), (256, 512)), strict=True)
+    ):
+        name = f"ssh{level + 1}"
+        first = three(m, f"{name}.conv5X5_1")
+        seven = three(three(first, f"{name}.conv7X7_2"), f"{name}.conv7x7_3", None)
+        parts = [three(m, f"{name}.conv3X3", None), three(first, f"{name}.conv5X5_2", None), seven]
+        m = torch.relu(torch.cat(parts, 1))
+
+        def head(kind: str, m: Any = m, level: int = level) -> Any:
+            named = f"{kind}.{level}.conv1x1"
+            out = f.conv2d(m, state[f"{named}.weight"], state[f"{named}.bias"])[0]
+            return (
+                out.reshape(2, -1, *out.shape[1:]).detach().numpy()
+            )  # anchor, number, row, column
+
+        scores = torch.softmax(torch.tensor(head("ClassHead")), 1)[:, 1].numpy()
+        for a, y, x_ in np.argwhere(scores >= 0.6):
+            side, middle = sizes[a], np.array([(x_ + 0.5) * stride, (y + 0.5) * stride])
+            b, p = head("BboxHead")[a, :, y, x_], head("LandmarkHead")[a, :, y, x_]
+            center, size = middle + b[:2] * 0.1 * side, side * np.exp(b[2:] * 0.2)
+            spots = (middle + p.reshape(5, 2) * 0.1 * side).ravel()
+            rows.append([*(center - size / 2), *size, *spots, scores[a, y, x_]])
+    kept = cv2.dnn.NMSBoxes([r[:4] for r in rows], [float(r[-1]) for r in rows], 0.6, 0.4)
+    best = np.array(rows, np.float32)[np.asarray(kept)]
+    return {
+        "made_by": f"PyTorch {torch.__version__} on the published file",
+        "within": 0.001,
+        "boxes": np.concatenate([best[:, :2], best[:, :2] + best[:, 2:4]], axis=1),
+        "scores": best[:, -1],
+        "points": best[:, 4:14].reshape(-1, 5, 2),
+    }
+
+
 def with_facelign(model: str) -> Arrays:
     from facelign.types.image import Image
 
@@ -278,6 +345,7 @@ RECIPES = {
         ("scrfd-500m", "ultraface-rfb-320", "ultraface-rfb-640", "ultraface-slim-320"),
         with_opencv_net,
     ),
+    "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
     "minifas-98": with_onnxruntime_liveness,
 }

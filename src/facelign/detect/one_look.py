@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelign.detect.anchors import Candidates
+from facelign.detect.pyramid import reduced
 from facelign.errors import ConfigError
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
@@ -91,3 +92,57 @@ class OneLook(Detector):
         picture = np.zeros((height, width, 3), np.uint8)
         picture[: inside[1], : inside[0]] = resized(pixels, inside)
         return picture, PlaneMap((inside[0] / wide, inside[1] / tall))
+
+
+#: sides of what a network of convolutions reads are multiples of it, px
+MULTIPLE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class AnySizeOptions(OneLookOptions):
+    """As ``OneLookOptions``. max_side: longer photos are reduced to it, px."""
+
+    max_side: int = 1000
+
+    def __post_init__(self) -> None:
+        OneLookOptions.__post_init__(self)
+        if self.max_side < MULTIPLE:
+            raise ConfigError(f"max_side: wanted at least {MULTIPLE} px, got {self.max_side}.")
+
+
+class AnySize(OneLook):
+    """A detector that looks once at pictures of any size whose sides are multiples of 32."""
+
+    Options = AnySizeOptions
+
+    def __init__(
+        self, spec: ModelSpec, files: WeightPaths, options: AnySizeOptions, engine: OnnxOptions
+    ) -> None:
+        super().__init__(spec, files, options, engine)
+        self._max_side = options.max_side
+
+    @property
+    def wants_px(self) -> int:  # type: ignore[override]
+        """The long side that is looked at, px."""
+        return self._max_side
+
+    def fitted(self, pixels: ByteArray) -> tuple[ByteArray, PlaneMap]:
+        """Return the picture, padded at the right and the bottom, and the map into it."""
+        small, plane = reduced(pixels, self._max_side)
+        tall, wide = small.shape[:2]
+        if self.STRETCHED:
+            size = upwards(wide), upwards(tall)
+            return resized(small, size), PlaneMap(
+                (size[0] / pixels.shape[1], size[1] / pixels.shape[0])
+            )
+        # padded with the mean, which is nothing to the network
+        mean = self.spec.input.mean
+        color = mean if self.spec.input.order == "rgb" else mean[::-1]
+        picture = np.full((upwards(tall), upwards(wide), 3), color, np.uint8)
+        picture[:tall, :wide] = small
+        return picture, plane
+
+
+def upwards(side: int) -> int:
+    """Return the next multiple of 32."""
+    return -(-side // MULTIPLE) * MULTIPLE

@@ -13,7 +13,8 @@ import io
 import math
 import pickletools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,31 @@ _SYMBOLS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a kind of pickle says beyond plain data; still nothing is looked up or executed.
+
+    symbols: names that it may refer to, by (module, name), each with what it is called here.
+    makers: what stands for a call of a symbol; they check their arguments. persistent: what stands
+    for an object that is kept elsewhere, by its id, or None. kinds: types that makers and
+    ``persistent`` give, which may be referred to twice.
+    """
+
+    symbols: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    makers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    persistent: Callable[[Any], Any] | None = None
+    kinds: tuple[type, ...] = ()
+
+    def named(self, value: object) -> str:
+        """Return what a name that the file refers to is called here; raises for other values."""
+        if not isinstance(value, _Symbol):
+            raise _refused("a value where a name should be")
+        return value.name
+
+
+PLAIN = Dialect()
+
+
 def _refused(what: str) -> DatasetMalformed:
     return DatasetMalformed(
         f"The pickle holds {what}, which is no plain data.",
@@ -89,17 +115,22 @@ def _refused(what: str) -> DatasetMalformed:
     )
 
 
-def read_plain(data: bytes, *, max_items: int = MAX_ITEMS) -> Any:
+def read_plain(
+    data: bytes | io.BytesIO, *, max_items: int = MAX_ITEMS, dialect: Dialect = PLAIN
+) -> Any:
     """Return the plain object in ``data``, a pickle of protocol 0 to 5.
+
+    A stream is read from where it stands, and stands behind the pickle afterwards.
 
     Lists, tuples, dicts, sets, str, bytes, int, float, bool, None, NumPy arrays and scalars of
     numbers or text. Strings of Python 2 come back as bytes; one-dimensional arrays of objects come
     back as lists. Raises DatasetMalformed for anything else, and for more than ``max_items``
     instructions.
     """
-    machine = _Machine(len(data))
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    machine = _Machine(len(stream.getbuffer()), dialect)
     try:
-        for count, (name, arg) in enumerate(_instructions(data)):
+        for count, (name, arg) in enumerate(_instructions(stream)):
             if count > max_items:
                 raise DatasetMalformed(
                     f"The pickle has more than {max_items} items.", "Split the file."
@@ -114,13 +145,12 @@ def read_plain(data: bytes, *, max_items: int = MAX_ITEMS) -> Any:
     return machine.result()
 
 
-def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
+def _instructions(stream: io.BytesIO) -> Iterator[tuple[str, Any]]:
     """Yield (name, argument) of each instruction, up to and with the last one.
 
     As ``pickletools.genops``, which however takes Python 2's quoted strings for ASCII and so fails
     at the first name with an accent, and undoes escapes where there are none.
     """
-    stream = io.BytesIO(data)
     name = ""
     while name != "STOP":
         opcode = _OPCODES.get(stream.read(1).decode("latin-1"))
@@ -151,7 +181,8 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 class _Machine:
     """The stack machine: a stack with marks, and a memo of values that may be referred to again."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, dialect: Dialect = PLAIN) -> None:
+        self.dialect = dialect
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.done = False
@@ -195,6 +226,7 @@ class _Machine:
             **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), self.get),
             "GLOBAL": lambda arg: self.name(*str(arg).split(" ", 1)),
             "STACK_GLOBAL": lambda _: self.name(*self.pop_many(2)),
+            "BINPERSID": lambda _: self.persistent(),
             "REDUCE": lambda _: self.reduce(),
             "BUILD": lambda _: self.build(),
             "STOP": self.stop,
@@ -270,12 +302,12 @@ class _Machine:
 
     def get(self, place: int) -> None:
         value = self.memo[place]
-        if not _may_be_shared(value):
+        if not isinstance(value, self.dialect.kinds) and not _may_be_shared(value):
             raise _refused("a container that is part of two others, or of itself")
         self.stack.append(value)
 
     def name(self, module: str, name: str) -> None:
-        symbol = _SYMBOLS.get((module, name))
+        symbol = _SYMBOLS.get((module, name)) or self.dialect.symbols.get((module, name))
         if symbol is None:
             raise _refused(f"the name {module[:60]}.{name[:60]}")
         self.stack.append(_Symbol(symbol))
@@ -284,6 +316,11 @@ class _Machine:
         self.budget -= n
         if self.budget < 0:
             raise _refused("more data than its size allows")
+
+    def persistent(self) -> None:
+        if self.dialect.persistent is None:
+            raise _refused("an object that is kept elsewhere")
+        self.stack.append(self.dialect.persistent(self.pop()))
 
     def reduce(self) -> None:
         args = self.pop()
@@ -297,6 +334,7 @@ class _Machine:
             "dtype": lambda code, *_: _Dtype(_text(code)),
             "encode": self.encode,
             "bytes": self.as_bytes,
+            **self.dialect.makers,
         }
         if function.name not in makers:
             raise _refused("a call")
@@ -332,6 +370,8 @@ class _Machine:
                 if kept is target:
                     self.memo[place] = array
             self.stack.append(array)
+        elif isinstance(target, dict) and isinstance(state, dict) and self.dialect.makers:
+            self.stack.append(target)  # remarks on an OrderedDict
         else:
             raise _refused("an object with a state")
 

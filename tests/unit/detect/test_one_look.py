@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.models.centerface import CenterFace, CenterFaceOptions
+from facelign.detect.models.centerface import CenterFace
 from facelign.detect.models.scrfd import Scrfd
 from facelign.detect.models.ultraface import UltraFace
-from facelign.detect.one_look import OneLook, OneLookOptions
+from facelign.detect.one_look import AnySizeOptions, OneLook, OneLookOptions
 from facelign.errors import ConfigError
 from facelign.models.catalog import default
 from facelign.runtime.onnx import OnnxOptions
@@ -93,4 +93,4 @@ def test_centerface_stretches_to_multiples_of_32_and_reduces_large_photos() -> N
     assert model.fitted(np.zeros((100, 130, 3), np.uint8))[0].shape == (128, 160, 3)
     assert model.fitted(np.zeros((1000, 750, 3), np.uint8))[0].shape == (512, 384, 3)
     with pytest.raises(ConfigError, match="max_side"):
-        CenterFaceOptions(max_side=8)
+        AnySizeOptions(max_side=8)

@@ -12,21 +12,14 @@ Known limits: one look, at a long side of 1000 px as a rule: of a larger photo, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.one_look import OneLook, OneLookOptions
-from facelign.errors import ConfigError
-from facelign.geometry.letterbox import PlaneMap
-from facelign.imaging.resize import long_side, resized, scaled
-from facelign.runtime.onnx import OnnxOptions
+from facelign.detect.one_look import AnySize
 from facelign.types import specs
-from facelign.types.arrays import AnyArray, ByteArray
-from facelign.types.contracts import WeightPaths
+from facelign.types.arrays import AnyArray
 
-_STRIDE, _MULTIPLE = 4, 32
+_STRIDE = 4
 
 SPECS = (
     specs.ModelSpec.of(
@@ -62,45 +55,10 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CenterFaceOptions(OneLookOptions):
-    """As ``OneLookOptions``. max_side: longer photos are reduced to it, px."""
-
-    max_side: int = 1000
-
-    def __post_init__(self) -> None:
-        OneLookOptions.__post_init__(self)
-        if self.max_side < _MULTIPLE:
-            raise ConfigError(f"max_side: wanted at least {_MULTIPLE} px, got {self.max_side}.")
-
-
-class CenterFace(OneLook):
+class CenterFace(AnySize):
     """Finds faces with five points."""
 
-    Options = CenterFaceOptions
-
-    def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: CenterFaceOptions,
-        engine: OnnxOptions,
-    ) -> None:
-        super().__init__(spec, files, options, engine)
-        self._max_side = options.max_side
-
-    @property
-    def wants_px(self) -> int:  # type: ignore[override]
-        """The long side that is looked at, px."""
-        return self._max_side
-
-    def fitted(self, pixels: ByteArray) -> tuple[ByteArray, PlaneMap]:
-        """Return the picture, its sides rounded up to multiples of 32, and the map into it."""
-        tall, wide = pixels.shape[:2]
-        wanted = long_side((wide, tall), self._max_side)
-        size = scaled((wide, tall), min(1.0, wanted / max(wide, tall)))
-        width, height = (-(-side // _MULTIPLE) * _MULTIPLE for side in size)
-        return resized(pixels, (width, height)), PlaneMap((width / wide, height / tall))
+    STRETCHED = True
 
     def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
         """Return what has the score; see ``OneLook``."""

@@ -59,6 +59,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("sface-int8", 1, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
             Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
+            Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),

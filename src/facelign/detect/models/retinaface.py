@@ -1,0 +1,102 @@
+"""RetinaFace: anchors over three levels of a small trunk, five points.
+
+Paper: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020.
+Origin: biubug6/Pytorch_Retinaface, in a training that foamliu/MobileFaceNet publishes.
+Input: BGR less (104, 117, 123), sides padded with that color at the right and the bottom to a
+multiple of 32. Output, an anchor a row: box and points relative to the anchor, in units of a tenth
+(places) and a fifth (logarithms of sizes) of its side; score after softmax.
+
+Known limits: one look, at a long side of 1000 px as a rule. Files of the same name by other
+trainings have other anchors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from facelign.detect.anchors import Candidates
+from facelign.detect.one_look import AnySize, AnySizeOptions
+from facelign.types import specs
+from facelign.types.arrays import AnyArray, Float32Array
+
+#: stride of each level, and the sides of its anchors, px
+_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+#: what offsets and logarithms are divided by in training (the "variances" of SSD)
+_OFFSET, _LOG = np.float32(0.1), np.float32(0.2)
+_REPOSITORY = (
+    "https://github.com/foamliu/MobileFaceNet/raw/a6cc9032a659b615f477833e1a70b5e7931bcccc"
+)
+
+SPECS = (
+    specs.ModelSpec.of(
+        "retinaface-mnet025",
+        "facelign.detect.models.retinaface:RetinaFace",
+        specs.WeightFile.same(
+            "mobilenet0.25_Final.pth",
+            sha256="2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
+            size=1_789_735,
+            address=f"{_REPOSITORY}/retinaface/weights/mobilenet0.25_Final.pth",
+            convert="retinaface",
+        ),
+        input=specs.InputSpec(size=None, order="bgr", mean=(104.0, 117.0, 123.0)),
+        output=specs.DetectorOutput("five", smallest_px=12),
+        license=specs.License(
+            code="MIT (Pytorch_Retinaface)",
+            weights="Apache-2.0 (foamliu/MobileFaceNet)",
+            training_data="WIDER FACE (research use)",
+            commercial="yes",
+            note="By the license file of the repository that holds the weights.",
+        ),
+        title="RetinaFace with MobileNetV1 x 0.25, five points",
+        paper="Deng et al.: RetinaFace, CVPR 2020, https://arxiv.org/abs/1905.00641",
+        origin="foamliu/MobileFaceNet retinaface/weights/mobilenet0.25_Final.pth",
+        published=(
+            specs.Claim(
+                "WIDER FACE val AP easy/medium/hard, another training of the same network",
+                "0.9070 / 0.8816 / 0.7382",
+                "biubug6/Pytorch_Retinaface README.md",
+            ),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RetinaFaceOptions(AnySizeOptions):
+    """As ``AnySizeOptions``; scores of this family lie high."""
+
+    score_threshold: float = 0.6
+
+
+class RetinaFace(AnySize):
+    """Finds faces with five points."""
+
+    Options = RetinaFaceOptions
+
+    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
+        """Return what has the score; see ``OneLook``."""
+        boxes, scores, points = (output[0] for output in outputs)
+        hit = np.flatnonzero(scores[:, 1] >= self.options.score_threshold)
+        middle, side = (part[hit] for part in _anchors(*size))
+        center = middle + boxes[hit, :2] * _OFFSET * side
+        half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
+        spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
+        return Candidates(
+            np.concatenate([center - half, center + half], axis=1), scores[hit, 1], spots
+        )
+
+
+@lru_cache(maxsize=16)
+def _anchors(width: int, height: int) -> tuple[Float32Array, Float32Array]:
+    """Return middles (n, 2) and sides (n, 1) of all anchors of a picture, px."""
+    middles, sides = [], []
+    for stride, sizes in _LEVELS:
+        rows, columns = height // stride, width // stride
+        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+        middles.append(np.repeat((grid + 0.5) * stride, len(sizes), axis=0))
+        sides.append(np.tile(np.array(sizes), len(grid)))
+    every = np.concatenate(sides)[:, None].astype(np.float32)
+    return np.concatenate(middles).astype(np.float32), every
