@@ -45,6 +45,11 @@ class License:
     commercial: Literal["yes", "no", "unclear"]
     note: str = ""
 
+    @classmethod
+    def both(cls, name: str, training_data: str, note: str, *, unclear: bool = False) -> License:
+        """Return one license of code and weights, free by its text; ``unclear`` for the data."""
+        return cls(name, name, training_data, "unclear" if unclear else "yes", note)
+
 
 class SourceKind(StrEnum):
     """Ways in which a weight file can arrive, in the order in which they are tried."""

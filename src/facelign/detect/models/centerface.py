@@ -35,12 +35,10 @@ SPECS = (
             convert="onnx-any-size",
         ),
         output=specs.DetectorOutput("five", smallest_px=10),
-        license=specs.License(
-            code="MIT",
-            weights="MIT",
-            training_data="WIDER FACE (research use)",
-            commercial="yes",
-            note="By the license file of the repository, which holds the weights too.",
+        license=specs.License.both(
+            "MIT",
+            "WIDER FACE (research use)",
+            "By the license file of the repository, which holds the weights too.",
         ),
         title="CenterFace, five points",
         paper="Xu et al.: CenterFace, Scientific Programming 2020, https://arxiv.org/abs/1911.03599",

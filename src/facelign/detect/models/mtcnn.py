@@ -62,12 +62,10 @@ SPECS = (
             size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"
         ),
         output=specs.DetectorOutput(scheme="five", smallest_px=20),
-        license=specs.License(
-            code="MIT",
-            weights="MIT",
-            training_data="WIDER FACE, CelebA (research use)",
-            commercial="yes",
-            note="By the license file of the wheel and of the repositories of the weights.",
+        license=specs.License.both(
+            "MIT",
+            "WIDER FACE, CelebA (research use)",
+            "By the license file of the wheel and of the repositories of the weights.",
         ),
         title="MTCNN: P-Net, R-Net and O-Net, five points",
         paper="Zhang et al.: Joint Face Detection and Alignment, IEEE SPL 23(10), 2016, "

@@ -33,7 +33,7 @@ def _record(
         "facelign.detect.models.ultraface:UltraFace",
         specs.WeightFile.same(file, sha256=sha256, size=bytes_, address=f"{_REPOSITORY}/{file}"),
         input=specs.InputSpec(size, mean=(127.0,) * 3, std=(128.0,) * 3),
-        license=specs.License("MIT", "MIT", "WIDER FACE (research use)", "yes", _NOTE),
+        license=specs.License.both("MIT", "WIDER FACE (research use)", _NOTE),
         paper="the block of RFB: Liu et al.: Receptive Field Block Net, ECCV 2018, "
         "https://arxiv.org/abs/1711.07767",
         origin=f"Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB models/onnx/{file}",

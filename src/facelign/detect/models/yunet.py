@@ -61,10 +61,6 @@ def _record(id_: str, weights: specs.WeightFile, smallest_px: int, **more: Any) 
     )
 
 
-def _license(name: str, note: str) -> specs.License:
-    return specs.License(name, name, "WIDER FACE (research use)", "yes", note)
-
-
 def _claim(value: str, source: str) -> tuple[specs.Claim, ...]:
     return (specs.Claim("WIDER FACE val AP easy/medium/hard", value, source),)
 
@@ -82,8 +78,10 @@ SPECS = (
             convert="onnx-yunet",
         ),
         smallest_px=12,
-        license=_license(
-            "MIT", "By the license text that OpenCV's model zoo puts beside the file."
+        license=specs.License.both(
+            "MIT",
+            "WIDER FACE (research use)",
+            "By the license text that OpenCV's model zoo puts beside the file.",
         ),
         title="YuNet of OpenCV's model zoo (2023mar), five points",
         origin="opencv/opencv_zoo models/face_detection_yunet",
@@ -102,8 +100,9 @@ SPECS = (
             convert="onnx-yunet",
         ),
         smallest_px=10,
-        license=_license(
+        license=specs.License.both(
             "Apache-2.0",
+            "WIDER FACE (research use)",
             "The LICENSE file of the training repository is the Apache-2.0 text; the badge "
             "of its README says BSD.",
         ),

@@ -34,12 +34,10 @@ _FLOAT = specs.ModelSpec.of(
     ),
     input=specs.InputSpec(size=(112, 112)),
     output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-    license=specs.License(
-        code="Apache-2.0",
-        weights="Apache-2.0",
-        training_data="not stated by the publisher",
-        commercial="yes",
-        note="By the license text that OpenCV's model zoo puts beside the file.",
+    license=specs.License.both(
+        "Apache-2.0",
+        "not stated by the publisher",
+        "By the license text that OpenCV's model zoo puts beside the file.",
     ),
     title="SFace of OpenCV's model zoo (2021dec), 128 numbers",
     paper="Zhong et al.: SFace, IEEE Transactions on Image Processing 30, 2021, "

@@ -42,12 +42,11 @@ SPECS = (
         ),
         input=specs.InputSpec(size=(_SIDE, _SIDE), std=(255.0,) * 3),
         output=specs.LivenessOutput(),
-        license=specs.License(
-            code="Apache-2.0",
-            weights="Apache-2.0",
-            training_data="CelebA-Spoof (research use)",
-            commercial="unclear",
-            note="The license is free by its text; the training data is for research.",
+        license=specs.License.both(
+            "Apache-2.0",
+            "CelebA-Spoof (research use)",
+            "The license is free by its text; the training data is for research.",
+            unclear=True,
         ),
         title="MiniFAS, 98.20 % on CelebA-Spoof, one look at the face",
         paper="the data: Zhang et al.: CelebA-Spoof, ECCV 2020, https://arxiv.org/abs/2007.12342",
