@@ -90,6 +90,7 @@ COMMANDS = {
     "export": "people export {to}/e.npz --gallery {gallery}",
     "classifier": "people classifier --gallery {copy}",
     "import": "people import {export} --gallery {to}/g.db",
+    "backup": "gallery backup {to}/b.db --gallery {gallery}",
     "bundle": "models bundle {to}/b.tar yunet",
     "plot": "plot hog {one} --out {to}/hog.png",
     "pairs": "evaluate verification --images {people} --all-pairs --report {to}/r.html",
