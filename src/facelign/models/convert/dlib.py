@@ -53,7 +53,11 @@ def convert_resnet(raw: Path, out: Path) -> None:
 
 def descriptor(raw: Path) -> Graph:
     """Return the graph of ``convert_resnet``, checked against one with every layer by itself."""
-    network = parse_descriptor(read_raw(raw))
+    return checked_descriptor(parse_descriptor(read_raw(raw)))
+
+
+def checked_descriptor(network: Network) -> Graph:
+    """Return the graph of a descriptor's layers, checked against one with each by itself."""
     graph = _descriptor(network)
     rng = np.random.default_rng(0)
     probe = rng.integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)

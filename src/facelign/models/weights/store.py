@@ -301,7 +301,8 @@ class Store:
         if made is None:
             return raw
         on_progress(Progress("convert", file.name, total=source.size))
-        _convert(file, source, raw, made)
+        others = [one for one in spec.weights if one.name == file.beside]
+        _convert(file, source, raw, made, [self._prepared(spec, one, silent) for one in others])
         return made
 
     def _converted(self, file: WeightFile, source: Source) -> Path | None:
@@ -322,7 +323,9 @@ class Store:
         return self.folder / "converted" / f"{source.sha256[:12]}-{how}" / name
 
 
-def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
+def _convert(
+    file: WeightFile, source: Source, raw: Path, place: Path, beside: Sequence[Path]
+) -> None:
     """Convert beside the place, then move the whole folder there.
 
     Of two processes that do it at once one moves first; the other takes what is there.
@@ -337,7 +340,7 @@ def _convert(file: WeightFile, source: Source, raw: Path, place: Path) -> None:
             _unpack(raw, plain, MOST_UNPACKED * source.size)
         if file.convert:
             converter = _converter(file.convert)
-            converter(plain, out)
+            converter(plain, out, *beside)
             if converter.apart and set_apart(out):
                 out.with_name(_APART_STAMP).touch()  # tells ``_parts`` that there are two
         for path, stamp in _parts(out):

@@ -1,0 +1,160 @@
+"""The networks of face-api (justadudewhohacks/face-api.js, vladmandic/face-api), written as ONNX.
+
+The manifests name the arrays; how the layers follow one another was read in the TypeScript of
+src/faceFeatureExtractor, src/tinyYolov2 and src/faceRecognitionNet, and is written down here.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from facelign.errors import FacelignError
+from facelign.files import disk
+from facelign.models.convert import dlib
+from facelign.models.convert.dlib_network import DESCRIPTOR, Layer, Network
+from facelign.models.convert.graph import Graph, serialize
+from facelign.models.convert.tfjs import Arrays, Net, read_json, refuse
+from facelign.runtime.onnx import Session
+from facelign.types.arrays import AnyArray
+
+#: dlib's mean color, R, G, B, which face-api divides by 255 afterwards, dlib itself by 256
+_MEAN, _SCALE = (122.782, 117.001, 104.298), 255.0
+#: numbers of a box of the tiny detector: x, y, width, height, score, each for five anchors
+_BOX, _ANCHORS = 5, 5
+#: convolutions of the descriptor: name, channels read and made, side of the window
+_RESNET = (
+    ("conv32_down", 3, 32, 7),
+    *(
+        (f"{name}/conv{i}", before if i == 1 else after, after, 3)
+        for name, before, after in (
+            ("conv32_1", 32, 32), ("conv32_2", 32, 32), ("conv32_3", 32, 32),
+            ("conv64_down", 32, 64), ("conv64_1", 64, 64), ("conv64_2", 64, 64),
+            ("conv64_3", 64, 64), ("conv128_down", 64, 128), ("conv128_1", 128, 128),
+            ("conv128_2", 128, 128), ("conv256_down", 128, 256), ("conv256_1", 256, 256),
+            ("conv256_2", 256, 256), ("conv256_down_out", 256, 256),
+        )
+        for i in (1, 2)
+    ),
+)  # fmt: skip
+
+
+def convert_landmarks(raw: Path, out: Path, manifest: Path) -> None:
+    """Write the 68-point network: ``planes`` (n, 3, 112, 112) float32 -> ``points`` (n, 136).
+
+    planes: RGB, (x - mean) / std as the record says. points: x and y in turn, shares of the side.
+    """
+    _write(_landmarks(_arrays(raw, manifest), (32, 64, 128, 256), 4), out, (112, 112))
+
+
+def convert_landmarks_tiny(raw: Path, out: Path, manifest: Path) -> None:
+    """Write the smaller 68-point network; as ``convert_landmarks``."""
+    _write(_landmarks(_arrays(raw, manifest), (32, 64, 128), 3), out, (112, 112))
+
+
+def convert_tiny_face(raw: Path, out: Path, manifest: Path) -> None:
+    """Write the tiny detector: ``planes`` (n, 3, h, w) float32 -> ``cells`` (n, 25, h/32, w/32).
+
+    planes: as ``convert_landmarks``; the sides are multiples of 32. cells: five numbers an anchor.
+    """
+    net = Net(_arrays(raw, manifest))
+    at = net.planes("h", "w")
+    take = net.arrays.take
+    filters, bias = take("conv0/filters", 3, 3, 3, 16), take("conv0/bias", 16)
+    at = net.convolution(at, filters, bias, same=False)
+    channels = (16, 32, 64, 128, 256, 512)
+    for layer, pair in enumerate(pairwise(channels), start=1):
+        at = net.add("LeakyRelu", at, alpha=0.10000000149011612)
+        at = net.add("MaxPool", at, kernel_shape=[2, 2], strides=[2, 2], auto_pad=b"SAME_UPPER")
+        at = net.separable(at, f"conv{layer}", pair)
+    at = net.add("LeakyRelu", at, alpha=0.10000000149011612)
+    at = net.add("MaxPool", at, kernel_shape=[2, 2], strides=[1, 1], auto_pad=b"SAME_UPPER")
+    last = _BOX * _ANCHORS
+    at = net.convolution(at, take("conv8/filters", 1, 1, 512, last), take("conv8/bias", last))
+    graph = net.end((at, "cells", ["n", last, "r", "c"]))
+    _write(graph, out, (64, 96))
+
+
+def convert_resnet(raw: Path, out: Path, manifest: Path) -> None:
+    """Write dlib's face descriptor network out of face-api's arrays of bytes.
+
+    The graph: ``chips`` (n, 150, 150, 3) uint8 RGB -> ``vectors`` (n, 128) float32, not of unit
+    length.
+    """
+    arrays = _arrays(raw, manifest)
+    network = Network(tuple(_resnet_layers(arrays)), np.array(_MEAN))
+    arrays.finish()
+    disk.write(out, serialize(dlib.checked_descriptor(network), "face-api-resnet"))
+
+
+def _arrays(raw: Path, manifest: Path) -> Arrays:
+    return Arrays(read_json(manifest), raw)
+
+
+def _landmarks(arrays: Arrays, channels: tuple[int, ...], depth: int) -> Graph:
+    """Return dense blocks of ``depth`` convolutions each, and what reads them all at the end."""
+    net = Net(arrays)
+    at, before = net.planes(112, 112), 3
+    for block, after in enumerate(channels):
+        name = f"dense{block}"
+        if block == 0:
+            filters = arrays.take(f"{name}/conv0/filters", 3, 3, before, after)
+            at = net.convolution(at, filters, arrays.take(f"{name}/conv0/bias", after), stride=2)
+        else:
+            at = net.separable(at, f"{name}/conv0", (before, after), stride=2)
+        total = at = net.add("Relu", at)
+        for layer in range(1, depth):  # each reads the sum of all before it
+            total = net.add("Add", total, net.separable(at, f"{name}/conv{layer}", (after, after)))
+            at = net.add("Relu", total)
+        before = after
+    at = net.add("GlobalAveragePool", at)
+    at = net.add("Flatten", at)
+    at = net.add("MatMul", at, net.constant("fc", arrays.take("fc/weights", before, 136)))
+    at = net.add("Add", at, net.constant("fc.bias", arrays.take("fc/bias", 136)))
+    return net.end((at, "points", ["n", 136]))
+
+
+def _resnet_layers(arrays: Arrays) -> list[Layer]:
+    """Return dlib's layers, from the input outwards, with the arrays that face-api keeps."""
+    waiting, name, after, layers = iter(_RESNET), "", 0, list[Layer]()
+    for kind in DESCRIPTOR:
+        if kind == "con":
+            name, before, after, side = next(waiting)
+            filters = arrays.take(f"{name}/conv/filters", side, side, before, after)
+            bias = arrays.take(f"{name}/conv/bias", after).astype(np.float64)
+            # dlib's first layer reads what was divided by its own number
+            factor = np.float64(1.0 if layers else dlib.PIXEL_SCALE / _SCALE)
+            weights = filters.transpose(3, 2, 0, 1) * factor
+            down = "down" in name and not name.endswith("conv2")
+            stride, pad = ((2, 2), (0, 0)) if down else ((1, 1), (1, 1))
+            layers.append(Layer(kind, weights, bias, (side, side), stride, pad))
+        elif kind == "affine":
+            gain, shift = (arrays.take(f"{name}/scale/{n}", after) for n in ("weights", "biases"))
+            layers.append(Layer(kind, gain.astype(np.float64), shift.astype(np.float64)))
+        elif kind == "max_pool":
+            layers.append(Layer(kind, window=(3, 3), stride=(2, 2)))
+        elif kind == "avg_pool" and layers[-1].kind == "skip1":
+            layers.append(Layer(kind, window=(2, 2), stride=(2, 2)))
+        elif kind == "fc":
+            layers.append(Layer(kind, arrays.take("fc", 256, 128).astype(np.float64)))
+        else:
+            layers.append(Layer(kind))
+    return layers
+
+
+def _write(graph: Graph, out: Path, sides: tuple[int, int]) -> None:
+    """Write the graph once it runs on a probe, with the same numbers alone and together."""
+    data = serialize(graph)
+    probe = np.random.default_rng(2718).uniform(-0.5, 0.5, (2, 3, *sides)).astype(np.float32)
+    try:
+        session = Session(data)
+        together = session.run({"planes": probe})[0]
+        alone: AnyArray = np.concatenate([session.run({"planes": p[None]})[0] for p in probe])
+    except FacelignError as problem:
+        raise refuse(f"it does not run ({problem.message})") from problem
+    scale = max(float(np.abs(alone).max()), 1e-6)
+    if not (np.isfinite(alone).all() and np.abs(together - alone).max() <= 1e-4 * scale):
+        raise refuse("its numbers are not what a network for faces gives")
+    disk.write(out, data)
