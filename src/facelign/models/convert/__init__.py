@@ -62,6 +62,8 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
             Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
             Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),
+            # pictures with channels first, any batch; weights as float32
+            Converter("tflite", 1, ".onnx", "facelign.models.convert.tflite:convert"),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),
             Converter("dlib-mmod", 1, ".onnx", f"{_DLIB}:convert_mmod"),
             # manifest and bytes of TensorFlow.js, poured into networks that are known by name
