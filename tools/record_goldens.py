@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import tempfile
 import warnings
@@ -181,6 +182,35 @@ def with_onnxruntime_liveness(model: str) -> Arrays:
         "within": 1e-4,
         "boxes": boxes,
         "scores": np.array(scores, np.float32),
+    }
+
+
+def with_onnxruntime_minifasnet(_: str) -> Arrays:
+    """A conversion by others, both networks on rectangles cut as the publisher's program cuts."""
+    import onnxruntime
+
+    boxes = np.array([[178.0, 62.0, 268.0, 176.0], [10.0, 10.0, 60.0, 70.0]])
+    folder = Path(os.environ["FACELIGN_MIRROR"]) / "antispoof"
+    scores = np.zeros(len(boxes))
+    for name, scale in (("2.7_80x80_MiniFASNetV2", 2.7), ("4_0_0_80x80_MiniFASNetV1SE", 4.0)):
+        net = onnxruntime.InferenceSession(
+            str(folder / f"{name}.onnx"), providers=["CPUExecutionProvider"]
+        )
+        for i, (left, top, right, bottom) in enumerate((boxes + 0.5).tolist()):
+            x, y, w, h = int(left), int(top), int(right - left), int(bottom - top)
+            most = min(511 / h, 511 / w, scale)
+            wide, tall = w * most, h * most
+            x = min(max(x + w / 2 - wide / 2, 0), 512 - wide)
+            y = min(max(y + h / 2 - tall / 2, 0), 512 - tall)
+            cut = PORTRAIT[int(y) : int(y + tall), int(x) : int(x + wide), ::-1]
+            feed = cv2.resize(cut, (80, 80)).astype(np.float32)
+            blob = np.ascontiguousarray(feed.transpose(2, 0, 1)[None])
+            scores[i] += net.run(["prob"], {"input": blob})[0][0, 1] / 2
+    return {
+        "made_by": f"ONNX Runtime {onnxruntime.__version__} on another conversion of the weights",
+        "within": 1e-4,
+        "boxes": boxes,
+        "scores": scores.astype(np.float32),
     }
 
 
@@ -383,7 +413,8 @@ RECIPES = {
     "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
-    "minifas-98": with_onnxruntime_liveness,
+    **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),
+    "minifasnet": with_onnxruntime_minifasnet,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from facelign.errors import BadArray
@@ -39,6 +40,26 @@ def mirrored_square(image: Image, box: AnyArray, factor: float, side: int) -> By
     tall, wide = image.pixels.shape[:2]
     cut = image.pixels[_mirrored(y, reach, tall)[:, None], _mirrored(x, reach, wide)]
     return resized(cut, (side, side))
+
+
+def shifted_rectangle(image: Image, box: AnyArray, factor: float, side: int) -> ByteArray:
+    """Return the surroundings of a face in the shape of its box, brought to (side, side, 3) uint8.
+
+    factor: how many times the sides of the box the rectangle has, less where the photo does not
+    hold that; at an edge of the photo it is shifted inside, never padded. Whole pixels and plain
+    bilinear sampling, as Silent-Face-Anti-Spoofing cuts (src/generate_patches.py): its networks saw
+    nothing else.
+    """
+    cut = edges(image, box)
+    size = np.array(image.pixels.shape[1::-1], np.float64)
+    corner, sides = np.trunc(cut[:2]), np.maximum(np.trunc(cut[2:] - cut[:2]), 1)
+    reach = sides * min(factor, *((size - 1) / sides))
+    start = corner + sides / 2 - reach / 2
+    start = np.minimum(np.maximum(start, 0), size - reach)
+    first = start.astype(int)
+    last = np.maximum((start + reach).astype(int), first + 1)
+    pixels = image.pixels[first[1] : last[1], first[0] : last[0]]
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _mirrored(start: int, count: int, size: int) -> AnyArray:

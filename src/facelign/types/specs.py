@@ -58,6 +58,7 @@ class SourceKind(StrEnum):
     NPM = "npm"  # a member of a package that the user's npm downloads; nothing is installed
     ADDRESS = "address"  # a plain file at an https address
     PACKAGE = "package"  # a member of a package that is installed already
+    MIRROR = "mirror"  # a copy that no publisher has: only a mirror may hold it
     FILE = "file"  # the user's own file, beside the TOML record that names it
 
 
@@ -103,6 +104,11 @@ class Source:
     def installed(cls, package: str, member: str, *, sha256: str, size: int) -> Source:
         """Return a member of a package that may be installed already."""
         return cls(SourceKind.PACKAGE, sha256, size, package=package, member=member)
+
+    @classmethod
+    def mirrored(cls, member: str, *, sha256: str, size: int) -> Source:
+        """Return a copy in another format, with the same weights, that only a mirror may hold."""
+        return cls(SourceKind.MIRROR, sha256, size, member=member)
 
     @classmethod
     def file(cls, path: str, *, sha256: str, size: int) -> Source:

@@ -68,7 +68,8 @@ class Arrivals:
             except DownloadFailed as problem:
                 tried.append(problem)
         kinds = list(SourceKind)
-        for source in sorted(file.sources, key=lambda source: kinds.index(source.kind)):
+        asked = [source for source in file.sources if source.kind is not SourceKind.MIRROR]
+        for source in sorted(asked, key=lambda source: kinds.index(source.kind)):
             try:
                 return source, self._from(file, source)
             except DownloadFailed as problem:

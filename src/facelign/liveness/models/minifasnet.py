@@ -1,0 +1,131 @@
+"""MiniFASNet: two small networks that look at a face from nearer and from farther.
+
+Origin: Minivision's Silent-Face-Anti-Spoofing (2020), V2 on 2.7 times the box and V1SE on 4 times,
+whose probabilities are averaged. Input of both: BGR 0 to 255 (no scaling at all: the usual division
+by 255 makes them answer the same for everything), 80 x 80 px. Output: three classes, of which the
+second is the living face.
+
+Known limits: one photo at a time; trained on the publisher's own photos, which nobody else has, so
+that its rates elsewhere are not known; a face near the edge of the photo has less around it than
+the networks want.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ConfigError
+from facelign.liveness.crops import shifted_rectangle
+from facelign.runtime.blob import blob_of
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
+from facelign.types.arrays import Float32Array, Float64Array
+from facelign.types.contracts import Liveness, WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+_REPOSITORY = (
+    "https://github.com/minivision-ai/Silent-Face-Anti-Spoofing/raw/"
+    "b6d5f04ad78778917853b25c778acef6d5626d15/resources/anti_spoof_models"
+)
+_SIDE = 80  # px
+#: how many times the sides of the box each network sees; the class of living faces
+_NEAR, _FAR, _LIVE = 2.7, 4.0, 1
+
+
+def _file(stem: str, published: tuple[str, int], copy: tuple[str, int]) -> specs.WeightFile:
+    """Return a network, published with PyTorch; mirrors may have its arrays as an ONNX file."""
+    sources = (
+        specs.Source.address(f"{_REPOSITORY}/{stem}.pth", sha256=published[0], size=published[1]),
+        specs.Source.mirrored(f"{stem}.onnx", sha256=copy[0], size=copy[1]),
+    )
+    return specs.WeightFile(f"{stem}.pth", sources, convert="minifasnet")
+
+
+SPECS = (
+    specs.ModelSpec.of(
+        "minifasnet",
+        "facelign.liveness.models.minifasnet:MiniFasNet",
+        _file(
+            "2.7_80x80_MiniFASNetV2",
+            ("a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0", 1_849_453),
+            ("b4d1e94d7b5d43e6b611a72f0952e36bb0836fd36a5fe5f18637f30181287163", 1_819_744),
+        ),
+        _file(
+            "4_0_0_80x80_MiniFASNetV1SE",
+            ("84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990", 1_856_130),
+            ("e5381f9d3f4be59b366f357eef58aafe412acb08caf616abb07f5b904bf6987e", 1_824_076),
+        ),
+        input=specs.InputSpec(size=(_SIDE, _SIDE), order="bgr"),
+        output=specs.LivenessOutput(),
+        license=specs.License.both(
+            "Apache-2.0",
+            "the publisher's own, not published",
+            "By the license file of the repository that holds the weights.",
+        ),
+        title="MiniFASNet V2 and V1SE, two looks at the face, averaged",
+        paper="the trunk: Chen et al.: MobileFaceNets, CCBR 2018, "
+        "https://doi.org/10.1007/978-3-319-97909-0_46",
+        origin="minivision-ai/Silent-Face-Anti-Spoofing resources/anti_spoof_models",
+        published=(
+            specs.Claim(
+                "bona fide accepted with 1 of 100,000 attacks",
+                "97.8 %",
+                "Silent-Face-Anti-Spoofing README_EN.md, its own program and photos",
+            ),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MiniFasNetOptions:
+    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
+
+    batch: faces that go through a network together.
+    """
+
+    threshold: float = 0.5
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1 or self.batch < 1:
+            raise ConfigError(
+                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
+                "Give a threshold between 0 and 1, and a batch of 1 or more.",
+            )
+
+
+class MiniFasNet(Liveness):
+    """Judges a face by what is around it, nearer and farther."""
+
+    Options = MiniFasNetOptions
+
+    def __init__(
+        self,
+        spec: specs.ModelSpec,
+        files: WeightPaths,
+        options: MiniFasNetOptions,
+        engine: OnnxOptions,
+    ) -> None:
+        self.spec, self.options = spec, options
+        self.id, self.threshold = spec.id, options.threshold
+        near, far = (Session(files[file.name], engine) for file in spec.weights)
+        self._looks = ((_NEAR, near), (_FAR, far))
+
+    def judge(self, image: Image, faces: Faces) -> Float32Array:
+        """Return (n,) float32 in [0, 1]: the mean probability of a living face."""
+        scores = np.zeros(len(faces), np.float32)
+        for at in range(0, len(faces), self.options.batch):
+            batch = slice(at, at + self.options.batch)
+            looks = [self._look(image, faces[batch], *look) for look in self._looks]
+            scores[batch] = np.mean(looks, axis=0)
+        return scores
+
+    def _look(self, image: Image, faces: Faces, factor: float, net: Session) -> Float64Array:
+        cuts = np.stack([shifted_rectangle(image, box, factor, _SIDE) for box in faces.boxes])
+        feed = {net.inputs[0].name: blob_of(cuts, self.spec.input)}
+        found: Float64Array = net.run(feed)[0][:, _LIVE].astype(np.float64)
+        return found
