@@ -37,6 +37,13 @@ def test_generated_pages_are_fresh(page):
     assert read(f"docs/reference/{page}.md") == made, "run: make pages"
 
 
+def test_what_was_measured_is_that_of_the_benchmarks():
+    script = tool("collect_measured")
+    assert script.TARGET.read_text(encoding="utf-8") == script.collected(), (
+        "run: python tools/collect_measured.py"
+    )
+
+
 def test_every_command_is_in_the_reference():
     text = read("docs/reference/cli.md")
     missing = [

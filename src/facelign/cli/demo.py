@@ -11,7 +11,8 @@ import typer
 
 from facelign.cli import building, demo_page, demo_photos
 from facelign.cli.flags import JsonFlag, command, only
-from facelign.cli.models import arriving, registry_and_store, size
+from facelign.cli.model_facts import size
+from facelign.cli.models import arriving, registry_and_store
 from facelign.cli.output import answer, note
 from facelign.cli.pictures import drawn
 from facelign.errors import DatasetMissing

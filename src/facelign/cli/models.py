@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import completion
+from facelign.cli import model_facts as facts
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
-from facelign.errors import UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.errors import ConfigError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files.home import gallery_path
-from facelign.wire.records import Record, plain, some
+from facelign.wire.records import Record, plain
 
 if TYPE_CHECKING:
     from facelign.models import Registry
@@ -31,10 +31,32 @@ app = Commands("Models and their weights.")
 
 
 class Guard(StrEnum):
-    """Which licenses are wanted, as FACELIGN_LICENSE takes them."""
+    """Which licenses are wanted: by their verdict, or as FACELIGN_LICENSE takes them."""
 
+    YES = "yes"
+    NO = "no"
+    UNCLEAR = "unclear"
     COMMERCIAL = "commercial"
     STRICT = "strict"
+
+
+VERDICTS: Mapping[Guard | None, tuple[str, ...]] = {
+    Guard.YES: ("yes",),
+    Guard.NO: ("no",),
+    Guard.UNCLEAR: ("unclear",),
+    Guard.COMMERCIAL: ("yes", "unclear"),
+    Guard.STRICT: ("yes",),
+}
+
+
+class TaskName(StrEnum):
+    """What a model does; the names of ``types.specs.Task``, which help does not wait for."""
+
+    DETECT = "detect"
+    LANDMARK = "landmark"
+    EMBED = "embed"
+    QUALITY = "quality"
+    LIVENESS = "liveness"
 
 
 Ids = Annotated[
@@ -91,28 +113,6 @@ def _one(registry: Registry, name: str) -> list[ModelSpec]:
     return registry.find(name)
 
 
-def size(spec: ModelSpec) -> int:
-    """Return the bytes of the files as their first source has them."""
-    return sum(file.sources[0].size for file in spec.weights)
-
-
-def _extra_is_here(spec: ModelSpec) -> bool:
-    return not spec.extra or importlib.util.find_spec(spec.extra) is not None
-
-
-def _record(spec: ModelSpec, store: Store) -> Record:
-    return {
-        "id": spec.id,
-        "task": spec.task.value,
-        "title": spec.title,
-        "present": store.present(spec) and _extra_is_here(spec),  # it can be used now
-        "size": size(spec),
-        "variant": spec.variant,
-        "extra": spec.extra,
-        "license": plain(spec.license),
-    }
-
-
 def _of_file(entry: Checked | Packed) -> Record:
     return {"file" if key == "name" else key: value for key, value in plain(entry).items()}
 
@@ -123,86 +123,131 @@ def _packed(entry: Packed) -> str:
 
 @app.add("list")
 def list_models(
+    task: Annotated[
+        TaskName | None, typer.Option("--task", help="Only models that do this.")
+    ] = None,
     license_: Annotated[
         Guard | None,
         typer.Option(
             "--license",
-            help="commercial: leave out what may not be sold; strict: unclear ones too.",
+            help="Only models whose weights may be sold: yes, no, or unclear. commercial: leave "
+            "out what may not; strict: unclear ones too.",
+        ),
+    ] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only models that can be used now.")] = False,
+    largest: Annotated[
+        float | None,
+        typer.Option(
+            "--size", min=0, metavar="MB", help="Only weights up to so many MB, smallest first."
+        ),
+    ] = None,
+    accuracy: Annotated[
+        bool,
+        typer.Option(
+            "--accuracy", help="Show what was measured of each, the best of a task first."
+        ),
+    ] = False,
+    *,
+    output: JsonFlag,
+) -> None:
+    """List the models: task, license, whether the weights are here."""
+    from facelign.recognition import measured
+
+    registry, store = registry_and_store()
+    wanted = VERDICTS.get(license_, ("yes", "no", "unclear"))
+    specs = [
+        spec
+        for spec in registry.specs()
+        if spec.license.commercial in wanted
+        and (task is None or spec.task.value == task.value)
+        and (largest is None or facts.size(spec) <= largest * 1e6)
+        and (not here or facts.short(spec, store)["present"])
+    ]
+    best = {spec.id: measured.accuracy(spec)[:1] for spec in specs} if accuracy else {}
+    if largest is not None:
+        specs.sort(key=facts.size)
+    if accuracy:
+        tasks = list(TaskName)
+        specs.sort(key=lambda s: (tasks.index(TaskName(s.task)), -sum(f.value for f in best[s.id])))
+    width = max((len(spec.id) for spec in specs), default=2)
+    column = f"  {'right':<6}" if accuracy else ""
+    if not output.json:
+        line(
+            f"{'id':<{width}}  {'task':<8}  {'here':<4}  {'MB':>6}  {'commercial':<10}{column}"
+            "  title"
+        )
+    for spec in specs:
+        record = facts.short(spec, store)
+        if accuracy:
+            record["measured"] = [plain(figure) for figure in best[spec.id]]
+            column = f"  {''.join(f'{figure.value:.4f}' for figure in best[spec.id]) or '-':<6}"
+        shown = "yes" if record["present"] else "no"
+        needs = "" if facts.extra_is_here(spec) else f" (needs facelign[{spec.extra}])"
+        text = (
+            f"{spec.id:<{width}}  {spec.task.value:<8}  {shown:<4}  {record['size'] / 1e6:>6.1f}  "
+            f"{spec.license.commercial:<10}{column}  {spec.title}{needs}"
+        )
+        answer(record, text, json=output.json)
+    if accuracy and not output.json:
+        said = dict.fromkeys(figure.what for figures in best.values() for figure in figures)
+        note(f"right: {'; '.join(said) or 'nothing was measured of these'}.")
+
+
+@app.add("show")
+def show(
+    model: Id,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            "--draw", help="A picture of the chip that it reads, with the points of its layout."
         ),
     ] = None,
     *,
     output: JsonFlag,
 ) -> None:
-    """List the models: task, license, whether the weights are here."""
-    registry, store = registry_and_store()
-    hidden = {None: (), Guard.COMMERCIAL: ("no",), Guard.STRICT: ("no", "unclear")}[license_]
-    specs = [spec for spec in registry.specs() if spec.license.commercial not in hidden]
-    width = max((len(spec.id) for spec in specs), default=2)
-    if not output.json:
-        line(f"{'id':<{width}}  {'task':<8}  {'here':<4}  {'MB':>6}  {'commercial':<10}  title")
-    for spec in specs:
-        record = _record(spec, store)
-        here = "yes" if record["present"] else "no"
-        needs = "" if _extra_is_here(spec) else f" (needs facelign[{spec.extra}])"
-        text = (
-            f"{spec.id:<{width}}  {spec.task.value:<8}  {here:<4}  {size(spec) / 1e6:>6.1f}  "
-            f"{spec.license.commercial:<10}  {spec.title}{needs}"
-        )
-        answer(record, text, json=output.json)
-
-
-@app.add("show")
-def show(model: Id, output: JsonFlag) -> None:
     """Show everything that is known about a model."""
     registry, store = registry_and_store()
-    for spec in _one(registry, model):
-        record = _full(spec, store, registry.place(spec))
-        answer(record, *_lines(record), json=output.json)
+    records = [facts.full(spec, store, registry) for spec in _one(registry, model)]
+    for record in records:
+        answer(record, *facts.lines(record), json=output.json)
+    if draw is not None:
+        with_layout = [record for record in records if record["layout"]]
+        facts.draw(draw, (with_layout or records)[0])
 
 
-def _full(spec: ModelSpec, store: Store, place: str) -> Record:
-    record = _record(spec, store) | {"entry": spec.entry, "engine": spec.engine.value}
-    record["defined"] = place
-    for name in ("input", "output", "paper", "origin", "published"):
-        record[name] = plain(getattr(spec, name))
-    record["defaults"] = {key: str(value) for key, value in spec.defaults.items()}
-    record["weights"] = [
-        some(file, "name", "convert")
-        | {"sources": [{k: v for k, v in plain(s).items() if v} for s in file.sources]}
-        for file in spec.weights
-    ]
-    return record
-
-
-def _lines(value: object, depth: int = 0) -> Iterator[str]:
-    """Yield a record as indented text; empty fields are left out."""
-    pad = "  " * depth
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if part in ("", None, [], {}):
-                continue
-            if isinstance(part, dict) or (isinstance(part, list) and _nested(part)):
-                yield f"{pad}{key}:"
-                yield from _lines(part, depth + 1)
-            else:
-                yield f"{pad}{key}: {_text(part)}"
-    elif isinstance(value, list):
-        for part in value:
-            first, *rest = _lines(part, depth + 1)
-            yield f"{pad}- {first.strip()}"
-            yield from rest
-    else:
-        yield f"{pad}{value}"
-
-
-def _nested(part: list[object]) -> bool:
-    return any(isinstance(entry, dict | list) for entry in part)
-
-
-def _text(part: object) -> str:
-    if isinstance(part, bool):
-        return "yes" if part else "no"
-    return ", ".join(map(str, part)) if isinstance(part, list) else str(part)
+@app.add("compare")
+def compare(
+    one: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="Model id.",
+            show_default=False,
+            autocompletion=completion.names("model"),
+        ),
+    ],
+    two: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="Another of the same task.",
+            show_default=False,
+            autocompletion=completion.names("model"),
+        ),
+    ],
+    output: JsonFlag,
+) -> None:
+    """Show two models side by side."""
+    registry, store = registry_and_store()
+    first, second = (_one(registry, name) for name in (one, two))
+    pairs = [(a, b) for a in first for b in second if a.task is b.task]
+    if not pairs:
+        does = " and ".join(f"'{specs[0].id}' does {specs[0].task}" for specs in (first, second))
+        raise ConfigError(f"{does}: there is nothing to compare.", "Name two of one task.")
+    for a, b in pairs:
+        left, right = (facts.full(spec, store, registry) for spec in (a, b))
+        lines = facts.side_by_side(left, right)
+        answer({"a": left, "b": right}, *lines, json=output.json)
 
 
 @contextmanager
@@ -256,7 +301,7 @@ def pull(names: Ids, output: JsonFlag) -> None:
         record = {"id": spec.id, "task": spec.task.value, "paths": paths}
         state = "was here" if spec.id in before else "ready"
         answer(record, f"{spec.id}: {state}", json=output.json)
-        if not _extra_is_here(spec):
+        if not facts.extra_is_here(spec):
             note(f"{spec.id} needs more than weights: pip install 'facelign[{spec.extra}]'")
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facelign import models
-from facelign.cli.models import app
+from facelign.cli.models import TaskName, app
 from facelign.errors import (
     ConfigError,
     LicenseRefused,
@@ -21,6 +21,7 @@ from facelign.errors import (
 )
 from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Embeddings
+from facelign.types.specs import Task
 from facelign.types.templates import FaceRecord, PhotoRef
 
 #: a network of others that no record of facelign names: 256 numbers, chips as SFace reads them
@@ -67,6 +68,61 @@ def test_list_by_license(home: Path) -> None:
     assert "no" in commercial()
     assert "no" not in commercial("--license", "commercial")
     assert commercial("--license", "strict") == {"yes"}
+
+
+def test_list_by_task_size_verdict_and_what_is_here(home: Path) -> None:
+    everything = records(run("list", "--json"))
+    assert list(TaskName) == [task.value for task in Task]
+    for verdict in ("yes", "no", "unclear"):
+        shown = records(run("list", "--json", "--license", verdict))
+        assert [r["id"] for r in shown] == [
+            r["id"]
+            for r in everything
+            if r["license"]["commercial"] == verdict  # type: ignore[index]
+        ]
+    assert {r["task"] for r in records(run("list", "--json", "--task", "embed"))} == {"embed"}
+    sizes = [r["size"] for r in records(run("list", "--json", "--size", "5"))]
+    assert sizes == sorted(sizes)  # type: ignore[type-var]
+    assert max(sizes) <= 5e6  # type: ignore[type-var, operator]
+    run("pull", "yunet")
+    assert "yunet" in {r["id"] for r in records(run("list", "--json", "--here"))}
+    assert "sface" not in {r["id"] for r in records(run("list", "--json", "--here"))}
+
+
+def test_list_by_accuracy(home: Path) -> None:
+    shown = records(run("list", "--json", "--task", "embed", "--accuracy"))
+    values = [r["measured"][0]["value"] if r["measured"] else 0 for r in shown]  # type: ignore[index]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 0.99
+    text = run("list", "--task", "embed", "--accuracy")
+    assert "0.9966" in text.stdout
+    assert "accepted at FMR 0.001" in text.stderr
+
+
+def test_show_tells_what_was_measured_and_draws_the_layout(home: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "chip.png"
+    shown = run("show", "sface", "--draw", str(picture)).stdout
+    assert "LFW accuracy: 0.9942 (opencv_zoo" in shown
+    assert "95 %:" in shown
+    assert "calibration default-lfw-dev" in shown
+    assert sum(line.count("o") for line in shown.splitlines() if line.startswith("  |")) == 5
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    (record,) = records(run("show", "sface", "--json"))
+    assert record["layout"]["id"] == "arcface-112"  # type: ignore[index]
+    figure = record["measured"][0]  # type: ignore[index]
+    assert figure["low"] < figure["value"] < figure["high"]
+    with pytest.raises(ConfigError, match="no layout to draw"):
+        run("show", "yunet", "--draw", str(picture))
+
+
+def test_two_models_side_by_side(home: Path) -> None:
+    shown = run("compare", "sface", "dlib-resnet").stdout
+    assert "metric cosine" in shown
+    assert "metric euclidean" in shown
+    (both,) = records(run("compare", "sface", "dlib-resnet", "--json"))
+    assert (both["a"]["id"], both["b"]["id"]) == ("sface", "dlib-resnet")  # type: ignore[index]
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        run("compare", "sface", "yunet")
 
 
 def test_pull_path_and_verify(home: Path) -> None:
