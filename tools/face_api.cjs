@@ -41,4 +41,4 @@ async function main() {
   return (await net.locateFaces(picture, options)).map(({ score, box }) => [box.x, box.y, box.width, box.height, score]);
 }
 
-main().then((answer) => process.stdout.write(JSON.stringify(answer)));
+main().then((answer) => process.stdout.write(`\n${JSON.stringify(answer)}`));

@@ -372,6 +372,31 @@ def with_facelign(model: str) -> Arrays:
 FACE_API_BOX = (163, 75, 116, 111)
 
 
+def by_node(script: str, asked: dict[str, Any]) -> Any:
+    """Return what a script of this folder answers."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(asked, file)
+        file.flush()
+        command = ["node", str(Path(__file__).with_name(script)), file.name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])  # TensorFlow greets before
+
+
+def with_human(model: str) -> Arrays:
+    """TensorFlow.js on a network of Human, run by node: tools/human.cjs says what it needs."""
+    boxes = np.array([[178.0, 62.0, 268.0, 176.0], [389.5, 99.5, 509.5, 219.5]])
+    tall, wide, _ = PORTRAIT.shape
+    asked = {"net": model.removeprefix("human-"), "width": wide, "height": tall, "scale": 1}
+    asked |= {"pixels": PORTRAIT.ravel().tolist()}
+    found = [by_node("human.cjs", {**asked, "box": (box + 0.5).tolist()}) for box in boxes]
+    return {
+        "made_by": "TensorFlow.js 4.22.0 on @vladmandic/human 3.3.6, cut as Human cuts",
+        "within": 0.005,  # its pixels are no whole numbers
+        "boxes": boxes,
+        "scores": np.array([answer["outputs"][0][0] for answer in found], np.float32),
+    }
+
+
 def with_face_api(model: str) -> Arrays:
     """face-api itself, run by node: tools/face_api.cjs says what it needs."""
     net = {
@@ -383,13 +408,7 @@ def with_face_api(model: str) -> Arrays:
     asked = {"net": net, "width": wide, "height": tall, "pixels": PORTRAIT.ravel().tolist()}
     if net.startswith("face_landmark"):
         asked["boxes"] = [FACE_API_BOX]
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(asked, file)
-        file.flush()
-        command = ["node", str(Path(__file__).with_name("face_api.cjs")), file.name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    # its TensorFlow greets on the same line
-    answer = np.array(json.loads(done.stdout[done.stdout.index("[") :]), np.float32)
+    answer = np.array(by_node("face_api.cjs", asked), np.float32)
     by = {"made_by": "@vladmandic/face-api 1.7.15, TensorFlow.js 4.22.0 on the processor"}
     if net.startswith("face_landmark"):
         x, y, width, height = FACE_API_BOX
@@ -413,6 +432,7 @@ RECIPES = {
     "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
+    **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),
     "minifasnet": with_onnxruntime_minifasnet,
 }

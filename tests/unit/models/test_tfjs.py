@@ -161,12 +161,16 @@ def test_mutated_files_are_refused_or_converted(tmp_path: Path) -> None:
     [("tiny-face", convert_tiny_face), ("face-api-68-tiny", convert_landmarks_tiny)],
 )
 def test_cut_and_changed_networks_are_told(
-    tmp_path: Path, pulled: Callable[..., Any], model: str, convert: Callable[..., None]
+    tmp_path: Path,
+    pulled: Callable[..., Any],
+    usable: Callable[..., Any],
+    model: str,
+    convert: Callable[..., None],
 ) -> None:
     from facelign import models
 
     (spec,) = models.default().find(model)
-    raw, manifest = (path for _, _, path in pulled(spec).raw_files(spec))
+    raw, manifest = (path for _, _, path in usable(spec, lambda: pulled(spec)).raw_files(spec))
     whole, out = raw.read_bytes(), tmp_path / "out.onnx"
     (tmp_path / "net.bin").write_bytes(whole[:-10])
     with pytest.raises(WeightsCorrupt, match=r"the array '.*' ends 10 bytes after the file"):

@@ -43,6 +43,7 @@ class Converter:
 _ONNX = "facelign.models.convert.onnx_graph"
 _DLIB = "facelign.models.convert.dlib"
 _INTEGERS = "facelign.models.convert.integers"
+_TFJS = "facelign.models.convert.tfjs_graph"
 _FACE_API = "facelign.models.convert.face_api"
 
 CONVERTERS: Mapping[str, Converter] = MappingProxyType(
@@ -72,6 +73,10 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("face-api-68-tiny", 1, ".onnx", f"{_FACE_API}:convert_landmarks_tiny"),
             Converter("tiny-face", 1, ".onnx", f"{_FACE_API}:convert_tiny_face"),
             Converter("dlib-resnet-small", 1, ".onnx", f"{_FACE_API}:convert_resnet", apart=True),
+            # operators, manifest and bytes of TensorFlow.js
+            Converter("faceres", 1, ".onnx", f"{_TFJS}:convert_faceres", apart=True),
+            Converter("human-antispoof", 1, ".onnx", f"{_TFJS}:convert_antispoof", apart=True),
+            Converter("human-liveness", 1, ".onnx", f"{_TFJS}:convert_liveness"),
             Converter("dlib-shape", 1, ".npz", f"{_DLIB}:convert_shape"),
         )
     }

@@ -11,14 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.errors import FacelignError
 from facelign.files import disk
 from facelign.models.convert import dlib
 from facelign.models.convert.dlib_network import DESCRIPTOR, Layer, Network
 from facelign.models.convert.graph import Graph, serialize
-from facelign.models.convert.tfjs import Arrays, Net, read_json, refuse
-from facelign.runtime.onnx import Session
-from facelign.types.arrays import AnyArray
+from facelign.models.convert.tfjs import Arrays, Net, read_json, runs
 
 #: dlib's mean color, R, G, B, which face-api divides by 255 afterwards, dlib itself by 256
 _MEAN, _SCALE = (122.782, 117.001, 104.298), 255.0
@@ -46,12 +43,14 @@ def convert_landmarks(raw: Path, out: Path, manifest: Path) -> None:
 
     planes: RGB, (x - mean) / std as the record says. points: x and y in turn, shares of the side.
     """
-    _write(_landmarks(_arrays(raw, manifest), (32, 64, 128, 256), 4), out, (112, 112))
+    graph = _landmarks(_arrays(raw, manifest), (32, 64, 128, 256), 4)
+    disk.write(out, runs(graph, (112, 112)))
 
 
 def convert_landmarks_tiny(raw: Path, out: Path, manifest: Path) -> None:
     """Write the smaller 68-point network; as ``convert_landmarks``."""
-    _write(_landmarks(_arrays(raw, manifest), (32, 64, 128), 3), out, (112, 112))
+    graph = _landmarks(_arrays(raw, manifest), (32, 64, 128), 3)
+    disk.write(out, runs(graph, (112, 112)))
 
 
 def convert_tiny_face(raw: Path, out: Path, manifest: Path) -> None:
@@ -74,7 +73,7 @@ def convert_tiny_face(raw: Path, out: Path, manifest: Path) -> None:
     last = _BOX * _ANCHORS
     at = net.convolution(at, take("conv8/filters", 1, 1, 512, last), take("conv8/bias", last))
     graph = net.end((at, "cells", ["n", last, "r", "c"]))
-    _write(graph, out, (64, 96))
+    disk.write(out, runs(graph, (64, 96)))
 
 
 def convert_resnet(raw: Path, out: Path, manifest: Path) -> None:
@@ -142,19 +141,3 @@ def _resnet_layers(arrays: Arrays) -> list[Layer]:
         else:
             layers.append(Layer(kind))
     return layers
-
-
-def _write(graph: Graph, out: Path, sides: tuple[int, int]) -> None:
-    """Write the graph once it runs on a probe, with the same numbers alone and together."""
-    data = serialize(graph)
-    probe = np.random.default_rng(2718).uniform(-0.5, 0.5, (2, 3, *sides)).astype(np.float32)
-    try:
-        session = Session(data)
-        together = session.run({"planes": probe})[0]
-        alone: AnyArray = np.concatenate([session.run({"planes": p[None]})[0] for p in probe])
-    except FacelignError as problem:
-        raise refuse(f"it does not run ({problem.message})") from problem
-    scale = max(float(np.abs(alone).max()), 1e-6)
-    if not (np.isfinite(alone).all() and np.abs(together - alone).max() <= 1e-4 * scale):
-        raise refuse("its numbers are not what a network for faces gives")
-    disk.write(out, data)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from facelign.errors import WeightsCorrupt
+from facelign.errors import FacelignError, WeightsCorrupt
 from facelign.models.convert.graph import (
     FLOAT32,
     MOST_AXES,
@@ -25,7 +25,9 @@ from facelign.models.convert.graph import (
     Graph,
     Node,
     Value,
+    serialize,
 )
+from facelign.runtime.onnx import Session
 from facelign.types.arrays import AnyArray, Float32Array
 
 #: bytes of a manifest, and arrays in it (ssd_mobilenetv1: 28 kB, 150)
@@ -77,8 +79,11 @@ class Arrays:
         if at != size:
             raise refuse(f"{size - at} bytes after its last array belong to none")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(list(self._places))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
 
     def take(self, name: str, *shape: int) -> Float32Array:
         """Return an array as float32; raises WeightsCorrupt when it does not fit, with its name."""
@@ -213,3 +218,22 @@ class Net:
             self.graph.nodes.append(Node("Identity", [at], [name], {}, name))
             self.graph.outputs.append(Value(name, FLOAT32, shape))
         return self.graph
+
+
+def runs(graph: Graph, sides: tuple[int, int]) -> bytes:
+    """Return the bytes of a graph once it gives the same for two probes alone and together.
+
+    sides: rows and columns of the probes. Raises WeightsCorrupt.
+    """
+    data = serialize(graph)
+    probe = np.random.default_rng(2718).uniform(-0.5, 0.5, (2, 3, *sides)).astype(np.float32)
+    try:
+        session = Session(data)
+        together = session.run({"planes": probe})[0]
+        alone: AnyArray = np.concatenate([session.run({"planes": p[None]})[0] for p in probe])
+    except FacelignError as problem:
+        raise refuse(f"it does not run ({problem.message})") from problem
+    scale = max(float(np.abs(alone).max()), 1e-6)
+    if not (np.isfinite(alone).all() and np.abs(together - alone).max() <= 1e-4 * scale):
+        raise refuse("its numbers are not what a network for faces gives")
+    return data

@@ -1,0 +1,132 @@
+"""Human's two small networks of liveness, each 0.3 million numbers or less.
+
+Origin: vladmandic/human; human-antispoof from anku420's notebook on photos that were retouched or
+are real, human-liveness from leokwu/livenessnet (persons before a camera and films of them on a
+telephone). Input: RGB / 255, a square of 1.4 times the longer side of the box: 128 x 128 and
+32 x 32. Output: a probability that the face is real, or live.
+
+Known limits: a handful of layers, no published figures, and on photos of another origin the scores
+say little: human-antispoof holds a gray print for more real than the person (0.45, 0.37), and of 20
+photos of lfw_100 four for an attack; human-liveness gives everything 0.92 or more, the two attacks
+among the samples of Silent-Face-Anti-Spoofing too. They stand here to be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ConfigError
+from facelign.liveness.crops import sampled_square
+from facelign.runtime.blob import blob_of
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import specs
+from facelign.types.arrays import Float32Array
+from facelign.types.contracts import Liveness, WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+#: times the longer side of the box that shows, and the side of the square that points are from, px
+_REACH, _FINE = 1.4, 256
+_PACKAGE = "@vladmandic/human@3.3.6"
+
+
+def _record(
+    name: str, side: int, net: tuple[str, int], model: tuple[str, int], *, data: str, title: str
+) -> specs.ModelSpec:
+    (sha256, size), (listed, listed_size) = net, model
+    return specs.ModelSpec.of(
+        f"human-{name}",
+        "facelign.liveness.models.human:Human",
+        specs.WeightFile.same(
+            f"{name}.bin",
+            sha256=sha256,
+            size=size,
+            npm=_PACKAGE,
+            member=f"models/{name}.bin",
+            convert=f"human-{name}",
+            beside=f"{name}.json",
+        ),
+        specs.WeightFile.same(
+            f"{name}.json",
+            sha256=listed,
+            size=listed_size,
+            npm=_PACKAGE,
+            member=f"models/{name}.json",
+        ),
+        input=specs.InputSpec(size=(side, side), std=(255.0,) * 3),
+        output=specs.LivenessOutput(),
+        license=specs.License(
+            code="MIT",
+            weights="MIT",
+            training_data=data,
+            commercial="unclear",
+            note="By the license of the package; its authors took the weights from elsewhere.",
+        ),
+        title=title,
+        origin=f"npm {_PACKAGE} models/{name}.json",
+    )
+
+
+SPECS = (
+    _record(
+        "antispoof",
+        128,
+        ("4490fecb2becdb6869edc7e60f5e59962be013a8def8719b1373afb0f905c094", 853_098),
+        ("7fd698ae1cebabbcad79d3b8b448587b0365eb7911987418231bdcf36583112a", 8_713),
+        data="photos of faces, real and retouched, not named further (Kaggle, anku420)",
+        title="Human antispoof, three convolutions on 128 x 128",
+    ),
+    _record(
+        "liveness",
+        32,
+        ("fc6a6b6b3b9721bdb8bff67a457a15b7cbfd81715cfb27f3e65b757e81dd663e", 592_976),
+        ("9e51c8acf83b80abbf329b2735309ab5c90611c66905ade8b1bd130d473df9c8", 17_070),
+        data="not published (leokwu/livenessnet)",
+        title="Human liveness, LivenessNet on 32 x 32",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HumanOptions:
+    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
+
+    batch: faces that go through the network together.
+    """
+
+    threshold: float = 0.5
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1 or self.batch < 1:
+            raise ConfigError(
+                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
+                "Give a threshold between 0 and 1, and a batch of 1 or more.",
+            )
+
+
+class Human(Liveness):
+    """Judges a face by a square around it."""
+
+    Options = HumanOptions
+
+    def __init__(
+        self, spec: specs.ModelSpec, files: WeightPaths, options: HumanOptions, engine: OnnxOptions
+    ) -> None:
+        self.spec, self.options = spec, options
+        self.id, self.threshold = spec.id, options.threshold
+        self._session = Session(files[spec.weights[0].name], engine)
+        assert spec.input.size is not None  # noqa: S101 - both records have one
+        self._side = spec.input.size[0]
+
+    def judge(self, image: Image, faces: Faces) -> Float32Array:
+        """Return (n,) float32 in [0, 1]: the network's first number, as Human reads it."""
+        scores = np.zeros(len(faces), np.float32)
+        for at in range(0, len(faces), self.options.batch):
+            batch = slice(at, at + self.options.batch)
+            cuts = [sampled_square(image, b, _REACH, _FINE, self._side) for b in faces.boxes[batch]]
+            feed = blob_of(np.stack(cuts), self.spec.input)
+            scores[batch] = self._session.run({self._session.inputs[0].name: feed})[0][:, 0]
+        return scores
