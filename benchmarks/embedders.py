@@ -31,11 +31,11 @@ import numpy as np
 
 from facelign import models
 from facelign.align.chips import chips, warp
-from facelign.align.fitting import ARCFACE_FIVE
 from facelign.align.layouts.arcface_112 import Arcface112
 from facelign.compare import curves
 from facelign.compare.scores import score_matrix
 from facelign.embed.joint import Joint
+from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.geometry.transforms import invert, similarity
 from facelign.models import load
 from facelign.models.weights.store import Store

@@ -10,22 +10,11 @@ import numpy as np
 
 from facelign.align.dlib_chip import TEMPLATES
 from facelign.errors import DegenerateLandmarks, ModelMismatch
+from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.types.arrays import Float64Array, FloatArray
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE
-
-#: right eye, left eye, nose tip, right and left mouth corner on the 112 px chip of ArcFace
-#: (insightface face_align.py; SphereFace's 96x112 template moved by 8 px in x). (5, 2) px
-ARCFACE_FIVE = np.array(
-    [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ]
-)
 
 #: what a frontal face looks like, for schemes that are judged by their own points
 _FRONTAL: Mapping[str, Float64Array] = MappingProxyType(

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from facelign.align.fitting import ARCFACE_FIVE, check_face, points_by
+from facelign.align.fitting import check_face, points_by
 from facelign.align.layouts.arcface_112 import Arcface112, template
 from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.openface_96 import Openface96
 from facelign.errors import ConfigError, DegenerateLandmarks, ModelMismatch
+from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.geometry.transforms import apply
 from facelign.models.catalog import default
 from facelign.types.faces import Faces

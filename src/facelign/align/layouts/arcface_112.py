@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from facelign.align.fitting import ARCFACE_FIVE, check_face, each, landmarks_by
+from facelign.align.fitting import check_face, each, landmarks_by
 from facelign.errors import ConfigError
+from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.geometry.transforms import similarity
 from facelign.types.arrays import Float64Array
 from facelign.types.contracts import Layout

@@ -6,8 +6,8 @@ comparing alignments.
 
 from __future__ import annotations
 
-from facelign.align.fitting import ARCFACE_FIVE
 from facelign.align.layouts.arcface_112 import Arcface112
+from facelign.geometry.templates import ARCFACE_FIVE
 
 
 class FivePoints(Arcface112):
