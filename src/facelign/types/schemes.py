@@ -71,6 +71,16 @@ DLIB_5 = Scheme(
     eye_corners=(2, 0),
 )
 
+# BlazeFace's keypoints: the middle of the mouth has no corners, so five points cannot be made.
+BLAZE_6 = Scheme(
+    id="blaze-6",
+    k=6,
+    groups=_groups(
+        right_eye=(0,), left_eye=(1,), nose_tip=(2,), mouth=(3,), right_ear=(4,), left_ear=(5,)
+    ),
+    mirror=(1, 0, 2, 3, 5, 4),
+)
+
 # 300-W (iBUG) mark-up, also dlib's 68 points.
 IBUG_68 = Scheme(
     id="ibug-68",
@@ -102,7 +112,9 @@ IBUG_68 = Scheme(
     eye_corners=(36, 45),
 )
 
-SCHEMES: Mapping[str, Scheme] = MappingProxyType({s.id: s for s in (FIVE, DLIB_5, IBUG_68)})
+SCHEMES: Mapping[str, Scheme] = MappingProxyType(
+    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68)}
+)
 
 #: How points become those of a poorer scheme: (from, to) -> for each new point the indices whose
 #: mean it is. "muct" numbers the 76 points of the MUCT face database (Milborrow, Morkel, Nicolls

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facelign.detect.anchors import Candidates
+from facelign.detect.models.blazeface import BlazeFace
 from facelign.detect.models.centerface import CenterFace
 from facelign.detect.models.scrfd import Scrfd
 from facelign.detect.models.ultraface import UltraFace
@@ -94,3 +95,35 @@ def test_centerface_stretches_to_multiples_of_32_and_reduces_large_photos() -> N
     assert model.fitted(np.zeros((1000, 750, 3), np.uint8))[0].shape == (512, 384, 3)
     with pytest.raises(ConfigError, match="max_side"):
         AnySizeOptions(max_side=8)
+
+
+def test_blazeface_reads_a_box_and_six_points_from_the_middle_of_a_cell() -> None:
+    raw = np.zeros((1, 896, 16), np.float32)
+    logits = np.full((1, 896, 1), -100.0, np.float32)
+    cell = 2 * (3 * 16 + 5)  # level of stride 8, row 3, column 5, the first of two anchors
+    raw[0, cell] = [2, -1, 20, 30, *range(12)]
+    logits[0, cell] = 2.0
+    model = made(BlazeFace, "blazeface-short")
+    found = model.decode([raw, logits], (128, 128))
+    np.testing.assert_allclose(found.boxes, [[35.5, 11.5, 55.5, 41.5]])
+    np.testing.assert_allclose(found.scores, [1 / (1 + np.exp(-2))], rtol=1e-6)
+    np.testing.assert_allclose(found.points[0, [0, 5]], [[43.5, 28.5], [53.5, 38.5]])
+    assert len(model.decode([raw, logits - 9], (128, 128))) == 0
+
+
+def test_candidates_that_overlap_become_their_mean_by_score() -> None:
+    boxes = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]], np.float32)
+    scores = np.array([0.3, 0.9, 0.6], np.float32)
+    found = Candidates(boxes, scores, boxes.reshape(3, 2, 2)).averaged(0.3)
+    np.testing.assert_allclose(found.boxes, [[1.5, 0, 11.5, 10], [50, 50, 60, 60]], rtol=1e-6)
+    np.testing.assert_allclose(found.scores, [0.9, 0.6])
+    np.testing.assert_allclose(found.points.reshape(2, 4), found.boxes)
+    assert len(Candidates.none(6).averaged(0.3)) == 0
+
+
+def test_a_photo_is_fitted_in_the_middle_for_blazeface() -> None:
+    picture, plane = made(BlazeFace, "blazeface-short").fitted(np.full((50, 100, 3), 9, np.uint8))
+    assert (picture[32:96] == 9).all()
+    assert not picture[:32].any()
+    assert not picture[96:].any()
+    np.testing.assert_allclose(plane.back(np.array([[-0.5, 31.5]])), [[-0.5, -0.5]], atol=1e-6)

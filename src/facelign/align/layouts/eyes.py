@@ -40,7 +40,7 @@ class EyesOptions:
 class Eyes(Layout):
     """Rotation only, by the centers of the two eyes; eyes end up level and above the mouth."""
 
-    needs: tuple[str, ...] = ("five", "ibug-68", "dlib-5")
+    needs: tuple[str, ...] = ("five", "ibug-68", "dlib-5", "blaze-6")
 
     def __init__(self, *, size: int = 224, margin: float = 0.0) -> None:
         self.options = EyesOptions(size, margin)
