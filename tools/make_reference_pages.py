@@ -293,7 +293,7 @@ def _source(source) -> str:
 
 def _size(spec: ModelSpec) -> str:
     total = sum(file.sources[0].size for file in spec.weights)
-    return f"{total / 1e6:.1f} MB" if total else "none"
+    return f"{total / 1e6:.1f} MB" if total else "not told" if spec.weights else "none"
 
 
 def report() -> str:

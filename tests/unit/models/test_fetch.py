@@ -301,3 +301,27 @@ def test_a_mirror_may_hold_the_file_of_another_source(server: _Server, tmp_path:
     source, path = arrivals(server, tmp_path)._from_mirror(other)
     assert source.sha256 == SHA
     assert path.read_bytes() == DATA
+
+
+def test_a_file_of_unknown_size_comes_and_its_digest_tells(server: _Server, tmp_path: Path) -> None:
+    part = tmp_path / "x.part"
+    fetch(RemoteFile(f"{server.base}/good", SHA, 0, "x", plain_http=True), part, patience=QUICK)
+    assert part.read_bytes() == DATA
+    part.unlink()
+    with pytest.raises(DownloadFailed, match="SHA-256"):
+        fetch(RemoteFile(f"{server.base}/corrupt", SHA, 0, "x", plain_http=True), part)
+
+
+def test_a_file_of_unknown_size_goes_on_where_it_broke_and_has_a_bound(
+    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.failures = 1
+    part = tmp_path / "x.part"
+    remote = RemoteFile(f"{server.base}/breaking", SHA, 0, "x", plain_http=True)
+    fetch(remote, part, patience=QUICK)
+    assert part.read_bytes() == DATA
+    part.unlink()
+    monkeypatch.setattr("facelign.models.weights.fetch.MOST_UNSTATED", 1000)
+    with pytest.raises(DownloadFailed, match="more than the 1000 bytes"):
+        fetch(remote, part, patience=QUICK)
+    assert not part.exists()

@@ -591,3 +591,58 @@ def test_weights_are_set_apart_wherever_the_process_stands(
     assert set_apart(tmp_path / "made" / "large.onnx")
     assert (tmp_path / "made" / WEIGHTS_APART).stat().st_size >= 1 << 21
     assert (tmp_path / WEIGHTS_APART).read_bytes() == b"of somebody else"
+
+
+def test_what_nobody_tells_the_digest_of_is_trusted_once_and_then_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facelign.models.weights import fetch
+
+    lies = {"https://example.org/net.onnx": tiny_network()}
+
+    def come(remote: fetch.RemoteFile, part: Path, **_: object) -> None:
+        data = lies[remote.url]
+        if remote.sha256 and remote.sha256 != sha(data):
+            raise fetch.WrongBytes(f"{remote.url}: SHA-256 is {sha(data)}.", "It was not kept.")
+        part.write_bytes(data)
+
+    monkeypatch.setattr(fetch, "fetch", come)
+    source = Source.address("https://example.org/net.onnx", sha256="", size=0)
+    spec, store = spec_of(WeightFile("net.onnx", (source,))), Store(tmp_path / "home")
+    with pytest.raises(WeightsMissing) as absent:
+        store.ready(spec)
+    assert absent.value.hint == "Run: facelign models pull tiny --trust-first-use"
+    with pytest.raises(DownloadFailed, match="Nobody tells the SHA-256") as refused:
+        store.pull(spec)
+    assert "--trust-first-use" in str(refused.value.hint)
+    store.pull_all([spec], trust_first_use=True)
+    assert store.ready(spec)["net.onnx"].read_bytes() == tiny_network()
+    assert [entry.good for entry in store.verify([spec])] == [True]
+    store.remove(spec)
+    assert not store.present(spec)
+    store.pull(spec)  # its digest is known now
+    store.remove(spec)
+    lies["https://example.org/net.onnx"] = tiny_network(1)
+    with pytest.raises(DownloadFailed, match="SHA-256 is"):
+        store.pull_all([spec], trust_first_use=True)
+
+
+def test_a_mirror_finds_a_file_of_unknown_size_by_name_and_digest(
+    tmp_path: Path, mirror: Path
+) -> None:
+    data = tiny_network(5)
+    (mirror / "net.onnx").write_bytes(data)
+    source = Source.address("https://example.org/net.onnx", sha256=sha(data), size=0)
+    spec, store = spec_of(WeightFile("n.onnx", (source,))), Store(tmp_path / "home", str(mirror))
+    store.pull(spec)
+    assert store.ready(spec)["n.onnx"].read_bytes() == data
+
+
+def test_a_copy_that_only_a_mirror_has_comes_from_there(tmp_path: Path, mirror: Path) -> None:
+    data = tiny_network(6)
+    (mirror / "copy.onnx").write_bytes(data)
+    copy = Source.mirrored("copy.onnx", sha256=sha(data), size=len(data))
+    spec = spec_of(WeightFile("n.onnx", (copy,)))
+    Store(tmp_path / "one", str(mirror)).pull(spec)
+    with pytest.raises(DownloadFailed, match="No source gave"):
+        Store(tmp_path / "other").pull(spec)

@@ -8,6 +8,7 @@ unbundle``.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -36,7 +37,8 @@ class Arrivals:
 
     folder: where files are laid as they come; a broken download is found there again. scratch:
     an empty folder for packages, emptied by the caller. kept: where packages lie that were kept, a
-    folder each. mirror_at: the folder or address of a mirror.
+    folder each. mirror_at: the folder or address of a mirror. trusting: take the first bytes of an
+    address whose digest nobody tells.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Arrivals:
         kept: Path,
         mirror_at: str | None,
         on_progress: OnProgress,
+        *,
+        trusting: bool = False,
     ) -> None:
         self._folder = folder
         self._scratch = scratch
@@ -55,6 +59,7 @@ class Arrivals:
         self._packages: dict[Path, Path | DownloadFailed] = {}
         self._mirror: MirrorFolder | None = None
         self._unanswered: dict[str, DownloadFailed] = {}
+        self._trusting = trusting
 
     def bring(self, spec: ModelSpec, file: WeightFile) -> tuple[Source, Path]:
         """Return a source and where its checked bytes lie now.
@@ -97,6 +102,11 @@ class Arrivals:
             self._note(file.name, f"from the {what}")
             return self._member(self._package(source), file, source)
         if source.kind is SourceKind.ADDRESS:
+            if not (source.sha256 or self._trusting):
+                raise DownloadFailed(
+                    f"Nobody tells the SHA-256 of {source.url}.",
+                    "Give --trust-first-use to take what comes as the right bytes for ever.",
+                )
             return self._from_address(file, source, source.url, plain_http=False)
         if source.kind is SourceKind.PACKAGE:
             path = installed(source)
@@ -136,7 +146,7 @@ class Arrivals:
         if self._mirror is None:
             self._mirror = MirrorFolder(Path(self._mirror_at).expanduser())
         for source in file.sources:
-            path = self._mirror.find(source)
+            path = self._mirror.find(source) if source.sha256 else None
             if path is not None:
                 self._note(file.name, f"from the mirror, {path}")
                 return source, self._copy_of(path, file, source)
@@ -147,9 +157,8 @@ class Arrivals:
 
         base = self._mirror_at.rstrip("/")
         problems: list[DownloadFailed] = []
-        for source in file.sources:
-            own = (source.member or source.url).rstrip("/").rsplit("/", 1)[-1]
-            for name in dict.fromkeys((source.sha256, own or file.name, file.name)):
+        for source in (source for source in file.sources if source.sha256):
+            for name in dict.fromkeys((source.sha256, own_name(source) or file.name, file.name)):
                 try:
                     url = f"{base}/{name}"
                     return source, self._from_address(file, source, url, plain_http=True)
@@ -158,7 +167,9 @@ class Arrivals:
                 except fetch.WrongBytes as problem:
                     problems.append(problem)
                     break  # other names of it would bring the same bytes once more
-        raise DownloadFailed(" ".join(p.message for p in problems), problems[-1].hint)
+        raise DownloadFailed(
+            " ".join(p.message for p in problems), problems[-1].hint if problems else ""
+        )
 
     def _from_address(
         self, file: WeightFile, source: Source, url: str, *, plain_http: bool
@@ -170,7 +181,8 @@ class Arrivals:
             raise self._unanswered[server]
         self._note(file.name, f"from {url}")
         # named after the digest alone: a later run goes on with it, from this or another address
-        part = files.made(self._folder) / f"{source.sha256}.part"
+        unique = source.sha256 or hashlib.sha256(source.url.encode()).hexdigest()
+        part = files.made(self._folder) / f"{unique}.part"
         remote = fetch.RemoteFile(url, source.sha256, source.size, file.name, plain_http)
         try:
             fetch.fetch(remote, part, on_progress=self._on_progress)
@@ -206,7 +218,7 @@ class Arrivals:
         try:
             with path.open("xb") as out:
                 meter = Meter(file.name, source.size, self._on_progress)
-                sha256 = files.copy_checked(opened, out, source.size, meter)
+                sha256 = files.copy_checked(opened, out, source.most, meter)
             if sha256 != source.sha256:
                 raise DownloadFailed(
                     f"{where}: SHA-256 is {sha256}, wanted {source.sha256}.",
@@ -233,8 +245,16 @@ def is_address(mirror: str) -> bool:
     return mirror.lower().startswith(("https://", "http://"))
 
 
+def own_name(source: Source) -> str:
+    """Return the name of the file of ``source`` where it lies."""
+    return (source.member or source.url).rstrip("/").rsplit("/", 1)[-1]
+
+
 class MirrorFolder:
-    """A mirror: the files below a folder, by size first, so that few have to be read."""
+    """A mirror: the files below a folder, by size first, so that few have to be read.
+
+    A file whose size nobody tells is found by its name, or a name that is its digest.
+    """
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
@@ -242,6 +262,7 @@ class MirrorFolder:
                 f"The mirror {root} is no folder.", "Let FACELIGN_MIRROR name a folder that exists."
             )
         self._by_size: dict[int, list[Path]] = defaultdict(list)
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._digest = cache(files.digest)
         paths = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
         for count, path in enumerate(paths):
@@ -252,10 +273,13 @@ class MirrorFolder:
                 )
             with suppress(OSError):  # a dangling link: it cannot be the file we look for
                 self._by_size[path.stat().st_size].append(path)
+                self._by_name[path.name].append(path)
 
     def find(self, source: Source) -> Path | None:
         """Return the file with the bytes of ``source``, or None."""
-        for path in self._by_size.get(source.size, ()):
+        names = (source.sha256, own_name(source))
+        unsized = [path for name in names for path in self._by_name.get(name, ())]
+        for path in self._by_size.get(source.size, ()) if source.size else unsized:
             with suppress(OSError):
                 if self._digest(path) == source.sha256:
                     return path

@@ -16,7 +16,7 @@ from typing import IO
 from facelign.errors import FacelignError, InputError, WeightsCorrupt
 from facelign.files import disk as files
 from facelign.models.weights.store import Store, missing
-from facelign.types.specs import ModelSpec, Source, SourceKind, WeightFile
+from facelign.types.specs import MOST_UNSTATED, ModelSpec, Source, SourceKind, WeightFile
 
 #: a bundle of everything has a few dozen members
 MOST_MEMBERS = 1024
@@ -59,10 +59,10 @@ def bundle(store: Store, specs: Sequence[ModelSpec], out: Path) -> list[Packed]:
                         f"Run: facelign models pull {spec.id}",
                     )
                 entry = tarfile.TarInfo(f"{spec.id}/{path.name[13:]}")
-                entry.size, entry.mode = source.size, 0o644
+                entry.size, entry.mode = path.stat().st_size, 0o644
                 with path.open("rb") as opened:
                     tar.addfile(entry, opened)
-                packed.append(Packed(spec.id, file.name, source.size, source.sha256))
+                packed.append(Packed(spec.id, file.name, entry.size, source.sha256))
     return packed
 
 
@@ -77,7 +77,10 @@ def unbundle(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Packe
     known = _known(specs)
     taken: list[Packed] = []
     try:
-        if path.stat().st_size > sum(size for _, size in known) + MOST_MEMBERS * 4096:
+        if (
+            path.stat().st_size
+            > sum(size or MOST_UNSTATED for _, size in known) + MOST_MEMBERS * 4096
+        ):
             raise _refused(path, "is larger than everything that facelign knows")
         with tarfile.open(path, mode="r:") as tar:
             for count, entry in enumerate(tar):
@@ -111,6 +114,11 @@ def _known(specs: Sequence[ModelSpec]) -> _Known:
     return found
 
 
+def _may_be(size: int, known: _Known) -> bool:
+    """Say whether a file of that size may be one of the known: of some nobody tells the size."""
+    return any(size == length or (not length and size <= MOST_UNSTATED) for _, length in known)
+
+
 def _inside(name: str) -> bool:
     parts = PurePosixPath(name)
     return not parts.is_absolute() and ".." not in parts.parts and "\\" not in name
@@ -123,7 +131,7 @@ def _take(
         raise _refused(path, f"has the member {entry.name!r}, which is no plain file")
     if not _inside(entry.name):
         raise _refused(path, f"has the member {entry.name!r}, which leads out of its folder")
-    if entry.size not in {size for _, size in known}:
+    if not _may_be(entry.size, known):
         raise _refused(path, f"has the member {entry.name!r}, which facelign does not know")
     opened = tar.extractfile(entry)
     if opened is None:
@@ -141,7 +149,7 @@ def take_file(store: Store, specs: Sequence[ModelSpec], path: Path) -> list[Pack
     )
     try:
         size = path.stat().st_size
-        if size not in {length for _, length in known}:
+        if not _may_be(size, known):
             raise unknown
         with path.open("rb") as opened:
             return _received(store, opened, size, known, unknown)
@@ -161,9 +169,10 @@ def _received(
     with store.scratch("received") as scratch:
         with scratch.open("xb") as out:
             sha256 = files.copy_checked(opened, out, size)
-        if (sha256, size) not in known:
+        owners = (*known.get((sha256, size), ()), *known.get((sha256, 0), ()))
+        if not owners:
             raise unknown
-        for spec, file, source in known[sha256, size]:
+        for spec, file, source in owners:
             try:
                 store.allowed(spec)
             except FacelignError as problem:

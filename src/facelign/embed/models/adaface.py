@@ -1,0 +1,60 @@
+"""AdaFace: the margin of training adapts to the quality of the photo, which the length tells.
+
+Paper: Kim, Jain, Liu, "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022. Origin:
+mk-minchul/AdaFace, exported by yakhyo/adaface-onnx. Input: 112x112 chips of layout arcface-112,
+**BGR**, (x / 255 - 0.5) / 0.5; fed with RGB it loses a little, which is easily overlooked. Output:
+512 numbers, compared by cosine.
+
+Known limits: trained on faces of the web without their consent asked, for research.
+"""
+
+from __future__ import annotations
+
+from facelign.embed.batch import OnnxEmbedder
+from facelign.types import specs
+from facelign.types.embeddings import Metric
+
+_RELEASE = "https://github.com/yakhyo/adaface-onnx/releases/download/weights"
+
+
+def _record(variant: str, name: str, sha256: str, network: str, lfw: str) -> specs.ModelSpec:
+    return specs.ModelSpec.of(
+        f"adaface-{variant}",
+        "facelign.embed.models.adaface:AdaFace",
+        specs.WeightFile.same(name, sha256=sha256, size=0, address=f"{_RELEASE}/{name}"),
+        input=specs.InputSpec(size=(112, 112), order="bgr", mean=(127.5,) * 3, std=(127.5,) * 3),
+        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=specs.License.both(
+            "MIT",
+            "WebFace (research use)",
+            "The license is free by its text; the training data is for research.",
+            unclear=True,
+        ),
+        title=f"AdaFace, {network}, 512 numbers, fed with BGR",
+        paper="Kim et al.: AdaFace, CVPR 2022, https://arxiv.org/abs/2204.00964",
+        origin="mk-minchul/AdaFace, exported by yakhyo/adaface-onnx",
+        published=(specs.Claim("LFW accuracy", lfw, "mk-minchul/AdaFace README.md"),),
+        unseen=specs.UNSEEN_EMBEDDER,
+    )
+
+
+SPECS = (
+    _record(
+        "ir18",
+        "adaface_ir_18.onnx",
+        "6b6a35772fb636cdd4fa86520c1a259d0c41472a76f70f802b351837a00d9870",
+        "IResNet-18",
+        "0.9953",
+    ),
+    _record(
+        "ir101",
+        "adaface_ir_101.onnx",
+        "f2eb07d03de0af560a82e1214df799fec5e09375d43521e2868f9dc387e5a43e",
+        "IResNet-101",
+        "0.9982",
+    ),
+)
+
+
+class AdaFace(OnnxEmbedder):
+    """Embeds chips with AdaFace."""
