@@ -11,8 +11,10 @@ import pytest
 from facelign.detect.anchors import Candidates
 from facelign.detect.models.blazeface import BlazeFace
 from facelign.detect.models.centerface import CenterFace
+from facelign.detect.models.retinaface import RetinaFaceInSquare
 from facelign.detect.models.scrfd import Scrfd
 from facelign.detect.models.ultraface import UltraFace
+from facelign.detect.models.yolov8_face import YoloV8Face
 from facelign.detect.one_look import AnySizeOptions, OneLook, OneLookOptions
 from facelign.errors import ConfigError
 from facelign.models.catalog import default
@@ -127,3 +129,52 @@ def test_a_photo_is_fitted_in_the_middle_for_blazeface() -> None:
     assert not picture[:32].any()
     assert not picture[96:].any()
     np.testing.assert_allclose(plane.back(np.array([[-0.5, 31.5]])), [[-0.5, -0.5]], atol=1e-6)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_retinaface_counts_from_anchors_with_or_without_the_softmax(softmax: bool) -> None:
+    count = sum((640 // stride) ** 2 * 2 for stride in (8, 16, 32))
+    boxes, logits, points = (np.zeros((1, count, n), np.float32) for n in (4, 2, 10))
+    logits[0, :, 0] = 9.0
+    # stride 16, row 3, column 5, second anchor: 128 px
+    at = 80 * 80 * 2 + (3 * 40 + 5) * 2 + 1
+    logits[0, at] = [0, np.log(9)]
+    boxes[0, at] = [1, -2, np.log(2) / 0.2, 0]
+    points[0, at] = np.arange(10)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    model = made(RetinaFaceInSquare, "retinaface-mv2")
+    found = model.decode([boxes, chances if softmax else logits, points], (640, 640))
+    x, y = 5.5 * 16 + 12.8, 3.5 * 16 - 25.6
+    np.testing.assert_allclose(found.boxes, [[x - 128, y - 64, x + 128, y + 64]], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, [0.9], rtol=1e-5)
+    np.testing.assert_allclose(found.points[0, 1], [88 + 2 * 12.8, 56 + 3 * 12.8], rtol=1e-5)
+
+
+def test_yolov8_face_reads_sides_as_means_of_sixteen_chances() -> None:
+    maps = [np.zeros((1, 80, 640 // s, 640 // s), np.float32) for s in (8, 16, 32)]
+    for one in maps:
+        one[0, 64] = -20
+    row, column = 3, 5
+    sides = maps[1][0, :64, row, column].reshape(4, 16)
+    sides[:] = -50
+    for side, reach in enumerate((1, 2, 3, 4)):
+        sides[side, reach] = 0
+    sides[0, 2] = 0  # as likely as 1: the mean is 1.5
+    maps[1][0, 64, row, column] = np.log(9)
+    maps[1][0, 65:, row, column] = np.arange(15) / 10
+    model = made(YoloV8Face, "yolov8-face")
+    for order in ((0, 1, 2), (2, 0, 1)):
+        found = model.decode([maps[i] for i in order], (640, 640))
+        x, y = (column + 0.5) * 16, (row + 0.5) * 16
+        np.testing.assert_allclose(found.boxes + 0.5, [[x - 24, y - 32, x + 48, y + 64]], rtol=1e-5)
+        np.testing.assert_allclose(found.scores, [0.9], rtol=1e-5)
+        expected = [(0.3 * 2 + column) * 16, (0.4 * 2 + row) * 16]
+        np.testing.assert_allclose(found.points[0, 1] + 0.5, expected, rtol=1e-5)
+
+
+def test_yolov8_face_lays_the_photo_in_the_middle_of_gray() -> None:
+    picture, plane = made(YoloV8Face, "yolov8-face").fitted(np.full((100, 200, 3), 9, np.uint8))
+    assert picture.shape == (640, 640, 3)
+    assert (picture[160:480] == 9).all()
+    assert (picture[:160] == 114).all()
+    np.testing.assert_allclose(plane.back(np.array([[639.5, 479.5]])), [[199.5, 99.5]])

@@ -2,11 +2,12 @@
 
 Paper: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020.
 Origin: biubug6/Pytorch_Retinaface, in a training that foamliu/MobileFaceNet publishes.
-Input: BGR less (104, 117, 123), sides padded with that color at the right and the bottom to a
-multiple of 32. Output, an anchor a row: box and points relative to the anchor, in units of a tenth
-(places) and a fifth (logarithms of sizes) of its side; score after softmax.
+Input: BGR less (104, 117, 123). The small one reads any size, sides padded with that color at the
+right and the bottom to a multiple of 32; the published ONNX files read 640 x 640 px, the photo at
+the top left with black beside it. Output, an anchor a row: box and points relative to the anchor,
+in units of a tenth (places) and a fifth (logarithms of sizes) of its side; score after softmax.
 
-Known limits: one look, at a long side of 1000 px as a rule. Files of the same name by other
+Known limits: one look, at a long side of 1000 px as a rule, or 640. Files of the same name by other
 trainings have other anchors.
 """
 
@@ -18,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.one_look import AnySize, AnySizeOptions
+from facelign.detect.one_look import AnySize, AnySizeOptions, OneLook, OneLookOptions
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array
 
@@ -29,8 +30,43 @@ _OFFSET, _LOG = np.float32(0.1), np.float32(0.2)
 _REPOSITORY = (
     "https://github.com/foamliu/MobileFaceNet/raw/a6cc9032a659b615f477833e1a70b5e7931bcccc"
 )
+_PAPER = "Deng et al.: RetinaFace, CVPR 2020, https://arxiv.org/abs/1905.00641"
+_DATA = "WIDER FACE (research use)"
+_UNIFACE = "https://github.com/yakhyo/uniface/releases/download/weights"
+
+
+def _by_address(id_: str, file: str, sha256: str, trunk: str) -> specs.ModelSpec:
+    """Return the record of a training of yakhyo/retinaface-pytorch, of which no size is told."""
+    return specs.ModelSpec.of(
+        id_,
+        "facelign.detect.models.retinaface:RetinaFaceInSquare",
+        specs.WeightFile.same(file, sha256=sha256, size=0, address=f"{_UNIFACE}/{file}"),
+        input=specs.InputSpec((640, 640), order="bgr", mean=(104.0, 117.0, 123.0)),
+        output=specs.DetectorOutput("five", smallest_px=16),
+        license=specs.License.both(
+            "MIT", _DATA, "By the documents of uniface, which publishes the file."
+        ),
+        title=f"RetinaFace with {trunk}, five points",
+        paper=_PAPER,
+        origin=f"yakhyo/uniface uniface/constants.py, {file}",
+        unseen="its file could not be had: anchors and decoding are those of retinaface-mnet025, "
+        "which was run, and the tests decode made outputs",
+    )
+
 
 SPECS = (
+    _by_address(
+        "retinaface-mv2",
+        "retinaface_mv2.onnx",
+        "3ca44c045651cabeed1193a1fae8946ad1f3a55da8fa74b341feab5a8319f757",
+        "MobileNetV2",
+    ),
+    _by_address(
+        "retinaface-r34",
+        "retinaface_r34.onnx",
+        "bd0263dc2a465d32859555cb1741f2d98991eb0053696e8ee33fec583d30e630",
+        "ResNet-34",
+    ),
     specs.ModelSpec.of(
         "retinaface-mnet025",
         "facelign.detect.models.retinaface:RetinaFace",
@@ -46,12 +82,12 @@ SPECS = (
         license=specs.License(
             code="MIT (Pytorch_Retinaface)",
             weights="Apache-2.0 (foamliu/MobileFaceNet)",
-            training_data="WIDER FACE (research use)",
+            training_data=_DATA,
             commercial="yes",
             note="By the license file of the repository that holds the weights.",
         ),
         title="RetinaFace with MobileNetV1 x 0.25, five points",
-        paper="Deng et al.: RetinaFace, CVPR 2020, https://arxiv.org/abs/1905.00641",
+        paper=_PAPER,
         origin="foamliu/MobileFaceNet retinaface/weights/mobilenet0.25_Final.pth",
         published=(
             specs.Claim(
@@ -78,15 +114,37 @@ class RetinaFace(AnySize):
 
     def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
         """Return what has the score; see ``OneLook``."""
-        boxes, scores, points = (output[0] for output in outputs)
-        hit = np.flatnonzero(scores[:, 1] >= self.options.score_threshold)
-        middle, side = (part[hit] for part in _anchors(*size))
-        center = middle + boxes[hit, :2] * _OFFSET * side
-        half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
-        spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
-        return Candidates(
-            np.concatenate([center - half, center + half], axis=1), scores[hit, 1], spots
-        )
+        return _decoded(outputs, size, self.options.score_threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class RetinaFaceInSquareOptions(OneLookOptions):
+    """As ``OneLookOptions``; scores of this family lie high."""
+
+    score_threshold: float = 0.6
+
+
+class RetinaFaceInSquare(OneLook):
+    """Finds faces with five points in a square of 640 px."""
+
+    Options = RetinaFaceInSquareOptions
+
+    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
+        """Return what has the score; see ``OneLook``."""
+        return _decoded(outputs, size, self.options.score_threshold)
+
+
+def _decoded(outputs: list[AnyArray], size: tuple[int, int], threshold: float) -> Candidates:
+    boxes, scores, points = (output[0] for output in outputs)
+    if not np.allclose(scores.sum(axis=1), 1, atol=1e-3):  # exported without the softmax
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scores /= scores.sum(axis=1, keepdims=True)
+    hit = np.flatnonzero(scores[:, 1] >= threshold)
+    middle, side = (part[hit] for part in _anchors(*size))
+    center = middle + boxes[hit, :2] * _OFFSET * side
+    half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
+    spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
+    return Candidates(np.concatenate([center - half, center + half], axis=1), scores[hit, 1], spots)
 
 
 @lru_cache(maxsize=16)

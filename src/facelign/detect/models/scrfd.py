@@ -24,13 +24,17 @@ _STRIDES, _ANCHORS = (8, 16, 32), 2
 _HPC = "https://github.com/hpc203/scrfd-opencv/raw/eee7bf1ee0dbe9615d8d8caaa53702e0d2dca001/weights"
 
 
+_UNSEEN = "its file could not be had: it is of the form of scrfd-500m, which was run"
+_UNIFACE = "https://github.com/yakhyo/uniface/releases/download/weights"
+
+
 def _record(
-    id_: str, file: str, sha256: str, bytes_: int, title: str, **more: Any
+    id_: str, file: str, sha256: str, bytes_: int, title: str, at: str = _HPC, **more: Any
 ) -> specs.ModelSpec:
     return specs.ModelSpec.of(
         id_,
         "facelign.detect.models.scrfd:Scrfd",
-        specs.WeightFile.same(file, sha256=sha256, size=bytes_, address=f"{_HPC}/{file}"),
+        specs.WeightFile.same(file, sha256=sha256, size=bytes_, address=f"{at}/{file}"),
         input=specs.InputSpec((640, 640), mean=(127.5,) * 3, std=(128.0,) * 3),
         output=specs.DetectorOutput("five", smallest_px=12),
         license=specs.License(
@@ -42,7 +46,7 @@ def _record(
         ),
         paper="Guo et al.: Sample and Computation Redistribution, ICLR 2022, "
         "https://arxiv.org/abs/2105.04714",
-        origin=f"hpc203/scrfd-opencv weights/{file}, a model of InsightFace",
+        origin=f"{'/'.join(at.split('/')[3:5])} {file}, a model of InsightFace",
         title=title,
         **more,
     )
@@ -67,7 +71,16 @@ SPECS = (
         "32d20c77b9e2dc1d07e94c2ab9d25bdd5cd05eddbe0b46e7b38e7a1eca22e99a",
         3_291_017,
         "SCRFD of 2.5 GFLOP, five points (research only)",
-        unseen="its file could not be had: it is of the form of scrfd-500m, which was run",
+        unseen=_UNSEEN,
+    ),
+    _record(
+        "scrfd-10g",
+        "scrfd_10g_kps.onnx",
+        "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+        16_923_827,
+        "SCRFD of 10 GFLOP, five points (research only)",
+        _UNIFACE,
+        unseen=_UNSEEN,
     ),
 )
 
