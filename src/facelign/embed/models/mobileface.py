@@ -1,0 +1,66 @@
+"""MobileFace V2: inverted residuals and one dense layer, 256 numbers.
+
+Origin: becauseofAI/MobileFace (2018), weights of MXNet, which are read from their bytes. Input:
+112x112 chips of layout arcface-112, RGB, (x - 127.5) / 128. Output: 256 numbers, not of unit
+length, compared by cosine; its publisher's figure averages the mirrored view.
+
+Known limits: weaker than SFace and MobileFaceNet here; its training data is not stated.
+"""
+
+from __future__ import annotations
+
+from facelign.embed.batch import OnnxEmbedder
+from facelign.types import specs
+from facelign.types.embeddings import Metric
+
+_STEM = "MobileFace_Identification_V2-0000.params"
+_REPOSITORY = (
+    "https://github.com/becauseofAI/MobileFace/raw/128cea33b928dc9bb6d1963202b57a97f5661ccf/"
+    "MobileFace_Identification"
+)
+
+SPECS = (
+    specs.ModelSpec.of(
+        "mobileface-v2",
+        "facelign.embed.models.mobileface:MobileFace",
+        specs.WeightFile(
+            _STEM,
+            (
+                specs.Source.address(
+                    f"{_REPOSITORY}/{_STEM}",
+                    sha256="750057619a1eef8acb320339aebf0bbcf191497e1396a361c8aaba517bbe825e",
+                    size=0,
+                ),
+                specs.Source.mirrored(
+                    "mobileface_v2_becauseofAI.onnx",
+                    sha256="9732f087e3490f22933ab7845598cc13e8f4603e3a5cd746199e41d039bdd517",
+                    size=3_592_705,
+                ),
+            ),
+            convert="mobileface",
+        ),
+        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(128.0,) * 3),
+        output=specs.EmbedderOutput(dim=256, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=specs.License.both(
+            "MIT",
+            "not stated by the publisher",
+            "The license is free by its text; what the training data is, is not told.",
+            unclear=True,
+        ),
+        title="MobileFace V2, 256 numbers",
+        paper="the blocks: Sandler et al.: MobileNetV2, CVPR 2018, "
+        "https://arxiv.org/abs/1801.04381",
+        origin="becauseofAI/MobileFace MobileFace_Identification",
+        published=(
+            specs.Claim(
+                "LFW accuracy, mirrored views averaged",
+                "0.9965",
+                "becauseofAI/MobileFace README.md",
+            ),
+        ),
+    ),
+)
+
+
+class MobileFace(OnnxEmbedder):
+    """Embeds chips with MobileFace."""
