@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,8 +39,22 @@ def gallery_path(option: Path | None) -> Path:
     return option if option is not None else home_folder() / "gallery.db"
 
 
+def store_address(place: str | Path) -> tuple[str, str] | None:
+    """Return (kind, rest) of a gallery that is no file, such as ``KIND://host/name``, or None.
+
+    A path that such an address was made into has lost one of its slashes and means the same.
+    """
+    found = re.fullmatch(r"([a-z][a-z0-9]+):/+(.*)", str(place))
+    return None if found is None else (found[1], found[2])
+
+
 def may_write(path: Path) -> bool:
-    """Return whether a gallery may be changed; SQLite also makes files beside it."""
+    """Return whether a gallery may be changed; SQLite also makes files beside it.
+
+    Of a gallery that is no file, its server says so when it is changed.
+    """
+    if store_address(path):
+        return True
     return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
 
 

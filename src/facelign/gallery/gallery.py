@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,16 +14,16 @@ import numpy as np
 
 from facelign.compare.calibrations import from_json, to_json
 from facelign.errors import BadArray, GalleryError
-from facelign.files.home import expanded
+from facelign.files.home import expanded, store_address
 from facelign.gallery import history, removal, rules
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.following import Follower
 from facelign.gallery.indexes.exact import ExactIndex
 from facelign.gallery.rejections import bars, key_of
 from facelign.gallery.search import IndexFactory, by_best, by_center
-from facelign.gallery.stores import backing, checking
+from facelign.gallery.stores import backing, checking, open_store
 from facelign.gallery.stores.connection import WAIT_S
-from facelign.gallery.stores.sqlite import SqliteStore, real
+from facelign.gallery.stores.sqlite import real
 from facelign.types import changes as c
 from facelign.types import templates as t
 from facelign.types.arrays import AnyArray
@@ -75,16 +75,17 @@ class Gallery(Closing):
         readonly: bool = False,
         wait_s: float = WAIT_S,
         damaged: bool = False,
+        index: IndexFactory = ExactIndex,
     ) -> Self:
         """Return the gallery at ``path``, made when it is not there (unless ``create`` is False).
 
         wait_s: how long a change waits for another writer. damaged: open it although values
-        in rows are not as they were written, so that whose they are can be removed. Raises
-        GalleryError when there is none, GalleryCorrupt for another kind of file or a damaged one,
-        SchemaTooNew.
+        in rows are not as they were written, so that whose they are can be removed. index: what
+        searches the templates. Raises GalleryError when there is none, GalleryCorrupt for another
+        kind of file or a damaged one, SchemaTooNew.
         """
         how = {"create": create, "readonly": readonly, "damaged": damaged}
-        return cls(SqliteStore(Path(path), wait_s=wait_s, **how))
+        return cls(open_store(path, wait_s=wait_s, **how), index)
 
     def close(self) -> None:
         """Close the file and let the matrices go."""
@@ -508,6 +509,9 @@ class Gallery(Closing):
 
         Raises GalleryError where there is none, GalleryCorrupt where it is none.
         """
+        if store_address(path):
+            with closing(open_store(path, create=False, readonly=True)) as store:
+                return store.check()
         return checking.check(expanded(path))
 
     def backup(

@@ -58,7 +58,8 @@ class _TextFile:
 
     encoding = "utf-8"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] = COLUMNS) -> None:
+        self._columns = columns
         handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         self._file = open(  # noqa: PTH123, SIM115 - a mode of its own; ``close`` closes it
             handle, "w", encoding=self.encoding, errors="backslashreplace", newline=""
@@ -75,8 +76,7 @@ class Csv(_TextFile):
     encoding = ENCODING
 
     def __init__(self, path: Path, columns: Sequence[str] = COLUMNS) -> None:
-        super().__init__(path)
-        self._columns = columns
+        super().__init__(path, columns)
         self._rows = csv.writer(self._file)
         self._rows.writerow(columns)
 
@@ -97,8 +97,8 @@ class JsonLines(_TextFile):
         self._file.write(json_line(record))
 
 
-#: every format of a table, by the suffix of its file
-FORMATS: Mapping[str, Callable[[Path], Writer]] = MappingProxyType(
+#: every format of a table, by the suffix of its file; told the columns, where it has some
+FORMATS: Mapping[str, Callable[[Path, Sequence[str]], Writer]] = MappingProxyType(
     {".csv": Csv, ".jsonl": JsonLines}
 )
 
@@ -127,8 +127,7 @@ class FaceTable:
     def __enter__(self) -> FaceTable:
         if self._path is not None:
             scratch = self._place.enter_context(disk.replacing(self._path, sync=False))
-            make = FORMATS[self._path.suffix]
-            self._writer = Csv(scratch, self._columns) if make is Csv else make(scratch)
+            self._writer = FORMATS[self._path.suffix](scratch, self._columns)
         return self
 
     def add(self, record: Record) -> None:
@@ -147,9 +146,7 @@ class FaceTable:
             return
         with self._place:  # what was done until an error is kept; a full disk keeps nothing
             self._writer.close()
-            if (
-                self._cut is not None
-            ):  # a record was cut off, and closing may have had no more to do
+            if self._cut is not None:  # closing may have had no more to do
                 raise self._cut
         beside = _failures_of(self._path)
         if not self._failures:

@@ -284,7 +284,7 @@ def test_a_demo_leaves_galleries_of_others_alone(
 def test_a_table_that_a_full_disk_refuses_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = {".csv": lambda part: part.touch() or tables.Csv(Path("/dev/full"))}
+    full = {".csv": lambda part, _: part.touch() or tables.Csv(Path("/dev/full"))}
     monkeypatch.setattr(tables, "FORMATS", full)
     with pytest.raises(OSError, match="No space left"), FaceTable(tmp_path / "t.csv") as table:
         table.add({"image": "a.jpg", "faces": [], "error": None})

@@ -153,7 +153,7 @@ def test_other_formats_are_refused_by_name():
 
 def test_a_further_format_is_one_entry(tmp_path, monkeypatch):
     class Count:
-        def __init__(self, path):
+        def __init__(self, path, columns):
             self.path, self.seen = path, 0
 
         def add(self, record):

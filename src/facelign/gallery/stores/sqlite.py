@@ -653,3 +653,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return seen.st_dev, seen.st_ino
+
+
+#: what opens files (see the package)
+STORE = SqliteStore
