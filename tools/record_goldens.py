@@ -449,6 +449,26 @@ def with_human(model: str) -> Arrays:
     }
 
 
+def with_human_embedder(model: str) -> Arrays:
+    """TensorFlow.js on Human's file, fed as the network's author does, a chip turned by OpenCV."""
+    low, high = FIVE.min(axis=0), FIVE.max(axis=0)
+    (x, y), side = (low + high) / 2, 1.3 * float((high - low).max())
+    turn = np.degrees(np.arctan2(*(FIVE[1] - FIVE[0])[::-1]))
+    matrix = cv2.getRotationMatrix2D((x, y), turn, 224 / side)
+    matrix[:, 2] += 111.5 - np.array([x, y])
+    chip = cv2.warpAffine(PORTRAIT, matrix, (224, 224))
+    fed = chip[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    answer = by_node("human.cjs", {"net": model, "fed": fed.ravel().tolist()})
+    vectors = [one for one in answer["outputs"] if len(one) == 1024]
+    return {
+        "made_by": "TensorFlow.js 4.22.0 on @vladmandic/human 3.3.6",
+        "within": 1e-4,
+        "points": FIVE[None].astype(np.float32),
+        "chips": chip[None],
+        "vectors": np.array(vectors, np.float32),
+    }
+
+
 def with_face_api(model: str) -> Arrays:
     """face-api itself, run by node: tools/face_api.cjs says what it needs."""
     net = {
@@ -485,6 +505,7 @@ RECIPES = {
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
     **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
+    "faceres": with_human_embedder,
     **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),
     "minifasnet": with_onnxruntime_minifasnet,

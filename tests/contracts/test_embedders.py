@@ -54,6 +54,7 @@ def faces(loaded: Loaded, portrait: Image) -> Chips:
     """Five chips of the native layout: the portrait, shifted, turned, darker, mirrored, coarse."""
     layout = default().layout(loaded().spec.output.layout)
     points = np.array(PORTRAIT_FIVE, np.float32)
+    box = np.array([[178, 62, 268, 176]], np.float32)
     mirrored = points[list(FIVE.mirror)] * [-1, 1] + [511, 0]
     pixels = portrait.pixels
     photos = [
@@ -66,7 +67,7 @@ def faces(loaded: Loaded, portrait: Image) -> Chips:
     parts = []
     for photo, five in photos:
         found = Faces(
-            np.array([[178, 62, 268, 176]], np.float32),
+            box + np.float32(4 if five is photos[1][1] else 0),
             np.ones(1, np.float32),
             Landmarks(np.asarray(five, np.float32)[None], FIVE),
             "by hand",
@@ -91,6 +92,8 @@ def test_the_vectors_are_those_of_the_space(loaded: Loaded, faces: Chips) -> Non
 
 def test_only_the_vectors_of_dlib_are_taken_for_dlibs(loaded: Loaded, faces: Chips) -> None:
     raw = loaded(unit=False).embed(faces).vectors
+    if raw.shape[1] != 128:
+        pytest.skip("vectors of another length are refused before anybody looks at them")
     if loaded().space.id.startswith("dlib-resnet/"):
         refuse_others(raw, "vectors")
         with pytest.raises(DatasetMalformed, match="5 of 5 vectors"):

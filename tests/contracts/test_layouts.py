@@ -133,8 +133,10 @@ def test_a_face_that_lies_right_already_stays(layout: Layout) -> None:
             # what the margin took in is the photo, so that the box fills it
             box = np.array([-0.5, -0.5, layout.size[0] - 0.5, layout.size[1] - 0.5])
             size = layout.size
-        elif layout.id == "eyes":  # the box is cut as it is, at the scale of its longer side
-            box = np.array([0, 0, *layout.size], float) - 0.5
+        elif layout.id in ("eyes", "eyes-wide"):  # the box at the scale of its longer side
+            half = layout.size[0] / 2 / (1.3 if layout.id == "eyes-wide" else 1.0)
+            middle = (layout.size[0] - 1) / 2
+            box = middle + half * np.array([-1, -1, 1, 1])
         again = layout.fit(faces_of([moved], scheme, [box], size))[0]
         assert np.allclose(apply(again, moved), moved, atol=0.05), scheme.id
 

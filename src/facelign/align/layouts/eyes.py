@@ -21,6 +21,9 @@ from facelign.types.arrays import Float64Array
 from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
 
+#: times the box that ``eyes-wide`` shows
+_WIDE = 1.3
+
 
 @dataclass(frozen=True, slots=True)
 class EyesOptions:
@@ -76,4 +79,17 @@ class Eyes(Layout):
         return np.concatenate([linear, shift[:, None]], axis=1)
 
 
-LAYOUTS = (Eyes,)
+class EyesWide(Eyes):
+    """As ``eyes``, with what is around the face: the square of 1.3 times the box, 224 px."""
+
+    def __init__(self, *, size: int = 224) -> None:
+        super().__init__(size=size)
+        self.id = "eyes-wide" if size == EyesOptions().size else f"eyes-wide-{size}"
+
+    def _turned(self, across: Float64Array, box: Float64Array) -> Float64Array:
+        half = (box[2:] - box[:2]) * (_WIDE / 2)
+        middle = (box[:2] + box[2:]) / 2
+        return super()._turned(across, np.concatenate([middle - half, middle + half]))
+
+
+LAYOUTS = (Eyes, EyesWide)
