@@ -401,6 +401,34 @@ def with_litert(model: str) -> Arrays:
     }
 
 
+def with_litert_mesh(model: str) -> Arrays:
+    """LiteRT on the published file, twice: about a box, then about the points that it found."""
+    litert = import_module("ai_edge_litert.interpreter")
+    net = litert.Interpreter(published(model))
+    net.allocate_tensors()
+    box, across = np.array([178.0, 62.0, 268.0, 176.0]), np.array([1.0, 0.0])
+    given = box[None].copy()
+    for _ in range(2):
+        middle, side = (box[:2] + box[2:]) / 2, 1.5 * np.max(box[2:] - box[:2])
+        turned = np.array([[across[0], across[1]], [-across[1], across[0]]]) / np.hypot(*across)
+        linear = turned * 192 / side
+        matrix = np.column_stack([linear, 95.5 - linear @ middle])
+        square = cv2.warpAffine(PORTRAIT, matrix, (192, 192))
+        net.set_tensor(net.get_input_details()[0]["index"], square[None] / np.float32(255))
+        net.invoke()
+        found = [net.get_tensor(part["index"]) for part in net.get_output_details()]
+        raw = next(part for part in found if part.size == 1404).reshape(468, 3)
+        points = cv2.transform(raw[None, :, :2] - 0.5, cv2.invertAffineTransform(matrix))[0]
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        across = points[263] - points[33]
+    return {
+        "made_by": f"LiteRT {metadata.version('ai-edge-litert')} on the published file",
+        "within": 0.25,
+        "boxes": given,
+        "points": points[None],
+    }
+
+
 def overlap_of(a: np.ndarray, b: np.ndarray) -> float:
     """Return intersection over union of two boxes."""
     sides = np.clip(np.minimum(a[2:4], b[2:4]) - np.maximum(a[:2], b[:2]), 0, None)
@@ -504,6 +532,7 @@ RECIPES = {
     "retinaface-mnet025": with_torch_retinaface,
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
+    "mesh-468": with_litert_mesh,
     **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
     "faceres": with_human_embedder,
     **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),

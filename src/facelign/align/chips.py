@@ -14,7 +14,6 @@ How pixels are sampled moves vectors: who changes it raises the version of the c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache
 
@@ -24,7 +23,7 @@ from facelign.align import dlib_chip
 from facelign.align.fitting import check_face, points_by
 from facelign.errors import DegenerateLandmarks
 from facelign.geometry.transforms import apply, compose, invert, scaling
-from facelign.imaging.resize import resized, warped
+from facelign.imaging.warp import axis_scales, under, warp
 from facelign.types.arrays import ByteArray, Float64Array, IntArray
 from facelign.types.chips import Chips
 from facelign.types.contracts import Layout
@@ -83,7 +82,7 @@ def _chip(
     _check_place(matrix, layout.size, face.image_size)
     if layout.sampling == "dlib" and scheme in dlib_chip.TEMPLATES:
         return _dlib_chip(full(), face, scheme)
-    if image.scale < 1 and max(_axis_scales(matrix)) > image.scale:
+    if image.scale < 1 and max(axis_scales(matrix)) > image.scale:
         image = full()
     if image.scale != 1:
         onto_file = invert(scaling(image.scale))
@@ -102,70 +101,16 @@ def _dlib_chip(image: Image, face: Faces, scheme: str) -> tuple[ByteArray, Float
     return chip, compose(matrix, onto_pixels)
 
 
-def warp(pixels: ByteArray, to_chip: Float64Array, size: tuple[int, int]) -> ByteArray:
-    """Return the chip (height, width, 3) uint8 of ``size`` (width, height).
-
-    pixels: (h, w, 3) uint8. to_chip: (2, 3), pixel of ``pixels`` -> pixel of the chip.
-    """
-    factors = _reductions(to_chip)
-    if factors != (1, 1):
-        pixels, onto = _reduced(pixels, to_chip, size, factors)
-        to_chip = compose(to_chip, invert(onto))
-    return warped(pixels, to_chip, size)
-
-
-def _axis_scales(matrix: Float64Array) -> tuple[float, float]:
-    """Return chip px per px along x and along y of the source."""
-    return math.hypot(matrix[0, 0], matrix[1, 0]), math.hypot(matrix[0, 1], matrix[1, 1])
-
-
-def _reductions(to_chip: Float64Array) -> tuple[int, int]:
-    """Return the whole factors by which x and y may shrink without falling below the chip."""
-    # 1e-9: a scale of exactly 1/2 is a reduction by 2 whatever its last bit says
-    x, y = (max(1, math.floor(1 / scale + 1e-9)) for scale in _axis_scales(to_chip))
-    return x, y
-
-
-def _reduced(
-    pixels: ByteArray, to_chip: Float64Array, size: tuple[int, int], factors: tuple[int, int]
-) -> tuple[ByteArray, Float64Array]:
-    """Return the region under the chip, reduced by area, and the map pixels -> reduced region."""
-    low, high = _under(to_chip, size)
-    starts, lengths = [], []
-    for axis, limit in ((0, pixels.shape[1]), (1, pixels.shape[0])):
-        factor = factors[axis]
-        # two reduced pixels more on each side, for the neighbors that bilinear sampling reads
-        first = max(0, math.floor(low[axis]) - 2 * factor)
-        last = min(limit, math.ceil(high[axis]) + 1 + 2 * factor)
-        whole = -(-(last - first) // factor) * factor
-        first = max(0, min(first, limit - whole))
-        starts.append(first)
-        lengths.append(min(whole, limit - first))
-    (x, y), (w, h) = starts, lengths
-    target = (max(1, round(w / factors[0])), max(1, round(h / factors[1])))
-    region = resized(pixels[y : y + h, x : x + w], target)
-    moved = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y]])
-    return region, compose(scaling(target[0] / w, target[1] / h), moved)
-
-
-def _under(to_chip: Float64Array, size: tuple[int, int]) -> tuple[Float64Array, Float64Array]:
-    """Return the lowest and highest (x, y) of the source that lie under the chip."""
-    right, bottom = size[0] - 0.5, size[1] - 0.5
-    corners = np.array([[-0.5, -0.5], [right, -0.5], [-0.5, bottom], [right, bottom]])
-    under = apply(invert(to_chip), corners)
-    return under.min(axis=0), under.max(axis=0)
-
-
 def _check_place(matrix: Float64Array, size: tuple[int, int], photo: tuple[int, int]) -> None:
     """Raise DegenerateLandmarks when the chip shows nothing of the photo, or an absurd part."""
-    scales = _axis_scales(matrix)
+    scales = axis_scales(matrix)
     if not (np.isfinite(matrix).all() and min(scales) > 1e-9):
         raise DegenerateLandmarks("The points allow no map.")
     if max(size[0] / scales[0], size[1] / scales[1]) > LARGEST_PHOTOS * max(photo):
         raise DegenerateLandmarks("The face would be far larger than the photo.")
     if min(size[0] / scales[0], size[1] / scales[1]) < SMALLEST_PX:
         raise DegenerateLandmarks(f"The face is smaller than {SMALLEST_PX:g} px.")
-    low, high = _under(matrix, size)
+    low, high = under(matrix, size)
     if high[0] <= -0.5 or high[1] <= -0.5 or low[0] >= photo[0] - 0.5 or low[1] >= photo[1] - 0.5:
         raise DegenerateLandmarks("The face lies outside of the photo.")
 

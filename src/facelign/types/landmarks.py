@@ -8,7 +8,7 @@ import numpy as np
 
 from facelign.errors import ModelMismatch
 from facelign.types.arrays import Arrays, Float32Array, Selector, check, picked
-from facelign.types.schemes import FIVE, Scheme
+from facelign.types.schemes import REDUCTIONS, SCHEMES, Scheme
 from facelign.types.tables import counted
 
 
@@ -52,12 +52,11 @@ class Landmarks(Arrays):
         """
         if scheme_id == self.scheme.id:
             return self
-        if scheme_id != FIVE.id or self.scheme.to_five is None:
+        groups = REDUCTIONS.get((self.scheme.id, scheme_id))
+        if groups is None:
             raise ModelMismatch(
                 f"Landmarks of scheme '{self.scheme.id}' cannot be turned into '{scheme_id}'.",
                 "Choose a detector or landmarker that gives these points.",
             )
-        points = np.stack(
-            [self.points[:, list(group)].mean(axis=1) for group in self.scheme.to_five], axis=1
-        )
-        return Landmarks(points.astype(np.float32), FIVE)
+        points = np.stack([self.points[:, list(group)].mean(axis=1) for group in groups], axis=1)
+        return Landmarks(points.astype(np.float32), SCHEMES[scheme_id])

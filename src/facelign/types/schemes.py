@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 from facelign.errors import BadArray
+from facelign.types import mesh
 
 Groups = tuple[tuple[int, ...], ...]
 
@@ -112,8 +113,18 @@ IBUG_68 = Scheme(
     eye_corners=(36, 45),
 )
 
+# MediaPipe's face mesh, without the irises.
+MESH_468 = Scheme(
+    id="mesh-468",
+    k=468,
+    groups=mesh.GROUPS,
+    mirror=mesh.MIRROR,
+    to_five=mesh.TO_FIVE,
+    eye_corners=(33, 263),
+)
+
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
-    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68)}
+    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468)}
 )
 
 #: How points become those of a poorer scheme: (from, to) -> for each new point the indices whose
@@ -123,6 +134,8 @@ REDUCTIONS: Mapping[tuple[str, str], Groups] = MappingProxyType(
     {
         **{(s.id, FIVE.id): s.to_five for s in SCHEMES.values() if s.to_five},
         (IBUG_68.id, DLIB_5.id): ((45,), (42,), (36,), (39,), (33,)),
+        (MESH_468.id, IBUG_68.id): mesh.TO_IBUG_68,
+        (MESH_468.id, DLIB_5.id): ((263,), (362,), (33,), (133,), (2,)),
         ("muct", FIVE.id): ((31,), (36,), (67,), (48,), (54,)),
     }
 )

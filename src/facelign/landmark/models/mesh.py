@@ -1,0 +1,140 @@
+"""MediaPipe's face mesh: 468 points with depth.
+
+Paper: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs",
+2019. Input: RGB / 255, a square of 192 px about the face, turned until its eyes are level: its
+middle is that of the box, its side 1.5 times the longer side of the box. Output: x, y and depth of
+each point in px of that square.
+
+MediaPipe makes the first square from BlazeFace's box and eyes, and in a film the next one from the
+points that it found. Here too a second look at the square that the first one's points tell makes
+the points those of the face, whatever detector drew the box; ``looks=1`` is MediaPipe on a photo.
+
+Known limits: the hidden half of a profile is the mesh's guess; made for faces of at least 50 px.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from facelign.errors import ConfigError, ModelMismatch
+from facelign.geometry.transforms import apply, compose, invert, scaling
+from facelign.imaging.warp import axis_scales, warp
+from facelign.runtime.blob import blob_of
+from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.types import mediapipe_models, specs
+from facelign.types.arrays import AnyArray, Float64Array
+from facelign.types.contracts import Landmarker, WeightPaths
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import MESH_468
+
+#: side of what the network reads, px; side of the square, in longer sides of the box
+_SIDE, _ROOM = 192, 1.5
+
+SPECS = (
+    specs.ModelSpec.of(
+        "mesh-468",
+        "facelign.landmark.models.mesh:FaceMesh",
+        mediapipe_models.weights(
+            "face_landmark.tflite",
+            mediapipe_models.own(
+                "face_landmark/face_landmark.tflite",
+                "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+                1_242_398,
+            ),
+        ),
+        input=specs.InputSpec((_SIDE, _SIDE), std=(255.0,) * 3),
+        output=specs.LandmarkerOutput(MESH_468.id),
+        license=mediapipe_models.LICENSE,
+        title="MediaPipe's face mesh, 468 points with depth",
+        paper="Kartynnik et al.: Real-time Facial Surface Geometry, 2019, "
+        "https://arxiv.org/abs/1907.06724",
+        origin="google-ai-edge/mediapipe modules/face_landmark face_landmark.tflite",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMeshOptions:
+    """looks: how often a face is looked at, each time in the square that the last points tell."""
+
+    looks: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.looks <= 8:
+            raise ConfigError(f"looks: wanted a number from 1 to 8, got {self.looks}.")
+
+
+class FaceMesh(Landmarker):
+    """Places 468 points, with depth, on the faces of a detector."""
+
+    Options = FaceMeshOptions
+    scheme = MESH_468
+
+    def __init__(
+        self,
+        spec: specs.ModelSpec,
+        files: WeightPaths,
+        options: FaceMeshOptions,
+        engine: OnnxOptions,
+    ) -> None:
+        if not isinstance(spec.output, specs.LandmarkerOutput):
+            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
+        self.spec, self.options = spec, options
+        self._net = Session(files[spec.weights[0].name], engine)
+
+    def locate(self, image: Image, faces: Faces) -> Faces:
+        """Return the same faces with 468 points and their depth, in the plane of ``image.size``."""
+        found = [self._placed(image, faces, i) for i in range(len(faces))]
+        stacked = np.stack(found) if found else np.zeros((0, self.scheme.k, 3))
+        points, depth = (part.astype(np.float32) for part in (stacked[..., :2], stacked[..., 2]))
+        return faces.with_landmarks(Landmarks(points, self.scheme, depth=depth))
+
+    def _placed(self, image: Image, faces: Faces, i: int) -> Float64Array:
+        """Return the points of one face (468, 3), px of the photo."""
+        right_to_left = np.array([1.0, 0.0])
+        if faces.landmarks is not None:
+            groups, points = faces.landmarks.scheme.groups, faces.landmarks.points[i]
+            right_to_left = _across(points, groups["right_eye"], groups["left_eye"])
+        box = faces.boxes[i].astype(np.float64)
+        found = self._seen(image, _square(box, right_to_left))
+        for _ in range(self.options.looks - 1):
+            low, high = found[:, :2].min(axis=0), found[:, :2].max(axis=0)
+            right, left = MESH_468.eye_corners or (0, 0)
+            across = _across(found[:, :2], (right,), (left,))
+            found = self._seen(image, _square(np.concatenate([low, high]), across))
+        return found
+
+    def _seen(self, image: Image, to_square: Float64Array) -> Float64Array:
+        if image.scale < 1 and max(axis_scales(to_square)) > image.scale:
+            image = image.full()
+        from_pixels = compose(to_square, invert(scaling(image.scale)))
+        square = warp(image.pixels, from_pixels, (_SIDE, _SIDE))
+        # one by one: a face has the same points whoever is beside it
+        feed = blob_of(square[None], self.spec.input)
+        outputs = self._net.run({self._net.inputs[0].name: feed})
+        (raw,) = (o.reshape(-1, 3) for o in outputs if o.size == 3 * self.scheme.k)
+        # here the edge of the first pixel is 0: its middle is 0 in the plane
+        points = apply(invert(to_square), raw[:, :2] - 0.5)
+        depth = raw[:, 2:].astype(np.float64) / max(axis_scales(to_square))
+        return np.concatenate([points, depth], axis=1)
+
+
+def _across(points: AnyArray, right: tuple[int, ...], left: tuple[int, ...]) -> Float64Array:
+    """Return the way (2,) from the subject's right eye to the left."""
+    ends = [points[list(eye)].astype(np.float64).mean(axis=0) for eye in (right, left)]
+    return np.asarray(ends[1] - ends[0])
+
+
+def _square(box: Float64Array, across: Float64Array) -> Float64Array:
+    """Return the map (2, 3) from the photo into the square about a box, eyes level in it."""
+    length = math.hypot(*across)
+    cos, sin = across / length if length > 0 else (1.0, 0.0)
+    side = _ROOM * max(box[2] - box[0], box[3] - box[1], 1e-3)
+    linear = np.array([[cos, sin], [-sin, cos]]) * (_SIDE / side)
+    shift = (_SIDE - 1) / 2 - linear @ ((box[:2] + box[2:]) / 2)
+    return np.concatenate([linear, shift[:, None]], axis=1)
