@@ -16,6 +16,7 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.geometry.boxes import clip
 from facelign.imaging.resize import resized
+from facelign.quality.pose import head_pose
 from facelign.types.arrays import AnyArray, Arrays, ByteArray, Float32Array, Selector, check, picked
 from facelign.types.chips import Chips
 from facelign.types.contracts import Quality
@@ -40,7 +41,8 @@ class FaceQuality(Arrays):
     0..1. contrast: standard deviation of luma, 0..1. dark, bright: shares of pixels at the ends.
     inter_eye_px: between the eyes' centers; roll_deg: in the picture (positive leans
     to the subject's right shoulder); yaw_offset: see ``yaw_offset``. These three are None for a
-    detector without landmarks.
+    detector without landmarks. yaw_deg, pitch_deg: positive when the subject looks to its own left,
+    and down, see ``pose``; None without landmarks that place a head.
     """
 
     height_px: Float32Array
@@ -53,6 +55,8 @@ class FaceQuality(Arrays):
     inter_eye_px: Float32Array | None = None
     roll_deg: Float32Array | None = None
     yaw_offset: Float32Array | None = None
+    yaw_deg: Float32Array | None = None
+    pitch_deg: Float32Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.height_px)
@@ -103,6 +107,7 @@ def assess(image: Image, faces: Faces, chips: Chips | None = None) -> FaceQualit
         pixels = _cut(image, faces.boxes[i]) if chips is None else chips.pixels[i]
         light[:, i] = _light(_middle(pixels))
     eyes = None if faces.landmarks is None else _eyes(faces.landmarks)
+    pose = None if faces.landmarks is None else head_pose(faces.landmarks)
     return FaceQuality(
         faces.heights,
         _inside(faces),
@@ -114,6 +119,8 @@ def assess(image: Image, faces: Faces, chips: Chips | None = None) -> FaceQualit
         None if eyes is None else np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1),
         None if eyes is None else roll_deg(eyes),
         None if faces.landmarks is None else yaw_offset(faces.landmarks),
+        None if pose is None else pose[:, 0],
+        None if pose is None else pose[:, 1],
     )
 
 
