@@ -71,9 +71,9 @@ class Pour:
         name: str,
         channels: tuple[int, int],
         *,
-        kernel: int = 1,
+        kernel: int | tuple[int, int] = 1,
         stride: int = 1,
-        pad: int = 0,
+        pad: int | tuple[int, int] = 0,
         groups: int = 1,
         norm: str = "",
         bias: bool = False,
@@ -81,10 +81,13 @@ class Pour:
     ) -> str:
         """Add a convolution ``name``, folded with the batch normalization ``norm`` where there is.
 
-        channels: of input and output. Source of the folding: Ioffe and Szegedy, ICML 2015.
+        channels: of input and output. kernel, pad: of rows and columns where they differ. Source
+        of the folding: Ioffe and Szegedy, ICML 2015.
         """
         into, out = channels
-        weight = self.take(f"{name}.weight", out, into // groups, kernel, kernel)
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        edges = (pad, pad) if isinstance(pad, int) else pad
+        weight = self.take(f"{name}.weight", out, into // groups, *sides)
         shift = self.take(f"{name}.bias", out) if bias else np.zeros(out, np.float32)
         if norm:
             parts = ("weight", "bias", "running_mean", "running_var")
@@ -97,9 +100,9 @@ class Pour:
             x,
             self.constant(weight),
             self.constant(shift),
-            kernel_shape=[kernel, kernel],
+            kernel_shape=[*sides],
             strides=[stride, stride],
-            pads=[pad] * 4,
+            pads=[*edges, *edges],
             group=groups,
         )
 
