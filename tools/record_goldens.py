@@ -448,6 +448,37 @@ def with_facelign(model: str) -> Arrays:
     }  # fmt: skip
 
 
+def by_hand(model: str) -> Arrays:
+    """The measures of the portrait's face once more, counted pixel by pixel in NumPy."""
+    from facelign.quality.models.measured import BIAS, WEIGHTS
+
+    left, top, right, bottom = box = np.array([178, 62, 268, 176], np.float64)
+    part = PORTRAIT[int(top) : int(bottom) + 1, int(left) : int(right) + 1].astype(np.float64)
+    luma = np.round(part @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    square = cv2.resize(luma, (112, 112), interpolation=cv2.INTER_AREA)[17:95, 17:95]
+    wide = np.pad(square.astype(np.float64), 1, mode="reflect")
+    edges = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+    edges -= 4 * wide[1:-1, 1:-1]
+    across = FIVE[1] - FIVE[0]
+    aside = abs((FIVE[2] - (FIVE[0] + FIVE[1]) / 2) @ across / (across @ across))
+    measures = {
+        "sharpness": min(edges.std() / square.std(), 0.4) - 0.4,
+        "contrast": min(np.log2(square.std() / 255 / 0.2), 0),
+        "not dark": -(square <= 8).mean(),
+        "not bright": -(square >= 247).mean(),
+        "frontal": -aside,
+        "inside": 0.0,
+    }
+    odds = BIAS + sum(weight * measures[name] for name, weight in WEIGHTS.items())
+    return {
+        "made_by": f"NumPy {np.__version__}, pixel by pixel",
+        "within": 0.01,
+        "boxes": box[None],
+        "points": FIVE[None],
+        "numbers": np.array([1 / (1 + np.exp(-odds))]),
+    }
+
+
 #: boxes (x, y, width, height) px of the portrait's face, as face-api's tiny detector sees it
 FACE_API_BOX = (163, 75, 116, 111)
 
@@ -538,6 +569,7 @@ RECIPES = {
     **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),
     "minifasnet": with_onnxruntime_minifasnet,
+    "measured": by_hand,
 }
 
 

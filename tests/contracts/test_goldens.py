@@ -17,7 +17,7 @@ from facelign.geometry.transforms import apply
 from facelign.models.catalog import own_models
 from facelign.models.weights.store import Store
 from facelign.types.chips import Chips
-from facelign.types.contracts import Detector, Embedder, Landmarker, Liveness
+from facelign.types.contracts import Detector, Embedder, Landmarker, Liveness, Quality
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
@@ -106,6 +106,19 @@ def test_points(
     landmarks = model.locate(portrait, given).landmarks
     assert landmarks is not None
     assert np.abs(landmarks.points - known["points"]).max() <= float(known["within"])
+
+
+@pytest.mark.weights
+@of_task(Task.QUALITY)
+def test_numbers(
+    spec: ModelSpec, pulled: Callable[..., Store], portrait: Image, usable: Callable[..., object]
+) -> None:
+    model: Quality = usable(spec, lambda: models.load(spec, pulled(spec)))  # type: ignore[assignment]
+    known = golden(spec)
+    marks = Landmarks(known["points"], FIVE)
+    given = Faces(known["boxes"], np.ones(1, np.float32), marks, "golden", portrait.size)
+    (numbers,) = model.measure(portrait, given).values()
+    assert np.abs(numbers - known["numbers"]).max() <= float(known["within"])
 
 
 @pytest.mark.weights

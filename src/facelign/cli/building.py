@@ -17,15 +17,17 @@ from facelign.cli.hints import flagged
 from facelign.cli.output import counted, note
 from facelign.errors import ConfigError, InputError
 from facelign.files.home import cache_path, may_write
-from facelign.wire.records import Record, failure
+from facelign.wire.records import Record, failure, with_quality
 
 if TYPE_CHECKING:
     from facelign.gallery.cache import VectorCache
+    from facelign.recognition.judging import Judge
     from facelign.recognition.options import IdentifyOptions
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Photo, Recognizer
     from facelign.recognition.results import Enrollment
     from facelign.recognition.threshold_rule import ThresholdRule
+    from facelign.types.analysis import Analysis
     from facelign.types.policies import FacePolicy
     from facelign.types.templates import Person
     from facelign.wire.options import ChainFlags, NamingFlags
@@ -50,6 +52,22 @@ def finder(chain: ChainFlags) -> Recognizer:
 def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Recognizer:
     """Return a recognizer that cuts chips of a layout."""
     return _noted(chain.aligner(layout, options))
+
+
+def judge(model: str | None) -> Judge | None:
+    """Return what tells the quality of faces, where a measure is named."""
+    if model is None:
+        return None
+    from facelign.recognition.judging import Judge
+
+    return Judge(model)
+
+
+def judged(record: Record, analysis: Analysis, judge: Judge | None) -> Record:
+    """Return the record of a photo with the quality of its faces, where that is asked for."""
+    if judge is None or analysis.image is None:
+        return record
+    return with_quality(record, judge.numbers(analysis.image, analysis.faces))
 
 
 def _noted(built: Recognizer) -> Recognizer:

@@ -83,6 +83,7 @@ _NAMES: dict[str, Callable[[], list[str]]] = {
     "detector": partial(_models, "detect"),
     "landmarker": partial(_models, "landmark"),
     "embedder": partial(_models, "embed"),
+    "quality": partial(_models, "quality"),
     "layout": _layouts,
 }
 
@@ -96,8 +97,8 @@ def names(kind: str) -> Callable[[typer.Context, str], list[str]]:
     """Return what completes a name of that kind, as typer's ``autocompletion`` takes it.
 
     kind: "preset", "model", "own model", "model or preset", "detector", "landmarker", "embedder",
-    "layout", or "person": of the gallery that the words before name. What cannot be read completes
-    nothing.
+    "quality", "layout", or "person": of the gallery that the words before name. What cannot be read
+    completes nothing.
     """
 
     def found(ctx: typer.Context, incomplete: str) -> list[str]:

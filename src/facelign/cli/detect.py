@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import building
-from facelign.cli.flags import Photos, command, without
+from facelign.cli.flags import Photos, QualityOf, command, without
 from facelign.cli.output import emit, line, progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
@@ -30,6 +30,7 @@ def detect(
     photos: Photos,
     output: OutputFlags,
     explain: Explain = False,
+    quality: QualityOf = None,
     *,
     chain: Annotated[ChainFlags, without("model", "layout", "flip")],
 ) -> int:
@@ -41,12 +42,13 @@ def detect(
     if explain:
         return _explain(recognizer, found, output)
     pictures = Pictures(output.draw, found)
-    keep = output.draw is not None
+    judge = building.judge(quality)
+    keep = output.draw is not None or judge is not None
     with reporting(output, "detect") as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
-            record = records.photo_record(analysis)
+            record = building.judged(records.photo_record(analysis), analysis, judge)
             results.add(record, _lines(record))
             pictures.add(analysis)
     return results.code
@@ -58,7 +60,8 @@ def _lines(record: records.Record) -> Iterator[str]:
     yield f"{record['image']}: {len(faces)} face{'s' * (len(faces) != 1)}{tries}"
     for face in faces:
         x1, y1, x2, y2 = face["box"]
-        yield f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}"
+        told = f" quality {face['quality']:.2f}" if "quality" in face else ""
+        yield f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}{told}"
 
 
 def _explain(recognizer: Recognizer, photos: building.Listed, output: OutputFlags) -> int:

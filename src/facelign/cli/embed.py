@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from facelign.cli import building
-from facelign.cli.flags import Photos, command
+from facelign.cli.flags import Photos, QualityOf, command
 from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
@@ -14,18 +14,20 @@ from facelign.wire.options import ChainFlags, OutputFlags
 
 
 @command
-def embed(photos: Photos, output: OutputFlags, chain: ChainFlags) -> int:
+def embed(photos: Photos, output: OutputFlags, chain: ChainFlags, quality: QualityOf = None) -> int:
     """Turn every face into a vector. Vectors are biometric data: keep them as such."""
     found = building.listing(photos, results=output.draw)
     recognizer = building.recognizer(chain)
     space = recognizer.space
     pictures = Pictures(output.draw, found)
-    keep = output.draw is not None
+    judge = building.judge(quality)
+    keep = output.draw is not None or judge is not None
     with reporting(output, "embed") as results, progress("embedding", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, keep=keep, done=done):
             record = records.embed_record(analysis, space.id)
+            record = building.judged(record, analysis, judge)
             results.add(record, _lines(record, space.dim))
             pictures.add(analysis)
     return results.code

@@ -43,6 +43,15 @@ from facelign.types.options import OptionSet, hints, option_of
 from facelign.wire.options import OutputFlags
 
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
+QualityOf = Annotated[
+    str | None,
+    typer.Option(
+        "--quality",
+        help="Tell each face's quality by this measure (measured, ediffiqa-t).",
+        metavar="MODEL",
+        autocompletion=completion.names("quality"),
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class _Usable:
     photo: Analysis
     face: int
     vector: Embeddings
+    quality: float | None = None
 
 
 def enroll(
@@ -61,6 +62,7 @@ def enroll_together(
     *,
     calibration: Calibration | None = None,
     elsewhere: Callable[[Analysis, int], str] | None = None,
+    quality: Callable[[Analysis, int], float] | None = None,
     run: str | None = None,
 ) -> Iterator[Enrollment]:
     """Enroll photos that are said to show one person; yield one result a photo, after its commit.
@@ -69,10 +71,11 @@ def enroll_together(
     enrolled: who is unlike the others is held back, and so are all when most do not show one
     person. photos: a PhotoInfo is one that is enrolled already. calibration: by which that and
     look-alikes are told; without one neither is. elsewhere: asked with a photo and its face, says
-    whom it looks like beyond the space of its vector, or "". run: see ``Gallery.enroll``.
+    whom it looks like beyond the space of its vector, or "". quality: asked with a photo and its
+    face where the options want some, says its number. run: see ``Gallery.enroll``.
     """
     name = person_name(person)
-    usable = [_usable(gallery, name, photo, options) for photo in photos]
+    usable = [_usable(gallery, name, photo, options, quality) for photo in photos]
     known = None if options.force else calibration
     fresh = [one for one in usable if isinstance(one, _Usable)]
     doubts: dict[int, str] = {}
@@ -92,7 +95,11 @@ def enroll_together(
 
 
 def _usable(
-    gallery: Gallery, person: str, photo: Analysis | PhotoInfo, options: EnrollOptions
+    gallery: Gallery,
+    person: str,
+    photo: Analysis | PhotoInfo,
+    options: EnrollOptions,
+    quality: Callable[[Analysis, int], float] | None,
 ) -> _Usable | Enrollment:
     """Return the face of a photo that is to be enrolled, or why there is none."""
     if isinstance(photo, PhotoInfo):
@@ -104,13 +111,16 @@ def _usable(
         index = choose(photo.faces, options.policy, result.image)
         result = replace(result, face_height=photo.faces[index].box.height)
         vector = big_enough(photo, index, options.min_height)
+        if quality is not None and options.quality is not None:
+            result = replace(result, quality=(number := quality(photo, index)))
+            good_enough(number, options)
     except FacelignError as error:
         return replace(result, reason=str(error), failed=True)
     box = photo.faces[index].box
     where = (box.x1, box.y1, box.x2, box.y2)
     if gallery.was_rejected(person, photo.photo.digest, where):  # somebody has decided already
         return replace(result, reason=f"was rejected as {person}")
-    return _Usable(photo, index, vector)
+    return _Usable(photo, index, vector, result.quality)
 
 
 def _kept(
@@ -124,7 +134,7 @@ def _kept(
 ) -> Enrollment:
     """Return what became of a face: a template, or why it is held back."""
     source, digest, face = one.photo.photo.source, one.photo.photo.digest, one.photo.faces[one.face]
-    result = Enrollment(source, person, False, face_height=face.box.height)
+    result = Enrollment(source, person, False, face_height=face.box.height, quality=one.quality)
     other = lookalike(gallery, person, one.vector, calibration)
     if doubt or other is not None:
         like = "" if other is None else looks_like(gallery, other, one.vector, calibration)
@@ -158,6 +168,15 @@ def big_enough(photo: Analysis, face: int, min_height: float) -> Embeddings:
             f"too small: the face is {height:.0f} px high, and {min_height:.0f} px are needed"
         )
     return vector
+
+
+def good_enough(number: float, options: EnrollOptions) -> None:
+    """Raise InputError when the quality of a face is under the one that is wanted."""
+    if options.quality is not None and number < options.quality:
+        raise InputError(
+            f"too poor: the quality of the face is {number:.2f} by '{options.quality_model}', and "
+            f"{options.quality:g} is wanted"
+        )
 
 
 # -- like another person -------------------------------------------------------------------------

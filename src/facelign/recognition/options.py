@@ -61,15 +61,23 @@ class EnrollOptions(OptionSet):
     """How photos are enrolled.
 
     policy: which face of a photo. min_height: smallest face, px of the file; below it small faces
-    match one another, with up to 400 times more false matches. consent: a note kept with
-    each template. force: enroll a face even when it looks like another person's, or unlike the
-    person's other photos.
+    match one another, with up to 400 times more false matches. quality: smallest quality by the
+    measure ``quality_model``, or None for any. consent: a note kept with each template. force:
+    enroll a face even when it looks like another person's, or unlike the person's other photos.
     """
 
     policy: FacePolicy = FacePolicy.ONLY
     min_height: Annotated[
         float, Option("Smallest face that is enrolled, px (small faces mislead).", check=height)
     ] = 40.0
+    quality: Annotated[
+        float | None,
+        Option("Smallest quality of a face that is enrolled, up to 1 (default: any).", check=share),
+    ] = None
+    quality_model: Annotated[
+        str,
+        Option("The measure of that quality, by id (measured, ediffiqa-t).", names="quality"),
+    ] = "measured"
     consent: Annotated[
         str | None, Option("A note on the person's consent, kept with it.", once=True)
     ] = None

@@ -108,8 +108,11 @@ class PhotoGallery(Closing):
         """
         from facelign.recognition.elsewhere import Elsewhere
         from facelign.recognition.enrolling import enroll_together
+        from facelign.recognition.judging import Judge
 
         options = options or EnrollOptions()
+        store = self.recognizer.chain.store
+        judge = None if options.quality is None else Judge(options.quality_model, store)
         named = (((person_name(person), photo), photo) for person, photo in jobs)
         elsewhere = Elsewhere(self.gallery, self.recognizer)
         run = uuid4().hex  # one call is one change: undo takes it back as a whole
@@ -130,6 +133,12 @@ class PhotoGallery(Closing):
                 def like(found: Analysis, face: int, who: str = person) -> str:
                     return elsewhere.like(who, sources[id(found)], found, face)  # noqa: B023 - now
 
+                def number(found: Analysis, face: int) -> float:
+                    assert judge is not None  # noqa: S101 - it is asked where there is one
+                    photo = sources[id(found)]  # noqa: B023 - now
+                    faces = found.faces[face : face + 1]
+                    return float(judge.numbers(self.recognizer.read(photo), faces)[0])
+
                 yield from enroll_together(
                     self.gallery,
                     person,
@@ -137,6 +146,7 @@ class PhotoGallery(Closing):
                     options,
                     calibration=evidence,
                     elsewhere=like,
+                    quality=None if judge is None else number,
                     run=run,
                 )
 

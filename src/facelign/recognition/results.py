@@ -87,7 +87,8 @@ class Enrollment:
     """What enrolling one file did.
 
     failed: the file could not be used. held: it could, and was held back because its face is like
-    another person's or unlike the person's other photos: somebody has to look at it.
+    another person's or unlike the person's other photos: somebody has to look at it. quality: of
+    the face, where some was wanted.
     """
 
     image: str
@@ -98,3 +99,4 @@ class Enrollment:
     template_ids: tuple[int, ...] = field(default=())
     face_height: float | None = None
     held: bool = False
+    quality: float | None = None

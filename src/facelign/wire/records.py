@@ -4,7 +4,7 @@ report reads. ``wire.values`` reads them back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -75,6 +75,13 @@ def photo_record(analysis: Analysis) -> Record:
     return record
 
 
+def with_quality(record: Record, numbers: Iterable[float]) -> Record:
+    """Return the record of a photo with the quality of each of its faces."""
+    for face, quality in zip(record["faces"], numbers, strict=True):
+        face["quality"] = number(quality, 3)
+    return record
+
+
 def embed_record(analysis: Analysis, space: str) -> Record:
     """Return what embed prints for one photo."""
     record = photo_record(analysis)
@@ -136,6 +143,8 @@ def enroll_record(result: Enrollment) -> Record:
     record = some(result, "image", "person", "enrolled", "reason", "held")
     if result.face_height is not None:
         record["height"] = number(result.face_height, 1)
+    if result.quality is not None:
+        record["quality"] = number(result.quality, 3)
     return record
 
 

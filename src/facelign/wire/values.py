@@ -66,7 +66,8 @@ def enrollment(record: Record) -> Enrollment:
     """Return what enrolling one file did."""
     try:
         enrolled, reason, height = record["enrolled"], record["reason"], record.get("height")
-        return _of(Enrollment, record, enrolled=bool(enrolled), reason=reason, face_height=height)
+        told = {"face_height": height, "quality": record.get("quality")}
+        return _of(Enrollment, record, enrolled=bool(enrolled), reason=reason, **told)
     except (KeyError, TypeError) as error:
         raise _malformed("enrollment", error) from error
 

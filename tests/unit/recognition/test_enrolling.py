@@ -84,6 +84,26 @@ def test_policy_and_size_are_options(gallery: Gallery, make: Any) -> None:
     assert background.enrolled, "a face under half the height does not count"
 
 
+def test_a_poor_face_is_refused_with_both_numbers(gallery: Gallery, make: Any) -> None:
+    def told(photo: Any, face: int) -> float:
+        return 0.42
+
+    wanted = EnrollOptions(quality=0.6)
+    (result,) = enroll_together(gallery, "Ada", [photo(make, 1, 100)], wanted, quality=told)
+    assert (result.enrolled, result.failed, result.quality) == (False, True, 0.42)
+    assert (
+        result.reason
+        == "too poor: the quality of the face is 0.42 by 'measured', and 0.6 is wanted"
+    )
+    good = EnrollOptions(quality=0.4)
+    (result,) = enroll_together(gallery, "Ada", [photo(make, 1, 100)], good, quality=told)
+    assert (result.enrolled, result.quality) == (True, 0.42)
+    (unasked,) = enroll_together(
+        gallery, "Bob", [photo(make, 2, 100)], EnrollOptions(), quality=told
+    )
+    assert (unasked.enrolled, unasked.quality) == (True, None)
+
+
 def test_a_face_like_another_persons_is_held_back(gallery: Gallery, make: Any) -> None:
     assert CALIBRATION is not None
     options = EnrollOptions()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -116,6 +117,20 @@ def test_only_the_face_that_is_asked_for(
     assert some[0].faces == ()
     assert some[1].error is not None
     assert not isinstance(some[1].error, NoFace)
+
+
+def test_a_poor_photo_is_not_enrolled_where_quality_is_wanted(
+    tmp_path: Path, recognizer: Recognizer, portrait: Image
+) -> None:
+    blurred = Image.from_array(cv2.GaussianBlur(portrait.pixels, (0, 0), 9), "rgb", "blurred")
+    options = EnrollOptions(quality=0.7)
+    with PhotoGallery(tmp_path / "good.db", recognizer) as made:
+        good, poor = made.enroll("Eileen", [portrait, blurred], options)
+        assert good.enrolled
+        assert good.quality is not None
+        assert good.quality > 0.7 > (poor.quality or 0)
+        assert poor.reason.startswith("too poor: the quality of the face is 0.")
+        assert [one.quality for one in made.enroll("Ann", [blurred])] == [None]
 
 
 def test_people_and_removal(gallery: PhotoGallery) -> None:

@@ -1,0 +1,47 @@
+"""How good faces are for recognition, by a quality measure that is named."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facelign.errors import ModelMismatch, UnknownModel
+from facelign.models import catalog, load
+from facelign.models.weights.store import Store
+from facelign.types.arrays import Float32Array
+from facelign.types.contracts import Quality
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.specs import QualityOutput, Task
+
+
+class Judge:
+    """Tells the quality of faces by a measure, larger is better.
+
+    model: id of the measure, such as "measured". Raises UnknownModel, WeightsMissing and
+    LicenseRefused.
+
+    Example:
+        >>> judge = Judge("measured")
+        >>> judge.model
+        'measured'
+    """
+
+    def __init__(self, model: str, store: Store | None = None) -> None:
+        spec = catalog.default().spec(Task.QUALITY, model)
+        if not isinstance(spec.output, QualityOutput):
+            raise UnknownModel(f"The record of '{model}' is not that of a quality measure.")
+        self.model, self._name = model, spec.output.name
+        self._measure: Quality = load(spec, store or Store.from_environment())
+
+    def numbers(self, image: Image, faces: Faces) -> Float32Array:
+        """Return (n,) float32 of n faces; raises ModelMismatch for points that it cannot use."""
+        if not len(faces):
+            return np.zeros(0, np.float32)
+        told = self._measure.measure(image, faces).get(self._name)
+        if told is None:
+            raise ModelMismatch(
+                f"The quality '{self.model}' wants points of the face, and detector "
+                f"'{faces.detector}' gives none that fit.",
+                "Use a detector with five points, such as yunet.",
+            )
+        return told
