@@ -63,6 +63,9 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
             Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
             Converter("facenet", 1, ".onnx", "facelign.models.convert.facenet:convert", apart=True),
+            Converter(
+                "openface", 1, ".onnx", "facelign.models.convert.openface:convert", apart=True
+            ),
             Converter("mobileface", 1, ".onnx", "facelign.models.convert.mobileface:convert"),
             Converter("minifasnet", 1, ".onnx", "facelign.models.convert.minifasnet:convert"),
             Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),

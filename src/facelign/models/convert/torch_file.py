@@ -176,6 +176,7 @@ def _dialect(seen: dict[str, _Storage] | None = None) -> Dialect:
         symbols={
             ("collections", "OrderedDict"): "OrderedDict",
             ("torch._utils", "_rebuild_tensor_v2"): "tensor",
+            ("torch._utils", "_rebuild_tensor"): "tensor",  # before PyTorch 0.4
             ("torch._utils", "_rebuild_parameter"): "parameter",
             **{("torch", name): name for name in _KINDS},
         },
