@@ -21,6 +21,7 @@ from facelign.files.home import gallery_path
 from facelign.wire.records import Record, plain
 
 if TYPE_CHECKING:
+    from facelign.cli import adding
     from facelign.models import Registry
     from facelign.models.weights.bundle import Packed
     from facelign.models.weights.progress import OnProgress, Progress
@@ -38,6 +39,29 @@ class Guard(StrEnum):
     UNCLEAR = "unclear"
     COMMERCIAL = "commercial"
     STRICT = "strict"
+
+
+class Verdict(StrEnum):
+    """Whether weights may be sold."""
+
+    YES = "yes"
+    NO = "no"
+    UNCLEAR = "unclear"
+
+
+class Color(StrEnum):
+    """Orders of colors, as ``types.specs.InputSpec`` has them."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+
+
+class MetricName(StrEnum):
+    """How vectors are compared; the names of ``types.embeddings.Metric``."""
+
+    COSINE = "cosine"
+    EUCLIDEAN = "euclidean"
+    SQUARED_EUCLIDEAN = "squared-euclidean"
 
 
 VERDICTS: Mapping[Guard | None, tuple[str, ...]] = {
@@ -393,35 +417,139 @@ def add(
     file: Annotated[
         Path,
         typer.Argument(
-            help="The TOML record of your own ONNX model, or a weight file of a known model.",
+            help="Your own model: its ONNX file (with --task), or its TOML record; or a weight "
+            "file of a known model.",
             show_default=False,
         ),
     ],
+    task: Annotated[
+        TaskName | None, typer.Option("--task", help="What your own ONNX model does.")
+    ] = None,
+    model_id: Annotated[
+        str, typer.Option("--id", help="Its id (default: from the file's name).")
+    ] = "",
+    like: Annotated[
+        str,
+        typer.Option(
+            "--like", help="A known model whose class reads such a network (embed: any embedder)."
+        ),
+    ] = "",
+    layout: Annotated[str, typer.Option("--layout", help="Layout of the chips it reads.")] = "",
+    color: Annotated[
+        Color | None, typer.Option("--color", help="Order of colors that it reads.")
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option("--mean", help="Subtracted from pixels 0 to 255: one number or three."),
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option("--std", help="What they are divided by then: one or three.")
+    ] = None,
+    metric: Annotated[
+        MetricName | None, typer.Option("--metric", help="How its vectors are compared.")
+    ] = None,
+    license_: Annotated[
+        str, typer.Option("--license", help="License of the weights, in words.")
+    ] = "",
+    commercial: Annotated[
+        Verdict | None, typer.Option("--commercial", help="Whether they may be sold.")
+    ] = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces",
+            help="Photos to try it on, of different people (default: scikit-image's portrait).",
+        ),
+    ] = None,
+    as_said: Annotated[
+        bool, typer.Option("--as-said", help="Keep it whatever the faces tell.")
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put it in the place of your model of the same id.")
     ] = False,
     *,
     output: JsonFlag,
 ) -> None:
-    """Add your own model by its record, or a weight file that you have already.
+    """Add your own model by its file or record, or a weight file that you have already.
 
-    Your own model is run once and must be what its record says; else nothing is kept.
+    Your own model is run once and must be what its record says. An embedder is tried on faces: the
+    same face mirrored has to be nearer than other faces, and the usual colors, scales and layouts
+    are tried, so that a wrong one is told, and the right one named. What you leave out the trial
+    chooses. The record of an ONNX file is written beside it. Else nothing is kept.
     """
-    registry, store = registry_and_store()
-    if file.suffix.lower() == ".toml":
-        from facelign.models import own
-        from facelign.recognition.presets import PRESETS
+    from facelign.cli import adding
 
-        spec = own.add(file, registry, store, replace=replace, reserved=PRESETS)
-        names = [spec.id]
-        if spec.license.weights == own.NOT_STATED:
-            note(f"{spec.id}: the record names no license, so commercial use counts as unclear.")
-    else:
+    registry, store = registry_and_store()
+    if task is None and file.suffix.lower() != ".toml":
         from facelign.models.weights.bundle import take_file
 
         names = [entry.model for entry in take_file(store, registry.specs(), file)]
+    else:
+        said = adding.Words(
+            task.value if task else "",
+            model_id,
+            like,
+            layout,
+            color.value if color else "",
+            adding.numbers(mean, "--mean"),
+            adding.numbers(std, "--std"),
+            metric.value if metric else "",
+            license_,
+            commercial.value if commercial else "",
+        )
+        if file.suffix.lower() == ".toml" and said != adding.Words(""):
+            raise ConfigError(
+                "A TOML record says all of it by itself.", "Change the record, or name the ONNX."
+            )
+        names = [_add_own(file, said, registry, store, faces, as_said, replace)]
     for name in names:
         answer({"id": name}, f"{name}: added", json=output.json)
+
+
+def _add_own(
+    file: Path,
+    said: adding.Words,
+    registry: Registry,
+    store: Store,
+    faces: Path | None,
+    as_said: bool,
+    replace: bool,
+) -> str:
+    """Add a model by its record, which is written first where the file is the network."""
+    from facelign.cli import adding
+    from facelign.files.home import expanded
+    from facelign.models import own
+    from facelign.recognition.presets import PRESETS
+
+    def added(record: Path, may_choose: frozenset[str]) -> ModelSpec:
+        seen = adding.OnFaces(registry, faces, may_choose, as_said)
+        return own.add(record, registry, store, replace=replace, reserved=PRESETS, seen=seen)
+
+    if not said.task:
+        spec = added(file, frozenset())
+    else:
+        network = expanded(file)
+        record = network.with_suffix(".toml")
+        if record.exists():
+            raise ConfigError(
+                f"The record {record} is there already.", f"Add that, or remove it: {record}"
+            )
+        try:
+            record.write_text(adding.record_of(network, said), encoding="utf-8")
+            try:
+                spec = added(record, said.open)
+            except adding.Better as better:
+                said = adding.refined(said, better.trial)
+                record.write_text(adding.record_of(network, said), encoding="utf-8")
+                spec = added(record, frozenset())
+                note(f"{spec.id}: color, scale and layout that were not said are those that fit.")
+        except BaseException:
+            record.unlink(missing_ok=True)
+            raise
+        note(f"{spec.id}: the record is {record}")
+    if spec.license.weights == own.NOT_STATED:
+        note(f"{spec.id}: the record names no license, so commercial use counts as unclear.")
+    return spec.id
 
 
 @app.add("remove")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,12 +44,14 @@ def add(
     *,
     replace: bool = False,
     reserved: Collection[str] = (),
+    seen: Callable[[ModelSpec, Store], None] | None = None,
 ) -> ModelSpec:
     """Copy a TOML record and its weights to where ``catalog.default`` finds them.
 
     First the network is run once, and all that the record says of it is compared: nothing is kept
     of a model that is not what it says. replace: put it in the place of one that was added before.
     reserved: ids that mean something else where a model is named, such as those of presets.
+    seen: called with an embedder that passed, and a store that holds it; what it raises ends it.
     Raises ConfigError, which names the value that the record should have, and UnknownModel.
     """
     record = expanded(path)
@@ -63,7 +66,7 @@ def add(
     if place.exists() and not replace:
         raise ConfigError(f"The model '{spec.id}' was added before.", Remedy.REPLACE)
     weights = Path(spec.weights[0].sources[0].path)
-    _check(record, weights, spec, registry)
+    _check(record, weights, spec, registry, seen)
     with scratch_folder(store.folder) as scratch:
         new = scratch / "new"
         copy = new / weights.relative_to(record.resolve().parent)
@@ -108,7 +111,13 @@ def remove(model_id: str, registry: Registry, store: Store) -> Path:
     )
 
 
-def _check(record: Path, weights: Path, spec: ModelSpec, registry: Registry) -> None:
+def _check(
+    record: Path,
+    weights: Path,
+    spec: ModelSpec,
+    registry: Registry,
+    seen: Callable[[ModelSpec, Store], None] | None,
+) -> None:
     """Raise ConfigError unless the network runs and is what the record says."""
     promised, found = spec.weights[0].sources[0].sha256, digest(weights)
     if promised != found:
@@ -133,6 +142,8 @@ def _check(record: Path, weights: Path, spec: ModelSpec, registry: Registry) -> 
                 plain = {name: v for name, v in spec.defaults.items() if name != "batch"}
                 several = dataclasses.replace(spec, defaults=plain)
                 _check_embedder(record, load(several, store), size)
+                if seen is not None:
+                    seen(several, store)
             else:
                 _run(spec, load(spec, store))
         except ConfigError:
@@ -219,19 +230,47 @@ def _check_embedder(record: Path, model: Any, size: tuple[int, int]) -> None:
 
 
 def _run(spec: ModelSpec, model: Any) -> None:
-    """Run a detector or landmarker on a picture."""
+    """Run a model that reads whole photos on a picture."""
     width, height = spec.input.size or (320, 320)
     picture = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
     image = Image.from_array(picture, "rgb")
     if spec.task is Task.DETECT:
         model.detect(image)
+        return
+    box = np.array([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]], np.float32)
+    faces = Faces(box, np.ones(1, np.float32), None, "a box", (width, height))
+    if spec.task is Task.LANDMARK:
+        model.locate(image, faces)
+    elif spec.task is Task.QUALITY:
+        model.measure(image, faces)
     else:
-        box = np.array([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]], np.float32)
-        model.locate(image, Faces(box, np.ones(1, np.float32), None, "a box", (width, height)))
+        model.judge(image, faces)
 
 
-def _files_apart(record: Path, weights: Path) -> Iterator[str]:
-    """Yield the files in which an ONNX file keeps numbers outside of itself; none is opened."""
+def shapes(weights: Path) -> tuple[list[int], list[int]]:
+    """Return the shapes of the first input and output of an ONNX file, 0 for what is free.
+
+    Where the file does not say how long a vector is, a black picture tells. Raises ConfigError for
+    a file that is none.
+    """
+    graph = _parsed(weights, weights).graph
+    if not graph.input or not graph.output:
+        raise _wrong(weights, "has no input or no output")
+    inner = {tensor.name for tensor in graph.initializer}
+    read = next((port for port in graph.input if port.name not in inner), graph.input[0])
+    shaped = (read.type.tensor_type.shape, graph.output[0].type.tensor_type.shape)
+    first, second = ([max(axis.dim_value, 0) for axis in shape.dim] for shape in shaped)
+    if len(first) == 4 and not (second and second[-1]) and not any(_files_apart(weights, weights)):
+        port = Session(weights).inputs[0]
+        kind = np.uint8 if port.kind == "tensor(uint8)" else np.float32
+        black = np.zeros([first[0] or 1, *(side or 112 for side in first[1:])], kind)
+        with suppress(FacelignError):  # how it does not run is told by the checks
+            second = list(Session(weights).run({port.name: black})[0].shape)
+    return first, second
+
+
+def _parsed(record: Path, weights: Path) -> Any:
+    """Return the ``onnx.ModelProto`` of a file; numbers outside of it are not opened."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
@@ -242,6 +281,12 @@ def _files_apart(record: Path, weights: Path) -> Iterator[str]:
         model.ParseFromString(weights.read_bytes())
     except (DecodeError, RecursionError, ValueError) as problem:
         raise _wrong(record, f"names {weights.name}, which is no ONNX model") from problem
+    return model
+
+
+def _files_apart(record: Path, weights: Path) -> Iterator[str]:
+    """Yield the files in which an ONNX file keeps numbers outside of itself; none is opened."""
+    model = _parsed(record, weights)
     nodes = [*model.graph.node, *(node for part in model.functions for node in part.node)]
     graphs, tensors = [model.graph], []
     while graphs or nodes:

@@ -212,6 +212,32 @@ def test_add_a_weight_file_or_ones_own_model(home: Path, tmp_path: Path) -> None
     run("path", "yunet-n")
 
 
+def test_add_an_onnx_file_and_be_told_what_fits(home: Path, tmp_path: Path) -> None:
+    network = tmp_path / "My Faces.onnx"
+    network.write_bytes((SHARED / OTHERS).read_bytes())
+    run("pull", "yunet")
+    words = ("add", str(network), "--task", "embed", "--license", "my own")
+    with pytest.raises(ConfigError, match=r"--mean .* fits better than what is said") as caught:
+        run(*words, "--mean", "-100000", "--std", "1")
+    assert "[input] mean" in caught.value.hint
+    assert not (home / "models").exists()
+    assert not network.with_suffix(".toml").exists()
+    added = run(*words)
+    assert added.stdout == "my-faces: added\n"
+    record = network.with_suffix(".toml").read_text(encoding="utf-8")
+    assert "dim = 256" in record
+    assert 'layout = "arcface-112"' in record
+    assert "order = " in record
+    assert "are those that fit" in added.stderr
+    assert "a face mirrored is nearer than other faces" in added.stderr
+    with pytest.raises(ConfigError, match="is there already"):
+        run(*words)
+    with pytest.raises(ConfigError, match="all of it by itself"):
+        run("add", str(network.with_suffix(".toml")), "--color", "bgr")
+    with pytest.raises(ConfigError, match="read has to be said"):
+        run("add", str(SHARED / OTHERS), "--task", "detect")
+
+
 def test_a_model_is_not_named_as_a_preset_is(home: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.onnx").write_bytes((SHARED / OTHERS).read_bytes())
     (tmp_path / "mine.toml").write_text(
