@@ -534,6 +534,7 @@ def with_face_api(model: str) -> Arrays:
         "face-api-68": "face_landmark_68",
         "face-api-68-tiny": "face_landmark_68_tiny",
         "tiny-face": "tiny_face_detector",
+        "ssd-mobilenetv1": "ssd_mobilenetv1",
     }[model]
     tall, wide, _ = PORTRAIT.shape
     asked = {"net": net, "width": wide, "height": tall, "pixels": PORTRAIT.ravel().tolist()}
@@ -564,7 +565,9 @@ RECIPES = {
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
     "mesh-468": with_litert_mesh,
-    **dict.fromkeys(("face-api-68", "face-api-68-tiny", "tiny-face"), with_face_api),
+    **dict.fromkeys(
+        ("face-api-68", "face-api-68-tiny", "tiny-face", "ssd-mobilenetv1"), with_face_api
+    ),
     "faceres": with_human_embedder,
     **dict.fromkeys(("human-antispoof", "human-liveness"), with_human),
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),

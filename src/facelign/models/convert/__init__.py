@@ -76,6 +76,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             # manifest and bytes of TensorFlow.js, poured into networks that are known by name
             Converter("face-api-68", 1, ".onnx", f"{_FACE_API}:convert_landmarks"),
             Converter("face-api-68-tiny", 1, ".onnx", f"{_FACE_API}:convert_landmarks_tiny"),
+            Converter("ssd-mobilenetv1", 1, ".onnx", f"{_FACE_API}:convert_ssd", apart=True),
             Converter("tiny-face", 1, ".onnx", f"{_FACE_API}:convert_tiny_face"),
             Converter("dlib-resnet-small", 1, ".onnx", f"{_FACE_API}:convert_resnet", apart=True),
             # operators, manifest and bytes of TensorFlow.js

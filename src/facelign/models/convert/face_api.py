@@ -21,6 +21,9 @@ from facelign.models.convert.tfjs import Arrays, Net, read_json, runs
 _MEAN, _SCALE = (122.782, 117.001, 104.298), 255.0
 #: numbers of a box of the tiny detector: x, y, width, height, score, each for five anchors
 _BOX, _ANCHORS = 5, 5
+#: channels after each pair of convolutions of MobileNetV1, and of SSD's own: side, channels
+_SSD_TRUNK = (64, 128, 128, 256, 256, *([512] * 6), 1024, 1024)
+_SSD_HEAD = ((1, 256), (3, 512), (1, 128), (3, 256), (1, 128), (3, 256), (1, 64), (3, 128))
 #: convolutions of the descriptor: name, channels read and made, side of the window
 _RESNET = (
     ("conv32_down", 3, 32, 7),
@@ -74,6 +77,83 @@ def convert_tiny_face(raw: Path, out: Path, manifest: Path) -> None:
     at = net.convolution(at, take("conv8/filters", 1, 1, 512, last), take("conv8/bias", last))
     graph = net.end((at, "cells", ["n", last, "r", "c"]))
     disk.write(out, runs(graph, (64, 96)))
+
+
+def convert_ssd(raw: Path, out: Path, manifest: Path) -> None:
+    """Write SSD on MobileNetV1: ``planes`` (n, 3, 512, 512) float32 RGB -> ``found`` (n, 5118, 5).
+
+    planes: (x - 127.5) / 127.5. found: top, left, bottom and right as shares of the side, and the
+    score before its sigmoid.
+    """
+    arrays = _arrays(raw, manifest)
+    # sizes that TensorFlow computed with
+    arrays.drop("processor/", "concat_1", "/stack", "/strided_slice")
+    net = Net(arrays)
+    at = _clipped(net, net.planes(512, 512), "MobilenetV1/Conv2d_0_pointwise", 3, 3, 32, 2)
+    before, levels = 32, list[tuple[str, int]]()
+    for layer, after in enumerate(_SSD_TRUNK, start=1):
+        name = f"MobilenetV1/Conv2d_{layer}_depthwise"
+        filters = arrays.take(f"{name}/depthwise_weights", 3, 3, before, 1)
+        gamma, beta, mean, variance = (
+            arrays.take(f"{name}/BatchNorm/{part}", before).astype(np.float64)
+            for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        gain = gamma / np.sqrt(np.maximum(variance, 0) + 0.0010000000474974513)
+        folded = (filters[..., 0] * gain)[:, :, None].astype(np.float32)
+        stride = 2 if layer in (2, 4, 6, 12) else 1
+        shift = (beta - mean * gain).astype(np.float32)
+        at = net.convolution(at, folded, shift, stride=stride, groups=before)
+        at = _clipped(net, net.relu6(at), f"MobilenetV1/Conv2d_{layer}_pointwise", 1, before, after)
+        before = after
+        if layer in (11, 13):
+            levels.append((at, after))
+    for layer, (side, after) in enumerate(_SSD_HEAD):
+        stride = 2 if side == 3 else 1
+        at = _clipped(net, at, f"Prediction/Conv2d_{layer}_pointwise", side, before, after, stride)
+        before = after
+        if side == 3:
+            levels.append((at, after))
+    heads = {"BoxEncodingPredictor": 4, "ClassPredictor": 3}
+    rows: dict[str, list[str]] = {name: [] for name in heads}
+    for level, (value, channels) in enumerate(levels):
+        anchors = 3 if level == 0 else 6
+        for head, numbers in heads.items():
+            name = f"Prediction/BoxPredictor_{level}/{head}"
+            weights = arrays.take(f"{name}/weights", 1, 1, channels, anchors * numbers)
+            bias = arrays.take(f"{name}/biases", anchors * numbers)
+            turned = net.add("Transpose", net.convolution(value, weights, bias), perm=[0, 2, 3, 1])
+            shape = net.constant("rows", np.array([0, -1, numbers], np.int64))
+            rows[head].append(net.add("Reshape", turned, shape))
+    boxes, classes = (net.add("Concat", *rows[head], axis=1) for head in heads)
+    graph = net.end((_decoded(net, boxes, classes), "found", ["n", 5118, 5]))
+    disk.write(out, runs(graph, (512, 512)))
+
+
+def _clipped(
+    net: Net, at: str, name: str, side: int, before: int, after: int, stride: int = 1
+) -> str:
+    """Append a convolution of MobileNet, its normalization in its numbers, and a clip to 0..6."""
+    filters = net.arrays.take(f"{name}/weights", side, side, before, after)
+    shift = net.arrays.take(f"{name}/convolution_bn_offset", after)
+    return net.relu6(net.convolution(at, filters, shift, stride=stride))
+
+
+def _decoded(net: Net, boxes: str, classes: str) -> str:
+    """Append what makes edges of offsets from the priors, which lie in the file."""
+    priors = net.arrays.take("Output/extra_dim", 1, 5118, 4)
+    sizes = priors[..., 2:] - priors[..., :2]
+    middles = priors[..., :2] + sizes / 2
+
+    def part(value: str, first: int, last: int) -> str:
+        bounds = [net.constant("bound", np.array([n], np.int64)) for n in (first, last, 2)]
+        return net.add("Slice", value, *bounds)
+
+    moved = net.add("Mul", part(boxes, 0, 2), net.constant("sizes", sizes / np.float32(10)))
+    middle = net.add("Add", moved, net.constant("middles", middles))
+    fifth = net.add("Div", part(boxes, 2, 4), net.constant("five", np.array([5], np.float32)))
+    half = net.add("Mul", net.add("Exp", fifth), net.constant("halves", sizes / np.float32(2)))
+    low, high = net.add("Sub", middle, half), net.add("Add", middle, half)
+    return net.add("Concat", low, high, part(classes, 1, 2), axis=2)
 
 
 def convert_resnet(raw: Path, out: Path, manifest: Path) -> None:

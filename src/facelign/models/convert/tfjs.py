@@ -103,7 +103,7 @@ class Arrays:
         packing = entry.get("quantization") or {}
         kind = packing.get("dtype", entry["dtype"])
         raw = np.frombuffer(self._data, _KINDS[kind], length // np.dtype(_KINDS[kind]).itemsize, at)
-        if entry["dtype"] == "int32":
+        if entry["dtype"] == "int32" and not packing:
             return raw.astype(np.int32).reshape(entry["shape"])
         with np.errstate(all="ignore"):
             values = raw.astype(np.float32)
@@ -112,7 +112,15 @@ class Arrays:
                 values = scaled.astype(np.float32)
         if not np.isfinite(values).all():
             raise refuse(f"the array {name!r} holds NaN or infinity")
-        return values.reshape(entry["shape"])
+        if entry["dtype"] == "int32":
+            values = values.round().clip(-(2**31), 2**31 - 128)
+        return values.astype(entry["dtype"]).reshape(entry["shape"])
+
+    def drop(self, *parts: str) -> None:
+        """Leave out the arrays with one of these in their names."""
+        for name in self:
+            if any(part in name for part in parts):
+                del self._places[name]
 
     def finish(self) -> None:
         """Raise WeightsCorrupt when an array was never taken."""
@@ -141,7 +149,8 @@ def _check(entry: Any) -> None:
     packing = entry.get("quantization") or {}
     if kind not in ("float32", "int32") or not isinstance(packing, dict):
         raise refuse(f"the array {name!r} is of the unknown kind {kind!r}")
-    if packing and (packing.get("dtype") not in ("float16", "uint8", "uint16") or kind == "int32"):
+    known = ("uint8", "uint16") if kind == "int32" else ("float16", "uint8", "uint16")
+    if packing and packing.get("dtype") not in known:
         raise refuse(f"the array {name!r} is packed as {packing.get('dtype')!r}")
     numbers = (packing.get(key) for key in ("scale", "min"))
     if packing.get("dtype") in ("uint8", "uint16") and not all(map(_is_number, numbers)):
@@ -210,6 +219,11 @@ class Net:
         bias = self.arrays.take(f"{name}/bias", after)
         at = self.convolution(at, each.transpose(0, 1, 3, 2), stride=stride, groups=before)
         return self.convolution(at, mixed, bias)
+
+    def relu6(self, at: str) -> str:
+        """Append a clip to 0..6."""
+        bounds = [self.constant(f"bound.{n}", np.array(n, np.float32)) for n in (0, 6)]
+        return self.add("Clip", at, *bounds)
 
     def end(self, *outputs: tuple[str, str, list[int | str]]) -> Graph:
         """Return the graph, every array used: outputs are (value, name, shape)."""
