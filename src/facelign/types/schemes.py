@@ -123,8 +123,75 @@ MESH_468 = Scheme(
     eye_corners=(33, 263),
 )
 
+# WFLW's mark-up of 98 points (Wu et al., "Look at Boundary", CVPR 2018): pupils come last.
+WFLW_98 = Scheme(
+    id="wflw-98",
+    k=98,
+    groups=_groups(
+        jaw=range(33),
+        right_brow=range(33, 42),
+        left_brow=range(42, 51),
+        nose_bridge=range(51, 55),
+        nose_base=range(55, 60),
+        right_eye=range(60, 68),
+        left_eye=range(68, 76),
+        outer_lips=range(76, 88),
+        inner_lips=range(88, 96),
+        pupils=(96, 97),
+    ),
+    mirror=(
+        *range(32, -1, -1),
+        *(46, 45, 44, 43, 42, 50, 49, 48, 47),
+        *(37, 36, 35, 34, 33, 41, 40, 39, 38),
+        *(51, 52, 53, 54),
+        *range(59, 54, -1),
+        *(72, 71, 70, 69, 68, 75, 74, 73),
+        *(64, 63, 62, 61, 60, 67, 66, 65),
+        *range(82, 75, -1),
+        *range(87, 82, -1),
+        *range(92, 87, -1),
+        *(95, 94, 93),
+        *(97, 96),
+    ),
+    to_five=((96,), (97,), (54,), (76,), (82,)),
+    eye_corners=(60, 72),
+)
+
+#: points of InsightFace's 106 that change places in a mirror
+_INSIGHT_PAIRS = (
+    *zip((1, *range(9, 17)), (17, *range(25, 33)), strict=True),
+    *zip(range(2, 9), range(18, 25), strict=True),
+    *zip(range(43, 52), (101, 100, 99, 97, 98, 105, 104, 102, 103), strict=True),
+    *zip(range(33, 43), (87, 88, 93, 91, 90, 92, 89, 94, 96, 95), strict=True),
+    *zip(range(75, 80), range(81, 86), strict=True),
+    *((52, 61), (54, 57), (55, 58), (56, 59), (63, 67), (64, 68), (65, 69), (66, 70)),
+)
+_INSIGHT_MIRROR = {one: other for pair in _INSIGHT_PAIRS for one, other in (pair, pair[::-1])}
+
+# InsightFace's 2d106det, numbered in its own way (its picture of the mark-up): not JD-landmark's.
+INSIGHT_106 = Scheme(
+    id="insight-106",
+    k=106,
+    groups=_groups(
+        jaw=range(33),
+        right_brow=range(43, 52),
+        left_brow=range(97, 106),
+        nose_bridge=(72, 73, 74),
+        nose_tip=(86,),
+        nose_sides=(75, 76, 77, 78, 79, 81, 82, 83, 84, 85),
+        nose_base=(80,),
+        right_eye=range(33, 43),
+        left_eye=range(87, 97),
+        outer_lips=(52, 64, 63, 71, 67, 68, 61, 58, 59, 53, 56, 55),
+        inner_lips=(65, 66, 62, 70, 69, 57, 60, 54),
+    ),
+    mirror=tuple(_INSIGHT_MIRROR.get(i, i) for i in range(106)),
+    to_five=((34, 38), (88, 92), (86,), (52,), (61,)),
+    eye_corners=(35, 93),
+)
+
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
-    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468)}
+    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468, WFLW_98, INSIGHT_106)}
 )
 
 #: How points become those of a poorer scheme: (from, to) -> for each new point the indices whose
