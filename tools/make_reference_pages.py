@@ -28,7 +28,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 MEANINGS = {
     0: "done; verify: the same person; identify: somebody is known",
-    1: "the answer is no: different people, nobody known, no face; a calibration that is refused",
+    1: "the answer is no: different people, nobody known, no face; never a refusal",
     2: "the command line, a setting, or what a record says cannot be meant",
     3: "some input failed, or a result could not be written (wins over 1); the rest was done. "
     "Input is every file or folder that is named: photos, lists, records, saved runs",

@@ -99,7 +99,7 @@ def calibrate(
 ) -> int:
     """Make a threshold from photos of people you know, with interval, counts and held-out check.
 
-    Refuses (exit 1, no file) what the data cannot support, and says how many people are missing.
+    Refuses (exit 3, no file) what the data cannot support, and says how many people are missing.
     """
     _check(asked)
     target = _out(asked)

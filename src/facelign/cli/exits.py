@@ -14,9 +14,9 @@ class Exit(IntEnum):
     """What the exit status of every command means."""
 
     DONE = 0  # done, or: same person, known person
-    NO = 1  # the answer is no: different people, nobody known, no face; a refused calibration
+    NO = 1  # the answer is no: different people, nobody known, no face; never a refusal
     USAGE = 2
-    INPUT = 3  # some input failed, or a result could not be written; wins over 1
+    INPUT = 3  # some input failed or cannot answer, or a result was not written; wins over 1
     MODEL = 4  # a model is missing or refused
     GALLERY = 5
     DAMAGED = 6  # gallery check found damage
@@ -34,7 +34,7 @@ TABLE: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.ModelError, Exit.MODEL),
     (errors.CompareError, Exit.MODEL),
     (errors.GalleryError, Exit.GALLERY),
-    (errors.Refused, Exit.NO),
+    (errors.Refused, Exit.INPUT),
     (errors.ConfigError, Exit.USAGE),
     (KeyboardInterrupt, Exit.INTERRUPTED),
 )

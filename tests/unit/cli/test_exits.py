@@ -19,7 +19,7 @@ from facelign.cli.exits import Exit, code_of, say
         (errors.ExtraMissing, Exit.MODEL),
         (errors.SpaceMismatch, Exit.MODEL),
         (errors.UnknownPerson, Exit.GALLERY),
-        (errors.Refused, Exit.NO),
+        (errors.Refused, Exit.INPUT),
         (errors.ConfigError, Exit.USAGE),
         (ZeroDivisionError, Exit.BUG),
         (KeyboardInterrupt, Exit.INTERRUPTED),

@@ -10,8 +10,9 @@ import pytest
 import typer.main
 from PIL import Image as Pillow
 
+from facelign import errors
 from facelign.cli.app import build, run
-from facelign.cli.exits import Exit
+from facelign.cli.exits import TABLE, Exit, code_of
 from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import PhotoRef, Row
@@ -194,3 +195,22 @@ def test_a_gallery_that_is_not_there(
         "calibrate": "--out OUT.json",
     }.get(command, RIGHT.get(command, "").replace("--gallery GALLERY", "").replace(" --face 1", ""))
     assert status(f"{command} {words} --gallery NONE.db", places) == Exit.GALLERY
+
+
+@pytest.mark.parametrize("kind", errors.PUBLIC)
+def test_no_refusal_reads_as_the_answer_no(kind: str) -> None:
+    assert Exit.NO not in (code_of(getattr(errors, kind)("x")), *(code for _, code in TABLE))
+
+
+def test_a_rate_beyond_the_evidence_is_no_answer(places: dict[str, str]) -> None:
+    assert status("verify PHOTO PHOTO --fmr 1e-9", places) == Exit.INPUT
+
+
+@pytest.mark.parametrize("command", ["detect", "verify", "identify", "evaluate compare"])
+def test_a_license_that_is_refused_is_no_answer(
+    command: str, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACELIGN_LICENSE", "commercial")
+    several = command == "evaluate compare"
+    closed = "--detectors scrfd-500m,scrfd-10g" if several else "--detector scrfd-500m"
+    assert status(f"{command} {RIGHT[command]} {closed}", places) == Exit.MODEL

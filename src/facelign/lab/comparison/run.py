@@ -11,7 +11,7 @@ import numpy as np
 
 from facelign import models as models
 from facelign.compare.pairs import PairScores
-from facelign.errors import ConfigError, FacelignError, Refused
+from facelign.errors import ConfigError, FacelignError, ModelError, Refused
 from facelign.lab.defaults import TIMED
 from facelign.lab.material.photos import embed
 from facelign.lab.material.timing import medians
@@ -214,27 +214,30 @@ def run(
 
     build: makes a recognizer, with the vector cache (True) or without it and with one worker, for
     timing (False). timed: photos that are timed. done: called with the number of further photos
-    done. A chain that cannot be built is listed with its reason; raises Refused where fewer than
-    two remain.
+    done. A chain that cannot be built is listed with its reason; where fewer than two remain,
+    raises ModelError if a model was the reason, else Refused.
     """
     how = options or PairedOptions()
     contenders: list[Contender] = []
-    refused: dict[str, str] = {}
+    refused: dict[str, FacelignError] = {}
     for choice in choices:
         try:
             contenders.append(_measured(trials, choice, build(choice, True), how, done))
         except FacelignError as error:
-            refused[choice.name] = error.message
+            refused[choice.name] = error
     if timed:
         chains = [build(one.choice, False) for one in contenders]
         times = medians(chains, [photo.path for photo in trials.photos], timed)
         contenders = [replace(one, ms=ms) for one, ms in zip(contenders, times, strict=True)]
+    told = {name: error.message for name, error in refused.items()}
     if len(contenders) < 2:
-        reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
-        raise Refused(f"Fewer than two contenders could run. {reasons}.", "See the reasons.")
+        reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in told.items())
+        lacking = any(isinstance(error, ModelError) for error in refused.values())
+        kind = ModelError if lacking else Refused
+        raise kind(f"Fewer than two contenders could run. {reasons}.", "See the reasons.")
     rate = lowest_rate(int((~trials.same).sum()), how.fmr)
     duels = _duels(contenders, how)
-    return ComparisonRun(trials, tuple(contenders), duels, refused, rate, how.draws, how.seed)
+    return ComparisonRun(trials, tuple(contenders), duels, told, rate, how.draws, how.seed)
 
 
 def _measured(
