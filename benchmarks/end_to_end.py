@@ -133,7 +133,8 @@ def facelign_sides(
     from facelign.types.policies import FacePolicy
 
     sides, limits = [], {}
-    recognizers = {preset: Recognizer(preset, store=store, workers=1) for preset in PRESETS}
+    measured = [preset.id for preset in PRESETS.values() if preset.measured]
+    recognizers = {preset: Recognizer(preset, store=store, workers=1) for preset in measured}
     recognizers[WITHOUT_FLIP] = Recognizer("fast", store=store, workers=1, flip=False)
     for name, recognizer in recognizers.items():
         gallery = PhotoGallery(folder / f"{name}.db", recognizer)

@@ -69,7 +69,7 @@ def fetch_weights() -> None:
     if mirror.is_dir():
         os.environ.setdefault("FACELIGN_MIRROR", str(mirror))
     models, store = catalog.default(), Store.from_environment()
-    wanted = {model for preset in PRESETS.values() for model in preset.models}
+    wanted = {model for preset in PRESETS.values() if preset.measured for model in preset.models}
     wanted |= {(Task.LANDMARK, "dlib-68"), (Task.EMBED, "mobilefacenet")}
     absent = [s for s in (models.spec(*m) for m in sorted(wanted)) if not store.present(s)]
     if absent:

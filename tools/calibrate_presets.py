@@ -33,7 +33,7 @@ from facelign.wire.options import ChainFlags
 
 #: one record a space: that of ``mobilefacenet`` serves the preset ``light``
 SHIPPED = (
-    *(name for name in PRESETS if name != "light"),
+    *(name for name, one in PRESETS.items() if one.measured and name != "light"),
     "accurate+yunet-n",
     "default+yunet-n",
     "dlib-resnet",

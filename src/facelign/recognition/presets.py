@@ -28,13 +28,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named chain: detector, landmarker where the layout wants other points, embedders."""
+    """A named chain: detector, landmarker where the layout wants other points, embedders.
+
+    measured: False where its files could not be had by those who measured the others.
+    """
 
     id: str
     title: str
     detector: str
     parts: tuple[Part, ...]
     landmarker: str | None = None
+    measured: bool = True
 
     @property
     def models(self) -> tuple[tuple[Task, str], ...]:
@@ -82,6 +86,13 @@ _ALL = (
         detector="mmod",
         landmarker="dlib-5",
         parts=(Part("dlib-resnet"),),
+    ),
+    Preset(
+        id="large",
+        title="YuNet and AuraFace: 261 MB, free for every use by its license, not measured here",
+        detector=DEFAULT_DETECTOR,
+        parts=(Part("auraface"),),
+        measured=False,
     ),
 )
 

@@ -35,9 +35,9 @@ class ChainFlags(OptionSet):
 
     panel: ClassVar[str | None] = "Chain"
 
-    preset: Annotated[str, Option("default, fast, light, accurate or dlib.", names="preset")] = (
-        DEFAULT_PRESET
-    )
+    preset: Annotated[
+        str, Option("default, fast, light, accurate, dlib or large.", names="preset")
+    ] = DEFAULT_PRESET
     detector: Annotated[str | None, Option("Another detector, by id.", names="detector")] = None
     landmarker: Annotated[
         str | None,

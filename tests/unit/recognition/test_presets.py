@@ -16,6 +16,13 @@ def test_every_model_of_a_preset_is_registered(name: str) -> None:
         assert catalog.spec(task, model).id == model
 
 
+def test_what_was_measured_is_what_could_be_had() -> None:
+    catalog = models.default()
+    for one in PRESETS.values():
+        unseen = [model for task, model in one.models if catalog.spec(task, model).unseen]
+        assert one.measured is not bool(unseen), unseen
+
+
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_weights_of_a_fusion_are_shares(name: str) -> None:
     assert sum(part.weight for part in PRESETS[name].parts) == pytest.approx(1.0)
