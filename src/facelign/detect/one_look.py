@@ -44,11 +44,13 @@ class OneLook(Detector):
     """A detector that looks once; a model file adds ``decode``, and the record says the rest.
 
     STRETCHED: whether a photo is stretched to the network's size, as its author did, or fitted
-    into it at the top left with black beside it. CENTERED: whether it is fitted in the middle.
+    into it at the top left. CENTERED: whether it is fitted in the middle. BESIDE: the gray beside
+    it, 0 to 255.
     """
 
     Options = OneLookOptions
     STRETCHED = CENTERED = False
+    BESIDE = 0
 
     def __init__(
         self, spec: ModelSpec, files: WeightPaths, options: OneLookOptions, engine: OnnxOptions
@@ -75,11 +77,15 @@ class OneLook(Detector):
         picture, plane = self.fitted(image.pixels)
         size = (picture.shape[1], picture.shape[0])
         feed = blob_of(picture[None], self.spec.input)
-        found = self.decode(self._net.run({self._net.inputs[0].name: feed}), size)
+        found = self.decode(self.run(feed), size)
         assert isinstance(self.spec.output, DetectorOutput)  # noqa: S101 - told by its task
         scheme = SCHEMES[self.spec.output.scheme] if self.spec.output.scheme else None
         kept = self.settled(found).back(plane)
         return kept.faces(self.spec.id, image, scheme)
+
+    def run(self, feed: AnyArray) -> list[AnyArray]:
+        """Return what the network gives for what it reads, in the order of its outputs."""
+        return self._net.run({self._net.inputs[0].name: feed})
 
     def settled(self, found: Candidates) -> Candidates:
         """Return one candidate a face: the best of those that overlap."""
@@ -93,7 +99,7 @@ class OneLook(Detector):
             return resized(pixels, (width, height)), PlaneMap((width / wide, height / tall))
         factor = min(width / wide, height / tall)
         inside = (max(1, round(wide * factor)), max(1, round(tall * factor)))
-        picture = np.zeros((height, width, 3), np.uint8)
+        picture = np.full((height, width, 3), self.BESIDE, np.uint8)
         x, y = ((width - inside[0]) // 2, (height - inside[1]) // 2) if self.CENTERED else (0, 0)
         picture[y : y + inside[1], x : x + inside[0]] = resized(pixels, inside)
         return picture, PlaneMap((inside[0] / wide, inside[1] / tall), (x, y))

@@ -1,4 +1,4 @@
-"""OpenCV as an engine: Haar cascades. OpenCV for pixels may be used in every room."""
+"""OpenCV as an engine: Haar cascades, Caffe networks. OpenCV for pixels may be used anywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from facelign.errors import ExtraMissing, WeightsMissing
+from facelign.errors import ExtraMissing, WeightsCorrupt, WeightsMissing
 
 _HINT = "Install an OpenCV 4 wheel: pip install 'opencv-python-headless>=4.10,<5'"
 
@@ -37,3 +37,20 @@ def cascade(source: str | Path) -> cv2.CascadeClassifier:
     if found.empty():
         raise WeightsMissing(f"OpenCV cannot read the cascade {path}.", _HINT)
     return found
+
+
+def caffe_network(layers: Path, weights: Path) -> cv2.dnn.Net:
+    """Return a network from Caffe's two files; raises WeightsCorrupt for what is none.
+
+    layers: its prototxt. weights: its caffemodel. It keeps what it sees inside: one thread at a
+    time.
+    """
+    if not hasattr(cv2.dnn, "readNetFromCaffe"):
+        raise ExtraMissing(f"OpenCV {cv2.__version__} reads no Caffe networks.", _HINT)
+    try:
+        return cv2.dnn.readNetFromCaffe(str(layers), str(weights))
+    except cv2.error as problem:
+        raise WeightsCorrupt(
+            f"OpenCV cannot read {weights.name} with {layers.name}: {problem.err or problem}.",
+            "Run 'facelign models verify' to find damaged files.",
+        ) from problem

@@ -13,12 +13,14 @@ from facelign.detect.models.blazeface import BlazeFace
 from facelign.detect.models.centerface import CenterFace
 from facelign.detect.models.retinaface import RetinaFaceInSquare
 from facelign.detect.models.scrfd import Scrfd
+from facelign.detect.models.ssd_res10 import SsdRes10
 from facelign.detect.models.ultraface import UltraFace
 from facelign.detect.models.yolov8_face import YoloV8Face
 from facelign.detect.one_look import AnySizeOptions, OneLook, OneLookOptions
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, WeightsCorrupt
 from facelign.models.catalog import default
 from facelign.runtime.onnx import OnnxOptions
+from facelign.types.image import Image
 from facelign.types.specs import Task
 
 
@@ -178,3 +180,74 @@ def test_yolov8_face_lays_the_photo_in_the_middle_of_gray() -> None:
     assert (picture[160:480] == 9).all()
     assert (picture[:160] == 114).all()
     np.testing.assert_allclose(plane.back(np.array([[639.5, 479.5]])), [[199.5, 99.5]])
+
+
+#: the mean of each color, then one row of seven numbers out of them
+_LAYERS = """
+input: "data"
+input_shape { dim: 1 dim: 3 dim: 300 dim: 300 }
+layer { name: "mean" type: "Pooling" bottom: "data" top: "mean"
+        pooling_param { pool: AVE global_pooling: true } }
+layer { name: "row" type: "Convolution" bottom: "mean" top: "row"
+        convolution_param { num_output: 7 kernel_size: 1 } }
+layer { name: "found" type: "Reshape" bottom: "row" top: "found"
+        reshape_param { shape { dim: 1 dim: 1 dim: 1 dim: 7 } } }
+"""
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """Return a field of a protocol buffer that holds bytes."""
+
+    def varint(value: int) -> bytes:
+        low, rest = value & 127, value >> 7
+        return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def caffe_files(folder: Path, weights: np.ndarray, bias: np.ndarray) -> dict[str, Path]:
+    """Write a Caffe network as its two files (caffe.proto: 100 layer; 1 name, 2 type, 7 blobs)."""
+    blobs = b"".join(
+        field(7, field(7, field(1, bytes(value.shape))) + field(5, value.astype("<f4").tobytes()))
+        for value in (weights.reshape(7, 3, 1, 1), bias)
+    )
+    layer = field(1, b"row") + field(2, b"Convolution") + blobs
+    spec = default().spec(Task.DETECT, "ssd-res10")
+    paths = {one.name: folder / one.name for one in spec.weights}
+    for path in paths.values():
+        path.write_bytes(field(100, layer) if path.suffix == ".caffemodel" else _LAYERS.encode())
+    return paths
+
+
+def ssd(files: dict[str, Path]) -> SsdRes10:
+    return SsdRes10(
+        default().spec(Task.DETECT, "ssd-res10"), files, SsdRes10.Options(), OnnxOptions()
+    )
+
+
+def test_ssd_res10_is_fed_blue_first_less_the_mean(tmp_path: Path) -> None:
+    weights = np.zeros((7, 3), np.float32)
+    weights[2] = 0.001, 0.002, 0.004  # the score tells the means of blue, green and red
+    bias = np.array([0, 1, 0.5, 0.25, 0.5, 0.75, 1.0], np.float32)
+    model = ssd(caffe_files(tmp_path, weights, bias))
+    photo = np.zeros((100, 200, 3), np.uint8)
+    photo[:] = 143, 187, 154  # red, green, blue: 20, 10 and 50 over the mean
+    faces = model.detect(Image.from_array(photo, "rgb"))
+    np.testing.assert_allclose(faces.scores, [0.5 + 0.05 + 0.02 + 0.08], rtol=1e-4)
+    np.testing.assert_allclose(faces.boxes, [[49.5, 49.5, 149.5, 99.5]], atol=1e-3)
+    assert faces.landmarks is None
+
+
+def test_ssd_res10_takes_rows_of_faces_that_have_the_score(tmp_path: Path) -> None:
+    model = ssd(caffe_files(tmp_path, np.zeros((7, 3)), np.zeros(7)))
+    rows = [[0, 1, 0.9, 0, 0, 0.5, 1], [0, 1, 0.4, 0, 0, 1, 1], [0, 0, 0.9, 0, 0, 1, 1]]
+    found = model.decode([np.array(rows, np.float32)[None, None]], (300, 300))
+    np.testing.assert_allclose(found.boxes, [[-0.5, -0.5, 149.5, 299.5]])
+    assert found.points.shape == (1, 0, 2)
+
+
+def test_files_that_are_no_caffe_network_are_refused(tmp_path: Path) -> None:
+    files = caffe_files(tmp_path, np.zeros((7, 3)), np.zeros(7))
+    files["deploy.prototxt"].write_text("layer {")
+    with pytest.raises(WeightsCorrupt, match="OpenCV cannot read"):
+        ssd(files)

@@ -18,12 +18,10 @@ import numpy as np
 
 from facelign.detect.anchors import Candidates
 from facelign.detect.one_look import OneLook, OneLookOptions
-from facelign.geometry.letterbox import PlaneMap
-from facelign.imaging.resize import resized
 from facelign.types import specs
-from facelign.types.arrays import AnyArray, ByteArray
+from facelign.types.arrays import AnyArray
 
-_SIDE, _STRIDES, _BINS, _GRAY = 640, (8, 16, 32), 16, 114
+_SIDE, _STRIDES, _BINS = 640, (8, 16, 32), 16
 _RELEASE = "https://github.com/yakhyo/yolov8-face-onnx-inference/releases/download/weights"
 
 SPECS = (
@@ -63,16 +61,8 @@ class YoloV8Face(OneLook):
     """Finds faces with five points."""
 
     Options = YoloV8FaceOptions
-
-    def fitted(self, pixels: ByteArray) -> tuple[ByteArray, PlaneMap]:
-        """Return the picture (640, 640, 3), the photo in its middle, and the map into it."""
-        tall, wide = pixels.shape[:2]
-        factor = min(_SIDE / wide, _SIDE / tall)
-        width, height = max(1, round(wide * factor)), max(1, round(tall * factor))
-        x, y = (_SIDE - width) // 2, (_SIDE - height) // 2
-        picture = np.full((_SIDE, _SIDE, 3), _GRAY, np.uint8)
-        picture[y : y + height, x : x + width] = resized(pixels, (width, height))
-        return picture, PlaneMap((width / wide, height / tall), (float(x), float(y)))
+    CENTERED = True
+    BESIDE = 114
 
     def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
         """Return what has the score; see ``OneLook``."""
