@@ -47,7 +47,7 @@ BIAS = 4.549
 SPECS = (
     specs.ModelSpec.of(
         "measured",
-        "facelign.quality.models.measured:Measured",
+        "facelign.quality.models.measured:MeasuredQuality",
         engine=specs.Engine.NUMPY,
         output=specs.QualityOutput("measured"),
         license=specs.License.both(
@@ -62,21 +62,21 @@ SPECS = (
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredOptions:
+class MeasuredQualityOptions:
     """It has no options."""
 
 
-class Measured(Quality):
+class MeasuredQuality(Quality):
     """Gives a face with points its chance to be recognized."""
 
-    Options = MeasuredOptions
+    Options = MeasuredQualityOptions
     names = ("measured",)
 
     def __init__(
         self,
         spec: specs.ModelSpec,
         files: WeightPaths,
-        options: MeasuredOptions,
+        options: MeasuredQualityOptions,
         engine: OnnxOptions,
     ) -> None:
         self.spec, self.options = spec, options
