@@ -51,9 +51,17 @@ class Preprocessing:
         """The canonical text: "" when nothing is done; it is part of a space's id."""
         return "+".join(step.id for step in self.steps)
 
+    @property
+    def contour(self) -> int:
+        """How many points make the contour outside of which chips are blanked (68, 468), or 0."""
+        return next((int(s.value or 0) for s in self.steps if s.name == CONTOUR), 0)
+
     def apply(self, image: Image) -> Image:
-        """Return the photo with the steps applied (itself when there are none)."""
-        if not self.steps:
+        """Return the photo with the steps applied (itself when there are none).
+
+        The contour is not cut here: chips are, once the points of their faces are known.
+        """
+        if all(step.name == CONTOUR for step in self.steps):
             return image
         pixels = image.pixels
         for step in self.steps:
@@ -98,19 +106,26 @@ def _on_luma(pixels: ByteArray, change: Callable[..., object]) -> ByteArray:
     return np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
+#: the step that blanks what is outside of a face (``align.contour``)
+CONTOUR = "contour"
+
 _STEPS: Mapping[str, _Kind] = {
+    CONTOUR: _Kind(lambda pixels, _: pixels, 468.0, 68.0, 468.0),
     "luma-equalize": _Kind(lambda pixels, _: equalized(pixels)),
     "gamma": _Kind(lambda pixels, g: with_gamma(pixels, g or 1.0), 1.0, 0.1, 10.0, 1.0),
     "clahe": _Kind(lambda pixels, c: with_clahe(pixels, c or CLIP), CLIP, 0.1, 100.0),
 }
-_HINT = "Write for example 'gamma=1.5,clahe'; the steps are luma-equalize, gamma=G, clahe[=CLIP]."
+_HINT = (
+    "Write for example 'gamma=1.5,clahe'; the steps are luma-equalize, gamma=G, clahe[=CLIP], "
+    "contour=68 or 468."
+)
 
 
 def parse(text: str) -> Preprocessing:
     """Return the steps that a text names, separated by commas (or by + as in ids).
 
     ``luma-equalize``; ``gamma=G``, 0.1..10, over 1 lightens, 1 changes nothing and is left out;
-    ``clahe`` or ``clahe=CLIP``. Raises ConfigError.
+    ``clahe`` or ``clahe=CLIP``; ``contour=68`` or ``=468``. Raises ConfigError.
     """
     steps = [_step(word) for word in re.split(r"[,+]", text)] if text.strip() else []
     names = [step.name for step in steps]
@@ -140,4 +155,6 @@ def _step(word: str) -> PhotometricStep:
             f"Preprocessing: {name} must lie between {kind.low:g} and {kind.high:g}, got {number}.",
             _HINT,
         )
+    if name == CONTOUR and value not in (68, 468):
+        raise ConfigError(f"Preprocessing: a contour has 68 or 468 points, got {number}.", _HINT)
     return PhotometricStep(name, float(f"{value:g}"))

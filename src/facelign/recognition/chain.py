@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from facelign.align.contour import check_contour
 from facelign.embed.joint import Joint
 from facelign.errors import ModelMismatch
 from facelign.models import Registry, catalog, load
@@ -53,6 +54,9 @@ class Chain:
         self.layouts: tuple[Layout, ...] = tuple(self._layout(part) for part in preset.parts)
         #: the kind of points by which each layout places its chips
         self.points = tuple(self.finder.points_for(layout) for layout in self.layouts)
+        #: points of the contour outside of which chips are blanked, or 0
+        self.contour = self.finder.preprocessing.contour
+        check_contour(self.contour, self.finder.points)
         self._embedder: Embedder | None = None
         self._lock = threading.Lock()
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from facelign.align.chips import chips
+from facelign.align.contour import blanked
 from facelign.errors import InputError
 from facelign.imaging.resize import resized
 from facelign.types.analysis import Analysis
@@ -25,9 +26,10 @@ from facelign.types.image import Image
 WHOLE = "raw photo"
 
 
-def cut(found: Analysis, layouts: Sequence[Layout]) -> Analysis:
+def cut(found: Analysis, layouts: Sequence[Layout], *, contour: int = 0) -> Analysis:
     """Return the photo with its chips, once a layout; a face that one does not fit is dropped.
 
+    contour: with 68 or 468, what lies outside of that many points of a face is black.
     Raises InputError when the pixels were not kept, ModelMismatch for points that no face has.
     """
     if found.prepared is None:
@@ -44,6 +46,8 @@ def cut(found: Analysis, layouts: Sequence[Layout]) -> Analysis:
         part[np.isin(indices, kept)] if len(indices) != len(kept) else part
         for part, indices, _ in pieces
     )
+    if contour and len(kept):
+        sets = tuple(blanked(part, found.faces[kept], contour) for part in sets)
     return replace(found, embedded=kept, dropped=tuple(sorted(dropped.items())), chips=sets)
 
 

@@ -42,7 +42,7 @@ class ChainOptions(OptionSet):
     preprocessing: Annotated[
         str,
         Option(
-            "luma-equalize, gamma=G or clahe, joined by commas; part of the space.",
+            "luma-equalize, gamma=G, clahe or contour=68|468, joined by commas; part of the space.",
             word="preprocess",
         ),
     ] = ""

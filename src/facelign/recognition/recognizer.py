@@ -153,14 +153,14 @@ class Recognizer:
 
     def align(self, photo: Photo) -> Analysis:
         """Return a photo up to its chips."""
-        return cut(self.find(photo), self.chain.layouts)
+        return self._cut(self.find(photo))
 
     def embed(self, found: Analysis) -> Analysis:
         """Return what ``find`` or ``align`` returned, with the vectors of its faces.
 
         A tracker that wants some of the faces says ``replace(found, faces=found.faces[mask])``.
         """
-        aligned = found if found.chips else cut(found, self.chain.layouts)
+        aligned = found if found.chips else self._cut(found)
         return embed(self.chain.embedder, [aligned])[0]
 
     # -- photos ----------------------------------------------------------------------------------
@@ -270,7 +270,10 @@ class Recognizer:
             prepared = chain.finder.preprocessing.apply(image)
             return whole(prepared, chain.layouts, chain.points)
         found = chain.finder.find(image)
-        return found if walk.until is Stage.DETECT else cut(found, chain.layouts)
+        return found if walk.until is Stage.DETECT else self._cut(found)
+
+    def _cut(self, found: Analysis) -> Analysis:
+        return cut(found, self.chain.layouts, contour=self.chain.contour)
 
     def _opened(self, photo: Photo) -> Encoded | Image:
         if isinstance(photo, np.ndarray):
