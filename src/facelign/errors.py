@@ -72,6 +72,7 @@ class Remedy(StrEnum):
     PIXELS = "Make it smaller, or allow it: Recognizer(limits=Limits(pixels=...))."
     RUN = "Save the record of a verification run."
     PAIR_SCORES = "Save both with the scores of their pairs."
+    TRUST = "Say that what first comes is trusted, and recorded for ever after."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."
 
 

@@ -36,6 +36,7 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         Remedy.PIXELS: "Make it smaller, or allow it with --max-pixels.",
         Remedy.RUN: "Save one with: facelign evaluate verification --json > run.json",
         Remedy.PAIR_SCORES: "Save both with: facelign evaluate verification --json --pair-scores",
+        Remedy.TRUST: "Give --trust-first-use to take what comes as the right bytes for ever.",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",
     }
 )

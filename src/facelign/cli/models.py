@@ -207,8 +207,10 @@ def list_models(
             column = f"  {''.join(f'{figure.value:.4f}' for figure in best[spec.id]) or '-':<6}"
         shown = "yes" if record["present"] else "no"
         needs = "" if facts.extra_is_here(spec) else f" (needs facelign[{spec.extra}])"
+        unknown = spec.weights and not record["size"]  # nobody tells it
+        size = "?" if unknown else f"{record['size'] / 1e6:.1f}"
         text = (
-            f"{spec.id:<{width}}  {spec.task.value:<8}  {shown:<4}  {record['size'] / 1e6:>6.1f}  "
+            f"{spec.id:<{width}}  {spec.task.value:<8}  {shown:<4}  {size:>6}  "
             f"{spec.license.commercial:<10}{column}  {spec.title}{needs}"
         )
         answer(record, text, json=output.json)

@@ -68,8 +68,6 @@ def test_what_is_not_here_says_how_it_comes_and_what_it_forbids(name: str, tmp_p
     with pytest.raises(WeightsMissing) as absent:
         Store(tmp_path).ready(spec)
     assert f"facelign models pull {spec.id}" in str(absent.value.hint)
-    told = all(source.sha256 for file in spec.weights for source in file.sources)
-    assert ("--trust-first-use" in str(absent.value.hint)) is not told
     if spec.license.commercial == "no":
         assert spec.license.weights in absent.value.message
 

@@ -20,6 +20,7 @@ from facelign.errors import (
     ConfigError,
     DownloadFailed,
     LicenseRefused,
+    Remedy,
     WeightsCorrupt,
     WeightsMissing,
 )
@@ -611,10 +612,10 @@ def test_what_nobody_tells_the_digest_of_is_trusted_once_and_then_pinned(
     spec, store = spec_of(WeightFile("net.onnx", (source,))), Store(tmp_path / "home")
     with pytest.raises(WeightsMissing) as absent:
         store.ready(spec)
-    assert absent.value.hint == "Run: facelign models pull tiny --trust-first-use"
+    assert absent.value.hint == "Run: facelign models pull tiny"
     with pytest.raises(DownloadFailed, match="Nobody tells the SHA-256") as refused:
         store.pull(spec)
-    assert "--trust-first-use" in str(refused.value.hint)
+    assert refused.value.hint == Remedy.TRUST
     store.pull_all([spec], trust_first_use=True)
     assert store.ready(spec)["net.onnx"].read_bytes() == tiny_network()
     assert [entry.good for entry in store.verify([spec])] == [True]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from facelign.errors import DownloadFailed
+from facelign.errors import DownloadFailed, Remedy
 from facelign.files import disk as files
 from facelign.models.weights import npm, wheel
 from facelign.models.weights.progress import Meter, OnProgress, Progress
@@ -105,7 +105,7 @@ class Arrivals:
             if not (source.sha256 or self._trusting):
                 raise DownloadFailed(
                     f"Nobody tells the SHA-256 of {source.url}.",
-                    "Give --trust-first-use to take what comes as the right bytes for ever.",
+                    Remedy.TRUST,
                 )
             return self._from_address(file, source, source.url, plain_http=False)
         if source.kind is SourceKind.PACKAGE:

@@ -415,11 +415,9 @@ def missing(*specs: ModelSpec) -> WeightsMissing:
     names = list(dict.fromkeys(spec.id for spec in specs))
     told = {spec.id: spec.license.weights for spec in specs if spec.license.commercial == "no"}
     licensed = [f"{name} ({told[name]})" if name in told else name for name in names]
-    sources = [source for spec in specs for file in spec.weights for source in file.sources]
-    trust = "" if all(source.sha256 for source in sources) else " --trust-first-use"
     return WeightsMissing(
         f"The weights of {' and '.join(licensed)} are not on this machine.",
-        f"Run: facelign models pull {' '.join(names)}{trust}",
+        f"Run: facelign models pull {' '.join(names)}",
     )
 
 
