@@ -11,7 +11,7 @@ import pytest
 from facelign.detect.anchors import Candidates
 from facelign.detect.models.blazeface import BlazeFace
 from facelign.detect.models.centerface import CenterFace
-from facelign.detect.models.retinaface import RetinaFaceInSquare
+from facelign.detect.models.retinaface import RetinaFaceInSquare, RetinaFaceSlim
 from facelign.detect.models.scrfd import Scrfd
 from facelign.detect.models.ssd_res10 import SsdRes10
 from facelign.detect.models.ultraface import UltraFace
@@ -251,3 +251,13 @@ def test_files_that_are_no_caffe_network_are_refused(tmp_path: Path) -> None:
     files["deploy.prototxt"].write_text("layer {")
     with pytest.raises(WeightsCorrupt, match="OpenCV cannot read"):
         ssd(files)
+
+
+def test_retinaface_slim_has_anchors_of_four_levels() -> None:
+    count = 40 * 40 * 3 + 20 * 20 * 2 + 10 * 10 * 2 + 5 * 5 * 3
+    boxes, scores, points = (np.zeros((1, count, n), np.float32) for n in (4, 2, 10))
+    scores[0, :, 0] = 1
+    scores[0, -1] = [0.1, 0.9]  # the last cell's largest anchor
+    found = made(RetinaFaceSlim, "retinaface-slim").decode([boxes, scores, points], (320, 320))
+    middle = 4.5 * 64
+    np.testing.assert_allclose(found.boxes, [[middle - 128] * 2 + [middle + 128] * 2])

@@ -23,8 +23,10 @@ from facelign.detect.one_look import AnySize, AnySizeOptions, OneLook, OneLookOp
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array
 
+_Levels = tuple[tuple[int, tuple[int, ...]], ...]
 #: stride of each level, and the sides of its anchors, px
 _LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+_SLIM_LEVELS = ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256)))
 #: what offsets and logarithms are divided by in training (the "variances" of SSD)
 _OFFSET, _LOG = np.float32(0.1), np.float32(0.2)
 _REPOSITORY = (
@@ -54,7 +56,37 @@ def _by_address(id_: str, file: str, sha256: str, trunk: str) -> specs.ModelSpec
     )
 
 
+_SLIM_FILE = (
+    "https://github.com/biubug6/Face-Detector-1MB-with-landmark/raw/"
+    "7f49cebe8c46c0d36debf2f4776dff35dd59a071/weights/slim_Final.pth"
+)
+
 SPECS = (
+    specs.ModelSpec.of(
+        "retinaface-slim",
+        "facelign.detect.models.retinaface:RetinaFaceSlim",
+        specs.WeightFile.same(
+            "slim_Final.pth",
+            sha256="76cdb587b2cf5f91b3836b66a652a0f7a91891758cd4fb0b07e4b7527af1c651",
+            size=1_427_150,
+            address=_SLIM_FILE,
+            convert="retinaface-slim",
+        ),
+        input=specs.InputSpec(size=None, order="bgr", mean=(104.0, 117.0, 123.0)),
+        output=specs.DetectorOutput("five", smallest_px=12),
+        license=specs.License(
+            code="MIT (Pytorch_Retinaface)",
+            weights="not stated",
+            training_data=_DATA,
+            commercial="unclear",
+            note="The repository that holds the weights states no license.",
+        ),
+        title="RetinaFace, slim form of 1 MB, five points",
+        paper=_PAPER,
+        origin="biubug6/Face-Detector-1MB-with-landmark weights/slim_Final.pth",
+        unseen="its file could not be had: random weights poured into the architecture agree with "
+        "a second implementation in the tests",
+    ),
     _by_address(
         "retinaface-mv2",
         "retinaface_mv2.onnx",
@@ -134,13 +166,23 @@ class RetinaFaceInSquare(OneLook):
         return _decoded(outputs, size, self.options.score_threshold)
 
 
-def _decoded(outputs: list[AnyArray], size: tuple[int, int], threshold: float) -> Candidates:
+class RetinaFaceSlim(RetinaFace):
+    """Finds faces with five points, with the anchors of the forms of 1 MB."""
+
+    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
+        """Return what has the score; see ``OneLook``."""
+        return _decoded(outputs, size, self.options.score_threshold, _SLIM_LEVELS)
+
+
+def _decoded(
+    outputs: list[AnyArray], size: tuple[int, int], threshold: float, levels: _Levels = _LEVELS
+) -> Candidates:
     boxes, scores, points = (output[0] for output in outputs)
     if not np.allclose(scores.sum(axis=1), 1, atol=1e-3):  # exported without the softmax
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
     hit = np.flatnonzero(scores[:, 1] >= threshold)
-    middle, side = (part[hit] for part in _anchors(*size))
+    middle, side = (part[hit] for part in _anchors(*size, levels))
     center = middle + boxes[hit, :2] * _OFFSET * side
     half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
     spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
@@ -148,11 +190,11 @@ def _decoded(outputs: list[AnyArray], size: tuple[int, int], threshold: float) -
 
 
 @lru_cache(maxsize=16)
-def _anchors(width: int, height: int) -> tuple[Float32Array, Float32Array]:
+def _anchors(width: int, height: int, levels: _Levels) -> tuple[Float32Array, Float32Array]:
     """Return middles (n, 2) and sides (n, 1) of all anchors of a picture, px."""
     middles, sides = [], []
-    for stride, sizes in _LEVELS:
-        rows, columns = height // stride, width // stride
+    for stride, sizes in levels:
+        rows, columns = -(-height // stride), -(-width // stride)
         grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
         middles.append(np.repeat((grid + 0.5) * stride, len(sizes), axis=0))
         sides.append(np.tile(np.array(sizes), len(grid)))

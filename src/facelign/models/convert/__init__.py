@@ -41,6 +41,7 @@ class Converter:
 
 
 _ONNX = "facelign.models.convert.onnx_graph"
+_SLIM = "facelign.models.convert.retinaface_slim"
 _DLIB = "facelign.models.convert.dlib"
 _INTEGERS = "facelign.models.convert.integers"
 _TFJS = "facelign.models.convert.tfjs_graph"
@@ -69,6 +70,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("mobileface", 1, ".onnx", "facelign.models.convert.mobileface:convert"),
             Converter("minifasnet", 1, ".onnx", "facelign.models.convert.minifasnet:convert"),
             Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),
+            Converter("retinaface-slim", 1, ".onnx", f"{_SLIM}:convert"),
             # pictures with channels first, any batch; weights as float32
             Converter("tflite", 1, ".onnx", "facelign.models.convert.tflite:convert"),
             Converter("dlib-resnet", 2, ".onnx", f"{_DLIB}:convert_resnet", apart=True),

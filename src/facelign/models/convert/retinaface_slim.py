@@ -1,0 +1,98 @@
+"""RetinaFace's slim form of 1 MB, PyTorch's file of weights in, ONNX out.
+
+Architecture: biubug6/Face-Detector-1MB-with-landmark (models/net_slim.py): separable convolutions
+throughout, four levels, no pyramid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facelign.files import disk
+from facelign.models.convert import torch_file
+from facelign.models.convert.graph import FLOAT32, Graph, Value, serialize
+from facelign.models.convert.pouring import Pour
+from facelign.runtime.onnx import Session
+from facelign.types.arrays import AnyArray
+
+#: channels and stride of the separable layers conv2 to conv13, and those that end a level
+_LAYERS = (
+    (16, 32, 1), (32, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 64, 1), (64, 64, 1),
+    (64, 128, 2), (128, 128, 1), (128, 128, 1), (128, 256, 2), (256, 256, 1),
+)  # fmt: skip
+_ENDS = (8, 11, 13)
+#: channels and anchors a cell of the four levels
+LEVELS = ((64, 3), (128, 2), (256, 2), (256, 3))
+#: heads, what each output is called, and the numbers that it gives an anchor
+HEADS = (("loc", "boxes", 4), ("conf", "scores", 2), ("landm", "points", 10))
+
+
+def convert(raw: Path, out: Path) -> None:
+    """Write the network as ONNX; raises WeightsCorrupt.
+
+    Input ``picture``: (1, 3, H, W) float32, BGR less its mean, H and W multiples of 32. Outputs,
+    level by level, row by row, anchor by anchor: ``boxes`` (1, n, 4), ``scores`` (1, n, 2) after
+    softmax, ``points`` (1, n, 10).
+    """
+    data = serialize(graph(torch_file.read(raw)))
+    Session(data).open()
+    disk.write(out, data)
+
+
+def graph(arrays: dict[str, AnyArray]) -> Graph:
+    """Return the network with these weights, by their names in the file."""
+    arrays = {name.removeprefix("module."): value for name, value in arrays.items()}
+    pour = Pour(arrays, Value("picture", FLOAT32, [1, 3, "H", "W"]))
+    x = pour.convolved("picture", "conv1.0", (3, 16), kernel=3, stride=2, pad=1, norm="conv1.1")
+    x = pour.add("Relu", x)
+    maps = []
+    for number, (into, wide, stride) in enumerate(_LAYERS, start=2):
+        x = _separable(pour, x, f"conv{number}", into, wide, stride)
+        if number in _ENDS:
+            maps.append(x)
+    x = pour.add("Relu", pour.convolved(x, "conv14.0", (256, 64), bias=True))
+    maps.append(pour.add("Relu", _spread(pour, x, "conv14.2", (64, 256), stride=2)))
+    outputs: dict[str, tuple[str, list[int | str]]] = {}
+    for head, name, numbers in HEADS:
+        rows = [
+            _rows(pour, one, f"{head}.{level}", numbers, last=level == len(LEVELS) - 1)
+            for level, one in enumerate(maps)
+        ]
+        every = pour.add("Concat", *rows, axis=1)
+        if name == "scores":
+            every = pour.add("Softmax", every, axis=2)
+        outputs[name] = (every, [1, "n", numbers])
+    pour.left("num_batches_tracked")
+    return pour.end(outputs)
+
+
+def _separable(pour: Pour, x: str, name: str, into: int, out: int, stride: int) -> str:
+    """Add a depthwise convolution and one of single pixels, each normalized, with ReLU."""
+    x = pour.convolved(
+        x, f"{name}.0", (into, into), kernel=3, stride=stride, pad=1, groups=into, norm=f"{name}.1"
+    )
+    x = pour.convolved(pour.add("Relu", x), f"{name}.3", (into, out), norm=f"{name}.4")
+    return pour.add("Relu", x)
+
+
+def _spread(pour: Pour, x: str, name: str, channels: tuple[int, int], stride: int = 1) -> str:
+    """Add a depthwise convolution with ReLU and one of single pixels, both with a bias."""
+    into, _ = channels
+    x = pour.convolved(
+        x, f"{name}.0", (into, into), kernel=3, stride=stride, pad=1, groups=into, bias=True
+    )
+    return pour.convolved(pour.add("Relu", x), f"{name}.2", channels, bias=True)
+
+
+def _rows(pour: Pour, x: str, name: str, numbers: int, *, last: bool) -> str:
+    """Add a head: a row of ``numbers`` for every anchor of every cell."""
+    into, anchors = LEVELS[int(name.rpartition(".")[2])]
+    channels = (into, anchors * numbers)
+    if last:
+        x = pour.convolved(x, name, channels, kernel=3, pad=1, bias=True)
+    else:
+        x = _spread(pour, x, name, channels)
+    x = pour.add("Transpose", x, perm=[0, 2, 3, 1])
+    return pour.add("Reshape", x, pour.constant(np.array([1, -1, numbers], np.int64)))
