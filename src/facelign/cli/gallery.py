@@ -39,7 +39,7 @@ def check(where: GalleryFlags, output: JsonFlag) -> int:
 def backup(
     file: Annotated[Path, typer.Argument(help="FILE to write.", show_default=False)],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a file that is there.")
+        bool, typer.Option("--replace", help="Replace a gallery that is there.")
     ] = False,
     *,
     where: GalleryFlags,

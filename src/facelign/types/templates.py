@@ -149,8 +149,9 @@ class TemplateVectors:
 class Finding:
     """What one check of a gallery found.
 
-    check: its name. state: "sound", "note" (nothing is damaged) or "damaged". found: a sentence
-    each. mend: what to do, "" where nothing was found.
+    check: its name. state: "sound", "note" (nothing is damaged), "damaged", or "not checked"
+    where the file could not be read so far. found: a sentence each. mend: what to do, "" where
+    nothing was found.
     """
 
     check: str

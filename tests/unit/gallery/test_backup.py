@@ -53,8 +53,12 @@ def test_a_file_is_not_replaced_unless_it_is_allowed(filled, path):
     with pytest.raises(GalleryError, match="is there already"):
         filled.backup(copy)
     assert copy.read_text() == "a letter"
+    with pytest.raises(GalleryError, match="is no gallery"):
+        filled.backup(copy, replace=True)
+    assert copy.read_text() == "a letter"
     assert filled.holders() == []
-    filled.backup(copy, replace=True)
+    copy.unlink()
+    filled.backup(copy)
     assert people(copy) == people(path)
     filled.rename("Ada", "Eve")
     filled.backup(copy, replace=True)
@@ -73,6 +77,9 @@ def test_places_that_take_no_copy(filled, path, tmp_path):
         filled.backup(tmp_path / "link.db", replace=True)
     with pytest.raises(GalleryError, match="is a folder"):
         filled.backup(tmp_path)
+    with pytest.raises(GalleryError, match="There is no folder"):
+        filled.backup(tmp_path / "none" / "copy.db")
+    assert not (tmp_path / "none").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         filled.backup(tmp_path / "file" / "copy.db")

@@ -322,3 +322,22 @@ def test_a_damaged_gallery_answers_as_before_or_is_told(
         for beside in path.parent.glob("g.db-*"):
             beside.unlink()
     assert refused > 10
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_what_could_not_be_read_is_not_told_to_be_sound(file: Path, share: float) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])
+    done = Gallery.check_file(file)
+    assert not done.sound
+    assert {one.check: one.state for one in done.findings} == {
+        "file": "damaged",
+        **dict.fromkeys(("tables", "layout", "rows", "links"), "not checked"),
+        **dict.fromkeys(("vectors", "removals", "elsewhere"), "not checked"),
+    }
+    file.write_bytes(data)
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("DROP TABLE rejections")
+    states = {one.check: one.state for one in Gallery.check_file(file).findings}
+    assert states["tables"] == "damaged"
+    assert states["vectors"] == "not checked"

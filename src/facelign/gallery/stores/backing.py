@@ -12,6 +12,7 @@ from facelign.errors import GalleryCorrupt, GalleryError, InputError, Remedy
 from facelign.files.disk import replacing
 from facelign.gallery.stores import connection as sql
 from facelign.gallery.stores.checking import check
+from facelign.gallery.stores.migrations import APPLICATION_ID
 from facelign.types.templates import Checkup
 
 #: pages that are copied between two words of how far it is: a megabyte with the pages of today
@@ -66,6 +67,15 @@ def refuse_taken(gallery: Path, target: Path, replace: bool) -> None:
         raise GalleryError(f"{target} is a folder.", "Name another place.")
     if target.exists() and not replace:
         raise GalleryError(f"{target} is there already.", Remedy.REPLACE_FILE)
+    if target.exists() and sql.kind_of(target) != APPLICATION_ID:  # somebody's photos or model
+        raise GalleryError(
+            f"{target} is no gallery, and only a gallery is replaced by a back-up.",
+            "Name another file, or move that one away.",
+        )
+    if not target.parent.exists():
+        raise GalleryError(
+            f"There is no folder {target.parent}.", "Make it first, or name another place."
+        )
     log = target.with_name(target.name + "-wal")
     if log.is_file() and log.stat().st_size:  # SQLite would play it into the copy
         raise GalleryError(f"{target} is in use by another program.", "Name another place.")

@@ -27,6 +27,9 @@ _AGAIN = "Put a back-up in its place, or remove these people and enroll them aga
 _SLACK = 1e-3
 #: findings of one check that are listed
 _SHOWN = 20
+_UNREAD = "cannot be read"
+#: state of a check that damage elsewhere kept from its work
+NOT_CHECKED = "not checked"
 _WHOSE = "SELECT t.id, coalesce(p.name, '?') FROM templates t LEFT JOIN people p ON p.id = t.person"
 
 
@@ -48,18 +51,30 @@ def check(path: Path, *, alone: bool = False) -> Checkup:
     if kind != APPLICATION_ID:
         raise GalleryCorrupt(f"{path} is no gallery, or its head is damaged.", Remedy.OTHER_GALLERY)
     findings: list[Finding] = []
+    unread = False
     try:
         with sql.translated(path), closing(sql.connect(path, readonly=True, alone=alone)) as db:
             db.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             checksums.teach(db)
             db.execute("BEGIN")  # others may write meanwhile
             for name, mend, look in _CHECKS:
-                findings.append(_finding(name, mend, partial(look, db)))
-                if name == "tables" and findings[-1].state == "damaged":
+                found = _finding(name, mend, partial(look, db))
+                unread |= name == "file" and _unread(found)
+                if unread and found.state == "sound":  # what it read is not all that there is
+                    found = Finding(name, NOT_CHECKED)
+                findings.append(found)
+                if name == "tables" and found.state == "damaged":
                     break  # the others would ask for what is not there
     except GalleryCorrupt as error:  # not even the list of its tables can be read
-        findings.append(Finding("file", "damaged", (error.message,), BACK_UP))
-    return Checkup(path, tuple(findings))
+        findings = [one for one in findings if one.check != "file"]
+        findings.insert(0, Finding("file", "damaged", (error.message,), BACK_UP))
+    done = {one.check for one in findings}
+    rest = (Finding(name, NOT_CHECKED) for name, _, _ in _CHECKS if name not in done)
+    return Checkup(path, (*findings, *rest))
+
+
+def _unread(found: Finding) -> bool:
+    return any(text.startswith(_UNREAD) for text in found.found)
 
 
 def _finding(name: str, mend: str, look: Callable[[], Iterator[str]]) -> Finding:
@@ -70,7 +85,7 @@ def _finding(name: str, mend: str, look: Callable[[], Iterator[str]]) -> Finding
     except (sqlite3.Error, TypeError, ValueError, LookupError, OverflowError) as error:
         if isinstance(error, sqlite3.Error) and sql.busy(error):
             raise
-        found.append(f"cannot be read: {error}")
+        found.append(f"{_UNREAD}: {error}")
         state, mend = "damaged", BACK_UP
     state = state if found else "sound"
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
