@@ -11,7 +11,7 @@ from facelign.imaging.listing import clean_path
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import SearchThreshold, Threshold
-from facelign.types.embeddings import same_space
+from facelign.types.embeddings import Metric, same_space
 from facelign.types.policies import VERIFY_FMR
 
 
@@ -73,4 +73,12 @@ def rule(
         return ThresholdRule(recognizer, named, source=source)
     if not math.isfinite(score):
         raise ConfigError(f"The threshold {text} is no score.", "Give a number.")
+    metric = recognizer.space.metric
+    low, high = (-1.0, 1.0) if metric is Metric.COSINE else (-math.inf, 0.0)
+    if not low <= score <= high:
+        reach = "from -1 to 1" if metric is Metric.COSINE else f"0 or below (minus the {metric})"
+        raise ConfigError(
+            f"The threshold {text} is out of reach: scores of this preset are {reach}.",
+            "Give a score in that range.",
+        )
     return ThresholdRule(recognizer, thresholds.uncalibrated(score, source), source=source)

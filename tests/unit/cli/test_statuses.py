@@ -214,3 +214,12 @@ def test_a_license_that_is_refused_is_no_answer(
     several = command == "evaluate compare"
     closed = "--detectors scrfd-500m,scrfd-10g" if several else "--detector scrfd-500m"
     assert status(f"{command} {RIGHT[command]} {closed}", places) == Exit.MODEL
+
+
+@pytest.mark.parametrize("words", ["verify PHOTO PHOTO", "identify PHOTO --gallery GALLERY"])
+@pytest.mark.parametrize("score", ["7", "1.5", "-1.01"])
+def test_a_threshold_that_no_score_reaches(
+    words: str, score: str, places: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(f"{words} --threshold {score}", places) == Exit.USAGE
+    assert "scores of this preset are from -1 to 1" in capsys.readouterr().err

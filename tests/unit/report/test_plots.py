@@ -148,13 +148,14 @@ def test_barcode_is_the_grid_of_the_article():
     assert all(image.get_interpolation() == "nearest" for image in grids)
     np.testing.assert_allclose(grids[2].get_array()[0], (a - b) ** 2)
     assert not drawn.photos
-    assert "squared 1.0100" in drawn.alt
+    assert "squared distance 1.0100" in drawn.alt
+    assert "cosine score" in drawn.alt
 
 
 def test_barcode_of_one_vector_with_itself_is_zero():
     a = np.linspace(-1, 1, 128)
     drawn = barcode.draw((None, None), (a, a))
-    assert "Euclidean 0.0000" in drawn.alt
+    assert "Euclidean distance 0.0000" in drawn.alt
     assert not np.any(drawn.numbers["squared difference"])
 
 

@@ -46,9 +46,9 @@ def draw(
         )
     squared, cosine = float(difference.sum()), _cosine(a, b)
     said = (
-        f"Euclidean {np.sqrt(squared):.4f}",
-        f"squared {squared:.4f}",
-        "cosine: none (a zero vector)" if cosine is None else f"cosine {cosine:.4f}",
+        f"Euclidean distance {np.sqrt(squared):.4f}",
+        f"squared distance {squared:.4f}",
+        "cosine score: none (a zero vector)" if cosine is None else f"cosine score {cosine:.4f}",
         *([verdict] if verdict else []),
     )
     axes[4].set_axis_off()
@@ -60,7 +60,7 @@ def draw(
         names[1]: b,
         "squared difference": difference,
     }
-    alt = f"Barcodes of the embeddings of {names[0]} and {names[1]}, and of their distance: "
+    alt = f"Barcodes of the embeddings of {names[0]} and {names[1]}, and of their difference: "
     shown = any(photo is not None for photo in photos)
     return Plot("barcode", figure, alt + "; ".join(said) + ".", numbers, photos=shown)
 
