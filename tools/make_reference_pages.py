@@ -1,4 +1,4 @@
-"""Write the reference pages that follow from the code: commands, models, figures.
+"""Write the reference pages that follow from the code: commands, settings, models, figures.
 
     python tools/make_reference_pages.py [NAME ...]
 
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import typer
 
+from facelign.cli import settings
 from facelign.models import catalog
 from facelign.recognition.presets import PRESETS
 from facelign.types.specs import ModelSpec, SourceKind, Task
@@ -358,11 +359,28 @@ def report() -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
+def configuration() -> str:
+    """Return the page of settings: its own text, with the table of keys as the options say it."""
+    page = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
+    rows = ["| key | takes | meaning |", "|---|---|---|"]
+    for word, meant in settings.keys().items():
+        table = "In the table of a command. " if len(meant) > 1 else ""
+        told = dict.fromkeys(key.option.help for key in meant)
+        takes = dict.fromkeys(settings.takes(key) for key in meant)
+        rows.append(f"| `{word}` | {', '.join(takes)} | {_cell(table + ' '.join(told))} |")
+    rows += [
+        f"| `{word}` | a text | As {variable}, below. |"
+        for word, variable in settings.VARIABLES.items()
+    ]
+    table = re.compile(r"^\| key \|.*\n(\|.*\n)+", re.MULTILINE)
+    return table.sub(lambda _: "\n".join(rows) + "\n", page, count=1)
+
+
 def _cell(text: object) -> str:
     return " ".join(str(text or "").replace("|", "\\|").split())
 
 
-PAGES = {"cli": cli, "models": models, "report": report}
+PAGES = {"cli": cli, "configuration": configuration, "models": models, "report": report}
 
 
 def main(names: list[str]) -> None:

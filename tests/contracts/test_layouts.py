@@ -126,19 +126,28 @@ def test_a_face_that_lies_right_already_stays(layout: Layout) -> None:
         box = apply(scaling(scale_of(first)), PORTRAIT_BOX.reshape(2, 2)).ravel()
         size = (2000, 2000)
         first = layout.fit(faces_of([points], scheme, [box], size))[0]
-        moved = apply(first, points)
+        moved, before = apply(first, points), box
         corners = apply(first, np.array([box[[0, 1]], box[[2, 1]], box[[0, 3]], box[[2, 3]]]))
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
         if layout.needs == ("box",):
             # what the margin took in is the photo, so that the box fills it
             box = np.array([-0.5, -0.5, layout.size[0] - 0.5, layout.size[1] - 0.5])
             size = layout.size
-        elif layout.id in ("eyes", "eyes-wide"):  # the box at the scale of its longer side
-            half = layout.size[0] / 2 / (1.3 if layout.id == "eyes-wide" else 1.0)
-            middle = (layout.size[0] - 1) / 2
-            box = middle + half * np.array([-1, -1, 1, 1])
+        elif layout.scaled_by == "box":  # as large as it is seen in the chip, and not turned
+            wide = scale_of(first) * (before[2:] - before[:2])
+            middle = apply(first, (before[:2] + before[2:]) / 2)
+            box = np.concatenate([middle - wide / 2, middle + wide / 2])
         again = layout.fit(faces_of([moved], scheme, [box], size))[0]
         assert np.allclose(apply(again, moved), moved, atol=0.05), scheme.id
+
+
+def test_what_it_is_scaled_by_is_so(layout: Layout) -> None:
+    small = PORTRAIT_BOX
+    large = small + np.array([-30, -30, 30, 30])
+    for scheme in schemes(layout):
+        found = faces_of([face_points(scheme)] * 2, scheme, [small, large])
+        by_box = not np.isclose(*(scale_of(matrix) for matrix in layout.fit(found)))
+        assert by_box == (layout.scaled_by == "box"), scheme.id
 
 
 @pytest.mark.parametrize("roll_deg", [*range(-180, 180, 45), 7, -13])
@@ -206,7 +215,7 @@ def test_an_impossible_face_costs_the_others_nothing(layout: Layout, portrait: I
         }
         if layout.needs == ("box",):
             bad = {"outside": bad["outside"]}
-        elif layout.id == "eyes":  # its scale is that of the box
+        elif layout.scaled_by == "box":
             bad["absurd"] = (good, (box - 220) * 1e4)
         order = [(good, box), *bad.values(), (good, box)]
         found = faces_of([p for p, _ in order], scheme, [b for _, b in order])

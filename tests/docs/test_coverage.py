@@ -31,10 +31,18 @@ def tool(name: str):
     return module
 
 
-@pytest.mark.parametrize("page", ["cli", "models", "report"])
+@pytest.mark.parametrize("page", ["cli", "configuration", "models", "report"])
 def test_generated_pages_are_fresh(page):
     made = tool("make_reference_pages").PAGES[page]()
     assert read(f"docs/reference/{page}.md") == made, "run: make pages"
+
+
+def test_a_new_option_comes_into_the_table_of_settings_by_itself(monkeypatch):
+    """One field is all that a flag takes (CONTRIBUTING.md)."""
+    script = tool("make_reference_pages")
+    one = next(iter(settings.keys()["fpir"]))
+    monkeypatch.setattr(settings, "keys", lambda: {"new-one": (one,)})
+    assert f"| `new-one` | a number | {one.option.help} |" in script.configuration()
 
 
 def test_what_was_measured_is_that_of_the_benchmarks():

@@ -243,22 +243,30 @@ def apply_environment(found: Settings) -> None:
             os.environ[variable] = value
 
 
+def takes(key: Key) -> str:
+    """Return what kind of value a key takes, in words."""
+    if isinstance(key.kind, type) and issubclass(key.kind, Enum):
+        return f"one of {', '.join(str(one.value) for one in key.kind)}"
+    if key.option.names is not None:
+        return "a name"
+    words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+    return words.get(key.kind, "a text")
+
+
 def _plain(kind: Any) -> Any:
     """Return a type without its None."""
     return next((one for one in get_args(kind) if one is not type(None)), kind)
 
 
 def _typed(key: Key, value: object, path: Path) -> Any:
-    place, kind = f"{path}: {key.word}", key.kind
+    place, kind, wanted = f"{path}: {key.word}", key.kind, takes(key)
     fits = {
         bool: isinstance(value, bool),
         int: isinstance(value, int) and not isinstance(value, bool),
         float: isinstance(value, int | float) and not isinstance(value, bool),
     }.get(kind, isinstance(value, str) and value != "")
-    wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
     if isinstance(kind, type) and issubclass(kind, Enum):
-        choices = [str(one.value) for one in kind]
-        fits, wanted = value in choices, f"one of {', '.join(choices)}"
+        fits = value in [str(one.value) for one in kind]
     if not fits:
         raise ConfigError(f"{place} = {value} cannot be meant.", f"Give {wanted}.")
     if kind is float:

@@ -107,12 +107,14 @@ class Layout(Protocol):
     size: (width, height) of the chip. needs: "box" or scheme ids it can align by, best first.
     sampling: part of a layout, because it moves vectors. "warp": bilinear (OpenCV), black outside,
     area reduction first when shrinking. "dlib": dlib's own chip extraction, byte for byte.
+    scaled_by: what says how large a face is: its points, or its box where points only turn.
     """
 
     id: str
     size: tuple[int, int]
     needs: tuple[str, ...]
     sampling: Literal["warp", "dlib"] = "warp"
+    scaled_by: Literal["points", "box"] = "points"
 
     def fit(self, faces: Faces) -> Float64Array:
         """Return (n, 2, 3) float64, photo px -> chip px; raises DegenerateLandmarks(indices)."""

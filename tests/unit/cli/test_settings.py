@@ -104,7 +104,7 @@ def test_paths_lie_beside_the_file(home):
         ("workers = 0", "workers 0 is too small", "1 or more"),
         ("flip = 'no'", "flip = no cannot be meant", "true or false"),
         ("face = 'biggest'", "face = biggest cannot be meant", "largest"),
-        ("gallery = ''", "gallery =  cannot be meant", "a text"),
+        ("gallery = ''", "gallery =  cannot be meant", "a path"),
         ("min-height = 20", "min-height means one thing in one command", "[identify]"),
         ("[verify]\nthreshold = '0.4'", "does not say of which preset", "calibration file"),
         ("[verify]\nthreshold = 0.4", "threshold = 0.4 cannot be meant", "a text"),

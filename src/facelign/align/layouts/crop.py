@@ -10,6 +10,7 @@ with the face (facenet-pytorch) are another thing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Crop(Layout):
     """The box with a margin. Faces that are turned in the photo are turned in the chip."""
 
     needs: tuple[str, ...] = ("box",)
+    scaled_by: Literal["points", "box"] = "box"
 
     def __init__(self, *, size: int = 160, margin: float = 32.0) -> None:
         self.options = CropOptions(size, margin)

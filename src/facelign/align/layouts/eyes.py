@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -44,6 +45,7 @@ class Eyes(Layout):
     """Rotation only, by the centers of the two eyes; eyes end up level and above the mouth."""
 
     needs: tuple[str, ...] = ("five", "ibug-68", "dlib-5", "blaze-6")
+    scaled_by: Literal["points", "box"] = "box"
 
     def __init__(self, *, size: int = 224, margin: float = 0.0) -> None:
         self.options = EyesOptions(size, margin)

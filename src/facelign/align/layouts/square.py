@@ -6,6 +6,8 @@ comparing alignments.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from facelign.align.fitting import each
@@ -18,6 +20,7 @@ class Square(Layout):
     """The square over the longer side of the box. Faces that are turned stay turned."""
 
     needs: tuple[str, ...] = ("box",)
+    scaled_by: Literal["points", "box"] = "box"
 
     def __init__(self, size: int) -> None:
         self.id = f"square-{size}"
