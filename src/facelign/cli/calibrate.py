@@ -12,7 +12,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, Remedy
 from facelign.files.home import may_write
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
@@ -65,6 +65,7 @@ class CalibrateFlags(OptionSet):
     out: Annotated[
         Path | None, Option("The record, as FILE.json; by default --gallery holds it.")
     ] = None
+    replace: Annotated[bool, Option("Replace a record that --out names.")] = False
     set_name: Annotated[
         str | None, Option("Name of the set (default: that of the folder).", word="set")
     ] = None
@@ -151,6 +152,8 @@ def _out(asked: CalibrateFlags) -> Path:
         return asked.gallery
     if asked.out is None or asked.out.suffix != ".json":
         raise ConfigError("The record needs a name.", "Say --out FILE.json.")
+    if asked.out.exists() and not asked.replace:
+        raise ConfigError(f"{asked.out} is there already.", Remedy.REPLACE_FILE)
     return asked.out
 
 

@@ -143,7 +143,17 @@ def test_on_real_people(
     home: Path, recognition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images, out = recognition / "lfw_100" / "images", tmp_path / "own.json"
-    base = ["calibrate", "--images", str(images), "--out", str(out), "--json", "--draws", "100"]
+    base = [
+        "calibrate",
+        "--images",
+        str(images),
+        "--out",
+        str(out),
+        "--json",
+        "--replace",
+        "--draws",
+        "100",
+    ]
     # 1e-4 needs 30,000 comparisons: refused, and nothing is written
     assert run([*base, "--fmr", "1e-4"]) == 3
     assert "30,000" in (told := capsys.readouterr().err)

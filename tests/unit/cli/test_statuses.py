@@ -223,3 +223,13 @@ def test_a_threshold_that_no_score_reaches(
 ) -> None:
     assert status(f"{words} --threshold {score}", places) == Exit.USAGE
     assert "scores of this preset are from -1 to 1" in capsys.readouterr().err
+
+
+def test_a_record_is_not_replaced_unasked(
+    places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "old.json"
+    out.write_text("kept")
+    assert status(f"calibrate --images PEOPLE --out {out}", places) == Exit.USAGE
+    assert "replace it with --replace" in capsys.readouterr().err
+    assert out.read_text() == "kept"
