@@ -69,7 +69,7 @@ def published(name: str, model: str = "") -> Published:
     known = thresholds()
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=3)
+    near = get_close_matches(name, [*_ALIASES, *known], n=3)
     fitting = [entry.id for entry in known.values() if not model or model in entry.models]
     hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(fitting)}."
     if not near and not fitting:

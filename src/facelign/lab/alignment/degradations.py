@@ -92,6 +92,10 @@ def parse(text: str) -> Degradation:
         raise ConfigError(f"'{text}': the amount is no number.", f"Such as {name}=1.") from error
     if not (math.isfinite(amount) and (name == "none" or amount > 0)):
         raise ConfigError(f"'{text}': the amount must be above 0.")
+    if amount > _MOST.get(name, math.inf):
+        raise ConfigError(
+            f"'{text}': the amount is too large.", f"Give one above 0 and up to {_MOST[name]:g}."
+        )
     return Degradation(name, amount)
 
 
@@ -196,6 +200,9 @@ _NOISE = 3.0
 #: half axes of a lens as shares of the distance between the eyes' centers, and its color
 _LENS = (0.40, 0.31)
 _TINT = (18, 18, 20)
+
+#: the largest amount that makes sense: shares of light, of the face's height, of opacity; px
+_MOST: Mapping[str, float] = {"low-resolution": 1000.0, "blur": 1.0, "dark": 1.0, "glasses": 1.0}
 
 _Change = Callable[[Image, Reference | None, float], ByteArray]
 #: amount when none is given, the change, and what it is in words

@@ -19,7 +19,7 @@ from facelign.compare.curves import Curve
 from facelign.compare.pairs import Failures
 from facelign.errors import BadArray, ConfigError
 from facelign.lab.alignment.degradations import parse
-from facelign.lab.alignment.run import Arm, Condition, Vectors
+from facelign.lab.alignment.run import Arm, Condition, Vectors, check_known
 from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
 from facelign.lab.material.trials import Trials
 from facelign.lab.plain import plain, told
@@ -67,7 +67,10 @@ def conditions(
 
 
 def check_layouts(layouts: Collection[str]) -> None:
-    """Raise ConfigError where no verdict could come of these layouts: before anything is run."""
+    """Raise before anything is run: UnknownModel for a layout that the study does not have,
+    ConfigError where no verdict could come of these.
+    """
+    check_known(layouts)
     if "none" not in layouts or not set(ALIGNED) & set(layouts):
         raise ConfigError(
             "A verdict compares the unaligned arm with an aligned one.",

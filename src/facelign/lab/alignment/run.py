@@ -19,7 +19,7 @@ from facelign.align.layouts.crop import Crop
 from facelign.align.layouts.eyes import Eyes
 from facelign.align.layouts.five_points import FivePoints
 from facelign.align.layouts.square import Square
-from facelign.errors import ConfigError, DegenerateLandmarks, FacelignError
+from facelign.errors import ConfigError, DegenerateLandmarks, FacelignError, UnknownModel
 from facelign.files.disk import digest as digest_of
 from facelign.gallery.cache import VectorCache
 from facelign.imaging.read import read
@@ -115,6 +115,15 @@ class _Model:
     landmarker: Landmarker | None
 
 
+def check_known(layouts: Iterable[str]) -> None:
+    """Raise UnknownModel for a layout that the study does not have."""
+    unknown = [name for name in layouts if name not in LAYOUTS]
+    if unknown:
+        raise UnknownModel(
+            f"There is no layout '{unknown[0]}' in this study.", f"It has: {', '.join(LAYOUTS)}."
+        )
+
+
 class Bench:
     """Models and detectors of a study, loaded once.
 
@@ -132,11 +141,7 @@ class Bench:
         cache: VectorCache | None = None,
         workers: int = 2,
     ) -> None:
-        unknown = [name for name in layouts if name not in LAYOUTS]
-        if unknown:
-            raise ConfigError(
-                f"The study has no layout '{unknown[0]}'.", f"It has: {', '.join(LAYOUTS)}."
-            )
+        check_known(layouts)
         self._store = store or Store.from_environment()
         self._known = catalog.default()
         self._workers = workers

@@ -76,7 +76,7 @@ def test_photos_lean_to_both_sides(portrait: Image) -> None:
     assert signs == {-1.0, 1.0}
 
 
-@pytest.mark.parametrize("text", ["fog", "blur=x", "blur=-1", "dark=nan"])
+@pytest.mark.parametrize("text", ["fog", "blur=x", "blur=-1", "dark=nan", "dark=7", "glasses=2"])
 def test_what_cannot_be_meant_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text)

@@ -254,6 +254,13 @@ def test_layouts_without_a_verdict_are_refused_before_anything_runs(
             study.check_layouts(layouts.split(","))
 
 
+def test_a_layout_that_is_none_is_an_unknown_name() -> None:
+    from facelign.errors import UnknownModel
+
+    with pytest.raises(UnknownModel, match="no layout 'foo'"):
+        study.check_layouts(["none", "foo"])
+
+
 @pytest.mark.weights
 @pytest.mark.shared
 @pytest.mark.slow
