@@ -63,6 +63,6 @@ def counter(name: str, total: int) -> Callable[[int], None]:
         nonlocal done
         before, done = done * 10 // max(total, 1), done + count
         if done * 10 // max(total, 1) > before:
-            say(f"  {name}: {done} of {total}")
+            say(f"  {name.strip()}: {done} of {total}")
 
     return more

@@ -26,12 +26,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+try:
+    import facelign
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed here: pip install -e '.[evaluate,report]' first.")
+
 import real_faces as here
 from reproduction.measures import MEASURES, PICTURES, Unavailable
 from reproduction.needs import fetch, told
 from reproduction.rows import ROWS, Row, render
 
-import facelign
 from facelign.errors import FacelignError
 from facelign.report.plot import Plot
 

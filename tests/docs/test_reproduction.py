@@ -184,3 +184,13 @@ def test_needs_follow_the_flags_of_a_row(reproduce):
     one = next(row for row in reproduce.ROWS if row.id == "A3-10")
     parts = [part.name for part in one.parts()]
     assert len(parts) == len(set(parts)) == len(one.chains)
+
+
+def test_without_an_install_one_sentence_says_what_to_do():
+    import subprocess
+
+    words = [sys.executable, "-I", "-S", str(ROOT / "tools" / "reproduce.py"), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "pip install -e" in done.stderr

@@ -92,7 +92,7 @@ def opened(gallery: Path, recognizer: Recognizer, *, create: bool = False) -> Ph
     readonly = not create and not may_write(gallery)
     found = PhotoGallery(gallery, recognizer, create=create, readonly=readonly)
     away, everybody = found.gallery.people_without(recognizer.space.id), found.people()
-    if away:
+    if away and not create:  # whoever enrolls is about to mend that
         have = "person has" if len(away) == 1 else "people have"
         note(
             f"note: {len(away)} {have} no template of this preset and cannot be found with it, of "

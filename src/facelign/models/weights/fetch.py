@@ -113,7 +113,8 @@ def fetch(
                         "Check the connection and run the command again; it goes on where it "
                         "stopped.",
                     ) from problem
-                text = f"{_reason(problem)}, trying again in {pause:.0f} s"
+                when = f" in {pause:.0f} s" if pause >= 1 else ""
+                text = f"{_reason(problem)}, trying again{when}"
                 on_progress(Progress("note", remote.name, text=text))
                 time.sleep(pause)
             else:
