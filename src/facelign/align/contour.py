@@ -20,7 +20,7 @@ from facelign.types.schemes import IBUG_68, MESH_468
 
 #: points of the contour -> schemes of landmarks that give them
 _GIVERS = {68: (IBUG_68.id, MESH_468.id), 468: (MESH_468.id,)}
-_ADVICE = "Add a landmarker: --landmarks mesh-468 gives both, face-api-68 the 68 points."
+_ADVICE = "Add a landmarker: mesh-468 gives both, face-api-68 the 68 points."
 
 
 def check_contour(points: int, scheme: str) -> None:

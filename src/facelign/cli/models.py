@@ -41,7 +41,7 @@ class Guard(StrEnum):
     STRICT = "strict"
 
 
-class Verdict(StrEnum):
+class Commercial(StrEnum):
     """Whether weights may be sold."""
 
     YES = "yes"
@@ -454,7 +454,7 @@ def add(
         str, typer.Option("--license", help="License of the weights, in words.")
     ] = "",
     commercial: Annotated[
-        Verdict | None, typer.Option("--commercial", help="Whether they may be sold.")
+        Commercial | None, typer.Option("--commercial", help="Whether they may be sold.")
     ] = None,
     faces: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ from facelign.errors import WeightsCorrupt
 from facelign.models.convert import tfjs
 from facelign.models.convert.face_api import convert_landmarks_tiny, convert_tiny_face
 from facelign.models.convert.graph import serialize
-from facelign.models.convert.tfjs import Arrays, Net, read_json
+from facelign.models.convert.tfjs import Net, Shards, read_json
 from facelign.runtime.onnx import Session
 
 
@@ -42,7 +42,7 @@ def test_arrays_are_unpacked_as_tensorflow_does(tmp_path: Path) -> None:
         {"name": "whole", "shape": [1], "dtype": "int32"},
     ]
     data = plain.tobytes() + halves.tobytes() + bytes_.tobytes() + np.array([7], "<i4").tobytes()
-    arrays = Arrays(*written(tmp_path, entries, data))
+    arrays = Shards(*written(tmp_path, entries, data))
     assert arrays.take("plain", 2, 1).tolist() == [[1.5], [2.5]]
     assert arrays.take("half", 2).tolist() == [0.5, -2.0]
     assert arrays.take("bytes", 3).tolist() == np.float32([-3, -2.9, 22.5]).tolist()
@@ -71,16 +71,16 @@ def test_the_first_array_that_does_not_fit_is_named(
     tmp_path: Path, changed: dict[str, Any], data: bytes, said: str
 ) -> None:
     with pytest.raises(WeightsCorrupt, match=said):
-        Arrays(*written(tmp_path, [{**entry("a", (2,)), **changed}], data)).take("a", 2)
+        Shards(*written(tmp_path, [{**entry("a", (2,)), **changed}], data)).take("a", 2)
 
 
 def test_what_has_no_place_is_named(tmp_path: Path) -> None:
-    arrays = Arrays(*written(tmp_path, [entry("a", (1,)), entry("b", (1,))], bytes(8)))
+    arrays = Shards(*written(tmp_path, [entry("a", (1,)), entry("b", (1,))], bytes(8)))
     arrays.take("a", 1)
     with pytest.raises(WeightsCorrupt, match="'b' has no place"):
         arrays.finish()
     with pytest.raises(WeightsCorrupt, match="there twice"):
-        Arrays(*written(tmp_path, [entry("a", (1,))] * 2, bytes(8)))
+        Shards(*written(tmp_path, [entry("a", (1,))] * 2, bytes(8)))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '[{"paths": ["x"]}]', "[" * 100_000])
@@ -88,7 +88,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "net.bin").write_bytes(b"")
     (tmp_path / "net.json").write_text(text)
     with pytest.raises(WeightsCorrupt):
-        Arrays(read_json(tmp_path / "net.json"), tmp_path / "net.bin")
+        Shards(read_json(tmp_path / "net.json"), tmp_path / "net.bin")
 
 
 def test_a_long_manifest_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_convolution_is_that_of_tensorflow(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     filters = rng.standard_normal((3, 3, 2, 4)).astype(np.float32)
     picture = rng.standard_normal((1, 3, 6, 8)).astype(np.float32)
-    net = Net(Arrays(*written(tmp_path, [], b"")))
+    net = Net(Shards(*written(tmp_path, [], b"")))
     at = net.planes("h", "w")
     mixed = rng.standard_normal((1, 1, 3, 2)).astype(np.float32)
     at = net.convolution(at, mixed)
@@ -147,7 +147,7 @@ def test_mutated_files_are_refused_or_converted(tmp_path: Path) -> None:
             )
         (tmp_path / "net.json").write_bytes(data)
         try:
-            arrays = Arrays(read_json(tmp_path / "net.json"), bins)
+            arrays = Shards(read_json(tmp_path / "net.json"), bins)
             for name in arrays:
                 assert arrays.any(name).size <= 26
         except WeightsCorrupt:

@@ -15,7 +15,7 @@ from facelign.files import disk
 from facelign.models.convert import dlib
 from facelign.models.convert.dlib_network import DESCRIPTOR, Layer, Network
 from facelign.models.convert.graph import Graph, serialize
-from facelign.models.convert.tfjs import Arrays, Net, read_json, runs
+from facelign.models.convert.tfjs import Net, Shards, read_json, runs
 
 #: dlib's mean color, R, G, B, which face-api divides by 255 afterwards, dlib itself by 256
 _MEAN, _SCALE = (122.782, 117.001, 104.298), 255.0
@@ -168,11 +168,11 @@ def convert_resnet(raw: Path, out: Path, manifest: Path) -> None:
     disk.write(out, serialize(dlib.checked_descriptor(network), "face-api-resnet"))
 
 
-def _arrays(raw: Path, manifest: Path) -> Arrays:
-    return Arrays(read_json(manifest), raw)
+def _arrays(raw: Path, manifest: Path) -> Shards:
+    return Shards(read_json(manifest), raw)
 
 
-def _landmarks(arrays: Arrays, channels: tuple[int, ...], depth: int) -> Graph:
+def _landmarks(arrays: Shards, channels: tuple[int, ...], depth: int) -> Graph:
     """Return dense blocks of ``depth`` convolutions each, and what reads them all at the end."""
     net = Net(arrays)
     at, before = net.planes(112, 112), 3
@@ -195,7 +195,7 @@ def _landmarks(arrays: Arrays, channels: tuple[int, ...], depth: int) -> Graph:
     return net.end((at, "points", ["n", 136]))
 
 
-def _resnet_layers(arrays: Arrays) -> list[Layer]:
+def _resnet_layers(arrays: Shards) -> list[Layer]:
     """Return dlib's layers, from the input outwards, with the arrays that face-api keeps."""
     waiting, name, after, layers = iter(_RESNET), "", 0, list[Layer]()
     for kind in DESCRIPTOR:

@@ -58,7 +58,7 @@ def read_json(path: Path) -> Any:
         raise refuse(f"{path.name} is no JSON ({problem})") from problem
 
 
-class Arrays:
+class Shards:
     """The arrays of a model by name; each is taken once, with the shape that it must have."""
 
     def __init__(self, groups: Any, bins: Path) -> None:
@@ -179,7 +179,7 @@ class Net:
     Values are planes (n, channels, rows, columns), weights come (rows, columns, in, out).
     """
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Shards) -> None:
         self.arrays = arrays
         self.graph = Graph([], {}, [], [], OPSET, IR_VERSION)
 

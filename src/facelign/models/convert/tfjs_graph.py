@@ -18,7 +18,7 @@ from typing import Any
 
 from facelign.files import disk
 from facelign.models.convert.graph import MOST_ELEMENTS, clean
-from facelign.models.convert.tfjs import Arrays, Net, read_json, refuse, runs
+from facelign.models.convert.tfjs import Net, Shards, read_json, refuse, runs
 from facelign.types.arrays import AnyArray
 
 #: operators of a model (FaceRes: 255); the largest window and stride
@@ -47,7 +47,7 @@ def _convert(raw: Path, out: Path, model: Path, wanted: str, name: str, shape: S
     found = read_json(model)
     if not isinstance(found, dict) or not isinstance(found.get("modelTopology"), dict):
         raise refuse(f"{model.name} holds no graph model")
-    walk = _Walk(found["modelTopology"].get("node"), Arrays(found.get("weightsManifest"), raw))
+    walk = _Walk(found["modelTopology"].get("node"), Shards(found.get("weightsManifest"), raw))
     at, given = walk.at(wanted)
     if given != shape:
         raise refuse(f"{wanted!r} has the shape {given}, wanted {shape}")
@@ -59,7 +59,7 @@ def _convert(raw: Path, out: Path, model: Path, wanted: str, name: str, shape: S
 class _Walk:
     """Goes through the operators in an order in which each finds what it reads."""
 
-    def __init__(self, nodes: Any, arrays: Arrays) -> None:
+    def __init__(self, nodes: Any, arrays: Shards) -> None:
         self.net = Net(arrays)
         self.sides = (0, 0)
         self._constants: dict[str, AnyArray] = {}

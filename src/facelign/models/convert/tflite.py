@@ -20,9 +20,9 @@ from facelign.models.convert.graph import FLOAT32, Graph, Node, Value, clean, se
 from facelign.models.convert.onnx_graph import agree, run
 from facelign.models.convert.tflite_reader import (
     MOST_TOGETHER,
+    FlatTable,
     Model,
     Operator,
-    Table,
     read,
     refuse,
     unpacked,
@@ -449,7 +449,7 @@ class Translation:
         )
 
 
-def _activation(options: Table, field: int) -> tuple[int, Reference]:
+def _activation(options: FlatTable, field: int) -> tuple[int, Reference]:
     """Return an activation's number and what it computes."""
     kind = options.number(field, "<b")
     if kind not in _BENT:
@@ -464,7 +464,7 @@ class Window:
         self,
         translation: Translation,
         shape: Shape,
-        options: Table,
+        options: FlatTable,
         kernel: tuple[int, ...],
         *,
         options_dilation: tuple[int, ...] | None,

@@ -57,7 +57,7 @@ def refuse(what: str) -> WeightsCorrupt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class FlatTable:
     """A table of the file: where it begins, and where each of its fields lies."""
 
     data: bytes
@@ -83,10 +83,10 @@ class Table:
         place = self.place(field)
         return default if place is None else self.unpack(form, place)
 
-    def table(self, field: int) -> Table | None:
+    def table(self, field: int) -> FlatTable | None:
         """Return the table that a field points to."""
         place = self.place(field)
-        return None if place is None else Table(self.data, place + self.unpack("<I", place))
+        return None if place is None else FlatTable(self.data, place + self.unpack("<I", place))
 
     def vector(self, field: int, size: int, most: int) -> tuple[int, int]:
         """Return where the entries of a vector begin, and how many there are, of ``size`` bytes."""
@@ -99,11 +99,11 @@ class Table:
             raise refuse(f"it speaks of {count} entries at byte {start}")
         return start + 4, count
 
-    def tables(self, field: int, most: int) -> list[Table]:
+    def tables(self, field: int, most: int) -> list[FlatTable]:
         """Return the tables that a vector points to."""
         start, count = self.vector(field, 4, most)
         places = range(start, start + 4 * count, 4)
-        return [Table(self.data, place + self.unpack("<I", place)) for place in places]
+        return [FlatTable(self.data, place + self.unpack("<I", place)) for place in places]
 
     def array(self, field: int, dtype: str, most: int) -> AnyArray:
         """Return a vector of numbers."""
@@ -132,7 +132,7 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     data: AnyArray | None
-    packed: Table | None
+    packed: FlatTable | None
 
     @property
     def count(self) -> int:
@@ -150,7 +150,7 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Table
+    options: FlatTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,8 +175,8 @@ def parse(data: bytes) -> Model:
     """Return the model in ``data``."""
     if data[4:8] != b"TFL3":
         raise refuse("it does not begin as TFLite files do")
-    start = Table(data, 0)
-    root = Table(data, start.unpack("<I", 0))
+    start = FlatTable(data, 0)
+    root = FlatTable(data, start.unpack("<I", 0))
     parts = root.tables(2, 16)
     if len(parts) != 1:
         raise refuse(f"it has {len(parts)} networks, wanted one")
@@ -193,13 +193,13 @@ def parse(data: bytes) -> Model:
     return Model(tensors, steps, inputs, outputs)
 
 
-def _name(table: Table) -> str:
+def _name(table: FlatTable) -> str:
     # codes above 127 did not fit the field that once held them (schema.fbs, OperatorCode)
     code = max(table.number(0, "<b"), table.number(3))
     return f"custom {table.text(1)}" if code == _CUSTOM else _OPERATORS.get(code, f"number {code}")
 
 
-def _operator(table: Table, names: list[str]) -> Operator:
+def _operator(table: FlatTable, names: list[str]) -> Operator:
     code = table.number(0, "<I")
     if code >= len(names):
         raise refuse(f"an operator has the number {code} of {len(names)}")
@@ -207,11 +207,11 @@ def _operator(table: Table, names: list[str]) -> Operator:
     if not outputs or min(outputs) < 0:
         raise refuse(f"the operator {names[code]} makes nothing")
     # four zero bytes and a table over them: one without fields
-    options = table.table(4) or Table(b"\4\0\4\0\4\0\0\0", 4)
+    options = table.table(4) or FlatTable(b"\4\0\4\0\4\0\0\0", 4)
     return Operator(names[code], inputs, outputs, options)
 
 
-def _tensor(table: Table, buffers: list[Table]) -> Tensor:
+def _tensor(table: FlatTable, buffers: list[FlatTable]) -> Tensor:
     name = table.text(3)
     shape = table.integers(0, MOST_AXES)
     count = math.prod(shape)
@@ -280,7 +280,7 @@ def unpacked(tensor: Tensor) -> AnyArray:
     return found
 
 
-def _branched(level: Table, branches: int, length: int, name: str) -> tuple[AnyArray, IntArray]:
+def _branched(level: FlatTable, branches: int, length: int, name: str) -> tuple[AnyArray, IntArray]:
     """Return into how many every branch parts at a level, and where each new one lies in it."""
     form = level.number(0, "<b")
     if form == _DENSE:
