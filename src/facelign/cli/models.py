@@ -16,7 +16,7 @@ from facelign.cli import completion
 from facelign.cli import model_facts as facts
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
-from facelign.errors import ConfigError, UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files.home import gallery_path
 from facelign.wire.records import Record, plain
 
@@ -552,6 +552,41 @@ def _add_own(
     if spec.license.weights == own.NOT_STATED:
         note(f"{spec.id}: the record names no license, so commercial use counts as unclear.")
     return spec.id
+
+
+@app.add("import")
+def import_file(
+    model: Id,
+    weights: Annotated[
+        Path, typer.Option("--weights", help="The model's weight file, as published.")
+    ],
+    output: JsonFlag,
+) -> None:
+    """Take a weight file that you have for a known model.
+
+    It is known by its SHA-256 and converted. Where nobody tells one, that of your file is recorded
+    as first seen, and no other file passes from then on.
+    """
+    registry, store = registry_and_store()
+    failure: WeightsCorrupt | None = None
+    for spec in _one(registry, model):
+        try:
+            name, sha256, new = store.take(spec, weights)
+        except FileNotFoundError as problem:
+            raise InputError(f"There is no file {weights}.", "Check the path.") from problem
+        except WeightsCorrupt as problem:  # an id of two tasks has files of its own in each
+            failure = problem
+            continue
+        if new:
+            note(f"{name}: nobody tells its SHA-256; recorded as first seen: {sha256}")
+        record = {"id": spec.id, "file": name, "sha256": sha256, "first_seen": new}
+        answer(record, f"{spec.id}: {name} imported", json=output.json)
+        lacking = [] if store.present(spec) else [file.name for file in spec.weights]
+        if lacking:
+            note(f"{spec.id} needs all of: {', '.join(lacking)}")
+        return
+    if failure is not None:
+        raise failure
 
 
 @app.add("remove")

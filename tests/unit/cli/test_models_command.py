@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ from facelign import models
 from facelign.cli.models import TaskName, app
 from facelign.errors import (
     ConfigError,
+    FacelignError,
+    InputError,
     LicenseRefused,
     UnknownModel,
     WeightsCorrupt,
     WeightsMissing,
 )
 from facelign.gallery.gallery import Gallery
+from facelign.models.weights.store import Store
 from facelign.types.embeddings import Embeddings
-from facelign.types.specs import Task
+from facelign.types.specs import Source, Task
 from facelign.types.templates import FaceRecord, PhotoRef
 
 #: a network of others that no record of facelign names: 256 numbers, chips as SFace reads them
@@ -272,3 +276,37 @@ def test_the_guard_refuses(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIGN_LICENSE", "commercial")
     with pytest.raises(LicenseRefused, match="dlib-68"):
         run("pull", "dlib-68")
+
+
+def test_import_takes_the_file_that_the_user_has(home: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.bin"
+    mine.write_bytes((SHARED / "detection" / "yunet_n_dynamic.onnx").read_bytes())
+    (record,) = records(run("import", "yunet-n", "--weights", str(mine), "--json"))
+    assert record["first_seen"] is False
+    assert Path(run("path", "yunet-n").stdout.strip()).is_file()
+    with pytest.raises(WeightsCorrupt, match=r"no file of sface: its SHA-256 is .*, wanted"):
+        run("import", "sface", "--weights", str(mine))
+    with pytest.raises(InputError):
+        run("import", "sface", "--weights", str(tmp_path / "none"))
+
+
+def test_import_records_what_nobody_tells_as_first_seen(home: Path, tmp_path: Path) -> None:
+    """The bytes of a detector stand for a file whose digest is not published."""
+    known = models.default().spec("detect", "yunet-n")
+    (file,) = known.weights
+    unsaid = replace(file, sources=(Source.address("https://example.org/a", sha256="", size=0),))
+    spec = replace(known, id="unsaid", weights=(unsaid,))
+    store = Store(home)
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    with pytest.raises(FacelignError):
+        store.take(spec, broken)
+    assert not store.present(spec)
+    good = SHARED / "detection" / "yunet_n_dynamic.onnx"
+    name, sha256, new = store.take(spec, good)
+    assert (name, new) == (file.name, True)
+    assert sha256 == file.sources[0].sha256
+    assert store.ready(spec)
+    assert store.take(spec, good)[2] is False
+    with pytest.raises(WeightsCorrupt, match="is no file of unsaid"):
+        store.take(spec, broken)

@@ -83,7 +83,9 @@ class Arrivals:
         hint = next((p.hint for p in tried if p.hint), "")
         raise DownloadFailed(
             f"No source gave {file.name} of {spec.id}. " + " ".join(p.message for p in tried),
-            hint or "Bring it from another machine: 'facelign models bundle' and 'unbundle'.",
+            hint
+            or "Bring it from another machine ('facelign models bundle' and 'unbundle'), or, with "
+            f"the file at hand: facelign models import {spec.id} --weights FILE",
         )
 
     def _note(self, name: str, text: str) -> None:

