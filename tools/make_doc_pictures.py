@@ -551,26 +551,43 @@ def floors(_: Recognizer) -> None:
 
 #: the values of a photo that is identified: room, the function that gives it, its name, what it is
 WALK = (
-    ("imaging", "imaging.read:read", "Image", "upright pixels, read once"),
-    ("detect", "types.contracts:Detector.detect", "Faces", "boxes and points"),
-    ("recognition", "recognition.finding:Finder.find", "Analysis", "all that was found"),
-    ("align", "align.chips:chips", "Chips", "faces in their place"),
-    ("embed", "types.contracts:Embedder.embed", "Embeddings", "vectors and their space"),
-    ("gallery", "gallery.gallery:Gallery.search", "Candidate", "a person and a score"),
-    ("recognition", "recognition.naming:decide", "CandidateList", "a name, or why none"),
-    ("recognition", "recognition.photo_gallery:PhotoGallery.name_faces", "Identification",
+    ("imaging.read:opened", "Encoded", "the bytes, read and hashed once"),
+    ("imaging.read:Encoded.decoded", "Image", "upright pixels"),
+    ("preprocess.photometric:Preprocessing.apply", "Image", "light evened, where asked"),
+    ("detect.models.yunet:YuNet.detect", "Faces", "boxes and points"),
+    ("detect.attempts:find", "Analysis", "all that was found, to which every step adds"),
+    ("align.chips:chips", "Chips", "faces in their place"),
+    ("embed.batch:OnnxEmbedder.embed", "Embeddings", "vectors and their space"),
+    ("gallery.gallery:Gallery.count", "tuple", "how many it is among"),
+    ("gallery.gallery:Gallery.search", "Candidate", "a person and a score"),
+    ("gallery.gallery:Gallery.exact", "bool", "whether nobody can have been missed"),
+    ("recognition.photo_gallery:PhotoGallery._probes", "Probe", "what is known about a face"),
+    ("recognition.naming:decide", "CandidateList", "a name, or why none"),
+    ("gallery.gallery:Gallery.people_without", "tuple", "who cannot be found"),
+    ("recognition.photo_gallery:PhotoGallery.name_faces", "Identification",
      "the answer for every face"),
-    ("wire", "wire.records:identify_record", "dict", "plain data: JSON, a line of CSV"),
+    ("wire.records:identify_record", "dict", "plain data: JSON, a line of CSV"),
 )  # fmt: skip
+
+#: parts of drawn values, and the value that each is a part of
+PARTS = {
+    "PhotoInfo": "Analysis", "Landmarks": "Faces", "Scheme": "Faces", "Face": "Faces",
+    "Box": "Faces", "Space": "Embeddings", "IdentifiedFace": "Identification",
+}  # fmt: skip
+
+
+def values_of_the_walk() -> set[str]:
+    """The drawn values that are classes of facelign."""
+    return {value for _, value, _ in WALK if value[0].isupper()}
 
 
 def picture_of_values(_: Recognizer) -> None:
-    """The values of one photo through ``identify``; tests hold the list against the code."""
+    """The values of one photo through ``identify``; tests hold the list against a real call."""
     drawn = [
         [(value if value != "dict" else "record", f"{where.replace(':', '.')}: {what}", False)]
-        for _, where, value, what in WALK
+        for where, value, what in WALK
     ]
-    save_stairs(drawn, "one photo through identify: each value is made once, from the one above",
+    save_stairs(drawn, "one photo through identify: each call of the walk, and what it gives",
                 "values")  # fmt: skip
 
 
