@@ -612,7 +612,7 @@ def test_what_nobody_tells_the_digest_of_is_trusted_once_and_then_pinned(
     spec, store = spec_of(WeightFile("net.onnx", (source,))), Store(tmp_path / "home")
     with pytest.raises(WeightsMissing) as absent:
         store.ready(spec)
-    assert absent.value.hint == "Run: facelign models pull tiny"
+    assert absent.value.hint.startswith("Run: facelign models pull tiny; with the file at hand: ")
     with pytest.raises(DownloadFailed, match="Nobody tells the SHA-256") as refused:
         store.pull(spec)
     assert refused.value.hint == Remedy.TRUST

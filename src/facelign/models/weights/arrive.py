@@ -85,7 +85,7 @@ class Arrivals:
             f"No source gave {file.name} of {spec.id}. " + " ".join(p.message for p in tried),
             hint
             or "Bring it from another machine ('facelign models bundle' and 'unbundle'), or, with "
-            f"the file at hand: facelign models import {spec.id} --weights FILE",
+            f"the file at hand: facelign models import {spec.id}",
         )
 
     def _note(self, name: str, text: str) -> None:

