@@ -25,7 +25,8 @@ def test_ids_by_pattern_and_task() -> None:
     assert {"yunet", "haar", "mtcnn", "dlib-5", "dlib-68", "sface"} <= set(every)
     assert models.list("yunet*") == ["yunet", "yunet-n"]
     assert models.list("dlib*", task="landmark") == ["dlib-5", "dlib-68"]
-    assert models.list("dlib*", task=Task.EMBED) == ["dlib-resnet", "dlib-resnet-int8"]
+    small = ["dlib-resnet", "dlib-resnet-int8", "dlib-resnet-small"]
+    assert models.list("dlib*", task=Task.EMBED) == small
     assert models.list("nobody*") == []
     with pytest.raises(ValueError, match="smell"):
         models.list(task="smell")

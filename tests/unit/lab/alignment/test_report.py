@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facelign.datasets.records import PeopleFolder, Photo
-from facelign.errors import BadArray, ConfigError
+from facelign.errors import BadArray, ConfigError, UnknownModel
 from facelign.lab.alignment import figures
 from facelign.lab.alignment import report as page
 from facelign.lab.alignment.figures import Study
@@ -166,7 +166,7 @@ def test_the_theory_measures_how_far_points_lie_from_their_places(study: Study) 
 
 @pytest.mark.parametrize("layouts", [["none", "five"], list(LAYOUTS)])
 def test_a_bench_knows_its_layouts_before_it_loads_anything(layouts: list[str]) -> None:
-    with pytest.raises(ConfigError, match="no layout 'oval'"):
+    with pytest.raises(UnknownModel, match="no layout 'oval'"):
         Bench(["sface"], ["yunet"], [*layouts, "oval"])
     with pytest.raises(ConfigError, match="-90 to 90"):
         figures.conditions((91.0,), ())
