@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facelign.errors import WeightsCorrupt
 from facelign.landmark.models import pipnet
-from facelign.landmark.models.insight_106 import Insight106, Insight106Options
+from facelign.landmark.models.insight_106 import Insight106
 from facelign.models.catalog import default
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.faces import Faces
@@ -101,7 +101,7 @@ def test_pipnet_looks_at_the_box_with_a_tenth_more_and_less_above(
     spec = default().spec(Task.LANDMARK, "pipnet-98")
     network = constant(tmp_path / "made.onnx", 256, arrays)
     files = dict(zip([w.name for w in spec.weights], [network, tmp_path / "mean.txt"], strict=True))
-    model = pipnet.PipNet(spec, files, pipnet.PipNetOptions(), OnnxOptions())
+    model = pipnet.PipNet(spec, files, pipnet.PipNet.Options(), OnnxOptions())
     marks = model.locate(portrait, faces(portrait)).landmarks
     assert marks is not None
     assert marks.scheme is WFLW_98
@@ -125,7 +125,7 @@ def test_2d106_counts_from_the_middle_of_the_box(
     places = np.random.default_rng(1).uniform(-1, 1, (1, 212)).astype(np.float32)
     spec = default().spec(Task.LANDMARK, "2d106")
     network = constant(tmp_path / "made.onnx", 192, {"places": places})
-    model = Insight106(spec, {spec.weights[0].name: network}, Insight106Options(), OnnxOptions())
+    model = Insight106(spec, {spec.weights[0].name: network}, Insight106.Options(), OnnxOptions())
     marks = model.locate(image, faces(image)).landmarks
     assert marks is not None
     assert marks.scheme is INSIGHT_106

@@ -87,7 +87,7 @@ def test_colors_of_another_order_move_the_score(model: MiniFasNet) -> None:
 
 def _fed(model: MiniFasNet, image: Image, faces: Faces, how: InputSpec) -> float:
     found = []
-    for factor, net in model._looks:
+    for factor, net in zip((2.7, 4.0), model.nets, strict=True):
         cut = shifted_rectangle(image, faces.boxes[0], factor, 80)
         found.append(net.run({net.inputs[0].name: blob_of(cut[None], how)})[0][0, 1])
     return float(np.mean(found))

@@ -139,14 +139,37 @@ class RetinaFaceOptions(AnySizeOptions):
     score_threshold: float = 0.6
 
 
-class RetinaFace(AnySize):
+class _Anchored(OneLook):
+    """Reads boxes and points off anchors. LEVELS: stride and sides of the anchors of each level."""
+
+    LEVELS: _Levels = _LEVELS
+
+    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
+        """Return what has the score; see ``OneLook``."""
+        boxes, scores, points = (output[0] for output in outputs)
+        if not np.allclose(scores.sum(axis=1), 1, atol=1e-3):  # exported without the softmax
+            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+            scores /= scores.sum(axis=1, keepdims=True)
+        hit = np.flatnonzero(scores[:, 1] >= self.options.score_threshold)
+        middle, side = (part[hit] for part in _anchors(*size, self.LEVELS))
+        center = middle + boxes[hit, :2] * _OFFSET * side
+        half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
+        spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
+        return Candidates(
+            np.concatenate([center - half, center + half], axis=1), scores[hit, 1], spots
+        )
+
+
+class RetinaFace(_Anchored, AnySize):
     """Finds faces with five points."""
 
     Options = RetinaFaceOptions
 
-    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
-        """Return what has the score; see ``OneLook``."""
-        return _decoded(outputs, size, self.options.score_threshold)
+
+class RetinaFaceSlim(RetinaFace):
+    """Finds faces with five points, with the anchors of the forms of 1 MB."""
+
+    LEVELS = _SLIM_LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,37 +179,10 @@ class RetinaFaceInSquareOptions(OneLookOptions):
     score_threshold: float = 0.6
 
 
-class RetinaFaceInSquare(OneLook):
+class RetinaFaceInSquare(_Anchored):
     """Finds faces with five points in a square of 640 px."""
 
     Options = RetinaFaceInSquareOptions
-
-    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
-        """Return what has the score; see ``OneLook``."""
-        return _decoded(outputs, size, self.options.score_threshold)
-
-
-class RetinaFaceSlim(RetinaFace):
-    """Finds faces with five points, with the anchors of the forms of 1 MB."""
-
-    def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:
-        """Return what has the score; see ``OneLook``."""
-        return _decoded(outputs, size, self.options.score_threshold, _SLIM_LEVELS)
-
-
-def _decoded(
-    outputs: list[AnyArray], size: tuple[int, int], threshold: float, levels: _Levels = _LEVELS
-) -> Candidates:
-    boxes, scores, points = (output[0] for output in outputs)
-    if not np.allclose(scores.sum(axis=1), 1, atol=1e-3):  # exported without the softmax
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        scores /= scores.sum(axis=1, keepdims=True)
-    hit = np.flatnonzero(scores[:, 1] >= threshold)
-    middle, side = (part[hit] for part in _anchors(*size, levels))
-    center = middle + boxes[hit, :2] * _OFFSET * side
-    half = np.exp(boxes[hit, 2:] * _LOG) * side / 2
-    spots = middle[:, None] + points[hit].reshape(-1, 5, 2) * _OFFSET * side[:, None]
-    return Candidates(np.concatenate([center - half, center + half], axis=1), scores[hit, 1], spots)
 
 
 @lru_cache(maxsize=16)

@@ -8,31 +8,20 @@ Known limits: trained on refined MS-Celeb-1M, a data set that was withdrawn.
 
 from __future__ import annotations
 
+from facelign.embed import ms1mv2
 from facelign.embed.batch import OnnxEmbedder
 from facelign.types import specs
-from facelign.types.embeddings import Metric
-
-_RELEASE = "https://github.com/yakhyo/uniface/releases/download/weights"
 
 
 def _record(variant: str, name: str, sha256: str, paper: str, lfw: str) -> specs.ModelSpec:
-    return specs.ModelSpec.of(
+    return ms1mv2.record(
         f"mobilenet-{variant}",
         "facelign.embed.models.mobilenet:MobileNet",
-        specs.WeightFile.same(name, sha256=sha256, size=0, address=f"{_RELEASE}/{name}"),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(127.5,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License.both(
-            "MIT",
-            "MS1MV2, from MS-Celeb-1M (withdrawn by its publisher)",
-            "The license is free by its text; the standing of the training data is not known.",
-            unclear=True,
-        ),
-        title=f"MobileNet {variant}, trained on MS1MV2, 512 numbers",
+        name,
+        sha256,
+        title=f"MobileNet {variant}",
         paper=paper,
-        origin="yakhyo/face-recognition",
-        published=(specs.Claim("LFW accuracy", lfw, "yakhyo/face-recognition README.md"),),
-        unseen=specs.UNSEEN_EMBEDDER,
+        lfw=lfw,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from facelign.errors import ModelMismatch
 from facelign.geometry.letterbox import PlaneMap
+from facelign.landmark.by_box import scheme_of
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types import dlib_models, specs
@@ -22,7 +23,6 @@ from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import SCHEMES
 
 
 def _record(
@@ -90,11 +90,9 @@ class DlibShape(Landmarker):
         options: DlibShapeOptions,
         engine: OnnxOptions,
     ) -> None:
-        if not isinstance(spec.output, specs.LandmarkerOutput):
-            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
+        self.scheme = scheme_of(spec)
         self.spec = spec
         self.options = options
-        self.scheme = SCHEMES[spec.output.scheme]
         self._cascades = Cascades(files[spec.weights[0].name])
         if self._cascades.points != self.scheme.k:
             raise ModelMismatch(

@@ -10,22 +10,14 @@ near-frontal faces; the weights are kept as bytes, which costs a little of their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from facelign.errors import ModelMismatch
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
-from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.landmark.by_box import LandmarkerByBox
 from facelign.types import face_api, specs
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
-from facelign.types.contracts import Landmarker, WeightPaths
-from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import SCHEMES
 
 #: side of what the network reads, px
 _SIDE = 112
@@ -65,42 +57,14 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FaceApi68Options:
-    """These landmarkers have no options."""
-
-
-class FaceApi68(Landmarker):
+class FaceApi68(LandmarkerByBox):
     """Places 68 points inside the boxes of faces."""
 
-    Options = FaceApi68Options
-
-    def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: FaceApi68Options,
-        engine: OnnxOptions,
-    ) -> None:
-        if not isinstance(spec.output, specs.LandmarkerOutput):
-            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
-        self.spec, self.options = spec, options
-        self.scheme = SCHEMES[spec.output.scheme]
-        self._session = Session(files[spec.weights[0].name], engine)
-
-    def locate(self, image: Image, faces: Faces) -> Faces:
-        """Return the same faces with 68 points, in the plane of ``image.size``."""
-        points = [self._placed(image, box) for box in faces.boxes]
-        stacked = np.stack(points) if points else np.zeros((0, self.scheme.k, 2), np.float32)
-        return faces.with_landmarks(Landmarks(stacked, self.scheme))
-
-    def _placed(self, image: Image, box: AnyArray) -> Float32Array:
+    def placed(self, image: Image, box: AnyArray) -> Float32Array:
+        """Return the points of a face; see ``LandmarkerByBox``."""
         square, plane = _square(image, box)
-        # one by one: a face has the same points whoever is beside it
-        feed = blob_of(square[None], self.spec.input)
-        shares = self._session.run({self._session.inputs[0].name: feed})[0]
         # shares count from the edge of the first pixel
-        return plane.back(shares.reshape(-1, 2) * _SIDE - 0.5)
+        return plane.back(self.run(square)[0].reshape(-1, 2) * _SIDE - 0.5)
 
 
 def _square(image: Image, box: AnyArray) -> tuple[ByteArray, PlaneMap]:

@@ -9,21 +9,14 @@ Known limits: its numbering is InsightFace's own, not that of JD-landmark; one f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from facelign.errors import ModelMismatch
 from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.imaging.resize import warped
-from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.landmark.by_box import LandmarkerByBox
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array, Float64Array
-from facelign.types.contracts import Landmarker, WeightPaths
-from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import INSIGHT_106
 
 #: side of what the network reads, px; how many times the longer side of the box it shows
@@ -56,41 +49,14 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Insight106Options:
-    """It has no options."""
-
-
-class Insight106(Landmarker):
+class Insight106(LandmarkerByBox):
     """Places 106 points around the boxes of faces."""
 
-    Options = Insight106Options
-
-    def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: Insight106Options,
-        engine: OnnxOptions,
-    ) -> None:
-        if not isinstance(spec.output, specs.LandmarkerOutput):
-            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
-        self.spec, self.options = spec, options
-        self.scheme = INSIGHT_106
-        self._session = Session(files[spec.weights[0].name], engine)
-
-    def locate(self, image: Image, faces: Faces) -> Faces:
-        """Return the same faces with 106 points, in the plane of ``image.size``."""
-        points = [self._placed(image, box) for box in faces.boxes]
-        stacked = np.stack(points) if points else np.zeros((0, self.scheme.k, 2), np.float32)
-        return faces.with_landmarks(Landmarks(stacked, self.scheme))
-
-    def _placed(self, image: Image, box: AnyArray) -> Float32Array:
+    def placed(self, image: Image, box: AnyArray) -> Float32Array:
+        """Return the points of a face; see ``LandmarkerByBox``."""
         onto = _onto_square(box)
         square = warped(image.pixels, compose(onto, invert(scaling(image.scale))), (_SIDE, _SIDE))
-        # one by one: a face has the same points whoever is beside it
-        feed = blob_of(square[None], self.spec.input)
-        places = self._session.run({self._session.inputs[0].name: feed})[0].reshape(-1, 2)
+        places = self.run(square)[0].reshape(-1, 2)
         points: Float32Array = apply(invert(onto), (places + 1) * (_SIDE / 2)).astype(np.float32)
         return points
 

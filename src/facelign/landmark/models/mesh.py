@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelign.errors import ConfigError, ModelMismatch
+from facelign.errors import ConfigError
 from facelign.geometry.transforms import apply, compose, invert, scaling
 from facelign.imaging.warp import axis_scales, warp
+from facelign.landmark.by_box import scheme_of
 from facelign.runtime.blob import blob_of
 from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types import mediapipe_models, specs
@@ -82,8 +83,7 @@ class FaceMesh(Landmarker):
         options: FaceMeshOptions,
         engine: OnnxOptions,
     ) -> None:
-        if not isinstance(spec.output, specs.LandmarkerOutput):
-            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
+        scheme_of(spec)
         self.spec, self.options = spec, options
         self._net = Session(files[spec.weights[0].name], engine)
 

@@ -12,22 +12,19 @@ Known limits: the files are third-party exports that could not be had here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facelign.errors import ModelMismatch, WeightsCorrupt
+from facelign.errors import WeightsCorrupt
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
-from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.landmark.by_box import ByBoxOptions, LandmarkerByBox
+from facelign.runtime.onnx import OnnxOptions
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array, IntArray
-from facelign.types.contracts import Landmarker, WeightPaths
-from facelign.types.faces import Faces
+from facelign.types.contracts import WeightPaths
 from facelign.types.image import Image
-from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import SCHEMES
 
 #: side of what the network reads, px; how much of the box is added or taken; neighbors of a point
@@ -93,43 +90,25 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PipNetOptions:
-    """These landmarkers have no options."""
-
-
-class PipNet(Landmarker):
+class PipNet(LandmarkerByBox):
     """Places points inside the boxes of faces."""
-
-    Options = PipNetOptions
 
     def __init__(
         self,
         spec: specs.ModelSpec,
         files: WeightPaths,
-        options: PipNetOptions,
+        options: ByBoxOptions,
         engine: OnnxOptions,
     ) -> None:
-        if not isinstance(spec.output, specs.LandmarkerOutput):
-            raise ModelMismatch(f"The record of '{spec.id}' is not that of a landmarker.")
-        self.spec, self.options = spec, options
-        self.scheme = SCHEMES[spec.output.scheme]
-        self._session = Session(files[spec.weights[0].name], engine)
+        super().__init__(spec, files, options, engine)
         self._near = nearest(files[spec.weights[1].name], self.scheme.k)
 
-    def locate(self, image: Image, faces: Faces) -> Faces:
-        """Return the same faces with points, in the plane of ``image.size``."""
-        points = [self._placed(image, box) for box in faces.boxes]
-        stacked = np.stack(points) if points else np.zeros((0, self.scheme.k, 2), np.float32)
-        return faces.with_landmarks(Landmarks(stacked, self.scheme))
-
-    def _placed(self, image: Image, box: AnyArray) -> Float32Array:
+    def placed(self, image: Image, box: AnyArray) -> Float32Array:
+        """Return the points of a face; see ``LandmarkerByBox``."""
         picture, low, sides = _cut(image, box)
-        # one by one: a face has the same points whoever is beside it
-        feed = blob_of(picture[None], self.spec.input)
-        outputs = self._session.run({self._session.inputs[0].name: feed})
+        outputs = [output[0] for output in self.run(picture)]
         # as the authors count: a share of 0 is the first pixel, not its edge
-        places = decoded([output[0] for output in outputs], self._near) * sides + low
+        places = decoded(outputs, self._near) * sides + low
         return PlaneMap((image.scale, image.scale)).back(places)
 
 

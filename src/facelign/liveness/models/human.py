@@ -13,18 +13,13 @@ among the samples of Silent-Face-Anti-Spoofing too. They stand here to be compar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from facelign.errors import ConfigError
+from facelign.liveness.by_box import LivenessByBox
 from facelign.liveness.crops import sampled_square
 from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
 from facelign.types import specs
-from facelign.types.arrays import Float32Array
-from facelign.types.contracts import Liveness, WeightPaths
-from facelign.types.faces import Faces
+from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.image import Image
 
 #: times the longer side of the box that shows, and the side of the square that points are from, px
@@ -89,44 +84,13 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HumanOptions:
-    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
-
-    batch: faces that go through the network together.
-    """
-
-    threshold: float = 0.5
-    batch: int = 8
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1 or self.batch < 1:
-            raise ConfigError(
-                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
-                "Give a threshold between 0 and 1, and a batch of 1 or more.",
-            )
-
-
-class Human(Liveness):
+class Human(LivenessByBox):
     """Judges a face by a square around it."""
 
-    Options = HumanOptions
-
-    def __init__(
-        self, spec: specs.ModelSpec, files: WeightPaths, options: HumanOptions, engine: OnnxOptions
-    ) -> None:
-        self.spec, self.options = spec, options
-        self.id, self.threshold = spec.id, options.threshold
-        self._session = Session(files[spec.weights[0].name], engine)
-        assert spec.input.size is not None  # noqa: S101 - both records have one
-        self._side = spec.input.size[0]
-
-    def judge(self, image: Image, faces: Faces) -> Float32Array:
-        """Return (n,) float32 in [0, 1]: the network's first number, as Human reads it."""
-        scores = np.zeros(len(faces), np.float32)
-        for at in range(0, len(faces), self.options.batch):
-            batch = slice(at, at + self.options.batch)
-            cuts = [sampled_square(image, b, _REACH, _FINE, self._side) for b in faces.boxes[batch]]
-            feed = blob_of(np.stack(cuts), self.spec.input)
-            scores[batch] = self._session.run({self._session.inputs[0].name: feed})[0][:, 0]
-        return scores
+    def score(self, image: Image, boxes: Float32Array) -> AnyArray:
+        """Return the network's first number, as Human reads it."""
+        assert self.spec.input.size is not None  # noqa: S101 - both records have one
+        side = self.spec.input.size[0]
+        cuts = np.stack([sampled_square(image, box, _REACH, _FINE, side) for box in boxes])
+        (net,) = self.nets
+        return net.run({net.inputs[0].name: blob_of(cuts, self.spec.input)})[0][:, 0]

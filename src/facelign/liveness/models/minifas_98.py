@@ -10,17 +10,15 @@ face may fail; the publisher's figures are of CelebA-Spoof, whose people and cam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from facelign.errors import ConfigError
+from facelign.liveness.by_box import LivenessByBox
 from facelign.liveness.crops import mirrored_square
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.runtime.blob import blob_of
 from facelign.types import specs
-from facelign.types.arrays import ByteArray, Float32Array
-from facelign.types.contracts import Liveness, WeightPaths
-from facelign.types.faces import Faces
+from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.image import Image
 
 #: side of what the network reads, px, and how many times the longer side of the box that shows
@@ -78,51 +76,13 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MiniFas98Options:
-    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
-
-    batch: faces that go through the network together.
-    """
-
-    threshold: float = 0.5
-    batch: int = 8
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1 or self.batch < 1:
-            raise ConfigError(
-                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
-                "Give a threshold between 0 and 1, and a batch of 1 or more.",
-            )
-
-
-class MiniFas98(Liveness):
+class MiniFas98(LivenessByBox):
     """Judges a face by a square around it."""
 
-    Options = MiniFas98Options
-
-    def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: MiniFas98Options,
-        engine: OnnxOptions,
-    ) -> None:
-        self.spec, self.options = spec, options
-        self.id, self.threshold = spec.id, options.threshold
-        self._session = Session(files[spec.weights[0].name], engine)
-
-    def judge(self, image: Image, faces: Faces) -> Float32Array:
-        """Return (n,) float32 in [0, 1]: the network's probability of a bona fide presentation."""
-        scores = np.zeros(len(faces), np.float32)
-        for at in range(0, len(faces), self.options.batch):
-            batch = slice(at, at + self.options.batch)
-            squares = [mirrored_square(image, box, _REACH, _SIDE) for box in faces.boxes[batch]]
-            scores[batch] = self._scores(np.stack(squares))
-        return scores
-
-    def _scores(self, squares: ByteArray) -> Float32Array:
-        feed = squares.transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255)
-        logits = self._session.run({self._session.inputs[0].name: feed})[0].astype(np.float64)
-        real: Float32Array = (1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))).astype(np.float32)
-        return real
+    def score(self, image: Image, boxes: Float32Array) -> AnyArray:
+        """Return the network's probability of a bona fide presentation."""
+        squares = np.stack([mirrored_square(image, box, _REACH, _SIDE) for box in boxes])
+        (net,) = self.nets
+        logits = net.run({net.inputs[0].name: blob_of(squares, self.spec.input)})[0]
+        logits = logits.astype(np.float64)
+        return np.asarray(1 / (1 + np.exp(logits[:, 1] - logits[:, 0])))

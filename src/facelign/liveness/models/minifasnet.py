@@ -12,18 +12,14 @@ the networks want.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from facelign.errors import ConfigError
+from facelign.liveness.by_box import LivenessByBox
 from facelign.liveness.crops import shifted_rectangle
 from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.runtime.onnx import Session
 from facelign.types import specs
-from facelign.types.arrays import Float32Array, Float64Array
-from facelign.types.contracts import Liveness, WeightPaths
-from facelign.types.faces import Faces
+from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.image import Image
 
 _REPOSITORY = (
@@ -80,52 +76,17 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MiniFasNetOptions:
-    """threshold: score from which on a presentation is taken for bona fide, above 0 and below 1.
-
-    batch: faces that go through a network together.
-    """
-
-    threshold: float = 0.5
-    batch: int = 8
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1 or self.batch < 1:
-            raise ConfigError(
-                f"Threshold {self.threshold:g} and batch {self.batch} cannot be meant.",
-                "Give a threshold between 0 and 1, and a batch of 1 or more.",
-            )
-
-
-class MiniFasNet(Liveness):
+class MiniFasNet(LivenessByBox):
     """Judges a face by what is around it, nearer and farther."""
 
-    Options = MiniFasNetOptions
+    NETS = 2
 
-    def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: MiniFasNetOptions,
-        engine: OnnxOptions,
-    ) -> None:
-        self.spec, self.options = spec, options
-        self.id, self.threshold = spec.id, options.threshold
-        near, far = (Session(files[file.name], engine) for file in spec.weights)
-        self._looks = ((_NEAR, near), (_FAR, far))
+    def score(self, image: Image, boxes: Float32Array) -> AnyArray:
+        """Return the mean probability of a living face."""
+        looks = zip((_NEAR, _FAR), self.nets, strict=True)
+        return np.asarray(np.mean([self._look(image, boxes, *look) for look in looks], axis=0))
 
-    def judge(self, image: Image, faces: Faces) -> Float32Array:
-        """Return (n,) float32 in [0, 1]: the mean probability of a living face."""
-        scores = np.zeros(len(faces), np.float32)
-        for at in range(0, len(faces), self.options.batch):
-            batch = slice(at, at + self.options.batch)
-            looks = [self._look(image, faces[batch], *look) for look in self._looks]
-            scores[batch] = np.mean(looks, axis=0)
-        return scores
-
-    def _look(self, image: Image, faces: Faces, factor: float, net: Session) -> Float64Array:
-        cuts = np.stack([shifted_rectangle(image, box, factor, _SIDE) for box in faces.boxes])
+    def _look(self, image: Image, boxes: Float32Array, factor: float, net: Session) -> AnyArray:
+        cuts = np.stack([shifted_rectangle(image, box, factor, _SIDE) for box in boxes])
         feed = {net.inputs[0].name: blob_of(cuts, self.spec.input)}
-        found: Float64Array = net.run(feed)[0][:, _LIVE].astype(np.float64)
-        return found
+        return net.run(feed)[0][:, _LIVE].astype(np.float64)

@@ -6,6 +6,7 @@ Architecture: Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisatio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,12 @@ def convert(raw: Path, out: Path) -> None:
     level by level, row by row, two anchors a cell: ``boxes`` (1, n, 4), ``scores`` (1, n, 2) after
     softmax, ``points`` (1, n, 10).
     """
-    data = serialize(graph(torch_file.read(raw)))
+    write(graph(torch_file.read(raw)), out)
+
+
+def write(network: Graph, out: Path) -> None:
+    """Write a network that an engine opens."""
+    data = serialize(network)
     Session(data).open()
     disk.write(out, data)
 
@@ -66,13 +72,36 @@ def graph(arrays: dict[str, AnyArray]) -> Graph:
         both = pour.add("Add", maps[i], up)
         maps[i] = _block(pour, both, f"fpn.merge{i + 1}", (_WIDTH, _WIDTH), kernel=3)
     maps = [_context(pour, one, f"ssh{i + 1}") for i, one in enumerate(maps)]
+
+    def head(name: str, level: int, numbers: int) -> str:
+        channels = (_WIDTH, _ANCHORS * numbers)
+        return pour.convolved(maps[level], f"{name}.{level}.conv1x1", channels, bias=True)
+
+    return ended(pour, HEADS, len(maps), head)
+
+
+def ended(
+    pour: Pour,
+    heads: tuple[tuple[str, str, int], ...],
+    levels: int,
+    head: Callable[[str, int, int], str],
+) -> Graph:
+    """Return the network with a row of numbers for every anchor of every cell of all levels.
+
+    heads: name of each in the file, name of its output, and the numbers that it gives an anchor.
+    head: adds the map of a head on a level, and so many numbers an anchor.
+    """
     outputs: dict[str, tuple[str, list[int | str]]] = {}
-    for head, name, numbers in HEADS:
-        rows = [_rows(pour, one, f"{head}.{i}.conv1x1", numbers) for i, one in enumerate(maps)]
+    for name, output, numbers in heads:
+        rows = []
+        for level in range(levels):
+            x = pour.add("Transpose", head(name, level, numbers), perm=[0, 2, 3, 1])
+            shape = pour.constant(np.array([1, -1, numbers], np.int64))
+            rows.append(pour.add("Reshape", x, shape))
         every = pour.add("Concat", *rows, axis=1)
-        if name == "scores":
+        if output == "scores":
             every = pour.add("Softmax", every, axis=2)
-        outputs[name] = (every, [1, "n", numbers])
+        outputs[output] = (every, [1, "n", numbers])
     pour.left("num_batches_tracked")
     return pour.end(outputs)
 
@@ -113,10 +142,3 @@ def _context(pour: Pour, x: str, name: str) -> str:
     second = _block(pour, first, f"{name}.conv7X7_2", (quarter, quarter), kernel=3)
     seven = _block(pour, second, f"{name}.conv7x7_3", (quarter, quarter), kernel=3, leak=None)
     return pour.add("Relu", pour.add("Concat", three, five, seven, axis=1))
-
-
-def _rows(pour: Pour, x: str, name: str, numbers: int) -> str:
-    """Add a head: a row of ``numbers`` for every anchor of every cell."""
-    x = pour.convolved(x, name, (_WIDTH, _ANCHORS * numbers), bias=True)
-    x = pour.add("Transpose", x, perm=[0, 2, 3, 1])
-    return pour.add("Reshape", x, pour.constant(np.array([1, -1, numbers], np.int64)))

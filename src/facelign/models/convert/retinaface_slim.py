@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from facelign.files import disk
 from facelign.models.convert import torch_file
-from facelign.models.convert.graph import FLOAT32, Graph, Value, serialize
+from facelign.models.convert.graph import FLOAT32, Graph, Value
 from facelign.models.convert.pouring import Pour
-from facelign.runtime.onnx import Session
+from facelign.models.convert.retinaface import ended, write
 from facelign.types.arrays import AnyArray
 
 #: channels and stride of the separable layers conv2 to conv13, and those that end a level
@@ -36,9 +33,7 @@ def convert(raw: Path, out: Path) -> None:
     level by level, row by row, anchor by anchor: ``boxes`` (1, n, 4), ``scores`` (1, n, 2) after
     softmax, ``points`` (1, n, 10).
     """
-    data = serialize(graph(torch_file.read(raw)))
-    Session(data).open()
-    disk.write(out, data)
+    write(graph(torch_file.read(raw)), out)
 
 
 def graph(arrays: dict[str, AnyArray]) -> Graph:
@@ -54,18 +49,15 @@ def graph(arrays: dict[str, AnyArray]) -> Graph:
             maps.append(x)
     x = pour.add("Relu", pour.convolved(x, "conv14.0", (256, 64), bias=True))
     maps.append(pour.add("Relu", _spread(pour, x, "conv14.2", (64, 256), stride=2)))
-    outputs: dict[str, tuple[str, list[int | str]]] = {}
-    for head, name, numbers in HEADS:
-        rows = [
-            _rows(pour, one, f"{head}.{level}", numbers, last=level == len(LEVELS) - 1)
-            for level, one in enumerate(maps)
-        ]
-        every = pour.add("Concat", *rows, axis=1)
-        if name == "scores":
-            every = pour.add("Softmax", every, axis=2)
-        outputs[name] = (every, [1, "n", numbers])
-    pour.left("num_batches_tracked")
-    return pour.end(outputs)
+
+    def head(name: str, level: int, numbers: int) -> str:
+        into, anchors = LEVELS[level]
+        x, named, channels = maps[level], f"{name}.{level}", (into, anchors * numbers)
+        if level == len(LEVELS) - 1:
+            return pour.convolved(x, named, channels, kernel=3, pad=1, bias=True)
+        return _spread(pour, x, named, channels)
+
+    return ended(pour, HEADS, len(maps), head)
 
 
 def _separable(pour: Pour, x: str, name: str, into: int, out: int, stride: int) -> str:
@@ -84,15 +76,3 @@ def _spread(pour: Pour, x: str, name: str, channels: tuple[int, int], stride: in
         x, f"{name}.0", (into, into), kernel=3, stride=stride, pad=1, groups=into, bias=True
     )
     return pour.convolved(pour.add("Relu", x), f"{name}.2", channels, bias=True)
-
-
-def _rows(pour: Pour, x: str, name: str, numbers: int, *, last: bool) -> str:
-    """Add a head: a row of ``numbers`` for every anchor of every cell."""
-    into, anchors = LEVELS[int(name.rpartition(".")[2])]
-    channels = (into, anchors * numbers)
-    if last:
-        x = pour.convolved(x, name, channels, kernel=3, pad=1, bias=True)
-    else:
-        x = _spread(pour, x, name, channels)
-    x = pour.add("Transpose", x, perm=[0, 2, 3, 1])
-    return pour.add("Reshape", x, pour.constant(np.array([1, -1, numbers], np.int64)))
