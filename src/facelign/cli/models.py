@@ -17,6 +17,7 @@ from facelign.cli import model_facts as facts
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
+from facelign.files import disk
 from facelign.files.home import gallery_path
 from facelign.wire.records import Record, plain
 
@@ -537,12 +538,12 @@ def _add_own(
                 f"The record {record} is there already.", f"Add that, or remove it: {record}"
             )
         try:
-            record.write_text(adding.record_of(network, said), encoding="utf-8")
+            disk.write(record, adding.record_of(network, said).encode())
             try:
                 spec = added(record, said.open)
             except adding.Better as better:
                 said = adding.refined(said, better.trial)
-                record.write_text(adding.record_of(network, said), encoding="utf-8")
+                disk.write(record, adding.record_of(network, said).encode())
                 spec = added(record, frozenset())
                 note(f"{spec.id}: color, scale and layout that were not said are those that fit.")
         except BaseException:
