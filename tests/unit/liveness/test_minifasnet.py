@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.specs import InputSpec
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
 COPIES = ("2.7_80x80_MiniFASNetV2.onnx", "4_0_0_80x80_MiniFASNetV1SE.onnx")
 #: the publisher's samples: box of the face as YuNet sees it, and the averaged score of weights of
 #: another conversion with the publisher's own detector
@@ -35,15 +33,11 @@ PHOTOS = {
 }
 
 
-def photo(name: str) -> tuple[Image, Faces]:
-    pixels = cv2.imread(str(SHARED / "data/recognition/liveness" / name))[..., ::-1]
+def photo(recognition: Path, name: str) -> tuple[Image, Faces]:
+    pixels = cv2.imread(str(recognition / "liveness" / name))[..., ::-1]
     image = Image.from_array(np.ascontiguousarray(pixels), "rgb")
     box = np.array([PHOTOS[name][0]], np.float32)
     return image, Faces(box, np.ones(1, np.float32), None, "by hand", image.size)
-
-
-def copies() -> Path:
-    return Path(os.environ.get("FACELIGN_MIRROR") or SHARED / "weights") / "antispoof"
 
 
 @pytest.fixture
@@ -58,9 +52,9 @@ def model(pulled: Callable[..., Store]) -> MiniFasNet:
 @pytest.mark.weights
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_publishers_samples_come_out_as_another_conversion_has_them(
-    model: MiniFasNet, name: str
+    model: MiniFasNet, recognition: Path, name: str
 ) -> None:
-    image, faces = photo(name)
+    image, faces = photo(recognition, name)
     assert abs(float(model.judge(image, faces)[0]) - PHOTOS[name][1]) < 0.02
 
 
@@ -69,16 +63,19 @@ def test_the_publishers_samples_come_out_as_another_conversion_has_them(
 @pytest.mark.parametrize(
     "wrong", [InputSpec(size=(80, 80), order="bgr", std=(255.0,) * 3)], ids=["divided by 255"]
 )
-def test_pixels_of_another_scale_tell_nothing_apart(model: MiniFasNet, wrong: InputSpec) -> None:
+def test_pixels_of_another_scale_tell_nothing_apart(
+    model: MiniFasNet, recognition: Path, wrong: InputSpec
+) -> None:
     """Divided by 255, a print and a person get the same answer: the trap of most ports."""
-    answers = [_fed(model, *photo(name), wrong) for name in ("image_F2.jpg", "image_T1.jpg")]
+    photos = [photo(recognition, name) for name in ("image_F2.jpg", "image_T1.jpg")]
+    answers = [_fed(model, *one, wrong) for one in photos]
     assert abs(answers[0] - answers[1]) < 0.2
 
 
 @pytest.mark.shared
 @pytest.mark.weights
-def test_colors_of_another_order_move_the_score(model: MiniFasNet) -> None:
-    image, faces = photo("image_F1.jpg")
+def test_colors_of_another_order_move_the_score(model: MiniFasNet, recognition: Path) -> None:
+    image, faces = photo(recognition, "image_F1.jpg")
     right = InputSpec(size=(80, 80), order="bgr")
     wrong = InputSpec(size=(80, 80), order="rgb")
     assert _fed(model, image, faces, right) == pytest.approx(float(model.judge(image, faces)[0]))
@@ -95,8 +92,8 @@ def _fed(model: MiniFasNet, image: Image, faces: Faces, how: InputSpec) -> float
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", COPIES)
-def test_the_poured_graph_is_the_network_of_another_conversion(name: str) -> None:
-    raw = copies() / name
+def test_the_poured_graph_is_the_network_of_another_conversion(shared: Path, name: str) -> None:
+    raw = shared / "weights/antispoof" / name
     probe = np.random.default_rng(4).integers(0, 256, (3, 3, 80, 80)).astype(np.float32)
     made = Session(serialize(minifasnet.graph(named_arrays.read(raw))))
     found, wanted = made.run({"picture": probe})[0], Session(raw).run({"input": probe})[0]
@@ -104,8 +101,9 @@ def test_the_poured_graph_is_the_network_of_another_conversion(name: str) -> Non
 
 
 @pytest.mark.shared
-def test_names_of_parallel_training_are_read_and_a_lacking_array_is_named() -> None:
-    arrays: dict[str, AnyArray] = named_arrays.read(copies() / COPIES[1])
+def test_names_of_parallel_training_are_read_and_a_lacking_array_is_named(shared: Path) -> None:
+    raw = shared / "weights/antispoof" / COPIES[1]
+    arrays: dict[str, AnyArray] = named_arrays.read(raw)
     short = {name: value for name, value in arrays.items() if name != "conv_45.conv.conv.weight"}
     with pytest.raises(WeightsCorrupt, match=r"lacks the array conv_45\.conv\.conv\.weight"):
         minifasnet.graph(short)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -15,7 +14,6 @@ from facelign.models.convert import mobileface, mxnet_file, named_arrays
 from facelign.models.convert.graph import serialize
 from facelign.runtime.onnx import Session
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
 ARRAYS = {
     "arg:conv_weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
     "arg:conv_bias": np.array([0.5, -1.0], np.float64),
@@ -100,10 +98,9 @@ def test_damaged_files_are_refused_in_bounded_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_mobileface_is_the_network_of_another_conversion(tmp_path: Path) -> None:
+def test_mobileface_is_the_network_of_another_conversion(shared: Path, tmp_path: Path) -> None:
     """The same weights, once out of a file in MXNet's form."""
-    folder = Path(os.environ.get("FACELIGN_MIRROR") or SHARED / "weights") / "embedding"
-    raw = folder / "mobileface_v2_becauseofAI.onnx"
+    raw = shared / "weights/embedding/mobileface_v2_becauseofAI.onnx"
     arrays = {k: v for k, v in named_arrays.read(raw).items() if not k.startswith("c_")}
     path, out = tmp_path / "net.params", tmp_path / "net.onnx"
     path.write_bytes(written({f"arg:{k}": np.asarray(v) for k, v in arrays.items()}))
