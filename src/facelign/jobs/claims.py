@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -15,6 +16,8 @@ from facelign.files import owners
 STALE_S = 600.0
 # Bytes of a name that file systems take.
 _LONGEST = 255
+#: what file systems say that have no hard links
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL})
 
 
 class Claims:
@@ -29,25 +32,52 @@ class Claims:
         result.parent.mkdir(parents=True, exist_ok=True)
         lock = lock_of(result)
         for _ in range(2):
-            try:
-                with lock.open("x", encoding="utf-8") as file:
-                    file.write(owners.me())
-            except FileExistsError:
-                if not _let_go_of(lock):
-                    return False
-            except OSError:
-                lock.unlink(missing_ok=True)  # a full disk takes the name, and not whose it is
-                raise
-            else:
+            if _taken(lock):
                 if result.exists():  # made between our look and our claim
                     lock.unlink(missing_ok=True)
                     return False
                 return True
+            if not _let_go_of(lock):
+                return False
         return False
 
     def release(self, item: tuple[Path, object]) -> None:
         """Take the claim back."""
         lock_of(item[0]).unlink(missing_ok=True)
+
+
+def _taken(lock: Path) -> bool:
+    """Make a lock file that says whose it is; False where there is one.
+
+    It comes with its words or not at all: a process that is killed between the two would leave a
+    lock that nobody may take away.
+    """
+    part = owners.scratch(lock.parent)
+    try:
+        part.write_text(owners.me(), encoding="utf-8")
+        os.link(part, lock)
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        if problem.errno not in _NO_LINKS:
+            raise
+        return _written(lock)
+    finally:
+        part.unlink(missing_ok=True)
+    return True
+
+
+def _written(lock: Path) -> bool:
+    """Make a lock file where the file system knows no second name for a file."""
+    try:
+        with lock.open("x", encoding="utf-8") as file:
+            file.write(owners.me())
+    except FileExistsError:
+        return False
+    except OSError:
+        lock.unlink(missing_ok=True)  # a full disk takes the name, and not whose it is
+        raise
+    return True
 
 
 def lock_of(result: Path) -> Path:

@@ -435,6 +435,30 @@ def test_threads_may_search_while_others_write(path, gallery, make):
     assert wrong == []
 
 
+def test_the_journal_of_removals_waits_for_other_threads(gallery, make):
+    """It empties the log, which no other thread's transaction may be in the midst of."""
+    for i in range(20):
+        make.put(gallery, f"p{i}", i)
+    wrong: list[BaseException] = []
+
+    def search(seed):
+        try:
+            for _ in range(150):
+                gallery.search(make.vectors(1, seed), k=1)
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            wrong.append(error)
+
+    threads = [threading.Thread(target=search, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for i in range(20):
+        gallery.remove(f"p{i}") if i > 2 else make.put(gallery, "new", 90 + i)
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert [person.name for person in gallery.people()] == ["new", "p0", "p1", "p2"]
+
+
 # -- corrections ---------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -70,3 +71,30 @@ def test_claims_of_ended_processes_are_swept_and_those_of_others_stay(tmp_path: 
     assert not lock_of(dead).exists()
     assert lock_of(living).exists()
     assert kept.exists()
+
+
+def test_a_process_that_is_killed_while_it_claims_leaves_no_claim(tmp_path: Path) -> None:
+    """A lock without a word could be taken away by nobody for ten minutes."""
+    result = tmp_path / "a.png"
+    code = "import os, sys, pathlib; from facelign.jobs.claims import Claims\n"
+    code += "os.link = lambda *_: os._exit(9)\n"
+    code += "Claims().claim((pathlib.Path(sys.argv[1]), ''))"
+    assert subprocess.run([sys.executable, "-c", code, str(result)], check=False).returncode == 9
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    sweep([result])
+    assert list(tmp_path.iterdir()) == []
+    assert Claims().claim((result, ""))
+
+
+def test_a_file_system_without_hard_links_has_claims_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    job = (tmp_path / "a.png", "a.jpg")
+    assert Claims().claim(job)
+    assert not Claims().claim(job)
+    Claims().release(job)
+    assert list(tmp_path.iterdir()) == []

@@ -360,12 +360,11 @@ class SqliteStore(ChangingStore):
 
     def keep(self, removal: t.Removal) -> None:
         """Write down how far a removal is, by its id; no revision comes of it."""
-        with self._aside():
-            journal.keep(self._db, removal)
-        if (
-            not self._depth
-        ):  # so that the log is as empty as before; it is cut later where it is not
-            sql.empty_wal(self._db, 0)
+        with self._lock, sql.translated(self.path, self._note.holder):
+            with self._aside():
+                journal.keep(self._db, removal)
+            if not self._depth:  # the log is as empty as before; where it is not, it is cut later
+                sql.empty_wal(self._db, 0)
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
