@@ -558,12 +558,8 @@ WALK = (
     ("detect.attempts:find", "Analysis", "all that was found, to which every step adds"),
     ("align.chips:chips", "Chips", "faces in their place"),
     ("embed.batch:OnnxEmbedder.embed", "Embeddings", "vectors and their space"),
-    ("gallery.gallery:Gallery.count", "tuple", "how many it is among"),
-    ("gallery.gallery:Gallery.search", "Candidate", "a person and a score"),
-    ("gallery.gallery:Gallery.exact", "bool", "whether nobody can have been missed"),
-    ("recognition.photo_gallery:PhotoGallery._probes", "Probe", "what is known about a face"),
-    ("recognition.naming:decide", "CandidateList", "a name, or why none"),
-    ("gallery.gallery:Gallery.people_without", "tuple", "who cannot be found"),
+    ("gallery.gallery:Gallery.candidates", "CandidateList", "the nearest people, among how many"),
+    ("recognition.naming:decide", "CandidateList", "decided: a name, or why none"),
     ("recognition.photo_gallery:PhotoGallery.name_faces", "Identification",
      "the answer for every face"),
     ("wire.records:identify_record", "dict", "plain data: JSON, a line of CSV"),
@@ -572,7 +568,8 @@ WALK = (
 #: parts of drawn values, and the value that each is a part of
 PARTS = {
     "PhotoInfo": "Analysis", "Landmarks": "Faces", "Scheme": "Faces", "Face": "Faces",
-    "Box": "Faces", "Space": "Embeddings", "IdentifiedFace": "Identification",
+    "Box": "Faces", "Space": "Embeddings", "Candidate": "CandidateList",
+    "IdentifiedFace": "Identification",
 }  # fmt: skip
 
 

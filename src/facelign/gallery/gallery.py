@@ -30,7 +30,7 @@ from facelign.types.arrays import AnyArray
 from facelign.types.calibrations import Calibration
 from facelign.types.closing import Closing
 from facelign.types.contracts import TemplateStore
-from facelign.types.decisions import Candidate
+from facelign.types.decisions import Candidate, CandidateList
 from facelign.types.embeddings import Embeddings, Space, same_space
 from facelign.types.policies import TOP_K, TemplateMode
 
@@ -247,6 +247,31 @@ class Gallery(Closing):
         if centers is None:
             return by_best(view, probes, k, barred)
         return by_center(view, centers, probes, k, barred)
+
+    def candidates(
+        self,
+        probes: Embeddings,
+        *,
+        k: int | None = TOP_K,
+        mode: TemplateMode = TemplateMode.BEST,
+        photo_digest: str = "",
+        boxes: AnyArray | None = None,
+    ) -> tuple[list[CandidateList], tuple[int, int], int]:
+        """Return all that the gallery says about probes: (a list a probe, still without a name,
+        (people, templates) that were searched, how many people lie in other spaces only).
+
+        See ``search``; k: None lists everybody. Raises SpaceMismatch, naming both, when only other
+        spaces hold templates.
+        """
+        space = probes.space.id
+        people, templates = self.count(space)
+        if not templates:
+            self.require_space(space)
+        k = people if k is None else k
+        found = self.search(probes, k=k, mode=mode, photo_digest=photo_digest, boxes=boxes)
+        exact, away = self.exact, len(self.people_without(space))
+        lists = [CandidateList(tuple(c), None, "", None, templates, exact=exact) for c in found]
+        return lists, (people, templates), away
 
     def vectors(self, person: str, space: Space) -> tuple[list[int], Embeddings]:
         """Return the ids of a person's templates in use of a space, and their vectors as they are

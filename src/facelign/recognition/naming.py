@@ -7,7 +7,7 @@ request all end here, and so does what the laboratory measures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,28 +15,12 @@ from facelign.compare import thresholds
 from facelign.errors import NoCalibration, Remedy
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.calibrations import Calibration
-from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
+from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import same_space
 from facelign.types.policies import TemplateMode
 
 #: how the reason begins of a face that is too small to be named
 TOO_SMALL = "too small"
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What is known about one face that wants a name.
-
-    candidates: people by falling score. height: of the face, px of the file, or None where nobody
-    measured it (then it is not too small). unaligned: why it has no vector, or "". suggested: whom
-    a classifier names, or None where none was asked. exact: whether nobody can have been missed.
-    """
-
-    candidates: Sequence[Candidate] = ()
-    height: float | None = None
-    unaligned: str = ""
-    suggested: str | None = None
-    exact: bool = True
 
 
 def limit_of(
@@ -64,28 +48,38 @@ def limit_of(
 
 
 def decide(
-    probe: Probe, limit: SearchThreshold | None, templates: int, options: IdentifyOptions
+    searched: CandidateList,
+    limit: SearchThreshold | None,
+    options: IdentifyOptions,
+    height: float | None = None,
+    *,
+    unaligned: str = "",
+    suggested: str | None = None,
 ) -> CandidateList:
     """Return the answer for one face: its candidates, and a name or the reason why there is none.
 
-    templates: how many were searched. A suggested name counts only where it reaches the limit.
+    searched: what the gallery found, undecided. height: of the face, px of the file, or None where
+    nobody measured it (then it is not too small). unaligned: why it has no vector, or "".
+    suggested: whom a classifier names; it counts only where that person reaches the limit.
     """
-    found, suggested = probe.candidates, probe.suggested
+    found = searched.candidates
     chosen = next((c for c in found if suggested is None or c.person == suggested), None)
     person, reason = None, ""
-    if probe.unaligned:
-        reason = f"the face cannot be aligned: {probe.unaligned}"
-    elif probe.height is not None and probe.height < options.min_height:
-        reason = f"{TOO_SMALL}: {probe.height:.0f} px of {options.min_height:.0f} px needed"
+    if unaligned:
+        reason = f"the face cannot be aligned: {unaligned}"
+    elif height is not None and height < options.min_height:
+        reason = f"{TOO_SMALL}: {height:.0f} px of {options.min_height:.0f} px needed"
     elif chosen is None or limit is None:
-        reason = "nobody is enrolled" if not templates else "no candidate"
+        reason = "nobody is enrolled" if not searched.gallery_size else "no candidate"
     elif chosen.score < limit.threshold.score:
         reason = "below the threshold"
     else:
         person = chosen.person
     listed = tuple(c for c in found if c.rank <= options.top_k or c.person == suggested)
     margin = found[0].score - found[1].score if len(found) > 1 else None
-    return CandidateList(listed, person, reason, limit, templates, margin, probe.exact)
+    return replace(
+        searched, candidates=listed, person=person, reason=reason, threshold=limit, margin=margin
+    )
 
 
 def one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:

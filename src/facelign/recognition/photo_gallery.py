@@ -13,7 +13,7 @@ from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.migrations import calibration_path
 from facelign.imaging.read import is_photo
-from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
+from facelign.recognition.naming import decide, limit_of, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer, several
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
@@ -182,22 +182,27 @@ class PhotoGallery(Closing):
     ) -> Identification:
         """Return every face of a photo that was analyzed before with its name or the reason."""
         options, faces = options or IdentifyOptions(), analysis.faces
-        limit, size = self._limit(options)
-        wanted: Sequence[int] = range(len(faces))
-        if options.policy is not None and len(faces):
-            wanted = [choose(faces, options.policy, analysis.photo.source)]
-        vectors = analysis.embeddings
+        vectors, photo = analysis.embeddings, analysis.photo
         if vectors is None:
             vectors = Embeddings.none(self.recognizer.space)
-        heights = [faces[int(i)].box.height for i in analysis.embedded]
-        boxes, digest = faces.boxes[analysis.embedded], analysis.photo.digest
-        probes = self._probes(vectors, heights, options, digest, size, boxes)
-        at = {int(face): probe for face, probe in zip(analysis.embedded, probes, strict=True)}
-        asked = [at.get(i) or Probe((), faces[i].box.height, analysis.reason_of(i)) for i in wanted]
-        answers = one_name_each([decide(probe, limit, size[1], options) for probe in asked])
-        named = tuple(IdentifiedFace(faces[i], a) for i, a in zip(wanted, answers, strict=True))
-        away = len(self.gallery.people_without(self.recognizer.space.id))
-        return Identification(analysis, named, people_elsewhere=away)
+        boxes = faces.boxes[analysis.embedded]
+        found, limit, size, away = self._searched(vectors, options, photo.digest, boxes)
+        wanted: Sequence[int] = range(len(faces))
+        if options.policy is not None and len(faces):
+            wanted = [choose(faces, options.policy, photo.source)]
+        without = (CandidateList((), None, "", None, size), None)
+        answers = []
+        for i in wanted:
+            place, why = analysis.place_of(i), analysis.reason_of(i)
+            searched, name = without if place is None else found[place]
+            height = faces[i].box.height
+            answers.append(decide(searched, limit, options, height, unaligned=why, suggested=name))
+        named = zip(wanted, one_name_each(answers), strict=True)
+        return Identification(
+            analysis,
+            tuple(IdentifiedFace(faces[i], answer) for i, answer in named),
+            people_elsewhere=away,
+        )
 
     def name(
         self,
@@ -221,62 +226,56 @@ class PhotoGallery(Closing):
         """
         options = options or IdentifyOptions()
         same_space(embeddings.space.id, self.recognizer.space.id, "this recognizer")
-        limit, size = self._limit(options)
         if heights is not None and len(heights) != len(embeddings):
             raise BadArray(f"heights: wanted {len(embeddings)}, got {len(heights)}.")
-        probes = self._probes(embeddings, heights, options, photo_digest, size)
-        return [decide(probe, limit, size[1], options) for probe in probes]
+        found, limit, *_ = self._searched(embeddings, options, photo_digest)
+        tall = [None] * len(found) if heights is None else [float(px) for px in heights]
+        return [
+            decide(searched, limit, options, height, suggested=name)
+            for (searched, name), height in zip(found, tall, strict=True)
+        ]
 
-    def _probes(
+    def _searched(
         self,
         vectors: Embeddings,
-        heights: Sequence[float] | None,
         options: IdentifyOptions,
-        digest: str,
-        size: tuple[int, int],
+        digest: str = "",
         boxes: AnyArray | None = None,
-    ) -> list[Probe]:
-        """Return what the gallery, and the classifier if there is one, say about each vector."""
-        rule, (people, templates) = options.classifier, size
-        if rule is not None and rule.revision != self.gallery.revision:
-            raise GalleryError(
-                "The gallery has changed since its classifier was fitted.",
-                "Fit it again: facelign people classifier",
-            )
-        tall = [None] * len(vectors) if heights is None else [float(px) for px in heights]
-        if not tall or not templates:
-            return [Probe((), height) for height in tall]
+    ) -> tuple[list[tuple[CandidateList, str | None]], SearchThreshold | None, int, int]:
+        """Return what the gallery, and the classifier if there is one, say about each vector; the
+        threshold; how many templates were searched; how many people lie in other spaces only.
+
+        Raises SpaceMismatch when the gallery holds other spaces only, and NoCalibration.
+        """
+        rule, space = options.classifier, vectors.space.id
         # the classifier may name anybody, whose templates then have to be among the candidates
-        k = max(options.top_k, 2) if rule is None else people
-        found = self.gallery.search(
-            vectors, k=k, mode=options.mode, photo_digest=digest, boxes=boxes
+        found, size, away = self.gallery.candidates(
+            vectors,
+            k=max(options.top_k, 2) if rule is None else None,
+            mode=options.mode,
+            photo_digest=digest,
+            boxes=boxes,
         )
-        names: Sequence[str | None] = [None] * len(tall)
+        asked = options.threshold is None and options.calibration is None and size[1]
+        limit = limit_of(options, self.calibration if asked else None, space, size)
+        names: Sequence[str | None] = [None] * len(found)
         if rule is not None:
-            names = rule.names(vectors.vectors, vectors.space.id)
-        return [
-            Probe(nearest, height, "", name, self.gallery.exact)
-            for nearest, height, name in zip(found, tall, names, strict=True)
-        ]
+            if rule.revision != self.gallery.revision:
+                raise GalleryError(
+                    "The gallery has changed since its classifier was fitted.",
+                    "Fit it again: facelign people classifier",
+                )
+            if found and size[1]:
+                names = rule.names(vectors.vectors, space)
+        return list(zip(found, names, strict=True)), limit, size[1], away
 
     def limit(self, options: IdentifyOptions | None = None) -> SearchThreshold | None:
         """Return the threshold that names faces now; None while nobody can be found.
 
         It follows the size of the gallery. Raises SpaceMismatch and NoCalibration.
         """
-        return self._limit(options or IdentifyOptions())[0]
-
-    def _limit(self, options: IdentifyOptions) -> tuple[SearchThreshold | None, tuple[int, int]]:
-        """Return the threshold of a search, and (people, templates) that it is among.
-
-        Raises SpaceMismatch when the gallery holds other spaces only, and NoCalibration.
-        """
-        space = self.recognizer.space.id
-        size = self.gallery.count(space)
-        if not size[1]:
-            self.gallery.require_space(space)
-        asked = options.threshold is None and options.calibration is None and size[1]
-        return limit_of(options, self.calibration if asked else None, space, size), size
+        nothing = Embeddings.none(self.recognizer.space)
+        return self._searched(nothing, options or IdentifyOptions())[1]
 
     @property
     def calibration(self) -> Calibration | None:

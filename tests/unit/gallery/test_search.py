@@ -119,3 +119,19 @@ def test_an_approximate_index_is_searched_and_told_of(gallery, make):
     assert len(answer) == 10
     assert answer[0].person == "p02"  # template 3
     assert not rough.exact
+
+
+def test_all_that_a_gallery_says_comes_at_once(gallery, make):
+    for i in range(5):
+        make.put(gallery, f"p{i}", i)
+    make.put(gallery, "far", 9, make.euclidean)
+    probes = make.vectors(2, 2)
+    lists, size, elsewhere = gallery.candidates(probes, k=3)
+    assert [list(one.candidates) for one in lists] == gallery.search(probes, k=3)
+    assert {(one.person, one.gallery_size, one.exact) for one in lists} == {(None, 5, True)}
+    assert (size, elsewhere) == (gallery.count(make.cosine.id), 1)
+    everybody, *_ = gallery.candidates(probes, k=None)
+    assert [len(one.candidates) for one in everybody] == [5, 5]
+    rough, *_ = Gallery(gallery.store, Forgetful).candidates(probes)
+    assert not rough[0].exact
+    assert gallery.candidates(Embeddings.none(make.cosine)) == ([], (5, 5), 1)

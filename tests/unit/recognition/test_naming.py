@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 
 from facelign.compare import calibrations
 from facelign.errors import NoCalibration, SpaceMismatch
-from facelign.recognition.naming import Probe, decide, limit_of, one_name_each
+from facelign.recognition.naming import decide, limit_of, one_name_each
 from facelign.recognition.options import IdentifyOptions
-from facelign.types.decisions import Candidate, SearchThreshold, Threshold
+from facelign.types.decisions import Candidate, CandidateList, SearchThreshold, Threshold
 from facelign.types.policies import TemplateMode
 
 SPACE = "sface/arcface-112/five"
@@ -31,12 +30,28 @@ def candidates(draw: Any) -> tuple[Candidate, ...]:
     return tuple(Candidate(n, f"p{n}", n, s, 1 - s) for n, s in enumerate(found, 1))
 
 
-probes = st.builds(
-    Probe,
-    candidates(),
+def searched(*found: Candidate, templates: int = 9) -> CandidateList:
+    """What a gallery found, and nobody decided yet."""
+    return CandidateList(found, None, "", None, templates)
+
+
+Probe = tuple[CandidateList, float | None, str]
+probes = st.tuples(
+    candidates().map(lambda found: searched(*found)),
     st.none() | st.floats(1, 100),
     st.just("") | st.just("the points are no face's"),
 )
+
+
+def answered(
+    probe: Probe,
+    bound: float,
+    options: IdentifyOptions | None = None,
+    suggested: str | None = None,
+) -> CandidateList:
+    found, height, why = probe
+    options = options or IdentifyOptions()
+    return decide(found, limit(bound), options, height, unaligned=why, suggested=suggested)
 
 
 @given(probe=probes, bound=scores, top_k=st.integers(1, 6))
@@ -44,24 +59,24 @@ def test_a_name_is_the_best_candidate_that_reaches_the_limit_and_nothing_else(
     probe: Probe, bound: float, top_k: int
 ) -> None:
     options = IdentifyOptions(top_k=top_k)
-    answer = decide(probe, limit(bound), 9, options)
-    best = probe.candidates[0] if probe.candidates else None
-    small = probe.height is not None and probe.height < options.min_height
-    known = best is not None and best.score >= bound and not probe.unaligned and not small
+    answer, found, height, why = answered(probe, bound, options), probe[0].candidates, *probe[1:]
+    best = found[0] if found else None
+    small = height is not None and height < options.min_height
+    known = best is not None and best.score >= bound and not why and not small
     assert (answer.person is not None) == known
     assert (answer.reason == "") == known
     if best is not None and known:
         assert answer.person == best.person
-    assert answer.candidates == probe.candidates[:top_k]
-    if len(probe.candidates) > 1:
-        assert answer.margin == probe.candidates[0].score - probe.candidates[1].score >= 0
+    assert answer.candidates == found[:top_k]
+    if len(found) > 1:
+        assert answer.margin == found[0].score - found[1].score >= 0
     else:
         assert answer.margin is None
 
 
 @given(probe=probes, bounds=st.tuples(scores, scores))
 def test_a_stricter_limit_never_gives_a_name(probe: Probe, bounds: tuple[float, float]) -> None:
-    loose, strict = (decide(probe, limit(b), 9, IdentifyOptions()) for b in sorted(bounds))
+    loose, strict = (answered(probe, bound) for bound in sorted(bounds))
     assert strict.person in (None, loose.person)
 
 
@@ -69,9 +84,10 @@ def test_a_stricter_limit_never_gives_a_name(probe: Probe, bounds: tuple[float, 
 def test_a_suggested_name_counts_only_where_it_reaches_the_limit(
     probe: Probe, bound: float, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from(["nobody", *(c.person for c in probe.candidates)]))
-    answer = decide(replace(probe, suggested=name), limit(bound), 9, IdentifyOptions(top_k=1))
-    mine = [c for c in probe.candidates if c.person == name]
+    found = probe[0].candidates
+    name = data.draw(st.sampled_from(["nobody", *(c.person for c in found)]))
+    answer = answered(probe, bound, IdentifyOptions(top_k=1), name)
+    mine = [c for c in found if c.person == name]
     assert answer.person in (None, name)
     if answer.person is not None:
         assert mine[0].score >= bound
@@ -79,25 +95,27 @@ def test_a_suggested_name_counts_only_where_it_reaches_the_limit(
 
 
 def test_reasons_are_told_in_the_order_in_which_they_matter() -> None:
-    options = IdentifyOptions()
-    one = (Candidate(1, "Ada", 1, 0.9, 0.1),)
+    one = searched(Candidate(1, "Ada", 1, 0.9, 0.1))
 
-    def reason(probe: Probe, bound: SearchThreshold | None, templates: int = 9) -> str:
-        return decide(probe, bound, templates, options).reason
+    def reason(
+        found: CandidateList, height: float | None, bound: float | None, why: str = ""
+    ) -> str:
+        known = None if bound is None else limit(bound)
+        return decide(found, known, IdentifyOptions(), height, unaligned=why).reason
 
-    assert reason(Probe(one, 20, "no map"), limit(0)) == "the face cannot be aligned: no map"
-    assert reason(Probe(one, 20), limit(0)) == "too small: 20 px of 30 px needed"
-    assert reason(Probe((), 40), None, 0) == "nobody is enrolled"
-    assert reason(Probe((), 40), limit(0)) == "no candidate"
-    assert reason(Probe(one, 40), limit(0.95)) == "below the threshold"
-    assert reason(Probe(one), limit(0.9)) == "", "a height that nobody measured is not too small"
+    assert reason(one, 20, 0, "no map") == "the face cannot be aligned: no map"
+    assert reason(one, 20, 0) == "too small: 20 px of 30 px needed"
+    assert reason(searched(templates=0), 40, None) == "nobody is enrolled"
+    assert reason(searched(), 40, 0) == "no candidate"
+    assert reason(one, 40, 0.95) == "below the threshold"
+    assert reason(one, None, 0.9) == "", "a height that nobody measured is not too small"
 
 
 @given(st.lists(st.tuples(probes, scores), max_size=6))
 def test_in_one_photo_nobody_stands_twice_and_the_best_keeps_the_name(
     faces: list[tuple[Probe, float]],
 ) -> None:
-    answers = [decide(probe, limit(bound), 9, IdentifyOptions()) for probe, bound in faces]
+    answers = [answered(probe, bound) for probe, bound in faces]
     apart = one_name_each(answers)
     names = [a.person for a in apart if a.person is not None]
     assert len(names) == len(set(names))
@@ -149,5 +167,5 @@ def test_without_evidence_there_is_no_limit() -> None:
 
 
 def test_scores_of_arrays_are_taken_as_well() -> None:
-    one = (Candidate(1, "Ada", 1, float(np.float32(0.9)), 0.1),)
-    assert decide(Probe(one, 31.0), limit(0.5), 1, IdentifyOptions()).person == "Ada"
+    one = searched(Candidate(1, "Ada", 1, float(np.float32(0.9)), 0.1), templates=1)
+    assert decide(one, limit(0.5), IdentifyOptions(), 31.0).person == "Ada"

@@ -13,10 +13,10 @@ from facelign.errors import BadArray
 from facelign.gallery.search import score_table
 from facelign.lab.defaults import GALLERIES, Templates
 from facelign.lab.material.named import Named
-from facelign.recognition.naming import Probe, decide
+from facelign.recognition.naming import decide
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.arrays import BoolArray, Float64Array, FloatArray, IntArray
-from facelign.types.decisions import Candidate, SearchThreshold
+from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, Metric
 
 
@@ -141,8 +141,9 @@ class Searches:
             height = None if self.heights is None else float(self.heights[i])
             person = self.people[column]
             best = Candidate(1, person, 0, float(scores[i]), float(distances[i]))
-            probe = Probe((best,), height, suggested=None if suggested is None else person)
-            if decide(probe, limit, self.templates, options).person is not None:
+            found = CandidateList((best,), None, "", None, self.templates)
+            name = None if suggested is None else person
+            if decide(found, limit, options, height, suggested=name).person is not None:
                 names[i] = column
         return names
 
