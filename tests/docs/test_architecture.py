@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 import tomllib
+from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -111,6 +112,8 @@ def test_the_walk_is_the_drawn_one(pictures, walked):
     assert [where for where, _ in entered] == drawn
     travels = made.union(*(values for _, values in entered))
     assert travels - set(pictures.PARTS) == pictures.values_of_the_walk()
+    rooms = [room for room, _ in groupby(where.partition(".")[0] for where, _ in entered)]
+    assert len(rooms) == len(set(rooms)), f"a room is entered again: {rooms}"
 
 
 def test_each_value_of_the_walk_comes_from_the_function_that_is_named(pictures):
