@@ -26,6 +26,7 @@ from facelign.wire.records import Record, plain, some, template_record
 
 if TYPE_CHECKING:
     from facelign.gallery.gallery import Gallery
+    from facelign.recognition.enrolling import Likeness
     from facelign.types.changes import Entry
     from facelign.types.templates import Receipt, TemplateInfo
 
@@ -115,14 +116,38 @@ def merge(
             help="This person stays.", show_default=False, autocompletion=completion.names("person")
         ),
     ],
+    yes: Yes = False,
+    *,
     where: GalleryFlags,
     output: JsonFlag,
-) -> None:
-    """Make two people one: B stays, and A's templates become B's."""
+) -> int:
+    """Make two people one: B stays, and A's templates become B's.
+
+    Two who look unlike are merged only when that is confirmed, or with --yes.
+    """
+    from facelign.recognition.enrolling import likeness
+
     with _open(where) as gallery:
+        like = likeness(gallery, a, b)
+        if like is not None and not like.alike and not yes and not _unlike(a, b, like):
+            note("Nobody was merged.")
+            return Exit.NO
         count = gallery.merge(a, b)
-    record = {"merged": {"from": a, "into": b, "templates": count}}
+    told = {"score": None, "threshold": None, "space": None} if like is None else plain(like)
+    record = {"merged": {"from": a, "into": b, "templates": count, **told}}
     answer(record, f"{a} went into {b}, with {_count(count)}.", json=output.json)
+    return Exit.DONE
+
+
+def _unlike(a: str, b: str, like: Likeness) -> bool:
+    """Ask whether two who look unlike are one person; without a terminal, refuse."""
+    score = f"best score {like.score:.3f}, and {like.threshold:.3f} is one person's"
+    if not _terminal():
+        raise ConfigError(
+            f"{a} and {b} look like two people ({score}).",
+            "Add --yes to merge them without a question.",
+        )
+    return typer.confirm(f"{a} and {b} look like two people ({score}). Merge them?", err=True)
 
 
 @app.add("split")

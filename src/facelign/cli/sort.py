@@ -70,7 +70,7 @@ def sort(
             again=again,
         ) as sorter,
     ):
-        totals = Totals(len(found.missing))
+        totals, unmoved = Totals(len(found.missing)), 0
         for record in found.missing:
             results.add(record)
         todo = [file for file in found.files if not sorter.done(file)]
@@ -85,7 +85,12 @@ def sort(
                     placed = sorter.place(answer.analysis.photo, named)
                 record |= {"folders": list(placed.folders), "left": list(placed.left)}
                 moved = f" (no longer {', '.join(placed.left)})" if placed.left else ""
-                results.add(record, [f"{record['image']}: {', '.join(placed.folders)}{moved}"])
+                told = f"{record['image']}: {', '.join(placed.folders)}{moved}"
+                results.add(record, [told] if placed.moved else [])
+                unmoved += not placed.moved and not answer.error
+        if unmoved:
+            stay, lie = counted(unmoved, "photo stays", "photos stay"), "it lies"
+            note(f"{stay} where {lie if unmoved == 1 else 'they lie'}")
     totals.tell(json=output.json)
     return results.code
 

@@ -35,9 +35,10 @@ from facelign.types.contracts import TemplateStore
 from facelign.types.templates import Holder, Receipt, Removal, now
 
 NOTE = (
-    "Exports and back-ups that the gallery does not know of, such as copies made by hand, and "
-    "snapshots of the disk are outside of this proof and are yours to delete. Vectors of photos "
-    "that were only looked at may be cached: facelign cache clear."
+    "Exports and back-ups that the gallery does not know of, such as copies made by hand, photos, "
+    "folders and tables that carry the name, and snapshots of the disk are outside of this proof "
+    "and are yours to delete. Vectors of photos that were only looked at may be cached: facelign "
+    "cache clear."
 )
 CLASSIFIER, EXPORT, BACKUP, CACHE = "classifier", "export", "backup", "cache"
 _CLASSIFIER = ".classifier.npz"

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from facelign.errors import ConfigError
+from facelign.files import ledger
 from facelign.imaging.containers import FILM, MAGIC_BYTES, RAW, kind_of
 
 #: suffixes of the formats that are read
@@ -130,7 +131,8 @@ def photos(
 
     A file is always taken, whatever it is called. In a folder (and its folders, unless recursive
     is false) files with a picture's suffix are taken, and files without any suffix whose first
-    bytes are a picture's; hidden ones and ``RESERVED`` folders are passed over. A pattern
+    bytes are a picture's; hidden ones, ``RESERVED`` folders and the copies of photos that were
+    sorted into a folder below are passed over. A pattern
     (``*.jpg``, ``**/*.png``) that the shell left alone is expanded. A text that names nothing is
     tried again as ``clean_path`` reads it.
 
@@ -305,13 +307,25 @@ def _entries(
         notes.append(f"the folder {folder} is a link to a folder above it, and is not followed")
         return
     yield folder, True
+    copies = _copies(folder, entries) if above else []  # what is asked for by name is read
+    if copies:
+        notes.append(f"copies that were sorted into {folder} are left out; name it to read them")
     for entry in entries:
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry.name in copies:
             continue
         if not _is_folder(entry):
             yield folder / entry.name, False
         elif recursive and not passed_over(entry.name):
             yield from _entries(folder / entry.name, True, notes, above | {here})
+
+
+def _copies(folder: Path, entries: Iterable[os.DirEntry[str]]) -> list[str]:
+    """Return which folders of a folder hold copies that ``jobs.sorting`` made of other photos."""
+    names = [entry.name for entry in entries]
+    try:
+        return ledger.sorted_into(folder, names) if ledger.SORTED in names else []
+    except OSError:  # somebody else's
+        return []
 
 
 def people_folders(root: str | Path) -> PeopleFolders:

@@ -14,12 +14,12 @@ from pathlib import Path
 from facelign.errors import ConfigError
 from facelign.files import disk, owners
 from facelign.files.home import expanded
+from facelign.files.ledger import SORTED as JOURNAL
 from facelign.jobs.journal import Journal
 from facelign.types.analysis import PhotoInfo
 
 UNKNOWN = "unknown"
 NO_FACE = "no-face"
-JOURNAL = ".facelign-sort.jsonl"
 # Characters that some file system refuses in a name, and names that would leave the folder.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 # Names of devices on Windows, with any suffix.
@@ -32,11 +32,12 @@ _LONGEST_FILE = 255
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Where a photo lies now. folders: all of them; left: those that an earlier run had put it
-    into, and from which it was taken away.
+    into, and from which it was taken away; moved: whether this run changed where it lies.
     """
 
     folders: tuple[str, ...]
     left: tuple[str, ...] = ()
+    moved: bool = True
 
 
 class Sorter:
@@ -80,7 +81,7 @@ class Sorter:
 
     def known(self, photo: str | Path) -> bool:
         """Return whether the photo was sorted before, be it in another state."""
-        return self._journal.folders(photo) is not None
+        return self._journal.known(photo)
 
     def place(self, photo: PhotoInfo, people: Sequence[str | None]) -> Placed:
         """Put the photo into its folders, and take it out of those where it no longer belongs.
@@ -92,15 +93,17 @@ class Sorter:
         folders = sorted({folder_of(name) for name in people if name})
         if not folders:
             folders = [UNKNOWN if people else NO_FACE]
-        before = self._journal.folders(file) or []
+        before, known = list[str](), self._journal.known(file)
+        if known:  # what there is now: a journal names no folder
+            there = sorted(path.name for path in self._target.iterdir())
+            before = self._journal.among(file, there)
         # A run that is killed in between leaves no copy that a later one does not know of.
         self._journal.write(file, sorted({*before, *folders}), None)
-        for folder in folders:
-            self._put(file, self._target / folder, photo.digest)
-        old = [name for name in before if name not in folders and Path(name).name == name]
+        written = [self._put(file, self._target / folder, photo.digest) for folder in folders]
+        old = [name for name in before if name not in folders]
         left = [name for name in old if self._take_out(file, self._target / name, photo.digest)]
         self._journal.write(file, folders, self._with if people else self._without)
-        return Placed(tuple(folders), tuple(left))
+        return Placed(tuple(folders), tuple(left), bool(left) or any(written) or not known)
 
     def _take_out(self, photo: Path, folder: Path, digest: str) -> bool:
         """Delete the copies or links that an earlier run made of a photo; never the photo."""
@@ -114,18 +117,20 @@ class Sorter:
                 folder.rmdir()
         return found
 
-    def _put(self, photo: Path, folder: Path, digest: str) -> None:
+    def _put(self, photo: Path, folder: Path, digest: str) -> bool:
+        """Write a copy or a link; returns whether there was none."""
         folder.mkdir(exist_ok=True)
         wanted = folder / photo.name
         if wanted.exists() and not _same(wanted, photo):
             wanted = _marked(folder, photo, digest)
         if wanted.exists():
-            return
+            return False
         with disk.replacing(wanted, sync=False) as part:
             if self._link:
                 part.symlink_to(photo.resolve())
             else:
                 shutil.copy2(photo, part)
+        return True
 
 
 def _marked(folder: Path, photo: Path, digest: str) -> Path:

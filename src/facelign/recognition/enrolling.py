@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facelign.compare import thresholds
+from facelign.compare.calibrations import shipped
 from facelign.compare.scores import score_matrix
 from facelign.errors import DuplicateTemplate, FacelignError, InputError
 from facelign.gallery.gallery import Gallery
@@ -214,6 +215,39 @@ def looks_like(
         if scores[at, rest].max() < one_person_at(calibration):
             text = f"{text[:-1]}, which is unlike the other photos of {other.person})"
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike two enrolled people are: the score of their two most alike templates.
+
+    threshold: from which score on two photos are taken for one person's.
+    """
+
+    score: float
+    threshold: float
+    space: str
+
+    @property
+    def alike(self) -> bool:
+        """Whether they may be one person."""
+        return self.score >= self.threshold
+
+
+def likeness(gallery: Gallery, a: str, b: str) -> Likeness | None:
+    """Return how alike two people are, or None where no calibrated space holds templates of both.
+
+    Of several spaces the one counts in which they are most alike, by the distance to its threshold.
+    """
+    found = []
+    for space in gallery.spaces():
+        (_, ours), (_, theirs) = (gallery.vectors(name, space.space) for name in (a, b))
+        calibration = gallery.calibration(space.id) or shipped(space.id)
+        if calibration is None or not len(ours) or not len(theirs):
+            continue
+        best = float(score_matrix(ours.vectors, theirs.vectors, ours.space.metric).max())
+        found.append(Likeness(best, one_person_at(calibration), space.id))
+    return max(found, key=lambda one: one.score - one.threshold, default=None)
 
 
 # -- one person ----------------------------------------------------------------------------------

@@ -268,6 +268,9 @@ def test_sort_looks_again_when_the_gallery_has_changed(said, photos, tmp_path):
     assert sort("--min-height", 400)[0]["eileen"] == (["unknown"], ["Eileen"])
     _code, shown, _ = said("sort", album, out, *where)
     assert "eileen.png: Eileen (no longer unknown)" in shown
+    _code, shown, notes = said("sort", album, out, *where, "--again")
+    assert "eileen.png" not in shown, "what stays where it was is counted"
+    assert "3 photos stay where they lie" in notes
 
 
 def test_the_walk_in_one_picture(said, photos, gallery, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from facelign import models
 from facelign.cli import cache as cache_commands
 from facelign.cli import people as people_commands
 from facelign.cli.exits import code_of
@@ -25,6 +26,7 @@ from facelign.errors import (
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.gallery import Gallery
 from facelign.types.analysis import Analysis, PhotoInfo
+from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.templates import FaceRecord, PhotoRef
 
@@ -91,7 +93,7 @@ def test_another_gallery(run, tmp_path):
 
 def test_rename_merge_undo_history(run):
     run("people", "rename", "Ada", "Adele")
-    run("people", "merge", "Adele", "Bob", "--json")
+    run("people", "merge", "Adele", "Bob", "--yes", "--json")
     assert listed(run) == {"Bob": 6}
     (undone,) = rows(run("people", "undo", "--json")[1])
     assert undone["undone"][0]["action"] == "merge"
@@ -101,6 +103,47 @@ def test_rename_merge_undo_history(run):
     actions = [r["action"] for r in rows(run("people", "history", "--json")[1])]
     assert actions == ["enroll"] * 6 + ["rename", "merge"]
     assert "Ada is now Adele (undone)" in run("people", "history")[1]
+
+
+def two_people(home, cosine, model="sface"):
+    """Two people in the space of a model, one template each, this alike."""
+    space = models.space(model)
+    vectors = np.zeros((2, space.dim), np.float32)
+    vectors[:, 0] = 1, cosine
+    vectors[1, 1] = np.sqrt(1 - cosine**2)
+    with Gallery.open(home / "gallery.db") as gallery:
+        for name, vector in zip(("Cleo", "Dora"), vectors, strict=True):
+            one = Embeddings(vector[None], space, np.ones(1, np.float32))
+            gallery.enroll(name, one, photo=PhotoRef(f"{name}.jpg", ""), faces=[FaceRecord()])
+
+
+def test_people_who_look_unlike_are_not_merged_without_a_word(run, home, monkeypatch):
+    two_people(home, 0.1)
+    before = listed(run)
+    with pytest.raises(ConfigError, match=r"look like two people \(best score 0\.100") as caught:
+        run("people", "merge", "Cleo", "Dora", "--json")
+    assert code_of(caught.value) == 2
+    assert "--yes" in caught.value.hint
+    monkeypatch.setattr("facelign.cli.people._terminal", lambda: True)
+    assert run("people", "merge", "Cleo", "Dora", ask="n\n")[0] == 1
+    assert listed(run) == before
+    assert run("people", "merge", "Cleo", "Dora", ask="y\n")[0] == 0
+    run("people", "undo")
+    assert listed(run) == before
+    (record,) = rows(run("people", "merge", "Cleo", "Dora", "--yes", "--json")[1])
+    assert record["merged"]["score"] == pytest.approx(0.1, abs=1e-3)
+    assert record["merged"]["threshold"] > 0.3
+    assert listed(run) == {"Ada": 3, "Bob": 3, "Dora": 2}
+
+
+def test_people_who_look_alike_are_merged_and_none_is_judged_without_evidence(run, home):
+    two_people(home, 0.9)
+    (record,) = rows(run("people", "merge", "Cleo", "Dora", "--json")[1])
+    assert record["merged"]["score"] == pytest.approx(0.9, abs=1e-3)
+    run("people", "remove", "Dora", "--yes")
+    two_people(home, 0.1, "facenet-512")  # which nobody calibrated
+    (record,) = rows(run("people", "merge", "Cleo", "Dora", "--json")[1])
+    assert record["merged"]["score"] is None
 
 
 def test_one_command_is_taken_back_as_one_and_told_before(run, home, make):
@@ -125,7 +168,7 @@ def test_redo(run):
     run("people", "rename", "Ada", "Adele")
     run("people", "split", "Bob", "--templates", "2", "--to", "Cleo")
     run("people", "reject", "Adele", "photos/4.jpg")
-    run("people", "merge", "Bob", "Adele")
+    run("people", "merge", "Bob", "Adele", "--yes")
     done = listed(run)
     for _ in range(4):
         run("people", "undo")

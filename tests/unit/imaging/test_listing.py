@@ -287,6 +287,27 @@ def test_results_among_the_photos_are_left_out(album, monkeypatch, words):
     assert len(found) == 2, "by whatever path or link both are named"
 
 
+def test_sorted_copies_are_no_photos_of_the_folders_around_them(album):
+    from facelign.jobs.sorting import Sorter
+    from facelign.types.analysis import PhotoInfo
+
+    with Sorter(album / "out") as sorter:
+        for number, who in enumerate((["Ada"], [None], [])):
+            photo = album / f"{number}.jpg"
+            photo.write_bytes(bytes([number]))
+            sorter.place(PhotoInfo(str(photo), "ab" * 32, (9, 9)), who)
+    own = ["0.jpg", "1.jpg", "2.jpg", "2020/b.jpg", "a.jpg", "out/a.jpg", "out/deep/b.jpg"]
+    for words in ([album], [album / "**" / "*.jpg"]):
+        found = photos([str(word) for word in words])
+        assert sorted(names(found, album)) == own, "photos that lay there before are seen"
+        assert any("left out" in note for note in found.notes)
+    assert "out/Ada/0.jpg" in names(photos([album / "out"]), album), "asked for by name"
+    assert names(photos([album / "out" / "unknown"]), album) == ["out/unknown/1.jpg"]
+    people = people_folders(album).people
+    assert [path.name for path in people["out"]] == ["a.jpg", "b.jpg"]
+    assert "Ada" in people_folders(album / "out").people
+
+
 def test_results_are_read_where_they_are_asked_for(album):
     everything = ["out/a.jpg", "out/deep/b.jpg"]
     assert names(photos([album / "out" / "deep"], results=album / "out"), album) == everything[1:]

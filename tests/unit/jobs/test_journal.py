@@ -40,8 +40,11 @@ def test_each_line_is_on_disk_when_it_is_written(tmp_path: Path, photo: Path) ->
     path = tmp_path / "journal"
     with Journal(path) as journal:
         journal.write(photo, ["Ada", "Bob"])
-        (line,) = path.read_text().splitlines()
-        assert json.loads(line)["folders"] == ["Ada", "Bob"]
+        salt, line = path.read_text().splitlines()
+        assert "salt" in salt
+        assert len(json.loads(line)["folders"]) == 2
+    with Journal(path) as journal:
+        assert journal.among(photo, ["Bob", "Cyd", "Ada"]) == ["Bob", "Ada"]
 
 
 def test_a_line_that_was_cut_is_no_entry_and_harms_no_later_one(
