@@ -6,7 +6,7 @@ Each law runs over the store itself or over a Gallery with it: whoever keeps the
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,13 @@ import pytest
 
 from facelign.errors import DuplicateTemplate, GalleryError, SpaceMismatch, UnknownPerson
 from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores import open_store
 from facelign.gallery.stores.memory import MemoryStore
 from facelign.types.changes import Accept, Entry, Merge, PersonRef, Reject, Rename, Split, Withdraw
 from facelign.types.contracts import TemplateStore
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.policies import TemplateMode
-from facelign.types.templates import FaceRecord, PhotoRef, Row
+from facelign.types.templates import FaceRecord, Holder, PhotoRef, Removal, Row
 from scanned import classes
 
 
@@ -412,8 +413,7 @@ def test_what_was_erased_is_handed_over(store):
     wanted = [embeddings(1, seed, SPACES[0]).vectors.astype("<f4").tobytes() for seed in (0, 2, 4)]
     assert set(wanted) < set(erased.vectors)
     shared = embeddings(1, 1, SPACES[0]).vectors.tobytes()
-    if store.files():
-        assert store.shared(set(erased.vectors)) == {shared}
+    assert store.shared(set(erased.vectors)) == {shared}
     assert set(store.names().values()) == {"Bob"}
     assert set(store.rejections()) == {"b", photo(3).digest}
 
@@ -491,6 +491,85 @@ def test_what_is_exported_is_imported(gallery, tmp_path):
     assert other.import_batch(transfer.read(tmp_path / "out.npz")).enrolled == 4
     assert [p.name for p in other.people()] == ["p0", "p1"]
     assert other.history()[0].action == "import"
+
+
+# -- files elsewhere that hold its vectors -------------------------------------------------------
+
+
+def test_files_elsewhere_are_known_by_path_and_are_no_change(store, tmp_path):
+    enroll(store, "Ada", 1)
+    before, (a, b) = store.state(), (tmp_path / "a.npz", tmp_path / "b.npz")
+    assert store.holders() == []
+    store.hold(Holder(b, "export"))
+    store.hold(Holder(a, "backup"))
+    store.hold(Holder(b, "export", "abc"))
+    assert store.holders() == [Holder(a, "backup"), Holder(b, "export", "abc")]
+    with suppress(OnPurpose), store.transaction():
+        store.let_go(a)
+        raise OnPurpose
+    store.let_go(b)
+    store.let_go(tmp_path / "nobody knows it")
+    assert store.holders() == [Holder(a, "backup")]
+    assert store.state() == before
+
+
+def test_removals_are_known_newest_first_by_their_id_and_are_no_change(store):
+    enroll(store, "Ada", 1)
+    before = store.state()
+    old, new = (Removal(i, "t", b"salt", b"who", 1, 1, b"prints", ("d",)) for i in "ba")
+    for job in (old, new, replace(old, verified=True, digests=())):
+        store.keep(job)
+    with suppress(OnPurpose), store.transaction():
+        store.keep(replace(new, verified=False))
+        raise OnPurpose
+    assert store.removals() == [new, replace(old, verified=True, digests=())]
+    assert store.state() == before
+
+
+def test_every_vector_is_looked_through_those_that_are_set_aside_too(gallery):
+    for seed in range(3):
+        put(gallery, "Ada", seed)
+    gallery.reject("Ada", digest=photo(1).digest)
+    number = gallery.store.person("Ada").id
+    seen = [row for part in gallery.store.every_vector() for row in part]
+    wanted = [embeddings(1, seed, SPACES[0]).vectors.astype("<f4").tobytes() for seed in range(3)]
+    assert {person for _, person, _ in seen} == {number}
+    assert [vector for _, _, vector in sorted(seen)] == wanted
+
+
+def test_a_removal_reaches_what_was_exported(gallery, tmp_path):
+    for seed in range(4):
+        put(gallery, f"p{seed % 2}", seed)
+    out = tmp_path / "out.npz"
+    gallery.export(out)
+    assert [holder.kind for holder in gallery.holders()] == ["export"]
+    receipt = gallery.remove("p0")
+    assert receipt.verified
+    assert out in receipt.files
+    with np.load(out) as left:
+        assert {*left["persons"].tolist()} == {"p1"}
+    assert gallery.was_removed("p0")
+    assert gallery.proof("p0").id == receipt.id
+
+
+def test_a_back_up_is_a_gallery_that_removals_reach_or_is_refused(gallery, tmp_path):
+    for seed in range(4):
+        put(gallery, f"p{seed % 2}", seed)
+    gallery.reject("p0", digest=photo(2).digest)
+    copy = tmp_path / "copy.db"
+    if not gallery.store.backs_up:
+        with pytest.raises(GalleryError, match="makes no back-up of itself"):
+            gallery.backup(copy)
+        assert not copy.exists()
+        assert gallery.holders() == []
+        return
+    assert gallery.backup(copy).sound
+    with closing(open_store(copy, create=False)) as opened:
+        assert contents(opened) == contents(gallery.store)
+    assert gallery.remove("p0").verified
+    with closing(open_store(copy, create=False)) as opened:
+        assert set(opened.names().values()) == {"p1"}
+        assert contents(opened) == contents(gallery.store)
 
 
 def test_a_store_with_a_place_names_the_files_of_its_vectors(store):

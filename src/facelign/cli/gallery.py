@@ -29,9 +29,11 @@ def check(where: GalleryFlags, output: JsonFlag) -> int:
     """
     from facelign.gallery.gallery import Gallery
 
-    done = Gallery.check_file(gallery_path(where.gallery))
-    record = {"gallery": str(done.gallery), "sound": done.sound, "checks": plain(done.findings)}
-    answer(record, *_told(done), json=output.json)
+    path = gallery_path(where.gallery)
+    done = Gallery.check_file(path)
+    name = str(done.gallery or path)
+    record = {"gallery": name, "sound": done.sound, "checks": plain(done.findings)}
+    answer(record, *_told(name, done), json=output.json)
     return Exit.DONE if done.sound else Exit.DAMAGED
 
 
@@ -53,8 +55,8 @@ def backup(
 
     path = gallery_path(where.gallery)
     with Gallery.open(path, create=False, readonly=not may_write(path)) as gallery:
-        size = gallery.path.stat().st_size
-        with progress("MB", size >> 20) as advance:
+        file_size = 0 if gallery.store.location is None else gallery.path.stat().st_size
+        with progress("MB", file_size >> 20) as advance:
             seen = 0
 
             def told(done: int, _all: int) -> None:
@@ -98,7 +100,7 @@ def calibration(
     answer({"calibrations": records}, *(lines or ["The gallery holds none."]), json=output.json)
 
 
-def _told(done: Checkup) -> Iterator[str]:
+def _told(name: str, done: Checkup) -> Iterator[str]:
     """Yield what each check found, and how it is mended."""
     for one in done.findings:
         yield f"{one.check:<10} {one.state if one.state != 'damaged' else 'DAMAGED'}"
@@ -106,4 +108,4 @@ def _told(done: Checkup) -> Iterator[str]:
             yield f"    {text}"
         if one.mend:
             yield f"    -> {one.mend}"
-    yield f"{done.gallery} is {'sound' if done.sound else 'DAMAGED'}."
+    yield f"{name} is {'sound' if done.sound else 'DAMAGED'}."

@@ -276,8 +276,8 @@ def fit_classifier(
 
     if how.rule is ClassifierRule.SVM:
         trials.needs("evaluate", "sklearn")
+    path = classifier_path(gallery_path(where.gallery))
     with _open(where, readonly=_fixed(where)) as gallery:
-        path = classifier_path(gallery.path)
         revision = gallery.revision
         named = sources.of_gallery(gallery, space)
         fitted = classifiers.fit(named, how.rule, k=how.k, revision=revision)

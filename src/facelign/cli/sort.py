@@ -115,5 +115,6 @@ def _naming(gallery: PhotoGallery, options: IdentifyOptions) -> str:
     limit = gallery.limit(options)
     score = None if limit is None else limit.threshold.score
     store = gallery.gallery.store.location
+    place = gallery.gallery.name if store is None else store.resolve()
     rule = f"{options.fpir} {options.min_height} {score}"
-    return f"{store and store.resolve()} {gallery.gallery.revision} {rule}"
+    return f"{place} {gallery.gallery.revision} {rule}"

@@ -101,6 +101,11 @@ class Gallery(Closing):
         return self.store.location
 
     @property
+    def place(self) -> str:
+        """What a message calls it: the file with its folder, or the name where it is no file."""
+        return str(self.store.location or self.name)
+
+    @property
     def revision(self) -> int:
         """Grows with every committed change, whoever made it."""
         return self.store.state().revision
@@ -551,10 +556,16 @@ class Gallery(Closing):
         The copy is checked before it is there; what the check found is returned. The gallery knows
         of it: whoever is removed from the gallery is removed from the copy. replace: whether a file
         that is there may be replaced. told: called with the bytes done and the bytes of all. Raises
-        GalleryError for a file that is there, GalleryCorrupt for a damaged gallery, InputError.
+        GalleryError for a file that is there and for a gallery that is kept elsewhere than in a
+        file of facelign, GalleryCorrupt for a damaged gallery, InputError.
         """
+        if not self.store.backs_up:
+            raise GalleryError(
+                f"The gallery '{self.name}' makes no back-up of itself.",
+                "Copy it with the tools of what it is kept in.",
+            )
         target = real(expanded(path))
-        backing.refuse_taken(self.path, target, replace)
+        backing.refuse_taken(self.store.location, target, replace)
         with self.holding(target, removal.BACKUP):
             return self.store.back_up(target, told)
 

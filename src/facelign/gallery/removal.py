@@ -25,11 +25,12 @@ from facelign.errors import (
     UnknownPerson,
 )
 from facelign.files.disk import digest, erase
+from facelign.files.home import expanded, store_address
 from facelign.files.owners import at_work, worker
 from facelign.gallery import history, traces
 from facelign.gallery.cache import VectorCache
 from facelign.gallery.rules import known
-from facelign.gallery.stores.sqlite import SqliteStore
+from facelign.gallery.stores import open_store
 from facelign.types.changes import Entry, Erased, PersonRef, Remove, Withdraw
 from facelign.types.contracts import TemplateStore
 from facelign.types.templates import Holder, Receipt, Removal, now
@@ -159,9 +160,15 @@ def known_by(store: TemplateStore, which: str) -> Removal | None:
 
 def classifier_path(gallery: Path) -> Path:
     """Return where the classifier of a gallery lies: beside the file itself (not beside a link to
-    it), its name with an ending.
+    it), its name with an ending. Raises GalleryError for a gallery that is no file: a removal on
+    another machine would not reach what lies on this one.
     """
-    real = gallery.resolve()
+    if store_address(gallery):
+        raise GalleryError(
+            f"{gallery} is no file, and a classifier lies beside one.",
+            "Name people by their nearest templates, which needs no classifier.",
+        )
+    real = expanded(gallery).resolve()
     return real.with_name(real.name + _CLASSIFIER)
 
 
@@ -250,7 +257,7 @@ def _remove_from(path: Path, job: Removal) -> None:
     """Remove from a copy of the gallery what was removed: people of the name, and templates with
     the vectors, whoever they were when the copy was made.
     """
-    with closing(SqliteStore(path, create=False, damaged=True)) as copy:
+    with closing(open_store(path, create=False, damaged=True)) as copy:
         wanted, gone, kept = _parts(job.prints), dict[int, list[int]](), set[int]()
         with copy.transaction():
             for part in copy.every_vector():

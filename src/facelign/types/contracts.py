@@ -286,13 +286,14 @@ class TemplateStore(Protocol):
 
     It is made with a path: of its file, or a mere name. name: for people. location: the file,
     beside which others of the gallery may lie, or None; places: it and the link to it, if any.
-    readonly: whether nothing may be changed.
+    readonly: whether nothing may be changed. backs_up: whether ``back_up`` copies it to a file.
     """
 
     name: str
     location: Path | None = None
     places: tuple[Path, ...] = ()
     readonly: bool = False
+    backs_up: bool = False
 
     def state(self) -> State:
         """Return where the gallery stands now, whoever brought it there."""
@@ -397,33 +398,39 @@ class TemplateStore(Protocol):
         """Return what is kept as the templates with ids from ``first`` to before ``end``."""
         ...
 
+    def every_vector(self) -> Iterator[Sequence[tuple[int, int, bytes]]]:
+        """Yield (template, person, little-endian float32 vector) in parts, those that are set aside
+        too: what a removal looks through in a back-up.
+        """
+        ...
+
     def holders(self) -> list[Holder]:
-        """Return the files elsewhere that hold vectors of the gallery."""
-        return []
+        """Return the files elsewhere that hold vectors of the gallery, by path."""
+        ...
 
     def hold(self, holder: Holder) -> None:
         """Write down such a file, by its path; no revision comes of it."""
-        return
+        ...
 
     def let_go(self, path: Path) -> None:
         """Forget such a file."""
-        return
+        ...
 
     def removals(self) -> list[Removal]:
         """Return what is known of removals, newest first."""
-        return []
+        ...
 
     def keep(self, removal: Removal) -> None:
         """Write down how far a removal is, by its id; no revision comes of it."""
-        return
+        ...
 
     def check(self) -> Checkup:
         """Look everything through that is kept, without changing it."""
         return Checkup(self.location)
 
     def back_up(self, target: Path, told: Callable[[int, int], None]) -> Checkup:
-        """Write everything that is kept to a file of its own, and check it; asked of a store that
-        has a location. told: called with the bytes done and the bytes of all.
+        """Write everything that is kept to a file that ``open_store`` opens, and check it; asked of
+        a store that ``backs_up``. told: called with the bytes done and the bytes of all.
         """
         return Checkup(None)
 
@@ -440,4 +447,4 @@ class TemplateStore(Protocol):
 
     def shared(self, vectors: Collection[bytes]) -> set[bytes]:
         """Return those vectors that a template holds now; asked where a trace was found."""
-        return set()
+        ...

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
 from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.memory import MemoryStore
 from facelign.types.templates import PhotoRef, Row
 
 
@@ -116,3 +120,25 @@ def test_a_gallery_holds_the_calibration_that_was_made_on_it(tmp_path, make, cap
 def test_no_gallery(tmp_path, capsys):
     assert run(["gallery", "check", "--gallery", str(tmp_path / "none.db")]) == Exit.GALLERY
     assert "There is no gallery at" in capsys.readouterr().err
+
+
+def test_a_gallery_that_is_no_file_is_checked_and_refuses_what_lies_beside_one(
+    tmp_path, capsys, monkeypatch
+):
+    class Toy(MemoryStore):
+        def __init__(self, place: str, **_: object) -> None:
+            super().__init__(place)
+
+    module = ModuleType("facelign.gallery.stores.toy")
+    module.STORE, module.__spec__ = Toy, ModuleSpec(module.__name__, None)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    where = ["--gallery", "toy://host/people"]
+    assert run(["gallery", "check", *where]) == Exit.DONE
+    assert capsys.readouterr().out.endswith("people is sound.\n")
+    for command, sentence in (
+        (["gallery", "backup", str(tmp_path / "copy.db")], "makes no back-up of itself"),
+        (["people", "classifier"], "is no file, and a classifier lies beside one"),
+    ):
+        assert run([*command, *where]) == Exit.GALLERY
+        assert sentence in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []

@@ -83,7 +83,7 @@ def test_places_that_take_no_copy(filled, path, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         filled.backup(tmp_path / "file" / "copy.db")
-    with pytest.raises(GalleryError, match="is no file"):
+    with pytest.raises(GalleryError, match="makes no back-up of itself"):
         Gallery(MemoryStore()).backup(tmp_path / "copy.db")
 
 

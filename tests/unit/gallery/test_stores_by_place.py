@@ -14,6 +14,7 @@ from facelign.errors import GalleryError
 from facelign.files.home import may_write, store_address
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.indexes.exact import ExactIndex
+from facelign.gallery.removal import classifier_path
 from facelign.gallery.stores import open_store
 from facelign.gallery.stores.memory import MemoryStore
 from facelign.gallery.stores.sqlite import SqliteStore
@@ -62,6 +63,12 @@ def test_a_new_kind_is_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
     assert may_write(Path("toy://host/people"))
     assert [place for place, _ in seen] == ["toy://host/people"] * 2
     assert seen[0][1]["readonly"] is True
+
+
+@pytest.mark.parametrize("place", ["toy://host/people", Path("toy://host/people")])
+def test_a_classifier_lies_beside_a_file_only(place: Any) -> None:
+    with pytest.raises(GalleryError, match=r"people is no file, and a classifier lies beside one"):
+        classifier_path(place)
 
 
 def test_what_searches_is_chosen_when_it_is_opened(tmp_path: Path, make: Any) -> None:

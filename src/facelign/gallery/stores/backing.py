@@ -59,7 +59,7 @@ def back_up(gallery: Path, target: Path, told: Told = lambda _done, _all: None) 
     return Checkup(target, done.findings)
 
 
-def refuse_taken(gallery: Path, target: Path, replace: bool) -> None:
+def refuse_taken(gallery: Path | None, target: Path, replace: bool) -> None:
     """Raise GalleryError where a copy may not go."""
     if target == gallery:
         raise GalleryError(f"{target} is the gallery itself.", "Name another place.")

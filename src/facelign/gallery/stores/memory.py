@@ -33,6 +33,11 @@ class _Tables:
     entries: dict[int, Entry] = field(default_factory=dict)
     next_ids: tuple[int, int] = (1, 1)
     state: t.State = field(default_factory=lambda: t.State(0, 0))
+    #: no revision comes of the rest: calibrations by space, files with vectors by path, removals
+    #: by id
+    calibrations: dict[str, str] = field(default_factory=dict, compare=False)
+    holders: dict[Path, t.Holder] = field(default_factory=dict, compare=False)
+    removals: dict[str, t.Removal] = field(default_factory=dict, compare=False)
     reshaped: bool = field(default=False, compare=False)
 
     def used(self, space_id: str | None = None) -> list[tuple[int, int, t.TemplateInfo]]:
@@ -66,7 +71,6 @@ class MemoryStore(ChangingStore):
         self._lock = threading.RLock()
         self._depth = 0
         self._now = _Tables()
-        self._calibrations: dict[str, str] = {}
 
     def close(self) -> None:
         """Let everything go."""
@@ -185,13 +189,45 @@ class MemoryStore(ChangingStore):
 
     def calibrations(self) -> dict[str, str]:
         """Return the calibrations that were made for the spaces, as JSON, by space."""
-        return dict(sorted(self._calibrations.items()))
+        return dict(sorted(self._now.calibrations.items()))
 
     def keep_calibration(self, space_id: str, record: str | None) -> None:
         """Keep the calibration of a space in the place of one before, or None; no revision."""
-        self._calibrations.pop(space_id, None)
-        if record is not None:
-            self._calibrations[space_id] = record
+        with self.transaction():
+            self._now.calibrations.pop(space_id, None)
+            if record is not None:
+                self._now.calibrations[space_id] = record
+
+    def every_vector(self) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Yield (template, person, vector) of all, those that are set aside too."""
+        yield [(i, who, v.tobytes()) for i, (who, _, v) in sorted(self._now.templates.items())]
+
+    def shared(self, vectors: Collection[bytes]) -> set[bytes]:
+        """Return those vectors that a template holds now."""
+        return {vector for part in self.every_vector() for *_, vector in part} & {*vectors}
+
+    def holders(self) -> list[t.Holder]:
+        """Return the files elsewhere that hold vectors of the gallery, by path."""
+        return [holder for _, holder in sorted(self._now.holders.items())]
+
+    def hold(self, holder: t.Holder) -> None:
+        """Write down such a file, by its path; no revision comes of it."""
+        with self.transaction():
+            self._now.holders[holder.path] = holder
+
+    def let_go(self, path: Path) -> None:
+        """Forget such a file."""
+        with self.transaction():
+            self._now.holders.pop(path, None)
+
+    def removals(self) -> list[t.Removal]:
+        """Return what is known of removals, newest first."""
+        return [*reversed(self._now.removals.values())]
+
+    def keep(self, removal: t.Removal) -> None:
+        """Write down how far a removal is, by its id; no revision comes of it."""
+        with self.transaction():
+            self._now.removals[removal.id] = removal
 
     # -- steps of changes ------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class SqliteStore(ChangingStore):
     from the bytes of the file once ``scrub`` has returned.
     """
 
+    backs_up = True
+
     def __init__(
         self,
         path: Path,
@@ -322,7 +324,7 @@ class SqliteStore(ChangingStore):
         )
         return Erased.of(self._all(query, first, end))
 
-    def every_vector(self) -> Iterator[list[tuple[int, int, bytes]]]:
+    def every_vector(self) -> Iterator[Sequence[tuple[int, int, bytes]]]:
         """Yield (template, person, vector), those that are set aside too, some thousand at once."""
         query = (
             "SELECT t.id, t.person, v.vector FROM templates t JOIN vectors v ON v.template = t.id"

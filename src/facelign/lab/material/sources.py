@@ -128,16 +128,16 @@ def of_gallery(gallery: Gallery, space_id: str | None = None) -> Named:
     """Return the templates of a gallery that are in use, in the only space or in the named one."""
     held = {count.space.id: count.space for count in gallery.spaces() if count.templates}
     if not held:
-        raise GalleryError(f"Nobody is enrolled in {gallery.path}.", "Enroll people first.")
+        raise GalleryError(f"Nobody is enrolled in {gallery.place}.", "Enroll people first.")
     if space_id is None and len(held) > 1:
         raise GalleryError(
-            f"{gallery.path} holds templates of {len(held)} spaces: {', '.join(sorted(held))}.",
+            f"{gallery.place} holds templates of {len(held)} spaces: {', '.join(sorted(held))}.",
             Remedy.SPACE,
         )
     chosen = space_id or next(iter(held))
     if chosen not in held:
         raise GalleryError(
-            f"{gallery.path} holds nothing in space '{chosen}'.", f"It holds: {', '.join(held)}."
+            f"{gallery.place} holds nothing in space '{chosen}'.", f"It holds: {', '.join(held)}."
         )
     revision = gallery.revision
     vectors, known = transfer.in_use(gallery.store, held[chosen])
