@@ -190,19 +190,153 @@ INSIGHT_106 = Scheme(
     eye_corners=(35, 93),
 )
 
+#: MUCT (Milborrow, Morkel and Nicolls, 2010): pairs of points that change places in a mirror
+_MUCT_PAIRS = (
+    *zip(range(7), range(14, 7, -1), strict=True),
+    *zip(range(15, 21), range(21, 27), strict=True),
+    *zip(range(27, 32), range(32, 37), strict=True),
+    *zip(range(37, 41), range(45, 41, -1), strict=True),
+    *((46, 47), (48, 54), (49, 53), (50, 52), (55, 59), (56, 58), (60, 62), (63, 65)),
+    *zip(range(68, 72), range(72, 76), strict=True),
+)
+
+
+def _muct(k: int) -> Scheme:
+    """Return MUCT's scheme of ``k`` points: all 76, or the 68 that some copies are cut to."""
+    turned = {one: other for pair in _MUCT_PAIRS for one, other in (pair, pair[::-1])}
+    more = {"eyelids": tuple(range(68, 76))} if k > 68 else {}
+    return Scheme(
+        id=f"muct-{k}",
+        k=k,
+        groups=_groups(
+            jaw=range(15),
+            left_brow=range(15, 21),
+            right_brow=range(21, 27),
+            right_eye=range(27, 31),
+            left_eye=range(32, 36),
+            right_pupil=(31,),
+            left_pupil=(36,),
+            nose_outline=range(37, 46),
+            nostrils=(46, 47),
+            outer_lips=range(48, 60),
+            inner_lips=range(60, 66),
+            mouth=(66,),
+            nose_tip=(67,),
+            **more,
+        ),
+        mirror=tuple(turned.get(i, i) for i in range(k)),
+        to_five=((31,), (36,), (67,), (48,), (54,)),
+        eye_corners=(27, 32),
+    )
+
+
+# MUCT counts points from the image's left, and its brows from its right: 15 begins a left brow.
+MUCT_68, MUCT_76 = _muct(68), _muct(76)
+
+#: pairs of COFW that change places in a mirror
+_COFW_PAIRS = ((0, 1), (2, 3), (4, 6), (5, 7), (8, 9), (10, 11), (12, 14), (13, 15))
+_COFW_MIRROR = {
+    one: other
+    for pair in (*_COFW_PAIRS, (16, 17), (18, 19), (22, 23))
+    for one, other in (pair, pair[::-1])
+}
+
+# Caltech Occluded Faces in the Wild (Burgos-Artizzu, Perona and Dollar, ICCV 2013).
+COFW_29 = Scheme(
+    id="cofw-29",
+    k=29,
+    groups=_groups(
+        right_brow=(0, 2, 4, 5),
+        left_brow=(1, 3, 6, 7),
+        right_eye=(8, 10, 12, 13),
+        left_eye=(9, 11, 14, 15),
+        right_pupil=(16,),
+        left_pupil=(17,),
+        nostrils=(18, 19),
+        nose_tip=(20,),
+        nose_base=(21,),
+        outer_lips=(22, 23, 24, 27),
+        inner_lips=(25, 26),
+        chin=(28,),
+    ),
+    mirror=tuple(_COFW_MIRROR.get(i, i) for i in range(29)),
+    to_five=((16,), (17,), (20,), (22,), (23,)),
+    eye_corners=(8, 9),
+)
+
+# AFLW without its ear lobes, as it is used for regression (Koestinger et al., 2011; Zhu et al.,
+# "Unconstrained Face Alignment via Cascaded Compositional Learning", CVPR 2016).
+AFLW_19 = Scheme(
+    id="aflw-19",
+    k=19,
+    groups=_groups(
+        right_brow=(0, 1, 2),
+        left_brow=(3, 4, 5),
+        right_eye=(6, 7, 8),
+        left_eye=(9, 10, 11),
+        nose_sides=(12, 14),
+        nose_tip=(13,),
+        outer_lips=(15, 17),
+        mouth=(16,),
+        chin=(18,),
+    ),
+    mirror=(5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 14, 13, 12, 17, 16, 15, 18),
+    to_five=((7,), (10,), (13,), (15,), (17,)),
+    eye_corners=(6, 11),
+)
+
+# LaPa (Liu et al., AAAI 2020), JD-landmark's numbering; its documents count from 1, this from 0.
+LAPA_106 = Scheme(
+    id="lapa-106",
+    k=106,
+    groups=_groups(
+        jaw=range(33),
+        right_brow=range(33, 42),
+        left_brow=range(42, 51),
+        nose_bridge=range(51, 55),
+        nose_base=range(55, 66),
+        right_eye=range(66, 75),
+        left_eye=range(75, 84),
+        outer_lips=range(84, 96),
+        inner_lips=range(96, 104),
+        pupils=(104, 105),
+    ),
+    mirror=(
+        *range(32, -1, -1),
+        *(46, 45, 44, 43, 42, 50, 49, 48, 47),
+        *(37, 36, 35, 34, 33, 41, 40, 39, 38),
+        *(51, 52, 53, 54),
+        *range(65, 54, -1),
+        *(79, 78, 77, 76, 75, 82, 81, 80, 83),
+        *(70, 69, 68, 67, 66, 73, 72, 71, 74),
+        *range(90, 83, -1),
+        *range(95, 90, -1),
+        *range(100, 95, -1),
+        *(103, 102, 101),
+        *(105, 104),
+    ),
+    to_five=((104,), (105,), (54,), (84,), (90,)),
+    eye_corners=(66, 79),
+)
+
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
-    {s.id: s for s in (FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468, WFLW_98, INSIGHT_106)}
+    {
+        s.id: s
+        for s in (
+            *(FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468, WFLW_98, INSIGHT_106),
+            *(MUCT_68, MUCT_76, COFW_29, AFLW_19, LAPA_106),
+        )
+    }
 )
 
 #: How points become those of a poorer scheme: (from, to) -> for each new point the indices whose
-#: mean it is. "muct" numbers the 76 points of the MUCT face database (Milborrow, Morkel, Nicolls
-#: 2010), which are annotations only.
+#: mean it is. Only where the points mean the same.
 REDUCTIONS: Mapping[tuple[str, str], Groups] = MappingProxyType(
     {
         **{(s.id, FIVE.id): s.to_five for s in SCHEMES.values() if s.to_five},
         (IBUG_68.id, DLIB_5.id): ((45,), (42,), (36,), (39,), (33,)),
         (MESH_468.id, IBUG_68.id): mesh.TO_IBUG_68,
         (MESH_468.id, DLIB_5.id): ((263,), (362,), (33,), (133,), (2,)),
-        ("muct", FIVE.id): ((31,), (36,), (67,), (48,), (54,)),
+        (MUCT_76.id, MUCT_68.id): tuple((i,) for i in range(68)),
     }
 )

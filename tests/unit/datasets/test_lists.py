@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from facelign.datasets.folder import read_folder
+from facelign.datasets.ibug_pts import read_pts
 from facelign.datasets.insightface_bin import read_bin
 from facelign.datasets.lfw import protocol, read_overlap, read_pairs
 from facelign.datasets.pairs_csv import read_groups_csv, read_media_csv, read_pairs_csv
-from facelign.datasets.points import read_annotated, read_points_csv, read_pts
+from facelign.datasets.points import read_annotated
+from facelign.datasets.points_csv import read_points_csv
 from facelign.datasets.saved import read_npz, read_openface
 from facelign.datasets.widerface import read_boxes
 from facelign.errors import ConfigError, DatasetMalformed, DatasetMissing
@@ -290,11 +292,11 @@ def test_the_real_boxes(shared: Path) -> None:
 
 def test_point_tables(tmp_path: Path) -> None:
     text = "file,tag,x00,y00,x01,y01\na.jpg,q,1,2,0,0\nb.jpg,r,3.5,4,5,6\n"
-    table = read_points_csv(_write(tmp_path / "t.csv", text), muct=True)
+    table = read_points_csv(_write(tmp_path / "t.csv", text))
     assert (len(table), table.k) == (2, 2)
     assert table.files[0] == tmp_path / "a.jpg"
     assert table.points[1].tolist() == [[3.5, 4], [5, 6]]
-    assert table.visible.tolist() == [[True, False], [True, True]]
+    assert table.visible.all()  # only MUCT hides points at the origin
     assert read_points_csv(tmp_path / "t.csv").visible.all()
     part = table.rows([1])
     assert (part.files, part.points[0, 0].tolist()) == ((tmp_path / "b.jpg",), [3.5, 4])
@@ -352,13 +354,13 @@ def test_imglab(tmp_path: Path) -> None:
 def test_the_real_points(shared: Path) -> None:
     folder = shared / "data/landmarks"
     path = folder / "muct/muct_crops.csv"
-    muct = read_points_csv(path, muct=True)
+    muct = read_points_csv(path).told("muct")
     assert (len(muct), muct.k) == (690, 68)
     with path.open(encoding="utf-8", newline="") as file:
         hidden = [int(row["n_missing"]) for row in csv.DictReader(file)]
     assert (~muct.visible).sum(axis=1).tolist() == hidden
     assert all(path.is_file() for path in muct.files)
-    whole = read_points_csv(folder / "muct/muct76-opencv.csv.gz", muct=True)
+    whole = read_points_csv(folder / "muct/muct76-opencv.csv.gz").told("muct")
     assert whole.k == 68  # despite its name
     assert read_points_csv(folder / "muct/muct76_sample-opencv.csv").k == 76
     faces = read_points_csv(folder / "faces68/faces68.csv")

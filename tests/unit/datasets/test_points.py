@@ -59,12 +59,15 @@ def test_muct_is_told_by_count_and_name_and_hides_points_at_the_origin(tmp_path:
     named = read_annotated(table(tmp_path, points, "muct76.csv"))
     asked = read_annotated(table(tmp_path / "other", points), scheme="muct")
     for found in (named, asked):
-        assert (found.scheme, found.k) == ("muct", 76)
+        assert (found.scheme, found.k) == ("muct-76", 76)
         assert np.argwhere(~found.visible).tolist() == [[0, 3]]
-    with pytest.raises(ConfigError, match="Annotations of 76 points"):
-        read_annotated(tmp_path / "other" / "faces.csv")
+    assert read_annotated(tmp_path / "other" / "faces.csv").scheme == "muct-76"
     with pytest.raises(ConfigError, match="no scheme 'wflw'"):
         read_annotated(tmp_path / "other" / "faces.csv", scheme="wflw")
+    with pytest.raises(ConfigError, match="76 points are none of scheme 'ibug-68', which has 68"):
+        read_annotated(tmp_path / "other" / "faces.csv", scheme="ibug-68")
+    with pytest.raises(ConfigError, match="Annotations of 3 points are not known"):
+        read_annotated(table(tmp_path / "few", POINTS[:, :3]))
 
 
 def test_pts_files_count_from_one_and_need_a_photo(tmp_path: Path) -> None:

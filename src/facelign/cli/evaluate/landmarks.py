@@ -19,7 +19,7 @@ from facelign.wire.options import ChainFlags
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facelign.datasets.points import PointTable
+    from facelign.datasets.point_table import PointTable
     from facelign.lab.landmarks.run import LandmarkRun
     from facelign.recognition.recognizer import Recognizer
     from facelign.report.page import Report
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path,
-    typer.Option("--data", help="A table (.csv, .csv.gz), a folder of .pts, or imglab .xml."),
+    typer.Option(
+        "--data",
+        help="A table (.csv, .csv.gz), a folder of .pts, imglab .xml, keypoint .json or WFLW .txt.",
+    ),
 ]
 Images = Annotated[
     Path | None, typer.Option("--images", help="Folder of the photos (default: beside the data).")
 ]
 SchemeName = Annotated[
-    str, typer.Option("--scheme", help="ibug-68 or muct (default: told by count and name).")
+    str, typer.Option("--scheme", help="Scheme of the points (default: told by count and name).")
 ]
 Landmarkers = Annotated[
     str, typer.Option("--landmarks", help="Landmarkers, by id; none for the detector's points.")

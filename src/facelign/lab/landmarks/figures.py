@@ -17,7 +17,7 @@ import numpy.typing as npt
 from facelign.errors import BadArray
 from facelign.lab.plain import told
 from facelign.types.arrays import BoolArray, Float64Array
-from facelign.types.schemes import FIVE, REDUCTIONS
+from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
 
 
 class Normalizer(StrEnum):
@@ -34,7 +34,9 @@ class Normalizer(StrEnum):
 
 #: outer eye corners (subject's right, left) by scheme of annotation: 300-W divides by the distance
 #: of points 36 and 45 (Sagonas et al., 2016)
-CORNERS: Mapping[str, tuple[int, int]] = MappingProxyType({"ibug-68": (36, 45), "muct": (27, 32)})
+CORNERS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {scheme.id: scheme.eye_corners for scheme in SCHEMES.values() if scheme.eye_corners}
+)
 #: edges of the yaw proxy (nose beside the middle of the eyes, over their distance)
 YAW_EDGES = (0.0, 0.1, 0.2, 0.35, 0.6, np.inf)
 

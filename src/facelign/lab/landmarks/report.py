@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from facelign.datasets.points import PointTable
+from facelign.datasets.point_table import PointTable
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import LandmarkRun
 from facelign.lab.statistics.rates import percent

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facelign.datasets.points import PointTable
+from facelign.datasets.point_table import PointTable
 from facelign.errors import ConfigError, FacelignError, Refused
 from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
@@ -101,7 +101,7 @@ def run(
         if faces is not None and marks is not None:
             compared = comparable(marks.scheme.id, truth.scheme, scheme, faces.detector)
             points = reduced(marks.points.astype(np.float64), marks.scheme.id, compared)
-            for row, index in _matches(truth, rows, faces).items():
+            for row, index in matched(truth, rows, faces).items():
                 placed[row] = points[index]
         if done:
             done(len(rows))
@@ -184,9 +184,9 @@ def _report(
     return LandmarkReport(normalizer, faces, missed, errors, points, figures.by_yaw(errors, turns))
 
 
-def _matches(truth: PointTable, rows: Sequence[int], faces: Faces) -> dict[int, int]:
+def matched(truth: PointTable, rows: Sequence[int], faces: Faces) -> dict[int, int]:
     """Return annotated face -> detection: best overlaps first, each detection once."""
-    boxes = np.array([_around(truth.points[r], truth.visible[r]) for r in rows])
+    boxes = np.array([around(truth.points[r], truth.visible[r]) for r in rows])
     table = iou(boxes, faces.boxes.astype(np.float64))
     taken: dict[int, int] = {}
     used: set[int] = set()
@@ -200,6 +200,7 @@ def _matches(truth: PointTable, rows: Sequence[int], faces: Faces) -> dict[int, 
     return taken
 
 
-def _around(points: Float64Array, visible: BoolArray) -> Float64Array:
+def around(points: Float64Array, visible: BoolArray) -> Float64Array:
+    """Return the box (4,) around the points (k, 2) that are visible, or around all if none is."""
     seen = points[visible] if visible.any() else points
     return np.concatenate([seen.min(axis=0), seen.max(axis=0)])

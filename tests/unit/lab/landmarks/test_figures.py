@@ -29,7 +29,7 @@ def test_the_eyes_are_those_of_the_schemes() -> None:
     assert lm.eyes("ibug-68", Normalizer.INTER_OCULAR) == ((36,), (45,))
     pupils = IBUG_68.groups["right_eye"], IBUG_68.groups["left_eye"]
     assert lm.eyes("ibug-68", Normalizer.INTER_PUPIL) == pupils
-    assert lm.eyes("muct", Normalizer.INTER_PUPIL) == ((31,), (36,))
+    assert lm.eyes("muct-76", Normalizer.INTER_PUPIL) == ((31,), (36,))
 
 
 def test_nme_by_a_plain_loop() -> None:
@@ -50,7 +50,7 @@ def test_normalizers() -> None:
     box = lm.scales(truth, Normalizer.BOX, "ibug-68")
     width, height = np.ptp(truth[0], axis=0)
     assert box[0] == pytest.approx(math.sqrt(width * height))
-    muct = lm.scales(truth, Normalizer.INTER_PUPIL, "muct")
+    muct = lm.scales(truth, Normalizer.INTER_PUPIL, "muct-76")
     assert muct[0] == pytest.approx(math.dist(truth[0, 31], truth[0, 36]))
     visible = np.ones((5, 68), bool)
     visible[2, 36] = False

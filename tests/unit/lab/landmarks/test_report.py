@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.datasets.points import PointTable
+from facelign.datasets.point_table import PointTable
 from facelign.lab.landmarks import report as page
 from facelign.lab.landmarks.figures import LandmarkReport, Normalizer, auc
 from facelign.lab.landmarks.run import LandmarkRun

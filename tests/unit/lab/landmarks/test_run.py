@@ -144,7 +144,7 @@ def test_models_are_compared_in_the_same_points_when_asked(tmp_path: Path) -> No
     ("given", "truth", "wanted", "said"),
     [
         (None, "ibug-68", "", "haar gives boxes and no points"),
-        ("dlib-5", "muct", "", "cannot be compared with annotations of 'muct'"),
+        ("dlib-5", "muct-76", "", "cannot be compared with annotations of 'muct-76'"),
         ("dlib-5", "ibug-68", "five", "as 'five'"),
         ("five", "ibug-68", "ibug-68", "as 'ibug-68'"),
         ("five", "ibug-68", "wflw", "There are no points 'wflw'"),
@@ -155,7 +155,7 @@ def test_points_that_cannot_be_compared(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         landmark_run.comparable(given, truth, wanted, "haar")
-    assert landmark_run.comparable("ibug-68", "muct") == "five"
+    assert landmark_run.comparable("ibug-68", "muct-68") == "five"
 
 
 def test_no_figures_without_photos_or_eyes(tmp_path: Path) -> None:
