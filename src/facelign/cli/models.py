@@ -563,7 +563,7 @@ def import_file(
     ],
     output: JsonFlag,
 ) -> None:
-    """Take a weight file that you have for a known model.
+    """Take a weight file that you have for a known model, or a folder of CSV files.
 
     It is known by its SHA-256 and converted. Where nobody tells one, that of your file is recorded
     as first seen, and no other file passes from then on.

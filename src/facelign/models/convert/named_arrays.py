@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
-from facelign.models.convert import graph, mxnet_file, torch_file
+from facelign.models.convert import (
+    csv_folder,
+    graph,
+    keras_file,
+    mxnet_file,
+    torch7_file,
+    torch_file,
+)
 from facelign.types.arrays import AnyArray
 
 #: how an ONNX file begins: its first field, the version, is a number (onnx.proto)
@@ -13,17 +21,33 @@ _MXNET = mxnet_file.MAGIC.to_bytes(8, "little")
 
 
 def read(path: Path) -> dict[str, AnyArray]:
-    """Return the arrays of a file of PyTorch, MXNet or ONNX by name; raises WeightsCorrupt.
+    """Return the arrays of a file by name; raises WeightsCorrupt.
 
-    Names of PyTorch's parallel training lose their ``module.``.
+    Formats: PyTorch, Torch7, Keras, MXNet, ONNX, a packed folder of CSV files. Names of PyTorch's
+    parallel training lose their ``module.``; Keras's are PyTorch's (``conv1.weight``), and so are
+    the axes; Torch7 has places instead of names.
     """
     with path.open("rb") as file:
-        start = file.read(8)
-    if start == _MXNET:
+        start = file.read(16)
+    if start[:8] == _MXNET:
         return mxnet_file.read(path)
+    if start[:8] == keras_file.MAGIC:
+        return keras_file.as_torch(keras_file.read(path))
+    if start[: len(torch7_file.MAGIC)] == torch7_file.MAGIC:
+        return torch7_file.read(path)
     if start[:1] == _ONNX:
         return _of_graph(graph.read(path).constants)
+    if _is_csv(path):
+        return csv_folder.read(path)
     return {name.removeprefix("module."): value for name, value in torch_file.read(path).items()}
+
+
+def _is_csv(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".csv") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError):
+        return False
 
 
 def _of_graph(constants: dict[str, AnyArray]) -> dict[str, AnyArray]:

@@ -1,4 +1,7 @@
-"""OpenFace's nn4.small2.v1, PyTorch's file of weights in, ONNX out.
+"""OpenFace's nn4.small2.v1, a file of its weights in, ONNX out.
+
+The same weights are about in four forms: Torch7's file of the publisher, PyTorch's of
+thnkim/OpenFacePytorch, Keras's and a folder of CSV files of iwantooxxoox/Keras-OpenFace.
 
 Architecture: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, and Schroff et al.,
 "FaceNet", CVPR 2015 (nn4), made small by OpenFace. The published weights are not those of its own
@@ -8,13 +11,15 @@ their maps are brought back to size by zeros, as thnkim/OpenFacePytorch loadOpen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from facelign.errors import WeightsCorrupt
 from facelign.files import disk
-from facelign.models.convert import torch_file
+from facelign.models.convert import named_arrays
 from facelign.models.convert.graph import FLOAT32, Graph, Value, serialize
 from facelign.models.convert.pouring import Pour
 from facelign.runtime.onnx import Session
@@ -64,14 +69,15 @@ def convert(raw: Path, out: Path) -> None:
     Input ``picture``: (n, 3, 96, 96) float32, RGB, 0 to 1. Output ``vector``: (n, 128), before it
     is brought to length 1.
     """
-    data = serialize(graph(torch_file.read(raw)))
+    data = serialize(graph(named_arrays.read(raw)))
     Session(data).open()
     disk.write(out, data)
 
 
-def graph(arrays: dict[str, AnyArray]) -> Graph:
-    """Return the network with these weights, by their names in the file."""
-    pour = Pour(arrays, Value("picture", FLOAT32, ["n", 3, SIDE, SIDE]))
+def graph(arrays: Mapping[str, AnyArray]) -> Graph:
+    """Return the network with these weights, by their names in the file, whichever it is."""
+    arrays, flat = _as_torch(arrays)
+    pour = Pour(arrays, Value("picture", FLOAT32, ["n", 3, SIDE, SIDE]), flat=flat)
     halved = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
     x = _layer(pour, "picture", ("layer1", "layer2"), (3, 64), kernel=7, stride=2)
     x = pour.add("LRN", pour.add(_MAX, x, **halved), **_LRN)
@@ -86,6 +92,64 @@ def graph(arrays: dict[str, AnyArray]) -> Graph:
     x = pour.add("Add", x, pour.constant(pour.take("layer25.bias", DIM)))
     pour.left("num_batches_tracked")
     return pour.end({"vector": (x, ["n", DIM])})
+
+
+def layers() -> dict[str, str]:
+    """Return the layers with weights in the order of Torch7: PyTorch's name, then Keras's."""
+    found = {"layer1": "conv1", "layer2": "bn1", "layer6": "conv2", "layer7": "bn2"}
+    found |= {"layer9": "conv3", "layer10": "bn3"}
+    for module, title in zip(_MODULES, ("3a", "3b", "3c", "4a", "4e", "5a", "5b"), strict=True):
+        own, theirs = f"{module.name}.seq_list", f"inception_{title}"
+        for i, (kernel, _, _) in enumerate(module.convolutions):
+            branch = f"{theirs}_{kernel}x{kernel}"
+            found |= {f"{own}.{i}.1_conv": f"{branch}_conv1", f"{own}.{i}.2_bn": f"{branch}_bn1"}
+            found |= {f"{own}.{i}.4_conv": f"{branch}_conv2", f"{own}.{i}.5_bn": f"{branch}_bn2"}
+        i = len(module.convolutions)
+        if module.pool[1]:
+            found[f"{own}.{i}.2_conv"] = f"{theirs}_pool_conv"
+            found[f"{own}.{i}.3_bn"] = f"{theirs}_pool_bn"
+        if module.single:
+            found[f"{own}.{i + 1}.1_conv"] = f"{theirs}_1x1_conv"
+            found[f"{own}.{i + 1}.2_bn"] = f"{theirs}_1x1_bn"
+    return found | {"layer25": "dense_layer"}
+
+
+#: what the last letter of a CSV file's name means, by whether its layer normalizes
+_LETTERS = {
+    False: {"w": "weight", "b": "bias"},
+    True: {"w": "weight", "b": "bias", "m": "running_mean", "v": "running_var"},
+}
+
+
+def _as_torch(arrays: Mapping[str, AnyArray]) -> tuple[Mapping[str, AnyArray], bool]:
+    """Return the arrays by PyTorch's names, and whether they are rows without a shape."""
+    if "conv1.weight" in arrays:
+        return _renamed(arrays, {theirs: own for own, theirs in layers().items()}), False
+    if "conv1_w" in arrays:
+        places = {theirs: own for own, theirs in layers().items()}
+        places["dense"] = places.pop("dense_layer")
+        named = {}
+        for name, value in arrays.items():
+            stem, _, letter = name.rpartition("_")
+            what = _LETTERS["bn" in stem].get(letter, letter)
+            named[f"{places.get(stem, stem)}.{what}"] = value
+        return named, True
+    if "1.weight" in arrays:  # places of Torch7
+        found = dict.fromkeys(name.rpartition(".")[0] for name in arrays)
+        wanted = layers()
+        if len(found) != len(wanted):
+            raise WeightsCorrupt(
+                f"The file holds {len(found)} layers with weights, wanted {len(wanted)}.",
+                "It is a file of another network: give the id of that one.",
+            )
+        return _renamed(arrays, dict(zip(found, wanted, strict=True))), False
+    return arrays, False
+
+
+def _renamed(arrays: Mapping[str, AnyArray], names: Mapping[str, str]) -> dict[str, AnyArray]:
+    """Return the arrays with the names of their layers changed."""
+    parts = ((*name.rpartition("."), value) for name, value in arrays.items())
+    return {f"{names.get(layer, layer)}.{what}": value for layer, _, what, value in parts}
 
 
 def _layer(

@@ -6,6 +6,7 @@ its paper, and the first array that does not fit is named.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,11 +22,15 @@ OPSET, IR_VERSION = 17, 8
 class Pour:
     """A graph under construction, and the arrays that are left to be poured.
 
-    arrays: by name, as PyTorch lays them: convolutions (out, in / groups, rows, columns).
+    arrays: by name, as PyTorch lays them: convolutions (out, in / groups, rows, columns). flat:
+    they come as rows of numbers without a shape, and take the one that is wanted.
     """
 
-    def __init__(self, arrays: Mapping[str, AnyArray], input_: Value) -> None:
+    def __init__(
+        self, arrays: Mapping[str, AnyArray], input_: Value, *, flat: bool = False
+    ) -> None:
         self._arrays = dict(arrays)
+        self._flat = flat
         self.graph = Graph([], {}, [input_], [], OPSET, IR_VERSION)
         self._count = 0
 
@@ -34,6 +39,8 @@ class Pour:
         found = self._arrays.pop(name, None)
         if found is None:
             raise WeightsCorrupt(f"The file lacks the array {name}.", "Pull it again.")
+        if self._flat and found.size == math.prod(shape):
+            found = found.reshape(shape)
         if found.shape != shape:
             raise WeightsCorrupt(
                 f"The array {name} has the shape {found.shape}, wanted {shape}.",

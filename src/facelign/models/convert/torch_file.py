@@ -64,14 +64,26 @@ class _Tensor:
 
     def of(self, numbers: AnyArray) -> AnyArray:
         """Return the array; raises WeightsCorrupt where it reaches beyond its storage."""
-        last = self.start + sum((n - 1) * s for n, s in zip(self.shape, self.steps, strict=True))
-        if math.prod(self.shape) and last >= len(numbers):
+        found = viewed(numbers, self.start, self.shape, self.steps)
+        if found is None:
             raise corrupt("an array that reaches beyond its numbers")
-        size = numbers.dtype.itemsize
-        steps = [step * size for step in self.steps]
-        return np.lib.stride_tricks.as_strided(
-            numbers[self.start :], self.shape, steps, writeable=False
-        ).copy()
+        return found
+
+
+def viewed(
+    numbers: AnyArray, start: int, shape: tuple[int, ...], steps: tuple[int, ...]
+) -> AnyArray | None:
+    """Return a copy of what lies at ``start`` in steps; None where it reaches beyond.
+
+    Everything is counted in numbers, and nothing is negative.
+    """
+    last = start + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
+    if math.prod(shape) and last >= len(numbers):
+        return None
+    size = numbers.dtype.itemsize
+    return np.lib.stride_tricks.as_strided(
+        numbers[start:], shape, [step * size for step in steps], writeable=False
+    ).copy()
 
 
 def corrupt(what: str) -> WeightsCorrupt:

@@ -22,7 +22,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from facelign.errors import (
@@ -297,14 +297,14 @@ class Store:
             return file.sources
         told = files.read_stamp(self._trusted)
         return tuple(
-            source if source.sha256 else replace(source, sha256=str(told.get(source.url, "")))
+            source if source.sha256 else replace(source, sha256=str(told.get(_place(source), "")))
             for source in file.sources
         )
 
     def _trust(self, source: Source, path: Path) -> Source:
         """Record the digest of what came from an address that tells none."""
         found = files.digest(path)
-        told = files.read_stamp(self._trusted) | {source.url: found}
+        told = files.read_stamp(self._trusted) | {_place(source): found}
         files.write(self._trusted, json.dumps(told, indent=1, sort_keys=True).encode())
         return replace(source, sha256=found)
 
@@ -313,17 +313,27 @@ class Store:
 
         A file is known by its digest. Where nobody tells one, this digest is recorded, as by
         ``trust_first_use``: nothing else passes from then on. It is kept only if the model's
-        converter reads it. Raises WeightsCorrupt, which names both digests, and LicenseRefused.
+        converter reads it. A folder of CSV files is packed into one first. Raises WeightsCorrupt,
+        which names both digests, and LicenseRefused.
         """
         self.allowed(spec)
+        if path.is_dir():
+            from facelign.models.convert import csv_folder
+
+            files.made(self.folder)
+            with self.scratch(f"{path.resolve().name}.csv.zip") as packed:
+                csv_folder.pack(path, packed)
+                return self._take(spec, packed)
+        return self._take(spec, path)
+
+    def _take(self, spec: ModelSpec, path: Path) -> tuple[str, str, bool]:
         found = files.digest(path)
         known = [(file, source) for file in spec.weights for source in self._sources(file)]
         match = next(((f, s) for f, s in known if s.sha256 == found), None)
         new = match is None
         if match is None:
             unsaid = [(file, source) for file, source in known if not source.sha256]
-            named = [entry for entry in unsaid if entry[0].name == path.name]
-            match = next(iter(named or (unsaid if len(unsaid) == 1 else [])), None)
+            match = _meant(unsaid, path)
         if match is None:
             wanted = ", ".join(f"{f.name} {s.sha256 or '(not told)'}" for f, s in known)
             raise WeightsCorrupt(
@@ -343,7 +353,7 @@ class Store:
             self.raw_path(source, file.name).unlink(missing_ok=True)
             if new:
                 told = files.read_stamp(self._trusted)
-                told.pop(source.url, None)
+                told.pop(_place(source), None)
                 files.write(self._trusted, json.dumps(told, indent=1, sort_keys=True).encode())
             raise
         return file.name, found, new
@@ -483,6 +493,28 @@ def mending(*specs: ModelSpec) -> str:
     if added:
         ways.append(f"Remove {' and '.join(added)} and add the record again, beside a good file.")
     return "; ".join(ways)
+
+
+def _place(source: Source) -> str:
+    """Return under what the digest of a source that tells none is recorded."""
+    return source.url or source.member
+
+
+def _meant(
+    unsaid: Sequence[tuple[WeightFile, Source]], path: Path
+) -> tuple[WeightFile, Source] | None:
+    """Return which of the files that nobody tells a digest of ``path`` is, or None.
+
+    It is told by its name, there or here; where only one file is asked for, by its ending, and
+    else taken for its first source.
+    """
+    for entry in unsaid:
+        if path.name in (entry[0].name, PurePosixPath(_place(entry[1])).name):
+            return entry
+    if len({file.name for file, _ in unsaid}) != 1:
+        return None
+    alike = [entry for entry in unsaid if _place(entry[1]).endswith(path.suffix)]
+    return (alike or unsaid)[0]
 
 
 def _is_own(file: WeightFile) -> bool:
