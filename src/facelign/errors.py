@@ -73,6 +73,9 @@ class Remedy(StrEnum):
     RUN = "Save the record of a verification run."
     PAIR_SCORES = "Save both with the scores of their pairs."
     TRUST = "Say that what first comes is trusted, and recorded for ever after."
+    PERSON = "say who it is"
+    LOOSE = "name the person, or say that the files are called as the people are"
+    PEOPLE = "Give a folder that holds one folder a person, or name the person."
     TWO_MODELS = "Name two models or more, such as sface and dlib-resnet."
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facelign.cli.output import counted, note
+from facelign.cli.output import note
 from facelign.errors import ConfigError, ExtraMissing, WeightsMissing
+from facelign.recognition.options import DEFAULT_DETECTOR
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from facelign.models import Registry
@@ -155,7 +157,6 @@ class OnFaces:
     def __call__(self, spec: ModelSpec, store: Store) -> None:
         """Raise ConfigError when the record is clearly wrong, tell when it is a little."""
         from facelign import models
-        from facelign.recognition.options import DEFAULT_DETECTOR
         from facelign.recognition.readings import tried
 
         try:

@@ -11,8 +11,9 @@ from facelign.cli import building
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.hints import spoken
-from facelign.cli.output import counted, emit, failure, line, note, progress
+from facelign.cli.output import emit, failure, line, note, progress
 from facelign.types.policies import FacePolicy
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, CutFlags, FaceFlags
 
 Source = Annotated[str, typer.Argument(help="A photo or a folder tree.", show_default=False)]

@@ -14,7 +14,9 @@ import typer
 from facelign._version import __version__
 from facelign.cli import completion, hints, output, settings
 from facelign.cli.exits import Exit, code_of, say
+from facelign.cli.flags import spellings
 from facelign.errors import FacelignError
+from facelign.wire.options import ChainFlags, GalleryFlags
 
 #: commands in the order of --help, with their titles. Each lies in the file of its name, a group
 #: as ``app``. The title is as the module says it, told again so that the list of commands loads
@@ -145,9 +147,6 @@ def options_of(first: str, second: str | None = None) -> tuple[int, Mapping[str,
 
     Options: whether a value follows, by name; see ``hints.remember``.
     """
-    from facelign.cli.flags import spellings
-    from facelign.wire.options import ChainFlags, GalleryFlags
-
     if first not in COMMANDS:
         return 0, {}
     module, groups = import_module(f"facelign.cli.{first}"), (GalleryFlags, ChainFlags)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facelign.cli.hints import flagged
-from facelign.cli.output import counted, note
-from facelign.errors import ConfigError, InputError
+from facelign.cli.output import note
+from facelign.errors import InputError
 from facelign.files.home import cache_path, may_write
 from facelign.wire.records import Record, failure, with_quality
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from facelign.recognition.judging import Judge
     from facelign.recognition.options import IdentifyOptions
     from facelign.recognition.photo_gallery import PhotoGallery
-    from facelign.recognition.recognizer import Photo, Recognizer
-    from facelign.recognition.results import Enrollment
+    from facelign.recognition.recognizer import Recognizer
     from facelign.recognition.threshold_rule import ThresholdRule
     from facelign.types.analysis import Analysis
     from facelign.types.policies import FacePolicy
@@ -155,10 +153,11 @@ def listing(paths: Sequence[str], *, recursive: bool = True, results: Path | Non
 
     results: a folder that the command writes pictures into, which are no photos of its own.
     """
-    from facelign.imaging.listing import photos
+    from facelign.imaging.listing import photos, remarks
 
     found = photos(paths, recursive=recursive, results=results)
-    _notes(found.notes, found.skipped)
+    for text in remarks(found):
+        note(f"note: {text}")
     root = found.folders[0] if len(paths) == 1 and found.folders else None
     missing = [failure(word, reason) for word, reason in found.missing]
     return Listed([str(file) for file in found.files], missing, root)
@@ -197,123 +196,14 @@ def kept(found: Listed, folder: Path) -> Iterator[Listed]:
         yield replace(found, files=files, missing=missing, words=words)
 
 
-def _notes(notes: Sequence[str], skipped: Sequence[tuple[Path, str]]) -> None:
-    for text in notes:
-        note(f"note: {text}")
-    others = sum(reason == "no picture" for _, reason in skipped)
-    if others:
-        files = counted(others, "file that is no picture was", "files that are no pictures were")
-        note(f"note: {files} skipped")
-
-
 def path_of(text: str) -> str:
     """Return the path that a word means, pasted direction marks stripped.
 
     Raises InputError for an address of the network.
     """
-    from facelign.imaging.listing import address, clean_path
+    from facelign.imaging.listing import local_path
 
-    if address(text):
-        raise InputError(
-            f"{text} is an address; nothing is fetched from the network.",
-            "Save what it leads to and name the file.",
-        )
-    path, mark = clean_path(text)
+    path, mark = local_path(text)
     if mark:
         note(f"note: {mark}")
     return str(path)
-
-
-@dataclass(slots=True)
-class EnrollmentJobs:
-    """What enroll is to do: (person, photo) of each photo, and what could not even be tried."""
-
-    photos: list[tuple[str, Photo]] = field(default_factory=list)
-    failures: list[Enrollment] = field(default_factory=list)
-
-    def fail(self, image: object, person: str, reason: str) -> None:
-        """Write down a photo that cannot be tried."""
-        from facelign.recognition.results import Enrollment
-
-        self.failures.append(Enrollment(str(image), person, False, reason, True))
-
-    def take(self, person: str, files: Sequence[Path]) -> bool:
-        """Take the photos of a person; a name that cannot be kept stops nobody else."""
-        from facelign.types.templates import person_name
-
-        try:
-            name = person_name(person)
-        except ConfigError as error:
-            for file in files:
-                self.fail(file, person, str(error))
-            return False
-        self.photos += [(name, str(file)) for file in files]
-        return True
-
-
-def enrollment_jobs(
-    paths: Sequence[str], name: str | None, *, flat: bool = False
-) -> EnrollmentJobs:
-    """Return what enroll is to do.
-
-    paths: folders of folders, photos of one person when ``name`` is given, or, when ``flat``,
-    photos whose file names are the names.
-    """
-    from facelign.imaging.listing import handed_over
-    from facelign.types.templates import person_name
-
-    jobs = EnrollmentJobs()
-    if flat or name is not None:
-        if flat and name is not None:
-            raise ConfigError("--name and --flat contradict each other.", "Use one.")
-        if name is not None and not name.strip():
-            raise ConfigError("--name is empty.", "Give the person's name.")
-        person = None if name is None else person_name(name)
-        found = listing(paths, recursive=not flat)
-        for file in map(Path, found.files):
-            if person is None and handed_over(file):
-                jobs.fail(file, "", "standard input has no file name; use --name")
-            else:
-                jobs.take(person or file.stem, [file])
-        for failed in found.missing:
-            jobs.fail(failed["image"], person or "", failed["error"])
-        return jobs
-    for root in map(Path, map(path_of, paths)):
-        _take_people(root, jobs)
-    return jobs
-
-
-def _take_people(root: Path, jobs: EnrollmentJobs) -> None:
-    """Take a folder of people's folders."""
-    from facelign.imaging.listing import people_folders
-
-    if not root.exists():
-        raise InputError(f"There is no folder {root}.", "Check the path.")
-    if not root.is_dir():
-        raise ConfigError(
-            f"{root} is no folder of people.",
-            "Give a folder that holds one folder a person, or say --name NAME.",
-        )
-    people = people_folders(root)
-    for folder, files in people.people.items():
-        if jobs.take(folder, files):
-            _several_inside(root / folder, files)
-    for file in people.loose:
-        reason = "it lies in no person's folder; use --name, or --flat where file names are names"
-        jobs.fail(file, "", reason)
-    _notes(people.notes, people.skipped)
-    for folder in people.empty:
-        note(f"note: the folder of {folder} holds no photo")
-
-
-def _several_inside(folder: Path, files: Sequence[Path]) -> None:
-    """Say so when a folder taken for a person's holds several folders and no photo of its own."""
-    inside = {file.relative_to(folder).parts[0] for file in files if folder in file.parents}
-    if len(inside) > 1 and not any(file.parent == folder for file in files):
-        note(
-            f"note: {folder.name} holds no photo but {len(inside)} folders, and is taken for one "
-            + flagged(
-                "person. If its folders are people: facelign people undo, then facelign enroll "
-                f"{folder}"
-            )
-        )

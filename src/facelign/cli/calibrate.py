@@ -13,6 +13,7 @@ from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError, Remedy
+from facelign.files import disk
 from facelign.files.home import may_write
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
@@ -70,22 +71,16 @@ class CalibrateFlags(OptionSet):
         str | None, Option("Name of the set (default: that of the folder).", word="set")
     ] = None
 
-    def request(
+    def aimed(
         self, about: CalibrationRequest, templates: int, failed: int = 0
     ) -> CalibrationRequest:
         """Return what is wanted of the record. templates: searched, unless a size was given."""
         from facelign.lab.material.trials import set_name
 
-        notes = dict(about.notes)
-        target = self.fmr or VERIFY_FMR
         if self.without is not None:
-            notes["without"] = set_name(self.without)
-        if self.fpir is not None:
-            size = self.gallery_size or max(templates, 1)
-            notes |= {"fpir": self.fpir, "templates": size}
-            target = min(self.fpir / size, self.fmr or 1.0)
-        notes["failed_photos"] = failed
-        return replace(about, target=target, notes=notes)
+            about = replace(about, notes={**about.notes, "without": set_name(self.without)})
+        size = self.gallery_size or templates
+        return about.aimed(self.fmr, self.fpir, templates=size, failed_photos=failed)
 
 
 @command
@@ -160,7 +155,6 @@ def _out(asked: CalibrateFlags) -> Path:
 def _keep(record: Calibration, target: Path, *, held: bool) -> None:
     """Write a record to its file, or into the gallery that holds it."""
     from facelign.compare.calibrations import to_json
-    from facelign.files import disk
     from facelign.gallery.gallery import Gallery
 
     if held:
@@ -203,7 +197,7 @@ def _of_photos(
         seed=drawing.seed,
         notes={"face": str(policy)},
     )
-    request = asked.request(about, len(named.people), len(embedded.failures))
+    request = asked.aimed(about, len(named.people), len(embedded.failures))
     if trials is None:
         return run(named, request), embedded.failures
     scored, digest = trials.scored(embedded), trials.digest_of(embedded)
@@ -238,7 +232,7 @@ def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> Calibration
         seed=drawing.seed,
         notes=notes,
     )
-    return run(named, asked.request(about, templates))
+    return run(named, asked.aimed(about, templates))
 
 
 def _report(measured: CalibrationRun, recognizer: Recognizer | None, target: Path) -> Report:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import typer
 
+from facelign.files.home import gallery_path
+
 VARIABLE = "_FACELIGN_COMPLETE"
 
 
@@ -62,7 +64,6 @@ def _layouts() -> list[str]:
 
 
 def _people(gallery: Path | None) -> list[str]:
-    from facelign.files.home import gallery_path
     from facelign.gallery.gallery import Gallery
 
     with Gallery.open(gallery_path(gallery), readonly=True) as found:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from facelign.cli import completion, settings
+from facelign.cli.app import COMMANDS, build
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer
 from facelign.errors import ConfigError
@@ -98,8 +99,6 @@ def unset(key: Word, output: JsonFlag) -> None:
 
 
 def _commands() -> tuple[str, ...]:
-    from facelign.cli.app import COMMANDS
-
     return tuple(COMMANDS)
 
 
@@ -114,8 +113,6 @@ def _value(command: str, word: str, text: str) -> Any:
 
     Raises ConfigError for what is no setting, or none of that command, or cannot be its value.
     """
-    from facelign.cli.app import build
-
     path = settings.settings_path()
     given: object = text
     meant = settings.keys().get(word)
@@ -191,8 +188,6 @@ def _text(value: object) -> str:
 
 def _rows(found: settings.Settings) -> Iterator[Record]:
     """Yield what each setting is, of all commands and of single ones, and where it comes from."""
-    from facelign.cli.app import build
-
     for word, variable in settings.VARIABLES.items():
         value, source = os.environ.get(variable), f"environment ({variable})"
         if not value:

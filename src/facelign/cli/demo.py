@@ -19,12 +19,11 @@ from facelign.errors import DatasetMissing
 from facelign.files import disk
 from facelign.recognition.options import EnrollOptions
 from facelign.types.policies import FacePolicy
+from facelign.types.wording import counted
 from facelign.wire import records
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Sized
-
     from facelign.recognition.recognizer import Recognizer
     from facelign.recognition.results import Enrollment, Identification
     from facelign.types.analysis import Analysis
@@ -178,15 +177,11 @@ def _summary(job: Job, found: list[tuple[Identification, str]]) -> str:
     empty = sum(not result.faces for result, _ in found)
     people = len({person for person, _ in job.enroll})
     return (
-        f"{people} {'person' if people == 1 else 'people'} enrolled from {_count(job.enroll)} "
-        f"({job.source}). Of {_count(faces, 'face')} in {_count(found)}, {named} got a name and "
-        f"{len(faces) - named} stayed unknown; {empty} of the photos "
+        f"{counted(people, 'person', 'people')} enrolled from {counted(len(job.enroll), 'photo')} "
+        f"({job.source}). Of {counted(len(faces), 'face')} in {counted(len(found), 'photo')}, "
+        f"{named} got a name and {len(faces) - named} stayed unknown; {empty} of the photos "
         f"show{'s' * (empty == 1)} no face."
     )
-
-
-def _count(things: Sized, what: str = "photo") -> str:
-    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _facts(
@@ -255,7 +250,7 @@ def _identified(result: Identification, word: str, gallery: Path, number: int) -
     tries = ", ".join(analysis.attempts)
     if tries:
         tries = f"; found by: {tries}" if len(analysis.faces) else f"; tried: {tries}"
-    text = f"{word}; {_count(analysis.faces, 'face')}{tries}"
+    text = f"{word}; {counted(len(analysis.faces), 'face')}{tries}"
     picture = _picture(analysis, result, gallery.with_name(f"probe-{number:02d}-{photo.stem}.jpg"))
     command = f"facelign identify {_word(photo)} --gallery {_word(gallery)} --draw named.jpg"
     return demo_page.photo(photo.name, text, picture, faces, command, shown="detected and named")

@@ -13,6 +13,7 @@ from facelign.cli.output import emit, line, progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
 from facelign.errors import ConfigError, InputError
+from facelign.types.wording import counted
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, OutputFlags
 
@@ -57,7 +58,7 @@ def detect(
 def _lines(record: records.Record) -> Iterator[str]:
     faces = record["faces"]
     tries = f" ({', '.join(record['attempts'])})" if record.get("attempts") else ""
-    yield f"{record['image']}: {len(faces)} face{'s' * (len(faces) != 1)}{tries}"
+    yield f"{record['image']}: {counted(len(faces), 'face')}{tries}"
     for face in faces:
         x1, y1, x2, y2 = face["box"]
         told = f" quality {face['quality']:.2f}" if "quality" in face else ""

@@ -21,6 +21,7 @@ from facelign.cli.settings import settings_path
 from facelign.errors import FacelignError
 from facelign.files.home import cache_path, home_folder
 from facelign.recognition.options import DEFAULT_PRESET
+from facelign.types.wording import counted
 from facelign.wire.records import Record, plain, some
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ def _lines(report: Record) -> Iterator[str]:
 
 def _lines_of_test(test: Record) -> Iterator[str]:
     state = "ok" if test["ok"] else "FAILED"
-    count = f", {test['faces']} face{'s' * (test['faces'] != 1)}" if "faces" in test else ""
+    count = f", {counted(test['faces'], 'face')}" if "faces" in test else ""
     yield f"self-test ({test['preset']}, {test['subject']}): {state}{count}"
     for name, stage in test["stages"].items():
         yield f"  {name}: {stage['ms']} ms (first time {stage['first_ms']} ms)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +11,18 @@ import typer
 
 from facelign.cli import building, completion
 from facelign.cli.flags import Photos, command, only
-from facelign.cli.output import answer, counted, note, progress
+from facelign.cli.hints import flagged
+from facelign.cli.output import answer, note, progress
 from facelign.cli.results import reporting
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, Remedy
 from facelign.files.home import gallery_path
 from facelign.recognition.options import ALREADY, EnrollOptions
+from facelign.types.wording import counted
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags, OutputFlags
 
 if TYPE_CHECKING:
+    from facelign.recognition.enrollment_jobs import EnrollmentJobs
     from facelign.recognition.results import Enrollment
 
 Name = Annotated[
@@ -53,12 +57,7 @@ def enroll(
     A photo must show one face; a face under half the height of the largest does not count. A face
     that is like another person's, or unlike the person's other photos, is held back (exit 3).
     """
-    jobs = building.enrollment_jobs(photos, name, flat=flat)
-    if not jobs.photos and not jobs.failures:
-        raise ConfigError(
-            f"No folder of a person lies in {', '.join(photos)}.",
-            "Give a folder that holds one folder a person, or say --name NAME.",
-        )
+    jobs = _jobs(photos, name, flat=flat)
     recognizer = building.recognizer(chain)
     options = replace(how, policy=which.policy(how.policy))
     counts: Counter[str] = Counter()
@@ -106,3 +105,17 @@ def enroll(
         lines.append("Look at the photos that were held back; --force enrolls them all the same.")
     answer({"summary": summary | {"missing": missing}}, *lines, json=output.json)
     return results.code
+
+
+def _jobs(photos: Sequence[str], name: str | None, *, flat: bool) -> EnrollmentJobs:
+    """Return what is to be enrolled; raises ConfigError where that is nothing."""
+    from facelign.recognition.enrollment_jobs import enrollment_jobs
+
+    if flat and name is not None:
+        raise ConfigError("--name and --flat contradict each other.", "Use one.")
+    jobs = enrollment_jobs(photos, name, flat=flat)
+    for text in jobs.notes:
+        note(f"note: {flagged(text)}")
+    if not jobs.photos and not jobs.failures:
+        raise ConfigError(f"No folder of a person lies in {', '.join(photos)}.", Remedy.PEOPLE)
+    return jobs

@@ -37,6 +37,9 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         Remedy.RUN: "Save one with: facelign evaluate verification --json > run.json",
         Remedy.PAIR_SCORES: "Save both with: facelign evaluate verification --json --pair-scores",
         Remedy.TRUST: "Give --trust-first-use to take what comes as the right bytes for ever.",
+        Remedy.PERSON: "use --name",
+        Remedy.LOOSE: "use --name, or --flat where file names are names",
+        Remedy.PEOPLE: "Give a folder that holds one folder a person, or say --name NAME.",
         Remedy.TWO_MODELS: "--models sface,dlib-resnet",
     }
 )

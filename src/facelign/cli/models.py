@@ -18,7 +18,8 @@ from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files import disk
-from facelign.files.home import gallery_path
+from facelign.files.home import expanded, gallery_path
+from facelign.types.wording import counted
 from facelign.wire.records import Record, plain
 
 if TYPE_CHECKING:
@@ -520,7 +521,6 @@ def _add_own(
 ) -> str:
     """Add a model by its record, which is written first where the file is the network."""
     from facelign.cli import adding
-    from facelign.files.home import expanded
     from facelign.models import own
     from facelign.recognition.presets import PRESETS
 
@@ -616,7 +616,7 @@ def remove(
     if left:
         count = sum(left.values())
         note(
-            f"{gallery_path(None)} holds {count} template{'s' * (count != 1)} of {model}, which no "
+            f"{gallery_path(None)} holds {counted(count, 'template')} of {model}, which no "
             f"photo can be compared with now: {', '.join(left)}."
         )
     note(f"Templates of {model} in other galleries have no model any more either.")

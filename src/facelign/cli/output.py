@@ -90,11 +90,6 @@ def note(text: str) -> None:
     _put("stderr", visible(text) + "\n")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number of things in words: "1 photo", "2 photos", "3 people"."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def failure(image: str, reason: str) -> None:
     """Write why a photo failed to standard error; a reason that names the photo stands alone."""
     note(reason if image in reason else f"{image}: {reason}")

@@ -20,6 +20,7 @@ from facelign.cli.output import answer, emit, line, note
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
 from facelign.files.home import gallery_path, may_write
 from facelign.types.policies import ClassifierRule
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, ClassifierFlags, GalleryFlags, OutputFlags
 from facelign.wire.printable import visible
 from facelign.wire.records import Record, plain, some, template_record
@@ -135,7 +136,7 @@ def merge(
         count = gallery.merge(a, b)
     told = {"score": None, "threshold": None, "space": None} if like is None else plain(like)
     record = {"merged": {"from": a, "into": b, "templates": count, **told}}
-    answer(record, f"{a} went into {b}, with {_count(count)}.", json=output.json)
+    answer(record, f"{a} went into {b}, with {counted(count, 'template')}.", json=output.json)
     return Exit.DONE
 
 
@@ -184,7 +185,7 @@ def split(
         gallery.split(name, going, to)
     count = len(set(going))
     record = {"split": {"from": name, "to": to, "templates": count}}
-    answer(record, f"{_count(count)} of {name} became {to}.", json=output.json)
+    answer(record, f"{counted(count, 'template')} of {name} became {to}.", json=output.json)
 
 
 @app.add("reject")
@@ -234,7 +235,9 @@ def reject(
 
 
 def _say_rejected(name: str, what: str, aside: int, output: OutputFlags, **more: object) -> None:
-    text = f"{what} is not {name}" + (f"; {_count(aside)} set aside." if aside else ".")
+    text = f"{what} is not {name}" + (
+        f"; {counted(aside, 'template')} set aside." if aside else "."
+    )
     record = {"rejected": {"person": name, **more, "templates": aside}}
     answer(record, text, json=output.json)
 
@@ -286,7 +289,7 @@ def fit_classifier(
     record = {"file": str(path), "rule": how.rule.value, "people": people}
     answer(
         {"classifier": record | {"templates": templates, "space": space}},
-        f"{path}: {how.rule.value} of {people} people, {_count(templates)}.",
+        f"{path}: {how.rule.value} of {people} people, {counted(templates, 'template')}.",
         flagged("Use it: facelign identify PHOTO --classifier. It holds personal data."),
         json=output.json,
     )
@@ -403,7 +406,8 @@ def export(
     """Write the templates of a space to an .npz of plain arrays. It holds personal data."""
     with _open(where, readonly=_fixed(where)) as gallery:
         count = gallery.export(file, space)
-    text = f"{_count(count)} written to {file}. They are personal data: keep the file safe."
+    written = counted(count, "template")
+    text = f"{written} written to {file}. They are personal data: keep the file safe."
     answer({"exported": {"file": str(file), "templates": count}}, text, json=output.json)
 
 
@@ -439,7 +443,7 @@ def import_people(
         done = gallery.import_batch(batch)
     skipped, space = done.skipped, batch.space.id
     record = {"file": str(file), "enrolled": done.enrolled, "skipped": len(skipped), "space": space}
-    text = f"{_count(done.enrolled)} enrolled in space {space}"
+    text = f"{counted(done.enrolled, 'template')} enrolled in space {space}"
     if skipped:
         text += f"; {len(skipped)} skipped ({skipped[0][1]}, ...)"
     answer({"imported": record}, text + ".", json=output.json)
@@ -479,7 +483,7 @@ def _confirmed(name: str, templates: int) -> bool:
             f"Removing {name} cannot be undone, and there is no terminal to ask on.",
             "Add --yes to remove without a question.",
         )
-    question = f"Remove {name} with {_count(templates)}? This cannot be undone."
+    question = f"Remove {name} with {counted(templates, 'template')}? This cannot be undone."
     return typer.confirm(question, err=True)
 
 
@@ -528,7 +532,7 @@ def _proof(receipt: Receipt) -> Iterator[str]:
     """Yield what became of a person's vectors."""
     cached = f", {receipt.cached} cached" if receipt.cached else ""
     who = receipt.person or "what was undone"
-    yield f"Removed {who}: {_count(receipt.templates)}{cached} (receipt {receipt.id})."
+    yield f"Removed {who}: {counted(receipt.templates, 'template')}{cached} (receipt {receipt.id})."
     if receipt.verified:
         yield "No 32 bytes of a removed vector are left in the files that were searched:"
     else:
@@ -538,10 +542,6 @@ def _proof(receipt: Receipt) -> Iterator[str]:
     for holder in receipt.holders:
         yield f"{_STATES[holder.state]}: {holder.kind} {holder.path}"
     yield receipt.note
-
-
-def _count(templates: int) -> str:
-    return f"{templates} template{'' if templates == 1 else 's'}"
 
 
 def _listed(

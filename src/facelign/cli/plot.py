@@ -12,10 +12,18 @@ from facelign.cli import building, pictures, trials
 from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, Photos, only
 from facelign.cli.output import line, note, progress
-from facelign.errors import ConfigError, DatasetMalformed, FacelignError, InputError, Refused
-from facelign.files.home import gallery_path
+from facelign.errors import (
+    ConfigError,
+    DatasetMalformed,
+    FacelignError,
+    InputError,
+    NoCalibration,
+    Refused,
+)
+from facelign.files.home import gallery_path, store_address
 from facelign.lab.defaults import SEED
 from facelign.types.policies import FacePolicy
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags
 
 if TYPE_CHECKING:
@@ -219,7 +227,7 @@ def detectors(
             continue
         for name, (picture, count, ms) in zip(loaded, row, strict=True):
             tiles.append(picture)
-            captions.append(f"{name}: {count} face{'s' * (count != 1)}, {ms:.0f} ms")
+            captions.append(f"{name}: {counted(count, 'face')}, {ms:.0f} ms")
             totals[name][0] += count
             totals[name][1] += ms
     if not tiles:
@@ -280,7 +288,6 @@ def _save(plot: Plot, out: Path) -> int:
 def _limit(recognizer: Recognizer) -> Threshold:
     """Return the calibrated threshold, or one that decides nothing where there is none."""
     from facelign.compare.thresholds import uncalibrated
-    from facelign.errors import NoCalibration
 
     try:
         return recognizer.threshold()
@@ -346,13 +353,13 @@ def _steps(
         ChainStep("preprocess", f"{width} x {height} px, {how}", pixels),
         ChainStep(
             "detect",
-            f"{count} face{'s' * (count != 1)}, {recognizer.chain.preset.detector}",
+            f"{counted(count, 'face')}, {recognizer.chain.preset.detector}",
             draw_faces(pixels, walked.faces),
         ),
         ChainStep("align", f"{chips.layout} by {chips.points_scheme}", chips.pixels[place]),
         ChainStep("embed", f"{vector.vectors.shape[1]} numbers", vector=vector.vectors[0]),
     ]
-    if not gallery.is_file():
+    if not gallery.is_file() and store_address(gallery) is None:
         return steps, None
     with building.opened(gallery, recognizer) as people:
         identified = people.name_faces(walked)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
+from difflib import get_close_matches
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -296,7 +297,5 @@ def _beside(text: str, path: Path) -> str:
 
 def nearest(word: str, known: Sequence[str], otherwise: str) -> str:
     """Return the question whether a near name was meant, or where to look."""
-    from difflib import get_close_matches
-
     near = get_close_matches(word, known, n=1)
     return f"Did you mean {near[0]}?" if near else f"See: {otherwise}"

@@ -10,11 +10,12 @@ import typer
 
 from facelign.cli import building
 from facelign.cli.flags import Photos, command, only
-from facelign.cli.output import counted, note, progress
+from facelign.cli.output import note, progress
 from facelign.cli.results import reporting
 from facelign.cli.totals import Totals
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
+from facelign.types.wording import counted
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, GalleryFlags, NamingFlags, OutputFlags
 

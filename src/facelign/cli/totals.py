@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from facelign.cli.output import line, note
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from facelign.recognition.results import Identification
@@ -41,11 +42,11 @@ class Totals:
 
     def _lines(self) -> Iterator[str]:
         photos, people = self._counts.total(), len(self._people)
-        who = f"{people} {'person' if people == 1 else 'people'}"
+        who = counted(people, "person", "people")
         parts = [f"{self._counts['named']} named ({who})"]
         parts.append(f"{self._counts['unknown']} unknown")
         parts += (f"{self._counts[k]} {k}" for k in ("no face", "failed") if self._counts[k])
-        yield f"{photos} photo{'s' * (photos != 1)}: {', '.join(parts)}"
+        yield f"{counted(photos, 'photo')}: {', '.join(parts)}"
         if self._limit is not None:
             limit = self._limit
             rate = f"at most {100 * limit.fpir:g} % of strangers get a name; " if limit.fpir else ""

@@ -12,6 +12,7 @@ from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Decision, SearchThreshold, Threshold
 from facelign.types.embeddings import Space, same_space
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR
+from facelign.types.wording import counted
 
 #: rule of 3: no error in N independent trials leaves an upper 95 % bound of 3 / N
 RULE_OF_THREE = 3.0
@@ -99,7 +100,7 @@ def search_threshold(
     shown = max(wanted, end) if limited else wanted
     found = _threshold(calibration, score_at_fmr(calibration, wanted), shown)
     reach = min(end * templates, 1.0)
-    size = f"gallery of {templates:,} template{'s' * (templates != 1)}"
+    size = f"gallery of {counted(templates, 'template')}"
     rule = f"FMR {wanted:.2g} for one comparison"
     if limited:
         note = (

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, InputError
 from facelign.files import ledger
 from facelign.imaging.containers import FILM, MAGIC_BYTES, RAW, kind_of
+from facelign.types.wording import counted
 
 #: suffixes of the formats that are read
 SUFFIXES = frozenset(
@@ -358,6 +359,13 @@ def people_folders(root: str | Path) -> PeopleFolders:
     )
 
 
+def remarks(found: Listing | PeopleFolders) -> list[str]:
+    """Return what is worth telling of what was passed over."""
+    others = sum(reason == "no picture" for _, reason in found.skipped)
+    files = counted(others, "file that is no picture was", "files that are no pictures were")
+    return [*found.notes, *([f"{files} skipped"] if others else [])]
+
+
 def passed_over(name: str) -> bool:
     """Return whether a folder of that name is hidden or ``RESERVED``: nobody's photos are there."""
     return name.startswith(".") or name.lower() in RESERVED
@@ -382,6 +390,16 @@ def address(text: str) -> bool:
     """
     found = re.match(r"\s*([a-z][a-z0-9+.-]+)://", text, re.IGNORECASE)
     return found is not None and found[1].lower() != "file"
+
+
+def local_path(text: str) -> tuple[Path, str | None]:
+    """Return the path that a text means, as ``clean_path``; raises InputError for an address."""
+    if address(text):
+        raise InputError(
+            f"{text} is an address; nothing is fetched from the network.",
+            "Save what it leads to and name the file.",
+        )
+    return clean_path(text)
 
 
 def clean_path(text: str | Path) -> tuple[Path, str | None]:

@@ -8,7 +8,8 @@ from facelign.errors import FacelignError
 from facelign.types.analysis import Analysis
 from facelign.types.decisions import CandidateList, Decision
 from facelign.types.faces import Face
-from facelign.types.tables import counted, some, table
+from facelign.types.tables import table
+from facelign.types.wording import counted, some
 
 
 @dataclass(frozen=True, slots=True, eq=False)

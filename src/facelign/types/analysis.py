@@ -12,7 +12,8 @@ from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.tables import counted, table
+from facelign.types.tables import table
+from facelign.types.wording import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facelign.types.embeddings import Space
-from facelign.types.tables import some, table
+from facelign.types.tables import table
+from facelign.types.wording import some
 
 
 @dataclass(frozen=True, slots=True)

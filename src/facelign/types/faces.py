@@ -11,7 +11,8 @@ import numpy as np
 from facelign.errors import BadArray
 from facelign.types.arrays import Arrays, Float32Array, IntArray, Selector, check, picked
 from facelign.types.landmarks import Landmarks
-from facelign.types.tables import counted, some, table
+from facelign.types.tables import table
+from facelign.types.wording import counted, some
 
 
 @dataclass(frozen=True, slots=True)

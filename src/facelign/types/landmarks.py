@@ -9,7 +9,7 @@ import numpy as np
 from facelign.errors import ModelMismatch
 from facelign.types.arrays import Arrays, Float32Array, Selector, check, picked
 from facelign.types.schemes import REDUCTIONS, SCHEMES, Scheme
-from facelign.types.tables import counted
+from facelign.types.wording import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

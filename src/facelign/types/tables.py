@@ -18,15 +18,3 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         for row in rows
     )
     return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def some(parts: Sequence[str], limit: int = 3, count: int | None = None) -> str:
-    """Return the first parts, and how many more of the ``count`` there are."""
-    count = len(parts) if count is None else count
-    more = [f"and {count - limit} more"] if count > limit else []
-    return ", ".join([*parts[:limit], *more])
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,8 +194,6 @@ def _runs(reports: list[Path], fmr: float, output: OutputFlags) -> int:
 
 def read_run(path: Path) -> dict[str, Any]:
     """Return the record of a saved run; raises DatasetMalformed."""
-    import json
-
     from facelign.datasets.records import list_text
 
     try:

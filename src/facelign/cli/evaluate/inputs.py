@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facelign.cli import trials
+from facelign.cli import building, trials
 from facelign.cli.output import note, progress
 from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
@@ -154,7 +154,6 @@ class CacheFlags(OptionSet):
 
 def fixed_threshold(recognizer: Recognizer | None, text: str | None) -> Threshold | None:
     """Return the threshold that is judged, or None where the space has none."""
-    from facelign.cli import building
     from facelign.compare import thresholds
 
     if recognizer is None:

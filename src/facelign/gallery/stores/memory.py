@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.rejections import digest_of, keys_of
+from facelign.gallery.stores.changing import ChangingStore, refuse_other
 from facelign.types import templates as t
 from facelign.types.arrays import Float32Array, IntArray
 from facelign.types.changes import Entry, Erased, PersonRef

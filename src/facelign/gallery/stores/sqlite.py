@@ -15,9 +15,9 @@ import numpy as np
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
 from facelign.files.home import expanded
 from facelign.files.owners import at_work, sweep
-from facelign.gallery.changing import ChangingStore, refuse_other
 from facelign.gallery.stores import backing, checking, checksums, codec, journal
 from facelign.gallery.stores import connection as sql
+from facelign.gallery.stores.changing import ChangingStore, refuse_other
 from facelign.gallery.stores.lock import HolderNote, users
 from facelign.gallery.stores.migrations import (
     APPLICATION_ID,

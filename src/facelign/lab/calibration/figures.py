@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,25 @@ class CalibrationRequest:
     draws: int = DRAWS
     seed: int = SEED
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def aimed(
+        self,
+        fmr: float | None = None,
+        fpir: float | None = None,
+        *,
+        templates: int = 1,
+        **notes: Any,
+    ) -> CalibrationRequest:
+        """Return the request for a threshold at which a comparison, or a search, is wrong so often.
+
+        fmr: of one comparison (``VERIFY_FMR`` where nothing is said). fpir: of a search among so
+        many templates; of both the stricter one holds. notes: join those of the record.
+        """
+        target, searched = fmr or VERIFY_FMR, {}
+        if fpir is not None:
+            searched = {"fpir": fpir, "templates": max(templates, 1)}
+            target = min(fpir / max(templates, 1), fmr or 1.0)
+        return replace(self, target=target, notes={**self.notes, **searched, **notes})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

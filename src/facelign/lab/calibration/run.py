@@ -17,6 +17,7 @@ from facelign.lab.calibration.probabilities import platt
 from facelign.lab.material.named import Named, pair_counts
 from facelign.recognition.presets import PRESETS, Preset
 from facelign.types.calibrations import Calibration, OperatingPoint
+from facelign.types.wording import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +109,8 @@ def _both_kinds(named: Named, target: float) -> None:
     hint = more_people(needed, people, photos) if non_mated < needed else ""
     second = "" if mated else "Give a second photo of some of them."
     raise Refused(
-        f"{photos} {'photo' if photos == 1 else 'photos'} of {people} "
-        f"{'person' if people == 1 else 'people'} give {mated} mated and {non_mated} non-mated "
+        f"{counted(photos, 'photo')} of "
+        f"{counted(people, 'person', 'people')} give {mated} mated and {non_mated} non-mated "
         f"comparisons, and an FMR of {target:g} needs mated ones and {needed:,} non-mated ones.",
         " ".join(filter(None, (hint, second))),
     )

@@ -23,6 +23,7 @@ from facelign.lab.material.named import Named, all_scores
 from facelign.lab.statistics import resampling
 from facelign.types.calibrations import Calibration
 from facelign.types.embeddings import Metric, Space
+from facelign.types.policies import VERIFY_FMR
 
 SPACE = Space("made/up/five", 16, Metric.COSINE, unit=True)
 
@@ -302,3 +303,23 @@ def test_intervals_of_several_thresholds_are_those_of_each(named: Named) -> None
     for t in thresholds_:
         (low, high), = cal.intervals_of_fmr(named, [t], unit)  # fmt: skip
         assert low == high == pytest.approx(float((scores >= np.float32(t)).mean()), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("asked", "target", "searched"),
+    [
+        ({}, VERIFY_FMR, {}),
+        ({"fmr": 1e-4}, 1e-4, {}),
+        ({"fmr": 1e-4, "templates": 50}, 1e-4, {}),
+        ({"fpir": 0.01, "templates": 50}, 2e-4, {"fpir": 0.01, "templates": 50}),
+        ({"fpir": 0.01, "fmr": 1e-4, "templates": 50}, 1e-4, {"fpir": 0.01, "templates": 50}),
+        ({"fpir": 0.01, "fmr": 1e-3, "templates": 50}, 2e-4, {"fpir": 0.01, "templates": 50}),
+        ({"fpir": 0.01, "templates": 0}, 0.01, {"fpir": 0.01, "templates": 1}),
+    ],
+)
+def test_the_stricter_of_what_is_wanted_is_aimed_at(asked, target, searched) -> None:
+    plain = CalibrationRequest("a", "s", "2026-11-01", notes={"face": "central"})
+    aimed = plain.aimed(**asked, failed_photos=2)
+    assert aimed.target == pytest.approx(target)
+    assert dict(aimed.notes) == {"face": "central", **searched, "failed_photos": 2}
+    assert dict(plain.notes) == {"face": "central"}

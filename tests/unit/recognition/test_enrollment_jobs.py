@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelign.cli.building import enrollment_jobs
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, InputError, Remedy
 from facelign.imaging.write import write
+from facelign.recognition.enrollment_jobs import enrollment_jobs
 
 
 def people(root: Path, *names: str) -> Path:
@@ -59,15 +59,40 @@ def test_such_a_name_is_refused_before_anything_is_read(tmp_path: Path, name: st
         enrollment_jobs([str(people(tmp_path, "Ann"))], name)
 
 
-def test_folders_of_people_one_floor_too_high_are_told_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_of_people_one_floor_too_high_are_told_of(tmp_path: Path) -> None:
     people(tmp_path, "images/Ann", "images/Bo")
-    enrollment_jobs([str(tmp_path)], None)
-    said = capsys.readouterr().err
+    (said,) = enrollment_jobs([str(tmp_path)]).notes
     assert "images holds no photo but 2 folders" in said
     assert f"enroll {tmp_path / 'images'}" in said
-    enrollment_jobs([str(tmp_path / "images")], None)
+    assert enrollment_jobs([str(tmp_path / "images")]).notes == []
     people(tmp_path, "images")  # a photo of its own: a person with albums
-    enrollment_jobs([str(tmp_path)], None)
-    assert capsys.readouterr().err == ""
+    assert enrollment_jobs([str(tmp_path)]).notes == []
+
+
+def test_what_lies_beside_the_folders_is_a_failure_or_told_of(tmp_path: Path) -> None:
+    write(people(tmp_path, "Ann") / "loose.png", np.full((6, 8, 3), 90, np.uint8))
+    (tmp_path / "list.csv").write_text("who")
+    (tmp_path / "Bo").mkdir()
+    jobs = enrollment_jobs([str(tmp_path)])
+    assert [person for person, _ in jobs.photos] == ["Ann"]
+    (loose,) = jobs.failures
+    assert (Path(loose.image).name, loose.person, loose.failed) == ("loose.png", "", True)
+    assert loose.reason == f"it lies in no person's folder; {Remedy.LOOSE}"
+    assert jobs.notes == [
+        "1 file that is no picture was skipped", "the folder of Bo holds no photo",
+    ]  # fmt: skip
+
+
+def test_what_is_no_folder_of_people_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no folder"):
+        enrollment_jobs([str(tmp_path / "gone")])
+    with pytest.raises(ConfigError, match="is no folder of people") as refused:
+        enrollment_jobs([str(people(tmp_path, "Ann") / "Ann" / "1.png")])
+    assert refused.value.hint == Remedy.PEOPLE
+    with pytest.raises(InputError, match="nothing is fetched"):
+        enrollment_jobs(["https://example.org/people"])
+
+
+def test_all_photos_of_one_person_bear_the_name_that_is_given(tmp_path: Path) -> None:
+    jobs = enrollment_jobs([str(people(tmp_path, "a", "b"))], " Ann ")
+    assert [person for person, _ in jobs.photos] == ["Ann", "Ann"]
