@@ -7,7 +7,6 @@ carries and the edit of it that nobody takes for the same person.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -72,6 +71,7 @@ def record_of(file: Path, said: Words) -> str:
 
     What was not said is taken from the file's own shapes, or is the usual. Raises ConfigError.
     """
+    from facelign.models import specfile
     from facelign.models.own import shapes
 
     if said.task != "embed" and not said.like:
@@ -108,18 +108,7 @@ def record_of(file: Path, said: Words) -> str:
     elif said.layout or said.metric:
         raise ConfigError("--layout and --metric are those of embedders.", "Leave them out.")
     licensed = {"weights": said.license, "commercial": said.commercial}
-    return written(top, input=fed, output=gives, license=licensed)
-
-
-def written(top: dict[str, Any], **sections: dict[str, Any]) -> str:
-    """Return a record as TOML: the keys of the top, then its sections; empty ones are left out."""
-    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
-    for name, values in sections.items():
-        kept = {key: value for key, value in values.items() if value != ""}
-        if kept:
-            lines += ["", f"[{name}]"]
-            lines += [f"{key} = {json.dumps(value)}" for key, value in kept.items()]
-    return "\n".join(lines) + "\n"
+    return specfile.written(top, input=fed, output=gives, license=licensed)
 
 
 class Better(Exception):

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "held-out check."
         ),
         "study": "Experiments that answer one question.",
+        "train": "Train models of your own: landmarks and embeddings.",
         "plot": (
             "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
         ),
@@ -52,7 +53,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "Enroll and identify people, and write a page that shows every stage.",
     }
 )
-GROUPS = frozenset({"evaluate", "study", "plot", "people", "gallery", "models", "cache", "config"})
+GROUPS = frozenset(
+    {"evaluate", "study", "train", "plot", "people", "gallery", "models", "cache", "config"}
+)
 
 #: what refusals of the command line (a wrong word, option or value) derive from. Newer versions
 #: of typer carry their own click, so it is reached through a class that typer makes public.

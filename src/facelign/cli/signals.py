@@ -7,10 +7,11 @@ import atexit
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing typing takes as long as the rest, and nothing is caught before
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it (ECMA-48, DECTCEM)
 
 _caught: list[int] = []  # signals, in the order in which they came
 _ended: list[int] = []  # the status of a run that is over
+_waits: list[bool] = []  # whether whoever runs asks by itself if a signal came
 
 
 def watch() -> None:
@@ -38,6 +40,19 @@ def watch() -> None:
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         _thread.start_new_thread(_listen, (reader, heard))
+
+
+@contextmanager
+def postponed() -> Iterator[Callable[[], bool]]:
+    """Yield what says whether the run was interrupted; nothing is raised meanwhile.
+
+    For work that has to come to an end in order, such as the step of a training.
+    """
+    _waits.append(True)
+    try:
+        yield lambda: bool(_caught)
+    finally:
+        _waits.pop()
 
 
 def said(text: str) -> int:
@@ -87,7 +102,8 @@ def _first(number: int, _frame: FrameType | None) -> None:
     if _caught:
         _end_at_once()
     _caught.append(number)
-    raise KeyboardInterrupt
+    if not _waits:
+        raise KeyboardInterrupt
 
 
 def _listen(reader: int, heard: set[int]) -> None:

@@ -80,7 +80,7 @@ class Registry:
         """Add the model that a TOML file describes; return its record (see ``specfile``)."""
         from facelign.models import specfile
 
-        spec = specfile.read(expanded(path), self.spec)
+        spec = specfile.read(expanded(path), self.like)
         self._add(Registered(spec, str(path)))
         return spec
 
@@ -97,6 +97,17 @@ class Registry:
         if found is None:
             raise self._unknown(f"{task} model", model_id, [s.id for s in self.specs(task)])
         return found.spec
+
+    def like(self, task: Task | str, model_id: str) -> ModelSpec:
+        """Return the record that one of the user's own may be like: a model's, or a way of reading
+        networks that is no model (``READINGS`` of a module); raises UnknownModel.
+        """
+        for package in MODEL_PACKAGES:
+            for module in modules(package, model_id):
+                for found in getattr(module, "READINGS", ()):
+                    if (found.task, found.id) == (Task(task), model_id):
+                        return found  # type: ignore[no-any-return]
+        return self.spec(task, model_id)
 
     def find(self, model_id: str) -> list[ModelSpec]:
         """Return the records of that id in every task; raises UnknownModel if there is none."""

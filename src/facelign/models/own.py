@@ -55,7 +55,7 @@ def add(
     Raises ConfigError, which names the value that the record should have, and UnknownModel.
     """
     record = expanded(path)
-    spec = specfile.read(record, registry.spec)
+    spec = specfile.read(record, registry.like)
     place = own_records(store.home) / spec.id
     if spec.id in reserved:
         raise ConfigError(f"'{spec.id}' is the name of a preset.", "Give the model another id.")
@@ -84,7 +84,7 @@ def add(
             place.rename(scratch / "old")
         new.rename(place)
         sync_folder(place.parent)
-    return specfile.read(place / f"{spec.id}.toml", registry.spec)
+    return specfile.read(place / f"{spec.id}.toml", registry.like)
 
 
 def remove(model_id: str, registry: Registry, store: Store) -> Path:

@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -95,6 +96,17 @@ def read(path: Path, known: Callable[[Task, str], ModelSpec]) -> ModelSpec:
         origin=_said(path, table, "origin", "the user's own"),
         variant=_said(path, table, "variant", NOT_STATED),
     )
+
+
+def written(top: dict[str, Any], **sections: dict[str, Any]) -> str:
+    """Return a record as TOML: the keys of the top, then its sections; empty ones are left out."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
+    for name, values in sections.items():
+        kept = {key: value for key, value in values.items() if value != ""}
+        if kept:
+            lines += ["", f"[{name}]"]
+            lines += [f"{key} = {json.dumps(value)}" for key, value in kept.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _table(path: Path) -> dict[str, Any]:

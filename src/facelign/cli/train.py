@@ -1,0 +1,188 @@
+"""``facelign train``: models of one's own, from annotated photos to an id like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facelign.cli import signals
+from facelign.cli.exits import Exit
+from facelign.cli.flags import Commands, JsonFlag
+from facelign.cli.output import answer, emit, line, note, progress
+from facelign.errors import ConfigError
+from facelign.types.options import Option, OptionSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from facelign.train.loop import Told
+    from facelign.train.run_folder import RunFolder
+    from facelign.train.task import Task
+
+app = Commands("Train models of your own: landmarks and embeddings.")
+
+ConfigFile = Annotated[
+    Path, typer.Argument(help="The configuration (facelign train init).", show_default=False)
+]
+RunPlace = Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]
+
+
+@app.callback()
+def root() -> None:
+    """Train models of your own: landmarks and embeddings."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFlags(OptionSet):
+    """Where a run is kept, and what it changes of its configuration."""
+
+    out: Annotated[Path, Option("Folder of the run; it must be new.", once=True)]
+    set: Annotated[
+        list[str] | None,
+        Option("Change of the configuration, such as data.limit=200; may be repeated.", once=True),
+    ] = None
+
+
+@app.add("landmarks")
+def landmarks(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
+    """Train a model that places landmarks."""
+    return _train("landmarks", config, flags, json=output.json)
+
+
+@app.add("recognizer")
+def recognizer(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
+    """Train a model that turns faces into vectors."""
+    return _train("recognizer", config, flags, json=output.json)
+
+
+@app.add("resume")
+def resume(run: RunPlace, output: JsonFlag) -> int:
+    """Go on with a run that was ended; one that has ended says its last line again."""
+    from facelign import train
+
+    train.needs()
+    from facelign.train.run_folder import RunFolder
+    from facelign.train.task import task_of
+
+    folder = RunFolder(run)
+    config = folder.read()
+    ended = folder.finished()
+    if ended is not None:
+        _say(ended, json=output.json)
+        return Exit.DONE
+    return _fitted(task_of(config), config, folder, json=output.json)
+
+
+@app.add("export")
+def export(
+    run: RunPlace,
+    model_id: Annotated[str, typer.Option("--id", help="Id of the model.", show_default=False)],
+    output: JsonFlag,
+) -> int:
+    """Make the best network of a run a model of your own: ONNX, record and model card."""
+    from facelign import train
+
+    train.needs()
+    from facelign.cli.models import registry_and_store
+    from facelign.recognition.presets import PRESETS
+    from facelign.train.export import export as exported
+    from facelign.train.run_folder import RunFolder
+    from facelign.train.task import task_of
+
+    folder = RunFolder(run)
+    task = task_of(folder.read())
+    registry, store = registry_and_store()
+    spec = exported(task, folder, model_id, registry, store, reserved=PRESETS)
+    record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
+    answer(record, f"{spec.id}: added; its card is {record['card']}", json=output.json)
+    return Exit.DONE
+
+
+@app.add("init")
+def init(
+    kind: Annotated[str, typer.Argument(help="landmarks or recognizer.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder or table of photos.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The configuration to write.", show_default=False)
+    ],
+) -> int:
+    """Write a configuration with a comment for each key, which runs as it is."""
+    from importlib import import_module
+
+    from facelign.files import disk
+    from facelign.train import config
+
+    config.kind_of(kind)
+    if out.exists():
+        raise ConfigError(f"{out} is there already.", "Name another file, or remove it.")
+    if not data.exists():
+        raise ConfigError(f"There is nothing at {data}.", "Name a folder or table of photos.")
+    started: Callable[[str], Any] = import_module(f"facelign.train.{kind}.config").started
+    disk.write(out, config.written(started(str(data.absolute()))).encode())
+    note(f"configuration: {out}")
+    return Exit.DONE
+
+
+def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
+    from facelign import train
+    from facelign.train import config as configuration
+
+    config = configuration.read(file, kind, flags.set or ())
+    train.needs()
+    from facelign.train.run_folder import RunFolder
+    from facelign.train.task import task_of
+
+    folder = RunFolder(flags.out)
+    folder.check_new()
+    task = task_of(config)
+    for finding in task.findings():
+        note(f"{finding.severity}: {finding.text}")
+    folder.begin(config, task.data())
+    return _fitted(task, config, folder, json=json)
+
+
+def _fitted(task: Task, config: Any, folder: RunFolder, *, json: bool) -> int:
+    from facelign.train.loop import fit
+
+    with _told(task, config, json=json) as told, signals.postponed() as stopped:
+        try:
+            _say(fit(task, config, folder, told(stopped)), json=json)
+        except KeyboardInterrupt:
+            note(f"facelign: the run is kept; go on with: facelign train resume {folder.path}")
+            raise
+    return Exit.DONE
+
+
+@contextmanager
+def _told(task: Task, config: Any, *, json: bool) -> Iterator[Callable[[Callable[[], bool]], Told]]:
+    """Yield what makes the one who is told how the run goes."""
+    from facelign.train.loop import Told, steps_of
+
+    def said(row: Mapping[str, float]) -> None:
+        if json:
+            emit(row)
+        else:
+            words = (f"{name} {value:.5g}" for name, value in row.items() if name != "epoch")
+            line(f"epoch {row['epoch']:.0f}: {', '.join(words)}")
+
+    steps, _ = steps_of(config, task.steps_per_epoch())
+    with progress("train", steps) as done:
+        yield lambda stopped: Told(said, lambda _images: done(1), stopped)
+
+
+def _say(result: Mapping[str, Any], *, json: bool) -> None:
+    best = result["best"]
+    figures = ", ".join(f"{name} {value:.5g}" for name, value in result["test"].items())
+    answer(
+        result,
+        f"best of {result['epochs']} epochs: {best['epoch']:.0f}, val_loss {best['val_loss']:.5g}",
+        f"test: {figures}",
+        json=json,
+    )

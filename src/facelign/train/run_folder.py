@@ -1,0 +1,125 @@
+"""The folder of a run: what was asked, on what, how it went, and the networks that came of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from facelign._version import __version__
+from facelign.errors import ConfigError, InputError
+from facelign.files import disk
+from facelign.train import config as configuration
+from facelign.train.config import TrainConfig
+
+#: packages that move a result
+_PACKAGES = (
+    "torch",
+    "lightning-fabric",
+    "pytorch-metric-learning",
+    "numpy",
+    "opencv-python-headless",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of a run, by name."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What was asked."""
+        return self.path / "config.toml"
+
+    @property
+    def last(self) -> Path:
+        """The state to go on from."""
+        return self.path / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        """The network with the lowest validation loss."""
+        return self.path / "best.pt"
+
+    @property
+    def result(self) -> Path:
+        """What the run ended with; there once it has ended."""
+        return self.path / "result.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Curves for TensorBoard."""
+        return self.path / "tensorboard"
+
+    def check_new(self) -> None:
+        """Raise ConfigError where a run is kept already."""
+        if self.config.exists():
+            raise ConfigError(
+                f"There is a run in {self.path} already.", "Resume it, or name another folder."
+            )
+
+    def begin(self, config: TrainConfig, data: Mapping[str, Any]) -> None:
+        """Make the folder and write what the run is made of; raises ConfigError for a used one."""
+        self.check_new()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise InputError(
+                f"The folder {self.path} cannot be made: {problem.strerror}.", "Name another one."
+            ) from problem
+        self.write("environment.json", environment(config.seed))
+        self.write("data.json", data)
+        # last, since it says that the folder holds a run
+        disk.write(self.config, configuration.written(config).encode(), sync=True)
+
+    def read(self) -> Any:
+        """Return the configuration of the run; raises ConfigError where there is none."""
+        if not self.config.is_file():
+            raise ConfigError(f"There is no run in {self.path}.", "Name the folder of a run.")
+        return configuration.read(self.config)
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return what the run ended with, None before its end."""
+        if not self.result.is_file():
+            return None
+        found: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
+        return found
+
+    def write(self, name: str, record: Mapping[str, Any]) -> Path:
+        """Write a record as JSON; return its file."""
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        disk.write(self.path / name, f"{text}\n".encode())
+        return self.path / name
+
+    def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Write ``metrics.csv``, a line an epoch."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        table = csv.DictWriter(text, names, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        disk.write(self.path / "metrics.csv", text.getvalue().encode())
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Return what a run stands on: versions, system, seed."""
+    found: dict[str, Any] = {
+        "facelign": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "seed": seed,
+    }
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

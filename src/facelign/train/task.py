@@ -1,0 +1,96 @@
+"""What a kind of model tells the loop: its network, its batches, its loss, its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+from torch import Tensor, nn
+
+from facelign.train.config import TrainConfig
+
+#: tensors whose first axis counts the samples of a step
+Batch = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the check of the data found, in plain words. An "error" stands against the result."""
+
+    text: str
+    severity: Literal["note", "warning", "error"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What leaves the run: a module, an input to try it with, and what its record says.
+
+    record: keys of the top (task, like, title ...). Sections: input, output, license, defaults.
+    """
+
+    module: nn.Module
+    example: Tensor
+    record: Mapping[str, Any]
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """One kind of model with its data and its configuration.
+
+    The network is everything that learns, heads and class weights too; ``loss`` reaches it by
+    calling it, since it may be shared by processes.
+    """
+
+    kind: str
+
+    def network(self) -> nn.Module:
+        """Return the network of the configuration; its weights come from the seed."""
+        ...
+
+    def steps_per_epoch(self) -> int:
+        """Return how many batches an epoch has."""
+        ...
+
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch from step ``first`` on.
+
+        A sample depends on seed, epoch and sample alone: not on workers, and not on where a run
+        was resumed.
+        """
+        ...
+
+    def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return "loss", a mean over the batch, and what else is to be logged.
+
+        "share": the part of the batch that the mean was taken over (1 where it is left out), by
+        which the means of several parts of a batch are joined.
+        """
+        ...
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return figures on the validation set; "val_loss" is better when lower."""
+        ...
+
+    def test(self, network: nn.Module) -> dict[str, float]:
+        """Return figures on the test set."""
+        ...
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the data."""
+        ...
+
+    def data(self) -> dict[str, Any]:
+        """Return what the data are: files with their digests, sizes of the splits, licenses."""
+        ...
+
+    def exported(self, network: nn.Module) -> Exported:
+        """Return what an export writes."""
+        ...
+
+
+def task_of(config: TrainConfig) -> Task:
+    """Return the task of a configuration, its data read and split."""
+    made: Task = import_module(f"facelign.train.{config.kind}.task").TASK(config)
+    return made

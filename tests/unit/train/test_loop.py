@@ -1,0 +1,167 @@
+"""The loop: a run ends where it would have, however often it was ended before."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+import training
+
+training.needed()
+
+import torch
+from toy import Toy
+
+from facelign.errors import ConfigError, InputError, Refused
+from facelign.train.config import (
+    AverageOptions,
+    CheckpointOptions,
+    MachineOptions,
+    OptimizerOptions,
+    ScheduleOptions,
+    StopOptions,
+    TrainConfig,
+)
+from facelign.train.loop import Told, fit
+from facelign.train.run_folder import RunFolder
+
+ONE_THREAD = MachineOptions(device="cpu", threads=1)
+
+
+def made(**changes) -> TrainConfig:
+    given = {"epochs": 3, "batch": 8, "seed": 3, "machine": ONE_THREAD}
+    return TrainConfig(kind="landmarks", **{**given, **changes})
+
+
+def begun(folder, config, **more) -> tuple[Toy, RunFolder]:
+    task, run = Toy(config, **more), RunFolder(folder)
+    run.begin(config, task.data())
+    return task, run
+
+
+def weights(run: RunFolder, name: str = "last") -> bytes:
+    state = torch.load(getattr(run, name), weights_only=True)["network"]
+    return b"".join(tensor.numpy().tobytes() for tensor in state.values())
+
+
+class Ending:
+    """Ends a run after so many steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("ends", [(0,), (3,), (7,), (8, 0, 1), (20, 2)])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_an_ended_run_goes_on_to_the_same_bytes(tmp_path, ends, optimizer):
+    config = made(
+        optimizer=OptimizerOptions(name=optimizer, learning_rate=0.01, accumulate=2, clip=1.0),
+        schedule=ScheduleOptions(name="plateau", warm_up=3, patience=1),
+        average=AverageOptions(0.9),
+    )
+    task, whole = begun(tmp_path / "whole", config)
+    wanted = fit(task, config, whole)
+    task, ended = begun(tmp_path / "ended", config)
+    for after in ends:
+        with pytest.raises(KeyboardInterrupt):
+            fit(task, config, ended, Told(stopped=Ending(after)))
+    found = fit(task, config, ended)
+    assert found | {"run": ""} == wanted | {"run": ""}
+    assert weights(ended) == weights(whole)
+    assert weights(ended, "best") == weights(whole, "best")
+
+
+def test_a_run_that_was_killed_between_checkpoints_ends_at_the_same_bytes(tmp_path):
+    config = made(checkpoint=CheckpointOptions(steps=3, seconds=0))
+    task, whole = begun(tmp_path / "whole", config)
+    fit(task, config, whole)
+    for killed_at in (4, 11, 17):
+        task, run = begun(tmp_path / str(killed_at), config)
+        seen = []
+
+        def killed(_images, seen=seen, killed_at=killed_at):
+            seen.append(1)
+            if len(seen) == killed_at:
+                raise MemoryError  # nothing is saved on the way out
+
+        with pytest.raises(MemoryError):
+            fit(task, config, run, Told(step=killed))
+        fit(task, config, run)
+        assert weights(run) == weights(whole)
+
+
+def test_it_learns_and_tells(tmp_path):
+    config = made(epochs=12, optimizer=OptimizerOptions(learning_rate=0.05))
+    task, run = begun(tmp_path / "run", config)
+    rows = []
+    result = fit(task, config, run, Told(epoch=rows.append))
+    assert [row["epoch"] for row in rows] == list(range(1, 13))
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"] / 3
+    assert result["best"]["val_loss"] == min(row["val_loss"] for row in rows)
+    assert json.loads(run.result.read_text()) == result
+    with (run.path / "metrics.csv").open() as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, 13))
+
+
+def test_steps_end_a_run_inside_an_epoch(tmp_path):
+    config = made(steps=11)
+    task, run = begun(tmp_path / "run", config)
+    seen = []
+    assert fit(task, config, run, Told(step=seen.append))["epochs"] == 2
+    assert len(seen) == 11
+
+
+def test_it_stops_when_nothing_gets_better(tmp_path):
+    config = made(
+        epochs=50,
+        optimizer=OptimizerOptions(name="sgd", learning_rate=1e-9, momentum=0.0),
+        stop=StopOptions(patience=2, least=0.5),
+    )
+    task, run = begun(tmp_path / "run", config)
+    assert fit(task, config, run)["epochs"] == 3
+
+
+def test_parts_of_a_batch_make_the_step_of_the_whole(tmp_path):
+    found = []
+    for accumulate in (1, 4):
+        config = made(steps=1, optimizer=OptimizerOptions(name="sgd", accumulate=accumulate))
+        task, run = begun(tmp_path / str(accumulate), config)
+        # batch norm and dropout see other rows in each part; a linear network does not
+        task.network = lambda: torch.nn.Linear(6, 1)
+        fit(task, config, run)
+        found.append(torch.load(run.last, weights_only=True)["network"]["weight"])
+    assert torch.allclose(*found, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_batch(tmp_path):
+    config = made()
+    task, run = begun(tmp_path / "run", config, broken=10)
+    with pytest.raises(Refused, match=r"step 3 of epoch 2") as refused:
+        fit(task, config, run)
+    assert "batch.pt" in str(refused.value)
+    kept = torch.load(run.path / "batch.pt", weights_only=True)
+    assert torch.isnan(kept["x"]).any()
+
+
+def test_a_folder_holds_one_run(tmp_path):
+    config = made()
+    begun(tmp_path / "run", config)
+    with pytest.raises(ConfigError, match="already"):
+        begun(tmp_path / "run", config)
+    with pytest.raises(ConfigError, match="no run"):
+        RunFolder(tmp_path / "other").read()
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path):
+    config = made()
+    task, run = begun(tmp_path / "run", config)
+    for damaged in (b"", b"PK nonsense", b"\x80\x02cos\nsystem\n(S'true'\ntR."):
+        run.last.write_bytes(damaged)
+        with pytest.raises(InputError, match="no checkpoint"):
+            fit(task, config, run)
