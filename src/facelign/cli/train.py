@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from facelign.train.loop import Told
     from facelign.train.run_folder import RunFolder
-    from facelign.train.task import Task
+    from facelign.train.task import TrainingTask
 
 app = Commands("Train models of your own: landmarks and embeddings.")
 
@@ -142,7 +142,7 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
     return _fitted(task, config, folder, json=json)
 
 
-def _fitted(task: Task, config: Any, folder: RunFolder, *, json: bool) -> int:
+def _fitted(task: TrainingTask, config: Any, folder: RunFolder, *, json: bool) -> int:
     from facelign.train.loop import fit
 
     with _told(task, config, json=json) as told, signals.postponed() as stopped:
@@ -155,7 +155,9 @@ def _fitted(task: Task, config: Any, folder: RunFolder, *, json: bool) -> int:
 
 
 @contextmanager
-def _told(task: Task, config: Any, *, json: bool) -> Iterator[Callable[[Callable[[], bool]], Told]]:
+def _told(
+    task: TrainingTask, config: Any, *, json: bool
+) -> Iterator[Callable[[Callable[[], bool]], Told]]:
     """Yield what makes the one who is told how the run goes."""
     from facelign.train.loop import Told, steps_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facelign.train.task import Finding
+from facelign.train.task import DataFinding
 
 #: what no figure of a test set can promise
 _NEVER = (
@@ -20,7 +20,7 @@ def card(
     data: Mapping[str, Any],
     result: Mapping[str, Any],
     tests: Mapping[str, bool],
-    findings: list[Finding],
+    findings: list[DataFinding],
     environment: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the card as plain data. tests: what was tried, and whether it held."""

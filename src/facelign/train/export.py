@@ -21,7 +21,7 @@ from facelign.runtime.onnx import Session
 from facelign.train import card
 from facelign.train.loop import best_network, judging
 from facelign.train.run_folder import RunFolder
-from facelign.train.task import Exported, Task
+from facelign.train.task import Exported, TrainingTask
 from facelign.types.specs import ModelSpec
 
 #: largest difference of what ONNX Runtime and PyTorch give
@@ -31,7 +31,7 @@ _OPSET = 17
 
 
 def export(
-    task: Task,
+    task: TrainingTask,
     run: RunFolder,
     model_id: str,
     registry: Registry,

@@ -24,7 +24,7 @@ from facelign.errors import Refused
 from facelign.train import checkpoint, schedule
 from facelign.train.config import OptimizerOptions, TrainConfig
 from facelign.train.run_folder import RunFolder
-from facelign.train.task import Batch, Task
+from facelign.train.task import Batch, TrainingTask
 
 _PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -66,7 +66,9 @@ def steps_of(config: TrainConfig, per_epoch: int) -> tuple[int, int]:
     return steps, math.ceil(steps / per_epoch)
 
 
-def fit(task: Task, config: TrainConfig, run: RunFolder, told: Told = Told()) -> dict[str, Any]:
+def fit(
+    task: TrainingTask, config: TrainConfig, run: RunFolder, told: Told = Told()
+) -> dict[str, Any]:
     """Train until the end, from where the run folder is; return its last record.
 
     Raises Refused for a loss that is not finite, InputError where the disk takes no more, and
@@ -125,7 +127,7 @@ def fit(task: Task, config: TrainConfig, run: RunFolder, told: Told = Told()) ->
 
 
 def _made(
-    task: Task, config: TrainConfig
+    task: TrainingTask, config: TrainConfig
 ) -> tuple[Fabric, nn.Module, torch.optim.Optimizer, AveragedModel | None]:
     """Return the devices, and what learns on them."""
     if config.machine.threads:
@@ -160,7 +162,7 @@ def optimizer_of(options: OptimizerOptions, network: nn.Module) -> torch.optim.O
 
 def _step(
     fabric: Fabric,
-    task: Task,
+    task: TrainingTask,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: Batch,
@@ -243,7 +245,7 @@ def judging(network: nn.Module) -> Iterator[nn.Module]:
     network.train(learning)
 
 
-def _validated(fabric: Fabric, task: Task, network: nn.Module) -> dict[str, float]:
+def _validated(fabric: Fabric, task: TrainingTask, network: nn.Module) -> dict[str, float]:
     with judging(network):
         return task.validate(network)
 
@@ -296,7 +298,7 @@ def _resumed(
     return Where(**json.loads(state["where"]))
 
 
-def best_network(task: Task, run: RunFolder) -> nn.Module:
+def best_network(task: TrainingTask, run: RunFolder) -> nn.Module:
     """Return the network with the lowest validation loss, ready to be looked at."""
     network = task.network()
     network.load_state_dict(checkpoint.load(run.best)["network"])
@@ -304,7 +306,7 @@ def best_network(task: Task, run: RunFolder) -> nn.Module:
 
 
 def _ended(
-    fabric: Fabric, task: Task, run: RunFolder, at: Where, network: nn.Module
+    fabric: Fabric, task: TrainingTask, run: RunFolder, at: Where, network: nn.Module
 ) -> dict[str, Any]:
     """Test the best network, write the last record and return it."""
     device = next(network.parameters()).device

@@ -16,7 +16,7 @@ Batch = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DataFinding:
     """What the check of the data found, in plain words. An "error" stands against the result."""
 
     text: str
@@ -36,7 +36,7 @@ class Exported:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """One kind of model with its data and its configuration.
 
     The network is everything that learns, heads and class weights too; ``loss`` reaches it by
@@ -77,7 +77,7 @@ class Task(Protocol):
         """Return figures on the test set."""
         ...
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data."""
         ...
 
@@ -90,7 +90,7 @@ class Task(Protocol):
         ...
 
 
-def task_of(config: TrainConfig) -> Task:
+def task_of(config: TrainConfig) -> TrainingTask:
     """Return the task of a configuration, its data read and split."""
-    made: Task = import_module(f"facelign.train.{config.kind}.task").TASK(config)
+    made: TrainingTask = import_module(f"facelign.train.{config.kind}.task").TASK(config)
     return made

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facelign.train.task import Exported, Finding
+from facelign.train.task import DataFinding, Exported
 
 SAMPLES, WIDTH = 64, 6
 
@@ -55,7 +55,7 @@ class Toy:
         x, y = self.rows(range(2000, 2032))
         return {"error": float((network(x)[:, 0] - y).abs().mean())}
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[DataFinding]:
         return []
 
     def data(self) -> dict[str, object]:

@@ -19,7 +19,7 @@ from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
 from facelign.landmark.square import squared
 from facelign.train.landmarks.config import LandmarkConfig
-from facelign.train.task import Batch, Exported, Finding
+from facelign.train.task import Batch, DataFinding, Exported
 from facelign.types.arrays import AnyArray, BoolArray, ByteArray, Float32Array, Float64Array
 from facelign.types.schemes import SCHEMES
 
@@ -86,7 +86,7 @@ class LandmarkTask:
         """Return loss and NME (of the distance of the outer eye corners) on the test faces."""
         return self._looked(network, self._rows["test"])
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data."""
         return []
 
