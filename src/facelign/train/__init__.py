@@ -2,8 +2,8 @@
 
 PyTorch lives here and nowhere else; ``config``, the ``config`` of a kind and this module do without
 it, so that a wrong configuration is told on any machine. A kind of model is a folder with its
-configuration (``config.CONFIG``) and its task (``task.TrainingTask``); the loop, the run folder and the
-export know none of them.
+configuration (``config.CONFIG``) and its task (``task.TASK``, a ``TrainingTask``); the loop, the
+run folder and the export know none of them.
 """
 
 from __future__ import annotations
