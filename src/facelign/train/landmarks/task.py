@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facelign.datasets.points import PointTable, read_annotated
+from facelign.datasets.point_table import PointTable
+from facelign.datasets.points import read_annotated
 from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.imaging.read import read
