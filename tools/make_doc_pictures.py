@@ -111,7 +111,7 @@ def marked(ax, image: Image, faces, title: str = "", points: float = 26) -> None
         ax.plot(
             [box.x1, box.x2, box.x2, box.x1, box.x1],
             [box.y1, box.y1, box.y2, box.y2, box.y1],
-            color="#F0E442",
+            color=style.YELLOW,
             linewidth=2,
         )
         if face.points is not None:

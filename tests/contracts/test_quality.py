@@ -1,4 +1,4 @@
-"""The laws of quality measures, for every one that is registered and a toy."""
+"""The laws of quality measures, for ours, every one that is registered and a toy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from facelign import models
 from facelign.models.weights.store import Store
+from facelign.quality.measure import PlainQuality
 from facelign.types.arrays import Float32Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import Quality
@@ -34,7 +35,7 @@ class Area(Quality):
         return {"area_px": np.prod(sides, axis=1, dtype=np.float32)}
 
 
-MEASURES = (Area, *models.default().specs(Task.QUALITY))
+MEASURES = (PlainQuality, Area, *models.default().specs(Task.QUALITY))
 BOXES = np.array([[178, 62, 268, 176], [-20, 300, 60, 420], [300, 300, 304, 305]], np.float32)
 
 

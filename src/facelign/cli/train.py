@@ -54,6 +54,12 @@ def landmarks(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
     return _train("landmarks", config, flags, json=output.json)
 
 
+@app.add("recognizer")
+def recognizer(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
+    """Train a model that turns faces into vectors."""
+    return _train("recognizer", config, flags, json=output.json)
+
+
 @app.add("resume")
 def resume(run: RunPlace, output: JsonFlag) -> int:
     """Go on with a run that was ended; one that has ended says its last line again."""
@@ -99,7 +105,7 @@ def export(
 
 @app.add("init")
 def init(
-    kind: Annotated[str, typer.Argument(help="landmarks.", show_default=False)],
+    kind: Annotated[str, typer.Argument(help="landmarks or recognizer.", show_default=False)],
     data: Annotated[
         Path, typer.Option("--data", help="Folder or table of photos.", show_default=False)
     ],

@@ -37,6 +37,7 @@ class Cascades:
         self._dy = np.ascontiguousarray(tables["deltas"][:, :, 1])
         self._turning = _turning(self._initial)
         cascades, trees, splits, _ = tables["pairs"].shape
+        self._splits = splits
         self._depth = (splits + 1).bit_length() - 1
         pairs = tables["pairs"].reshape(cascades, trees * splits, 2)
         self._first: IntArray = np.ascontiguousarray(pairs[:, :, 0], np.intp)

@@ -6,6 +6,7 @@ where they are computed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +19,7 @@ from facelign.imaging.resize import resized
 from facelign.quality.pose import head_pose
 from facelign.types.arrays import AnyArray, Arrays, ByteArray, Float32Array, Selector, check, picked
 from facelign.types.chips import Chips
+from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
@@ -75,6 +77,20 @@ class FaceQuality(Arrays):
         """Return the numbers of one face by name, without those that are not known."""
         values = ((item.name, getattr(self, item.name)) for item in fields(self))
         return {name: float(value[index]) for name, value in values if value is not None}
+
+
+class PlainQuality(Quality):
+    """The measures of this module as a part that can be exchanged for a learned one."""
+
+    names = tuple(item.name for item in fields(FaceQuality))
+
+    def measure(
+        self, image: Image, faces: Faces, chips: Chips | None = None
+    ) -> Mapping[str, Float32Array]:
+        """Return the numbers (n,) of n faces by name; those of points only where there are some."""
+        numbers = assess(image, faces, chips)
+        every = {name: getattr(numbers, name) for name in self.names}
+        return {name: values for name, values in every.items() if values is not None}
 
 
 def assess(image: Image, faces: Faces, chips: Chips | None = None) -> FaceQuality:

@@ -24,7 +24,7 @@ from facelign.types import reading
 from facelign.types.options import Option, OptionSet, hints, option_of
 
 #: kinds of models, each a folder beside this file
-KINDS = ("landmarks",)
+KINDS = ("landmarks", "recognizer")
 #: a configuration is a page of text
 _MOST_BYTES = 1 << 20
 #: what marks a value as the path of a file or folder

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 from torch import Tensor, nn
 
 from facelign.train.config import TrainConfig
-from facelign.types.arrays import Float64Array
 
 #: tensors whose first axis counts the samples of a step
 Batch = Mapping[str, Tensor]
@@ -41,8 +40,7 @@ class TrainingTask(Protocol):
     """One kind of model with its data and its configuration.
 
     The network is everything that learns, heads and class weights too; ``loss`` reaches it by
-    calling it, since it may be shared by processes. A task is a value: what is sent to another
-    process gives the same batches there. Those that have a default are inherited.
+    calling it, since it may be shared by processes.
     """
 
     kind: str
@@ -90,18 +88,6 @@ class TrainingTask(Protocol):
     def exported(self, network: nn.Module) -> Exported:
         """Return what an export writes."""
         ...
-
-    def named(self, batch: Batch) -> list[str]:
-        """Return what the samples of a batch are called, such as their files; [] for no names."""
-        return []
-
-    def errors(self, model: Any) -> Float64Array | None:
-        """Return the error (n,) of a loaded model on each sample of the test set, lower is better.
-
-        Of a network of this run once it is exported, and of one that it shall replace: the order is
-        the same. None where models of this kind are not held against each other.
-        """
-        return None
 
 
 def task_of(config: TrainConfig) -> TrainingTask:

@@ -28,7 +28,7 @@ class Misfit(ValueError):
         self.name, self.wanted, self.value = name, wanted, value
 
 
-def record(kind: type[T], table: object, name: str = "the record", **given: Any) -> T:
+def record(kind: type[T], table: object, name: str = "the record", /, **given: Any) -> T:
     """Return the dataclass ``kind`` out of a table of a JSON or TOML file, a key for each field.
 
     A field says by its type what its value must be: str, bool, int, float (finite; a whole number

@@ -229,7 +229,7 @@ class Translation:
         if bias.shape != (outs,) or bias.dtype != np.float32:
             raise refuse("the offsets of a convolution do not fit it")
         fields = (4, 5, 6) if deep else (3, 4, 5)
-        window = Window(shape, options, first.shape[2:], options_dilation=fields[1:])
+        window = Window(self, shape, options, first.shape[2:], options_dilation=fields[1:])
         self._spent(math.prod(window.sides) * weight.size, math.prod(first.shape[2:]) * groups)
         kind, bent = _activation(options, fields[0])
         self._node(
@@ -260,7 +260,7 @@ class Translation:
         if len(shape) != 4:
             raise refuse("a pool is not over a picture")
         sides = (options.number(4), options.number(3))
-        window = Window(shape, options, sides, options_dilation=None)
+        window = Window(self, shape, options, sides, options_dilation=None)
         self._spent(math.prod(window.sides) * shape[3] * math.prod(sides), math.prod(sides))
         kind, bent = _activation(options, 5)
         attributes = window.attributes()
@@ -462,6 +462,7 @@ class Window:
 
     def __init__(
         self,
+        translation: Translation,
         shape: Shape,
         options: FlatTable,
         kernel: tuple[int, ...],

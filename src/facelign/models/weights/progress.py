@@ -12,7 +12,8 @@ class Progress:
     """A state of the work on one file.
 
     step: "fetch" (bytes arrive), "note" (``text`` says something worth reading), "convert",
-    "done". done, total: bytes; total is 0 when unknown. rate: bytes a second.
+    "done". done, total: bytes; total is 0 when unknown. rate: bytes a second. left_s: seconds,
+    or None while nothing can be said.
     """
 
     step: str
@@ -20,6 +21,7 @@ class Progress:
     done: int = 0
     total: int = 0
     rate: float = 0.0
+    left_s: float | None = None
     text: str = ""
 
 
@@ -49,4 +51,5 @@ class Meter:
         self._last = now
         spent = max(now - self._began, 1e-6)
         rate = max(0, done - self.start) / spent
-        self.on_progress(Progress("fetch", self.file, done, self.total, rate))
+        left = (self.total - done) / rate if rate > 0 and self.total else None
+        self.on_progress(Progress("fetch", self.file, done, self.total, rate, left))

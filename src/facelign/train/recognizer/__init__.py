@@ -1,0 +1,1 @@
+"""Training of embedders: people's photos in, a network that tells people apart out."""
