@@ -200,6 +200,7 @@ def models() -> str:
         Task.EMBED: "Embedding models",
         Task.QUALITY: "Quality measures",
         Task.LIVENESS: "Liveness models",
+        Task.POSE: "Head pose",
     }
     for task in Task:
         specs = known.specs(task)

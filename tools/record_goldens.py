@@ -13,9 +13,10 @@ code reads that file (its training repository needs PyTorch of 2021).
 Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
 boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
 chips (1, h, w, 3), vectors (1, d). Quality measures: boxes, points (1, 5, 2), numbers (1,).
-Liveness models: boxes, scores (n,). ``within`` is how far facelign may be from that: a detector's
-boxes and points as a share of the height of the face, a landmarker's points in px, an embedder's
-1 - cosine. ``made_by`` names who gave the numbers.
+Liveness models: boxes, scores (n,). Head pose: boxes, points (n, 5, 2), angles (n, 3).
+``within`` is how far facelign may be from that: a detector's boxes and points as a share of the
+height of the face, a landmarker's points in px, an embedder's 1 - cosine, a pose's degrees.
+``made_by`` names who gave the numbers.
 """
 
 from __future__ import annotations
@@ -550,6 +551,91 @@ def with_face_api(model: str) -> Arrays:
     return {**by, "within": 0.03, "boxes": boxes, "scores": answer[:, 4]}
 
 
+#: the portrait's face, and a part of the photo that leaves it at an edge
+HEADS = np.array([[178.0, 62.0, 268.0, 176.0], [-20.0, 300.0, 60.0, 420.0]])
+
+
+def with_torch_headpose(model: str) -> Arrays:
+    """The layers once more in PyTorch, on the published file; its angles turned by SciPy."""
+    import torch
+    from scipy.spatial.transform import Rotation
+    from torch import nn
+
+    arrays = torch.load(published(model), weights_only=True, map_location="cpu")
+
+    def part(name: str, stride: int, groups: int, bend: type[nn.Module]) -> list[nn.Module]:
+        weight = arrays[f"{name}.0.weight"]
+        out, into, side, _ = weight.shape
+        conv = nn.Conv2d(into * groups, out, side, stride, side // 2, groups=groups, bias=False)
+        norm = nn.BatchNorm2d(out)
+        conv.load_state_dict({"weight": weight})
+        own = f"{name}.1."
+        norm.load_state_dict({k[len(own) :]: v for k, v in arrays.items() if k.startswith(own)})
+        return [conv, norm, bend()]
+
+    layers = part("features.0", 2, 1, nn.ReLU)
+    for block, stride in enumerate((2, 2, 1, 2, 1, 2, 1), start=1):
+        name, bend = f"features.{block}", nn.ReLU if block < 4 else nn.Hardswish
+        wide = len(arrays[f"{name}.dw_conv.0.weight"])
+        layers += part(f"{name}.exp_conv", 1, 4, bend)
+        layers += part(f"{name}.dw_conv", stride, wide, bend)
+        layers += part(f"{name}.pw_conv", 1, 1, bend)
+    trunk = nn.Sequential(*layers).eval()
+    found = []
+    for left, top, right, bottom in HEADS:
+        x, y, side = (left + right) / 2, (top + bottom) / 2, 1.2 * max(right - left, bottom - top)
+        scale = 224 / side
+        matrix = np.array([[scale, 0, 111.5 - scale * x], [0, scale, 111.5 - scale * y]])
+        cut = cv2.warpAffine(PORTRAIT, matrix, (224, 224)) / np.float32(255)
+        feed = (cut - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        blob = torch.tensor(feed.transpose(2, 0, 1)[None], dtype=torch.float32)
+        with torch.no_grad():
+            seen = trunk(blob).mean(dim=(2, 3)).relu()
+            roll, yaw, pitch = (
+                float((seen @ arrays[f"fc_{n}.weight"].T + arrays[f"fc_{n}.bias"]).softmax(1)
+                @ (torch.arange(66) * 3 - 97.5))
+                for n in ("roll", "yaw", "pitch")
+            )  # fmt: skip
+        turn = Rotation.from_euler("XYZ", [-pitch, -yaw, -roll], degrees=True).as_matrix()
+        flip = np.diag([1.0, -1.0, -1.0])
+        a, b, c = Rotation.from_matrix(flip @ turn @ flip).as_euler("xyz", degrees=True)
+        found.append([-b, a, -c])
+    return {
+        "made_by": f"PyTorch {torch.__version__} on the published file",
+        "within": 0.05,
+        "boxes": HEADS,
+        "points": np.stack([FIVE, FIVE]),
+        "angles": np.array(found),
+    }
+
+
+def by_least_squares(_: str) -> Arrays:
+    """The pose that brings the mean face nearest to the points, searched by SciPy."""
+    from scipy.optimize import least_squares
+    from scipy.spatial.transform import Rotation
+
+    # MediaPipe's canonical face: middles of the eyes' corners, tip of the nose, corners of the
+    # mouth; y down and z away as cameras count
+    eye = np.array([[4.446, 2.664, 3.173], [1.856, 2.585, 3.758]]).mean(axis=0)
+    left, flip = np.stack([eye, [2.456, -4.343, 4.284]]), np.array([-1.0, 1.0, 1.0])
+    face = np.stack([left[0] * flip, left[0], [0, -0.463, 7.587], left[1] * flip, left[1]])
+    face *= [1.0, -1.0, -1.0]
+
+    def missed(x: np.ndarray) -> np.ndarray:
+        away = np.array([x[3], x[4], 200 + x[5]])
+        turned = Rotation.from_euler("xyz", x[:3]).apply(face) + away
+        return (turned[:, :2] / turned[:, 2:] * 4000 - (FIVE - FIVE.mean(axis=0))).ravel()
+
+    a, b, c = np.degrees(least_squares(missed, np.zeros(6)).x[:3])
+    return {
+        "made_by": "SciPy, least squares in the photo",
+        "within": 0.5,  # another camera, and another measure of what is near
+        "boxes": HEADS[:1],
+        "points": FIVE[None],
+        "angles": np.array([[-b, a, -c]]),
+    }
+
+
 RECIPES = {
     **dict.fromkeys(("mmod", "hog", "dlib-5", "dlib-68", "dlib-resnet"), with_dlib),
     "haar": with_opencv_cascade,
@@ -573,6 +659,8 @@ RECIPES = {
     **dict.fromkeys(("minifas-98", "minifas-98-int8"), with_onnxruntime_liveness),
     "minifasnet": with_onnxruntime_minifasnet,
     "measured": by_hand,
+    "headpose-b66": with_torch_headpose,
+    "points": by_least_squares,
 }
 
 

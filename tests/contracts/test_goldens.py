@@ -17,7 +17,14 @@ from facelign.geometry.transforms import apply
 from facelign.models.catalog import own_models
 from facelign.models.weights.store import Store
 from facelign.types.chips import Chips
-from facelign.types.contracts import Detector, Embedder, Landmarker, Liveness, Quality
+from facelign.types.contracts import (
+    Detector,
+    Embedder,
+    HeadPose,
+    Landmarker,
+    Liveness,
+    Quality,
+)
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
@@ -36,14 +43,17 @@ ARRAYS = {
     Task.EMBED: {"points", "chips", "vectors"},
     Task.QUALITY: {"boxes", "points", "numbers"},
     Task.LIVENESS: {"boxes", "scores"},
+    Task.POSE: {"boxes", "points", "angles"},
 }
-#: no golden may be looser than this: share of the face's height, px, 1 - cosine, score, score
+#: no golden may be looser than this: share of the face's height, px, 1 - cosine, score, score,
+#: degrees
 LOOSEST = {
     Task.DETECT: 0.06,
     Task.LANDMARK: 1.0,
     Task.EMBED: 1e-3,
     Task.QUALITY: 0.01,
     Task.LIVENESS: 0.01,
+    Task.POSE: 0.5,
 }
 
 
@@ -153,6 +163,20 @@ def test_liveness(
     scores = np.ones(len(known["boxes"]), np.float32)
     given = Faces(known["boxes"], scores, None, "golden", portrait.size)
     assert np.abs(model.judge(portrait, given) - known["scores"]).max() <= float(known["within"])
+
+
+@pytest.mark.weights
+@of_task(Task.POSE)
+def test_angles(
+    spec: ModelSpec, pulled: Callable[..., Store], portrait: Image, usable: Callable[..., object]
+) -> None:
+    known = golden(spec)
+    model: HeadPose = usable(spec, lambda: models.load(spec, pulled(spec)))  # type: ignore[assignment]
+    scores = np.ones(len(known["boxes"]), np.float32)
+    marks = Landmarks(known["points"].astype(np.float32), FIVE)
+    given = Faces(known["boxes"].astype(np.float32), scores, marks, "golden", portrait.size)
+    gap = np.abs(model.estimate(portrait, given) - known["angles"])
+    assert gap.max() <= float(known["within"])
 
 
 @pytest.mark.parametrize("spec", STAND_INS, ids=lambda spec: spec.id)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from facelign.cli.output import note
 from facelign.errors import InputError
 from facelign.files.home import cache_path, may_write
-from facelign.wire.records import Record, failure, with_quality
+from facelign.wire.records import Record, failure, with_pose, with_quality
 
 if TYPE_CHECKING:
     from facelign.gallery.cache import VectorCache
-    from facelign.recognition.judging import Judge
+    from facelign.recognition.judging import Heads, Judge
     from facelign.recognition.options import IdentifyOptions
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Recognizer
@@ -61,11 +61,27 @@ def judge(model: str | None) -> Judge | None:
     return Judge(model)
 
 
+def heads(model: str | None) -> Heads | None:
+    """Return what tells how heads are turned, where a model is named."""
+    if model is None:
+        return None
+    from facelign.recognition.judging import Heads
+
+    return Heads(model)
+
+
 def judged(record: Record, analysis: Analysis, judge: Judge | None) -> Record:
     """Return the record of a photo with the quality of its faces, where that is asked for."""
     if judge is None or analysis.image is None:
         return record
     return with_quality(record, judge.numbers(analysis.image, analysis.faces))
+
+
+def posed(record: Record, analysis: Analysis, heads: Heads | None) -> Record:
+    """Return the record of a photo with the pose of its heads, where that is asked for."""
+    if heads is None or analysis.image is None:
+        return record
+    return with_pose(record, heads.angles(analysis))
 
 
 def _noted(built: Recognizer) -> Recognizer:

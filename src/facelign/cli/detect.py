@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelign.cli import building
-from facelign.cli.flags import Photos, QualityOf, command, without
+from facelign.cli.flags import Photos, PoseOf, QualityOf, command, without
 from facelign.cli.output import emit, line, progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
@@ -32,6 +32,7 @@ def detect(
     output: OutputFlags,
     explain: Explain = False,
     quality: QualityOf = None,
+    pose: PoseOf = None,
     *,
     chain: Annotated[ChainFlags, without("model", "layout", "flip")],
 ) -> int:
@@ -43,13 +44,14 @@ def detect(
     if explain:
         return _explain(recognizer, found, output)
     pictures = Pictures(output.draw, found)
-    judge = building.judge(quality)
-    keep = output.draw is not None or judge is not None
+    judge, heads = building.judge(quality), building.heads(pose)
+    keep = output.draw is not None or judge is not None or heads is not None
     with reporting(output, "detect") as results, progress("detecting", len(found.files)) as done:
         for record in found.missing:
             results.add(record)
         for analysis in recognizer.stream(found.files, until=Stage.DETECT, keep=keep, done=done):
             record = building.judged(records.photo_record(analysis), analysis, judge)
+            record = building.posed(record, analysis, heads)
             results.add(record, _lines(record))
             pictures.add(analysis)
     return results.code
@@ -62,6 +64,7 @@ def _lines(record: records.Record) -> Iterator[str]:
     for face in faces:
         x1, y1, x2, y2 = face["box"]
         told = f" quality {face['quality']:.2f}" if "quality" in face else ""
+        told += "".join(f" {name} {angle:.0f}" for name, angle in face.get("pose", {}).items())
         yield f"    {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f} score {face['score']:.2f}{told}"
 
 

@@ -54,6 +54,17 @@ QualityOf = Annotated[
 ]
 
 
+PoseOf = Annotated[
+    str | None,
+    typer.Option(
+        "--pose",
+        help="Tell which way each head looks by this model (points, headpose-b66).",
+        metavar="MODEL",
+        autocompletion=completion.names("pose"),
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Which fields of a group a command has, with which words and defaults instead of theirs."""

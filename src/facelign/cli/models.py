@@ -83,6 +83,7 @@ class TaskName(StrEnum):
     EMBED = "embed"
     QUALITY = "quality"
     LIVENESS = "liveness"
+    POSE = "pose"
 
 
 Ids = Annotated[

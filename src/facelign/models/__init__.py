@@ -29,7 +29,15 @@ from facelign.types.specs import EmbedderOutput, Task
 
 if TYPE_CHECKING:
     from facelign.runtime.onnx import OnnxOptions
-    from facelign.types.contracts import Detector, Embedder, Landmarker, Layout, Liveness, Quality
+    from facelign.types.contracts import (
+        Detector,
+        Embedder,
+        HeadPose,
+        Landmarker,
+        Layout,
+        Liveness,
+        Quality,
+    )
 
 #: parts of a space's id that are no preprocessing
 _MARKS = ("flip", "unit", "raw")
@@ -45,6 +53,7 @@ __all__ = [
     "list",
     "liveness",
     "load",
+    "pose",
     "pull",
     "quality",
     "space",
@@ -54,7 +63,7 @@ __all__ = [
 def list(pattern: str = "*", *, task: Task | str | None = None) -> builtins.list[str]:
     """Return the ids of the models that fit a pattern such as ``"dlib*"``, of all tasks or of one.
 
-    task: "detect", "landmark", "embed", "quality" or "liveness".
+    task: "detect", "landmark", "embed", "quality", "liveness" or "pose".
     """
     wanted = None if task is None else Task(task)
     ids = dict.fromkeys(spec.id for spec in default().specs(wanted))
@@ -102,6 +111,14 @@ def liveness(model: str, /, *, engine: OnnxOptions | None = None, **options: obj
     Raises as ``detector``.
     """
     return _loaded(Task.LIVENESS, model, engine, options)  # type: ignore[no-any-return]
+
+
+def pose(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> HeadPose:
+    """Return a model of head pose: ``estimate(image, faces)`` gives yaw, pitch and roll, degrees.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.POSE, model, engine, options)  # type: ignore[no-any-return]
 
 
 def layout(layout_id: str, /, **options: object) -> Layout:

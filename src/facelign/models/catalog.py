@@ -23,6 +23,7 @@ MODEL_PACKAGES = (
     "facelign.landmark.models",
     "facelign.embed.models",
     "facelign.quality.models",
+    "facelign.quality.poses",
     "facelign.liveness.models",
 )
 LAYOUTS = "facelign.align.layouts"

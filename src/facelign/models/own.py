@@ -243,6 +243,8 @@ def _run(spec: ModelSpec, model: Any) -> None:
         model.locate(image, faces)
     elif spec.task is Task.QUALITY:
         model.measure(image, faces)
+    elif spec.task is Task.POSE:
+        model.estimate(image, faces)
     else:
         model.judge(image, faces)
 

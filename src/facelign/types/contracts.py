@@ -182,6 +182,23 @@ class Liveness(Protocol):
         ...
 
 
+class HeadPose(Protocol):
+    """Tells which way heads look. Laws: three finite angles a face, in their order; a mirrored
+    photo gives yaw and roll of the other sign; deterministic; input unchanged.
+    """
+
+    spec: ModelSpec
+
+    @abstractmethod
+    def estimate(self, image: Image, faces: Faces) -> Float32Array:
+        """Return yaw, pitch and roll (n, 3), degrees, zero when frontal.
+
+        Yaw > 0: the subject looks to its own left; pitch > 0: down; roll > 0: the head leans to its
+        own right shoulder. Raises ModelMismatch for faces whose points it cannot use.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a film or camera. number: counts from 0. time_s: since the first, rising."""

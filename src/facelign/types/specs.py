@@ -20,6 +20,7 @@ class Task(StrEnum):
     EMBED = "embed"
     QUALITY = "quality"
     LIVENESS = "liveness"
+    POSE = "pose"
 
 
 class Engine(StrEnum):
@@ -267,7 +268,14 @@ class LivenessOutput:
     threshold: float = 0.5
 
 
-Output = DetectorOutput | LandmarkerOutput | EmbedderOutput | QualityOutput | LivenessOutput
+@dataclass(frozen=True, slots=True)
+class PoseOutput:
+    """What a model of head pose gives: yaw, pitch and roll, degrees."""
+
+
+Output = (
+    DetectorOutput | LandmarkerOutput | EmbedderOutput | QualityOutput | LivenessOutput | PoseOutput
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,4 +361,5 @@ _TASKS = {
     EmbedderOutput: Task.EMBED,
     QualityOutput: Task.QUALITY,
     LivenessOutput: Task.LIVENESS,
+    PoseOutput: Task.POSE,
 }

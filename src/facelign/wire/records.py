@@ -82,6 +82,14 @@ def with_quality(record: Record, numbers: Iterable[float]) -> Record:
     return record
 
 
+def with_pose(record: Record, angles: Iterable[Iterable[float]]) -> Record:
+    """Return the record of a photo with yaw, pitch and roll of each of its faces, degrees."""
+    for face, three in zip(record["faces"], angles, strict=True):
+        names = ("yaw", "pitch", "roll")
+        face["pose"] = {name: number(a, 1) for name, a in zip(names, three, strict=True)}
+    return record
+
+
 def embed_record(analysis: Analysis, space: str) -> Record:
     """Return what embed prints for one photo."""
     record = photo_record(analysis)

@@ -10,7 +10,7 @@ import pytest
 from facelign.quality.measure import _eyes, roll_deg
 from facelign.quality.pose import _MODELS, head_pose
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import BLAZE_6, SCHEMES
+from facelign.types.schemes import SCHEMES, WFLW_98
 
 
 def seen(scheme: str, yaw: float, pitch: float, roll: float) -> Landmarks:
@@ -57,6 +57,6 @@ def test_many_faces_none_and_those_that_place_no_head() -> None:
     )
     assert np.sign(head_pose(both)[:, 0]).tolist() == [1, -1]
     assert head_pose(both[:0]).shape == (0, 3)
-    assert head_pose(Landmarks(np.zeros((1, 6, 2), np.float32), BLAZE_6)) is None
+    assert head_pose(Landmarks(np.zeros((1, 98, 2), np.float32), WFLW_98)) is None
     fallen = Landmarks(np.zeros((1, 5, 2), np.float32), SCHEMES["five"])
     assert head_pose(fallen).tolist() == [[0, 0, 0]]
