@@ -159,10 +159,12 @@ class Registry:
         none is wanted. Raises as ``layout``.
         """
         made = self.layout(layout_id, **options)
-        if wanted is None or wanted == made.size or "size" in options or wanted[0] != wanted[1]:
+        if wanted is None or wanted == made.size or "size" in options:
             return made
+        width, height = wanted
+        sides = {"size": width} if width == height else {"size": width, "height": height}
         try:
-            return self.layout(layout_id, **options, size=wanted[0])
+            return self.layout(layout_id, **options, **sides)
         except ConfigError:
             return made
 

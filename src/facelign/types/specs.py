@@ -355,6 +355,12 @@ UNSEEN_EMBEDDER = (
     "words, and were tried with a made network of the same input and output"
 )
 
+#: the same of one whose architecture its weights are poured into
+UNSEEN_POURED = (
+    "its file could not be had: with random weights the network agrees with the same layers "
+    "written down in NumPy"
+)
+
 _TASKS = {
     DetectorOutput: Task.DETECT,
     LandmarkerOutput: Task.LANDMARK,

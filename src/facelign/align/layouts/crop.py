@@ -24,13 +24,18 @@ from facelign.types.faces import Faces
 
 @dataclass(frozen=True, slots=True)
 class CropOptions:
-    """size: side of the chip, px. margin: px of the photo around the box, both sides together."""
+    """size: side of the chip, px. margin: px of the photo around the box, both sides together.
+
+    height: of a chip that is no square, px; 0 for a square.
+    """
 
     size: int = 160
     margin: float = 32.0
+    height: int = 0
 
     def __post_init__(self) -> None:
-        if not (8 <= self.size <= 2048 and 0 <= self.margin <= 10_000):
+        sides = (self.size, self.height or self.size)
+        if not (min(sides) >= 8 and max(sides) <= 2048 and 0 <= self.margin <= 10_000):
             raise ConfigError(
                 f"Size {self.size} and margin {self.margin} cannot be meant.",
                 "Take 160 and 32, or 224 and 32.",
@@ -43,10 +48,11 @@ class Crop(Layout):
     needs: tuple[str, ...] = ("box",)
     scaled_by: Literal["points", "box"] = "box"
 
-    def __init__(self, *, size: int = 160, margin: float = 32.0) -> None:
-        self.options = CropOptions(size, margin)
-        self.id = "crop" if self.options == CropOptions() else f"crop-{size}-{margin:g}"
-        self.size = (size, size)
+    def __init__(self, *, size: int = 160, margin: float = 32.0, height: int = 0) -> None:
+        self.options = CropOptions(size, margin, height)
+        sides = f"{size}x{height}" if height else f"{size}"
+        self.id = "crop" if self.options == CropOptions() else f"crop-{sides}-{margin:g}"
+        self.size = (size, height or size)
 
     def fit(self, faces: Faces) -> Float64Array:
         """Return (n, 2, 3) float64, photo px -> chip px.

@@ -55,8 +55,7 @@ SPECS = (
             ),
         ),
         defaults={"points": "dlib-5"},
-        unseen="its file could not be had: with random weights the network agrees with the same "
-        "layers written down in NumPy",
+        unseen=specs.UNSEEN_POURED,
     ),
 )
 

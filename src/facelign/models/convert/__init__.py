@@ -46,6 +46,9 @@ _DLIB = "facelign.models.convert.dlib"
 _INTEGERS = "facelign.models.convert.integers"
 _TFJS = "facelign.models.convert.tfjs_graph"
 _FACE_API = "facelign.models.convert.face_api"
+_FACENET = "facelign.models.convert.facenet"
+_VGG = "facelign.models.convert.vgg_face"
+_GHOST = "facelign.models.convert.ghostfacenet"
 
 CONVERTERS: Mapping[str, Converter] = MappingProxyType(
     {
@@ -63,7 +66,16 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             Converter("sface-int8", 1, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
             Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
-            Converter("facenet", 1, ".onnx", "facelign.models.convert.facenet:convert", apart=True),
+            Converter("facenet", 1, ".onnx", f"{_FACENET}:convert", apart=True),
+            Converter("facenet-2017", 1, ".onnx", f"{_FACENET}:convert_2017", apart=True),
+            # Keras's files, poured into networks that are known by name
+            Converter("vgg-face", 1, ".onnx", f"{_VGG}:convert", apart=True),
+            Converter("vgg-face-2622", 1, ".onnx", f"{_VGG}:convert_people", apart=True),
+            Converter(
+                "deepface", 1, ".onnx", "facelign.models.convert.deepface:convert", apart=True
+            ),
+            Converter("deepid", 1, ".onnx", "facelign.models.convert.deepid:convert", apart=True),
+            Converter("ghostfacenet", 1, ".onnx", f"{_GHOST}:convert", apart=True),
             Converter(
                 "openface", 1, ".onnx", "facelign.models.convert.openface:convert", apart=True
             ),
@@ -122,3 +134,20 @@ def set_apart(path: Path) -> bool:
         return False
     beside.chmod(path.stat().st_mode)  # onnx makes it private, and a home may be shared by users
     return True
+
+
+def together(path: Path) -> bytes:
+    """Return an ONNX file with the weights that ``set_apart`` laid beside it."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    beside = path.with_name(WEIGHTS_APART)
+    apart = beside.read_bytes() if beside.is_file() else b""
+    for tensor in model.graph.initializer:
+        if tensor.external_data:
+            told = {entry.key: entry.value for entry in tensor.external_data}
+            start, length = int(told.get("offset", "0")), int(told["length"])
+            tensor.raw_data = apart[start : start + length]
+            tensor.ClearField("external_data")
+            tensor.ClearField("data_location")
+    return bytes(model.SerializeToString())

@@ -8,7 +8,7 @@ faces need are let in (none of them makes memory out of a number in the file uns
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -150,8 +150,8 @@ def read(path: Path) -> Graph:
     return parse(path.read_bytes())
 
 
-def parse(data: bytes) -> Graph:
-    """Return the graph in ``data`` (a ModelProto)."""
+def parse(data: bytes, also: Collection[str] = ()) -> Graph:
+    """Return the graph in ``data`` (a ModelProto). also: operators that are let in besides."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
@@ -171,7 +171,7 @@ def parse(data: bytes) -> Graph:
     if model.functions or graph.sparse_initializer or len(graph.node) > MOST_NODES:
         raise refuse("it holds functions, sparse weights or too many nodes")
     constants = {_text(tensor.name): array(tensor) for tensor in graph.initializer}
-    nodes = [_node(node) for node in graph.node]
+    nodes = [_node(node, also) for node in graph.node]
     inputs, outputs = ([_value(value) for value in part] for part in (graph.input, graph.output))
     found = Graph(nodes, constants, inputs, outputs, opsets[0], model.ir_version)
     _check_wiring(found)
@@ -214,11 +214,11 @@ def _count(shape: tuple[int, ...], name: str) -> int:
     return count
 
 
-def _node(node: Any) -> Node:
+def _node(node: Any, also: Collection[str]) -> Node:
     import onnx
 
     op = _text(node.op_type)
-    if node.domain not in ("", "ai.onnx") or op not in OPERATORS:
+    if node.domain not in ("", "ai.onnx") or op not in (*OPERATORS, *also):
         raise refuse(f"the operator {op!r} is not one that networks for faces need")
     attributes: dict[str, Any] = {}
     kinds = onnx.AttributeProto
@@ -240,7 +240,7 @@ def _node(node: Any) -> Node:
             case _:
                 raise refuse(f"an attribute of {op} is of the kind {entry.type}")
     inputs, outputs = [_text(name) for name in node.input], [_text(name) for name in node.output]
-    needs = OPERATORS[op]
+    needs = OPERATORS.get(op, 1)
     if len(inputs) < needs or not all(inputs[:needs]) or not outputs or not outputs[0]:
         raise refuse(f"an operator {op} lacks inputs or outputs")
     return Node(op, inputs, outputs, attributes, _text(node.name))

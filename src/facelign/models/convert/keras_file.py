@@ -12,6 +12,8 @@ The description of the network, where there is one, is never looked at: it may h
 from __future__ import annotations
 
 import math
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,11 +272,12 @@ def read(path: Path) -> dict[str, AnyArray]:
     """Return the arrays of a file by ``layer/weight``, in the order of its layers.
 
     A weight is called as in the file, without ``:0`` and the folders about it: ``conv1/kernel``.
-    Weights of models in a model are under the layer that holds them. Raises WeightsCorrupt.
+    Weights of models in a model are under the layer that holds them. A zip that holds one such file
+    is opened. Raises WeightsCorrupt.
     """
     if path.stat().st_size > MOST_BYTES:
         raise corrupt(f"more than {MOST_BYTES >> 20} MB")
-    file = _File(path.read_bytes())
+    file = _File(_unpacked(path))
     group = file.object(file.root())
     members = dict(file.members(group))
     if "model_weights" in members:
@@ -302,6 +305,19 @@ def read(path: Path) -> dict[str, AnyArray]:
     if not found:
         raise corrupt("no arrays by name")
     return found
+
+
+def _unpacked(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [part for part in archive.infolist() if part.filename.endswith(".h5")]
+            if len(parts) != 1 or parts[0].file_size > MOST_BYTES:
+                raise corrupt("something else than one file of weights")
+            return archive.read(parts[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as problem:
+        raise corrupt(f"something else than weights ({problem})") from problem
 
 
 #: what Keras calls weights, and what PyTorch does

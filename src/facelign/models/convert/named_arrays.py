@@ -31,23 +31,25 @@ def read(path: Path) -> dict[str, AnyArray]:
         start = file.read(16)
     if start[:8] == _MXNET:
         return mxnet_file.read(path)
-    if start[:8] == keras_file.MAGIC:
+    inner = _zipped(path)
+    if start[:8] == keras_file.MAGIC or any(name.endswith(".h5") for name in inner):
         return keras_file.as_torch(keras_file.read(path))
     if start[: len(torch7_file.MAGIC)] == torch7_file.MAGIC:
         return torch7_file.read(path)
     if start[:1] == _ONNX:
         return _of_graph(graph.read(path).constants)
-    if _is_csv(path):
+    if any(name.endswith(".csv") for name in inner):
         return csv_folder.read(path)
     return {name.removeprefix("module."): value for name, value in torch_file.read(path).items()}
 
 
-def _is_csv(path: Path) -> bool:
+def _zipped(path: Path) -> list[str]:
+    """Return the names of the files in a zip; none for another file."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".csv") for name in archive.namelist())
+            return archive.namelist()
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError):
-        return False
+        return []
 
 
 def _of_graph(constants: dict[str, AnyArray]) -> dict[str, AnyArray]:

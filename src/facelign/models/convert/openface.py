@@ -87,9 +87,7 @@ def graph(arrays: Mapping[str, AnyArray]) -> Graph:
     for module in _MODULES:
         x = _inception(pour, x, module)
     x = pour.add("Flatten", pour.add("GlobalAveragePool", x), axis=1)
-    matrix = pour.take("layer25.weight", DIM, _MODULES[-1].out)
-    x = pour.add("MatMul", x, pour.constant(np.ascontiguousarray(matrix.T)))
-    x = pour.add("Add", x, pour.constant(pour.take("layer25.bias", DIM)))
+    x = pour.dense(x, "layer25", _MODULES[-1].out, DIM)
     pour.left("num_batches_tracked")
     return pour.end({"vector": (x, ["n", DIM])})
 

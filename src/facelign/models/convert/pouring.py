@@ -81,6 +81,7 @@ class Pour:
         kernel: int | tuple[int, int] = 1,
         stride: int = 1,
         pad: int | tuple[int, int] = 0,
+        same: bool = False,
         groups: int = 1,
         norm: str = "",
         bias: bool = False,
@@ -88,8 +89,9 @@ class Pour:
     ) -> str:
         """Add a convolution ``name``, folded with the batch normalization ``norm`` where there is.
 
-        channels: of input and output. kernel, pad: of rows and columns where they differ. Source
-        of the folding: Ioffe and Szegedy, ICML 2015.
+        channels: of input and output. kernel, pad: of rows and columns where they differ. same:
+        edges as Keras and TensorFlow have them, more at the end. Source of the folding: Ioffe and
+        Szegedy, ICML 2015.
         """
         into, out = channels
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -109,9 +111,19 @@ class Pour:
             self.constant(shift),
             kernel_shape=[*sides],
             strides=[stride, stride],
-            pads=[*edges, *edges],
             group=groups,
+            **({"auto_pad": b"SAME_UPPER"} if same else {"pads": [*edges, *edges]}),
         )
+
+    def dense(self, x: str, name: str, into: int, out: int) -> str:
+        """Add a dense layer with a bias; its weight is (out, in)."""
+        matrix = self.take(f"{name}.weight", out, into)
+        x = self.add("MatMul", x, self.constant(np.ascontiguousarray(matrix.T)))
+        return self.add("Add", x, self.constant(self.take(f"{name}.bias", out)))
+
+    def flat(self, x: str) -> str:
+        """Add what lays a map out as Keras does: by row, column, channel."""
+        return self.add("Flatten", self.add("Transpose", x, perm=[0, 2, 3, 1]), axis=1)
 
     def end(self, outputs: Mapping[str, tuple[str, Sequence[int | str]]]) -> Graph:
         """Return the graph. outputs: by the name that each gets, what it is now, and its shape."""

@@ -1,0 +1,51 @@
+"""GhostFaceNet: cheap operations make half of the channels, 512 numbers in 4 million parameters.
+
+Paper: Alansari et al., "GhostFaceNets: Lightweight Face Recognition Model From Cheap Operations",
+IEEE Access 2023. Origin: HamadYA/GhostFaceNets, V1 of width 1.3 and stride 1, trained on MS1MV2 or
+MS1MV3. Input: 112x112 chips of layout arcface-112, RGB, (x - 127.5) / 128. Output: 512 numbers, not
+of unit length, compared by cosine.
+
+Known limits: the scale of pixels is that of its tests, where deepface feeds parts of 255; nobody
+tells a SHA-256, so that it comes by ``--trust-first-use``.
+"""
+
+from __future__ import annotations
+
+from facelign.embed.batch import OnnxEmbedder
+from facelign.types import specs
+from facelign.types.embeddings import Metric
+
+_ADDRESS = (
+    "https://github.com/HamadYA/GhostFaceNets/releases/download/v1.2/"
+    "GhostFaceNet_W1.3_S1_ArcFace.h5"
+)
+
+SPECS = (
+    specs.ModelSpec.of(
+        "ghostfacenet",
+        "facelign.embed.models.ghostfacenet:GhostFaceNet",
+        specs.WeightFile(
+            "GhostFaceNet_W1.3_S1_ArcFace.h5",
+            (specs.Source.address(_ADDRESS, sha256="", size=0),),
+            convert="ghostfacenet",
+        ),
+        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(128.0,) * 3),
+        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        license=specs.License.both(
+            "MIT",
+            "MS1MV2, from MS-Celeb-1M (withdrawn by its publisher)",
+            "The license is free by its text; the standing of the training data is not known.",
+            unclear=True,
+        ),
+        title="GhostFaceNetV1 of width 1.3, 512 numbers",
+        paper="Alansari et al.: GhostFaceNets, IEEE Access 2023, "
+        "https://doi.org/10.1109/ACCESS.2023.3266068",
+        origin="HamadYA/GhostFaceNets v1.2",
+        published=(specs.Claim("LFW accuracy", "0.9977", "HamadYA/GhostFaceNets README.md"),),
+        unseen=specs.UNSEEN_POURED,
+    ),
+)
+
+
+class GhostFaceNet(OnnxEmbedder):
+    """Embeds chips with GhostFaceNet."""
