@@ -20,9 +20,9 @@ from facelign.types.options import Option, OptionSet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from facelign.train.loop import Told
     from facelign.train.run_folder import RunFolder
     from facelign.train.task import TrainingTask
+    from facelign.train.told import Told
 
 app = Commands("Train models of your own: landmarks and embeddings.")
 
@@ -165,7 +165,8 @@ def _told(
     task: TrainingTask, config: Any, *, json: bool
 ) -> Iterator[Callable[[Callable[[], bool]], Told]]:
     """Yield what makes the one who is told how the run goes."""
-    from facelign.train.loop import Told, steps_of
+    from facelign.train.loop import steps_of
+    from facelign.train.told import Told
 
     def said(row: Mapping[str, float]) -> None:
         if json:
@@ -175,8 +176,8 @@ def _told(
             line(f"epoch {row['epoch']:.0f}: {', '.join(words)}")
 
     steps, _ = steps_of(config, task.steps_per_epoch())
-    with progress("train", steps) as done:
-        yield lambda stopped: Told(said, lambda _images: done(1), stopped)
+    with progress("images", steps * config.batch) as done:
+        yield lambda stopped: Told(said, done, stopped)
 
 
 def _say(result: Mapping[str, Any], *, json: bool) -> None:

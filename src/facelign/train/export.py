@@ -19,7 +19,8 @@ from facelign.models.catalog import Registry
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import Session
 from facelign.train import card
-from facelign.train.loop import best_network, judging
+from facelign.train.learner import judging
+from facelign.train.loop import best_network
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import Exported, TrainingTask
 from facelign.types.specs import ModelSpec

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from torch import Tensor, nn
 
 from facelign.train.config import TrainConfig
+from facelign.types.arrays import Float64Array
 
 #: tensors whose first axis counts the samples of a step
 Batch = Mapping[str, Tensor]
@@ -40,7 +41,8 @@ class TrainingTask(Protocol):
     """One kind of model with its data and its configuration.
 
     The network is everything that learns, heads and class weights too; ``loss`` reaches it by
-    calling it, since it may be shared by processes.
+    calling it, since it may be shared by processes. A task is a value: what is sent to another
+    process gives the same batches there. Methods that have a default are inherited.
     """
 
     kind: str
@@ -88,6 +90,18 @@ class TrainingTask(Protocol):
     def exported(self, network: nn.Module) -> Exported:
         """Return what an export writes."""
         ...
+
+    def named(self, batch: Batch) -> list[str]:
+        """Return what the samples of a batch are called, such as their files; [] for no names."""
+        return []
+
+    def errors(self, model: Any) -> Float64Array | None:
+        """Return the error (n,) of a loaded model on each sample of the test set, lower is better.
+
+        Of a network of this run once it is exported, and of one that it shall replace: the order is
+        the same. None where models of this kind are not held against each other.
+        """
+        return None
 
 
 def task_of(config: TrainConfig) -> TrainingTask:

@@ -24,10 +24,12 @@ from facelign.train.config import (
     StopOptions,
     TrainConfig,
 )
-from facelign.train.loop import Told, fit
+from facelign.train.loop import fit
 from facelign.train.run_folder import RunFolder
+from facelign.train.told import Told
 
 ONE_THREAD = MachineOptions(device="cpu", threads=1)
+SAME = ("epochs", "best", "test")
 
 
 def made(**changes) -> TrainConfig:
@@ -72,7 +74,7 @@ def test_an_ended_run_goes_on_to_the_same_bytes(tmp_path, ends, optimizer):
         with pytest.raises(KeyboardInterrupt):
             fit(task, config, ended, Told(stopped=Ending(after)))
     found = fit(task, config, ended)
-    assert found | {"run": ""} == wanted | {"run": ""}
+    assert [found[name] for name in SAME] == [wanted[name] for name in SAME]
     assert weights(ended) == weights(whole)
     assert weights(ended, "best") == weights(whole, "best")
 
@@ -147,6 +149,53 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_batch(tmp_path):
     assert "batch.pt" in str(refused.value)
     kept = torch.load(run.path / "batch.pt", weights_only=True)
     assert torch.isnan(kept["x"]).any()
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    found = []
+    for processes in (1, 2):
+        config = made(
+            batch=16,
+            machine=MachineOptions(device="cpu", threads=1, processes=processes),
+            optimizer=OptimizerOptions(name="sgd", learning_rate=0.01, clip=1.0),
+            average=AverageOptions(0.9),
+        )
+        task, run = begun(tmp_path / str(processes), config, dropout=0.0)
+        rows = []
+        result = fit(task, config, run, Told(epoch=rows.append))
+        found.append((result["test"]["error"], rows, torch.load(run.last, weights_only=True)))
+    (error, rows, state), (other_error, other_rows, other) = found
+    assert other_error == pytest.approx(error, abs=1e-5)
+    assert [row["loss"] for row in other_rows] == pytest.approx([r["loss"] for r in rows], abs=1e-5)
+    for name, weight in state["network"].items():
+        assert torch.allclose(weight.double(), other["network"][name].double(), atol=1e-5), name
+
+
+def test_two_processes_refuse_as_one(tmp_path):
+    config = made(machine=MachineOptions(device="cpu", threads=1, processes=2))
+    task, run = begun(tmp_path / "bad", config, broken=3)
+    with pytest.raises(Refused, match="step 4 of epoch 1"):
+        fit(task, config, run)
+
+
+def test_tensorboard_has_the_figures_of_every_epoch_once(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = made(epochs=4, machine=MachineOptions(device="cpu", threads=1, price=2.042))
+    task, run = begun(tmp_path / "run", config)
+    with pytest.raises(KeyboardInterrupt):
+        fit(task, config, run, Told(stopped=Ending(11)))
+    result = fit(task, config, run)
+    read = EventAccumulator(str(run.tensorboard))
+    read.Reload()
+    with (run.path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [event.step for event in read.Scalars("val_loss")] == [1, 2, 3, 4]
+    for event, row in zip(read.Scalars("val_loss"), rows, strict=True):
+        assert event.value == pytest.approx(float(row["val_loss"]), rel=1e-6)
+    seconds = sum(float(row["seconds"]) for row in rows)
+    assert result["cost"] == pytest.approx(seconds / 3600 * 2.042, abs=1e-4)
+    assert 0 <= float(rows[0]["waiting"]) <= 1
 
 
 def test_a_folder_holds_one_run(tmp_path):

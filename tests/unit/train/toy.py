@@ -8,23 +8,29 @@ import numpy as np
 import torch
 from torch import nn
 
-from facelign.train.task import DataFinding, Exported
+from facelign.train.task import DataFinding, Exported, TrainingTask
 
 SAMPLES, WIDTH = 64, 6
 
 
-class Toy:
+class Toy(TrainingTask):
     """Rows of numbers in, their weighted sum out; with dropout and batch norm, as networks have."""
 
     kind = "landmarks"
 
-    def __init__(self, config, broken: int = -1, samples: int = SAMPLES) -> None:
-        self.config, self.broken, self.samples = config, broken, samples
+    def __init__(
+        self, config, broken: int = -1, samples: int = SAMPLES, dropout: float = 0.2
+    ) -> None:
+        self.config, self.broken, self.samples, self.dropout = config, broken, samples, dropout
 
     def network(self) -> nn.Module:
         torch.manual_seed(self.config.seed)
         return nn.Sequential(
-            nn.Linear(WIDTH, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 1)
+            nn.Linear(WIDTH, 8),
+            nn.BatchNorm1d(8),
+            nn.ReLU(),
+            nn.Dropout(self.dropout),
+            nn.Linear(8, 1),
         )
 
     def steps_per_epoch(self) -> int:

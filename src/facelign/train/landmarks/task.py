@@ -18,17 +18,21 @@ from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
+from facelign.lab.landmarks.run import reduced
 from facelign.landmark.square import squared
 from facelign.train.landmarks.config import LandmarkConfig
-from facelign.train.task import Batch, DataFinding, Exported
+from facelign.train.loader import ahead
+from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
 from facelign.types.arrays import AnyArray, BoolArray, ByteArray, Float32Array, Float64Array
+from facelign.types.faces import Faces
 from facelign.types.schemes import SCHEMES
 
 #: what a detector shows above the brows, and what the square shows around its box
 _ABOVE, _MARGIN = 0.2, 0.1
+_EYES = figures.Normalizer.INTER_OCULAR
 
 
-class LandmarkTask:
+class LandmarkTask(TrainingTask):
     """Points of one scheme in squares around faces."""
 
     kind = "landmarks"
@@ -65,12 +69,32 @@ class LandmarkTask:
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Yield the batches of an epoch; half of the faces are mirrored."""
-        rows = self._rows["train"]
+        rows, size = self._rows["train"], self.config.batch
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(rows))
-        size = self.config.batch
-        for step in range(first, self.steps_per_epoch()):
+
+        def batch(step: int) -> Batch:
             chosen = [int(rows[i]) for i in order[step * size : (step + 1) * size]]
-            yield self._batch([self._sample(row, epoch) for row in chosen], chosen)
+            return self._batch([self._sample(row, epoch) for row in chosen], chosen)
+
+        return ahead(batch, range(first, self.steps_per_epoch()), self.config.machine.loaders)
+
+    def named(self, batch: Batch) -> list[str]:
+        """Return the photos of a batch."""
+        return [str(self.table.files[int(row)]) for row in batch["row"]]
+
+    def errors(self, model: Any) -> Float64Array:
+        """Return the NME of a landmarker on each test face, in its own crop of the photo."""
+        found = []
+        for row in self._rows["test"]:
+            image, truth = read(self.table.files[row]), self.table.points[row][None]
+            visible = self.table.visible[row][None]
+            box = _box(truth[0], visible[0])[None].astype(np.float32)
+            face = Faces(box, np.ones(1, np.float32), None, "annotation", image.size)
+            marks = model.locate(image, face).landmarks
+            scale = figures.scales(truth, _EYES, self.scheme.id, visible)
+            placed = reduced(marks.points.astype(np.float64), marks.scheme.id, self.scheme.id)
+            found.append(figures.nme(placed, truth, scale, visible)[0][0])
+        return np.array(found)
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the mean distance along x and y of the points that can be seen."""
@@ -169,7 +193,7 @@ class LandmarkTask:
         truth = np.stack([self._crops[row][1] for row in rows]).astype(np.float64)
         visible = self.table.visible[rows]
         loss = np.abs(placed - truth)[visible].mean()
-        scale = figures.scales(truth, figures.Normalizer.INTER_OCULAR, self.scheme.id, visible)
+        scale = figures.scales(truth, _EYES, self.scheme.id, visible)
         errors, _ = figures.nme(placed, truth, scale, visible)
         return {"loss": float(loss), "nme": float(np.mean(errors))}
 
