@@ -21,7 +21,7 @@ from facelign.train import checkpoint, schedule
 from facelign.train.config import TrainConfig
 from facelign.train.curves import curves
 from facelign.train.learner import Learner, seeded
-from facelign.train.meter import Meter
+from facelign.train.meter import EpochMeter
 from facelign.train.processes import agreed, launched
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import Batch, TrainingTask
@@ -79,7 +79,7 @@ def _fit(
         if fabric.is_global_zero:
             write = closing.enter_context(curves(run, at.epoch))
         while at.epoch < epochs and not _stopped_early(config, at):
-            meter = Meter(config.machine.price)
+            meter = EpochMeter(config.machine.price)
             batches = task.batches(at.epoch, at.step)
             while at.step < per_epoch and at.done < steps:
                 with meter.waiting():
@@ -177,7 +177,7 @@ def _means(fabric: Fabric, sums: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: flat[2 * i] / flat[2 * i + 1] for i, name in enumerate(sums)}
 
 
-def _due(config: TrainConfig, at: Where, meter: Meter) -> bool:
+def _due(config: TrainConfig, at: Where, meter: EpochMeter) -> bool:
     """Whether the run is to be saved inside an epoch."""
     steps, seconds = config.checkpoint.steps, config.checkpoint.seconds
     return bool(steps and at.done % steps == 0) or bool(seconds and meter.unsaved >= seconds)

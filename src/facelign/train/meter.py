@@ -14,7 +14,7 @@ from facelign.train.task import Batch
 _MB = 1 << 20
 
 
-class Meter:
+class EpochMeter:
     """Watches the time of one epoch. price: of an hour, 0 for none."""
 
     def __init__(self, price: float) -> None:
