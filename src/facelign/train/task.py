@@ -41,11 +41,15 @@ class TrainingTask(Protocol):
     """One kind of model with its data and its configuration.
 
     The network is everything that learns, heads and class weights too; ``loss`` reaches it by
-    calling it, since it may be shared by processes. A task is a value: what is sent to another
-    process gives the same batches there. Methods that have a default are inherited.
+    calling it, since it may be shared by processes. Another process makes the task again from its
+    configuration. Methods that have a default are inherited.
     """
 
     kind: str
+    config: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.config,)
 
     def network(self) -> nn.Module:
         """Return the network of the configuration; its weights come from the seed."""

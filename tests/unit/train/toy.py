@@ -23,6 +23,9 @@ class Toy(TrainingTask):
     ) -> None:
         self.config, self.broken, self.samples, self.dropout = config, broken, samples, dropout
 
+    def __reduce__(self):
+        return type(self), (self.config, self.broken, self.samples, self.dropout)
+
     def network(self) -> nn.Module:
         torch.manual_seed(self.config.seed)
         return nn.Sequential(

@@ -15,6 +15,7 @@ from facelign.errors import ConfigError
 from facelign.files.home import expanded
 from facelign.lab.material.trials import Trials
 from facelign.lab.verification.figures import Verification
+from facelign.train.loader import ahead
 from facelign.train.recognizer import findings, losses, samplers
 from facelign.train.recognizer.augment import augmented
 from facelign.train.recognizer.config import RecognizerConfig
@@ -35,7 +36,7 @@ from facelign.train.recognizer.validation import (
     held_out_trials,
     listed_trials,
 )
-from facelign.train.task import Batch, DataFinding, Exported
+from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
 from facelign.types.arrays import ByteArray, Float32Array, IntArray
 from facelign.types.specs import InputSpec
 
@@ -68,7 +69,7 @@ class RecognizerNetwork(nn.Module):
         return vectors if people is None else self.criterion(vectors.float(), people)
 
 
-class RecognizerTask:
+class RecognizerTask(TrainingTask):
     """One embedder with its data and its configuration."""
 
     kind = "recognizer"
@@ -115,12 +116,16 @@ class RecognizerTask:
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Yield pixels (n, h, w, 3) uint8 and people (n,) int64."""
-        for places in self._plan(epoch)[first:]:
-            chips = [self._sample(epoch, int(place)) for place in places]
-            yield {
+        plan = self._plan(epoch)
+
+        def batch(step: int) -> Batch:
+            chips = [self._sample(epoch, int(place)) for place in plan[step]]
+            return {
                 "pixels": torch.from_numpy(np.stack(chips)),
-                "people": torch.from_numpy(self.labels[places]),
+                "people": torch.from_numpy(self.labels[plan[step]]),
             }
+
+        return ahead(batch, range(first, len(plan)), self.config.machine.loaders)
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the figures of the loss of the configuration."""
