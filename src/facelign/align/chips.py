@@ -55,7 +55,8 @@ def chips(image: Image, faces: Faces, layout: Layout) -> tuple[Chips, IntArray, 
     dropped: list[tuple[int, str]] = []
     for index in range(len(faces)):
         try:
-            cut.append(_chip(image, full, faces[index : index + 1], layout, scheme))
+            face = faces if len(faces) == 1 else faces[index : index + 1]
+            cut.append(_chip(image, full, face, layout, scheme))
         except DegenerateLandmarks as problem:
             dropped.append((index, _as_reason(problem.message)))
         else:

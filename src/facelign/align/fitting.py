@@ -11,18 +11,34 @@ import numpy as np
 from facelign.align.dlib_chip import TEMPLATES
 from facelign.errors import DegenerateLandmarks, ModelMismatch
 from facelign.geometry.templates import ARCFACE_FIVE
-from facelign.types.arrays import Float64Array, FloatArray
+from facelign.types.arrays import ComplexArray, Float64Array, FloatArray
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE
 
-#: what a frontal face looks like, for schemes that are judged by their own points
-_FRONTAL: Mapping[str, Float64Array] = MappingProxyType(
+
+def _centered(points: Float64Array) -> tuple[ComplexArray, float]:
+    """Return points (k, 2) around their middle as k numbers x + iy, and their spread, px^2."""
+    z = points[:, 0] + 1j * points[:, 1]
+    z -= z.sum() / len(z)
+    return z, float(np.vdot(z, z).real)
+
+
+def _frontal(points: Float64Array) -> ComplexArray:
+    z, spread = _centered(points)
+    return z / math.sqrt(spread)
+
+
+#: what a frontal face looks like, around its middle and of spread 1, for schemes that are judged
+#: by their own points
+_FRONTAL: Mapping[str, ComplexArray] = MappingProxyType(
     {
-        "five": ARCFACE_FIVE,
-        "dlib-5": TEMPLATES["dlib-5"][1],
+        "five": _frontal(ARCFACE_FIVE),
+        "dlib-5": _frontal(TEMPLATES["dlib-5"][1]),
         # ears come last and go anywhere when a head turns: they are not judged
-        "blaze-6": np.concatenate([ARCFACE_FIVE[:3], ARCFACE_FIVE[3:].mean(axis=0, keepdims=True)]),
+        "blaze-6": _frontal(
+            np.concatenate([ARCFACE_FIVE[:3], ARCFACE_FIVE[3:].mean(axis=0, keepdims=True)])
+        ),
     }
 )
 
@@ -95,29 +111,20 @@ def check_face(points: FloatArray, scheme_id: str) -> None:
     p = np.asarray(points, np.float64)
     if not np.isfinite(p).all():
         raise DegenerateLandmarks("The points are not finite.")
-    template = _FRONTAL.get(scheme_id)
-    p = p if template is None else p[: len(template)]
-    p = p - p.mean(axis=0)
-    spread = float((p * p).sum())
-    if spread < CLOSEST_PX * CLOSEST_PX * len(p):
+    frontal = _FRONTAL.get(scheme_id)
+    z, spread = _centered(p if frontal is None else p[: len(frontal)])
+    if spread < CLOSEST_PX * CLOSEST_PX * len(z):
         raise DegenerateLandmarks("The points fall together.")
-    if template is None:
+    if frontal is None:
         return
-    straight, mirrored = _agreement(p, spread, template)
+    # how well similarities without and with reflection map the points (0 to 1, 1 = exactly): z may
+    # be turned and scaled by a complex factor, or its mirror image, the conjugate, may
+    straight = abs(np.vdot(frontal, z)) / math.sqrt(spread)
+    mirrored = abs(np.dot(frontal, z)) / math.sqrt(spread)
     if mirrored > straight + MOST_MIRRORED:
         raise DegenerateLandmarks("The points are those of a mirrored face.")
     if straight < LEAST_AGREEMENT:
         raise DegenerateLandmarks("The points do not lie as a face's do.")
-
-
-def _agreement(p: Float64Array, spread: float, template: Float64Array) -> tuple[float, float]:
-    """Return how well similarities without and with reflection map ``p`` (0 to 1, 1 = exactly)."""
-    q = template - template.mean(axis=0)
-    norm = math.sqrt(spread * float((q * q).sum()))
-    cosine, sine = float((p * q).sum()), float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum())
-    mirror_cosine = float((p[:, 0] * q[:, 0] - p[:, 1] * q[:, 1]).sum())
-    mirror_sine = float((p[:, 0] * q[:, 1] + p[:, 1] * q[:, 0]).sum())
-    return math.hypot(cosine, sine) / norm, math.hypot(mirror_cosine, mirror_sine) / norm
 
 
 def eye_centers(points: FloatArray, scheme_id: str) -> tuple[Float64Array, Float64Array]:

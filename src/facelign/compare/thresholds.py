@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,6 +76,7 @@ def uncalibrated(score: float, source: str) -> Threshold:
     return Threshold(score=score, fmr=None, source=source)
 
 
+@lru_cache(maxsize=64)  # asked for every photo, and the same as long as the gallery is
 def search_threshold(
     calibration: Calibration,
     templates: int,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -66,6 +67,8 @@ class Candidates:
 
     def back(self, plane: PlaneMap) -> Candidates:
         """Return the candidates in the photo that ``plane`` maps from."""
+        if plane.same:
+            return self
         return Candidates(plane.boxes_back(self.boxes), self.scores, plane.back(self.points))
 
     def suppressed(self, threshold: float) -> Candidates:
@@ -92,10 +95,11 @@ class Candidates:
 
     def best_over(self, box: FloatArray, overlap: float) -> Candidates | None:
         """Return the best candidate with at least ``overlap`` with ``box``, blended, or None."""
-        near = np.flatnonzero(iou(np.asarray(box, np.float32)[None], self.boxes)[0] >= overlap)
+        near = (iou(np.asarray(box, np.float32)[None], self.boxes)[0] >= overlap).nonzero()[0]
         if not near.size:
             return None
-        return self.blended(near[[int(np.argmax(self.scores[near]))]])
+        best = near[self.scores[near].argmax()]
+        return self.blended(best[None])
 
     def blended(self, kept: IntArray) -> Candidates:
         """Return the candidates ``kept`` with the points on which all cells of a face agree.
@@ -108,16 +112,19 @@ class Candidates:
         if not found.points.size:
             return found
         flat = self.points.reshape(len(self), -1)
-        points = np.concatenate(
-            [self._weights(found[at : at + _SOME]) @ flat for at in range(0, len(found), _SOME)]
-        )
-        return replace(found, points=points.reshape(found.points.shape).astype(np.float32))
+        if len(found) <= _SOME:
+            points = self._weights(found) @ flat
+        else:
+            some = [found[at : at + _SOME] for at in range(0, len(found), _SOME)]
+            points = np.concatenate([self._weights(part) @ flat for part in some])
+        shape = found.points.shape
+        return Candidates(found.boxes, found.scores, points.reshape(shape).astype(np.float32))
 
     def _weights(self, best: Candidates) -> Float32Array:
         """Return (n, m): what each of all m candidates says about n that are among them."""
         agree = iou(best.boxes, self.boxes) >= _AGREE
         agree &= self.scores >= _AGREE * best.scores[:, None]
-        weights = np.where(agree, np.maximum(self.scores, np.float32(1e-6)), np.float32(0))
+        weights: Float32Array = np.maximum(self.scores, np.float32(1e-6)) * agree
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
@@ -169,21 +176,23 @@ def decode_free(heads: FloatArray, cells: Cells, *, threshold: float) -> Candida
     """
     # most cells see nothing: where one factor is below the square, so is the product
     square = threshold * threshold
-    floor = np.float32(np.log(square / (1.0 - square))) if square < 1.0 else np.float32(np.inf)
-    hit = np.flatnonzero((heads[0] >= floor) & (heads[1] >= floor))
+    floor = np.float32(math.log(square / (1.0 - square))) if square < 1.0 else np.float32(np.inf)
+    hit = (np.minimum(heads[0], heads[1]) >= floor).nonzero()[0]
     raw = heads[:, hit].T
-    product = np.prod(1.0 / (1.0 + np.exp(-raw[:, :2].astype(np.float64))), axis=1)
+    odds = 1.0 / (1.0 + np.exp(-raw[:, :2].astype(np.float64)))
+    product = odds[:, 0] * odds[:, 1]
     sure = product >= square
     if not sure.all():
         hit, raw, product = hit[sure], raw[sure], product[sure]
     if not hit.size:
         return Candidates.none((heads.shape[0] - 6) // 2)
-    corners, stride = cells.corners[hit], cells.strides[hit, None]
-    center = corners + raw[:, 2:4] * stride
+    stride = cells.strides[hit, None]
+    # center, size and points as pairs: where the corner has no part in the size, it is not asked
+    pairs = (raw[:, 2:] * stride).reshape(len(hit), -1, 2) + cells.corners[hit, None]
     half = np.exp(raw[:, 4:6]) * (stride / 2)
-    spots = raw[:, 6:].reshape(len(hit), -1, 2) * stride[..., None] + corners[:, None]
+    boxes = np.concatenate([pairs[:, 0] - half, pairs[:, 0] + half], axis=1)
     return Candidates(
-        np.concatenate([center - half, center + half], axis=1).astype(np.float32),
+        boxes.astype(np.float32, copy=False),
         np.sqrt(product).astype(np.float32),
-        spots.astype(np.float32),
+        pairs[:, 2:].astype(np.float32, copy=False),
     )

@@ -38,6 +38,8 @@ _EIGHTHS = (0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0)
 #: height of the face in a closer look, and size (w, h) of its picture, px. On 102 faces of faces68
 #: the error is the same for 256 px in 256 x 288, and larger for 192 px by an eighth
 _LEVEL_HEIGHT, _LEVEL_SIZE = 224.0, (224, 256)
+#: where the face is in it: in its middle, as wide as high
+_LEVEL_BOX: Float32Array = np.array([-0.5, 15.5, 223.5, 239.5], np.float32)
 #: faces in one call: more take longer a face (caches)
 _LEVEL_BATCH = 4
 #: a closer look is repeated, turned by what it saw, while the eyes lean by more degrees, so often
@@ -114,9 +116,6 @@ class _Leveling:
 
         Points are in the plane of the pixels, whatever the view was; None where nothing was seen.
         """
-        width, height = _LEVEL_SIZE
-        middle, half = np.array([width - 1, height - 1]) / 2, _LEVEL_HEIGHT / 2
-        box = np.concatenate([middle - half, middle + half])
         given: list[tuple[Float32Array, float] | None] = []
         for start in range(0, len(chosen), _LEVEL_BATCH):
             views = [
@@ -125,7 +124,7 @@ class _Leveling:
             ]
             looks = self._look([picture for picture, _ in views])
             for seen, (_, matrix) in zip(looks, views, strict=True):
-                best = seen.best_over(box, 0.3)
+                best = seen.best_over(_LEVEL_BOX, 0.3)
                 if best is None:
                     given.append(None)
                 else:
@@ -166,12 +165,13 @@ def tilt_of(points: FloatArray) -> float:
 class _Around:
     """What the views of one face are drawn from, made once for all of them.
 
-    pixels: the photo, or the surroundings of a large face, reduced. into: (2, 3), photo px -> px
-    of these pixels. factor: px of a view per photo px. center: of the face, photo px.
+    pixels: the photo, or the surroundings of a large face, reduced. back: (2, 3), px of these
+    pixels -> photo px, or None where they are the photo. factor: px of a view per photo px.
+    center: of the face, photo px.
     """
 
     pixels: ByteArray
-    into: Float64Array
+    back: Float64Array | None
     factor: float
     center: tuple[float, float]
 
@@ -180,14 +180,15 @@ def _around(pixels: ByteArray, box: FloatArray, height: float) -> _Around:
     """Return what views of the face of ``box`` that show it ``height`` px high are drawn from."""
     x1, y1, x2, y2 = (float(v) for v in box)
     factor = height / (y2 - y1)
-    source, into = pixels, scaling(1.0)
+    source, back = pixels, None
     if factor < 0.5:
         crop = surroundings(pixels, box, 2 * height, margin=1.0)
         if crop is not None:
             source, plane = crop
             (sx, sy), (tx, ty) = plane.scale, plane.shift
             into = compose(np.array([[1.0, 0.0, tx], [0.0, 1.0, ty]]), scaling(sx, sy))
-    return _Around(source, into, factor, ((x1 + x2) / 2, (y1 + y2) / 2))
+            back = invert(into)
+    return _Around(source, back, factor, ((x1 + x2) / 2, (y1 + y2) / 2))
 
 
 def _view(around: _Around, tilt: float, size: tuple[int, int]) -> tuple[ByteArray, Float64Array]:
@@ -200,5 +201,5 @@ def _view(around: _Around, tilt: float, size: tuple[int, int]) -> tuple[ByteArra
     cos, sin = math.cos(math.radians(tilt)) * factor, math.sin(math.radians(tilt)) * factor
     mx, my = (size[0] - 1) / 2, (size[1] - 1) / 2
     matrix = np.array([[cos, sin, mx - cos * cx - sin * cy], [-sin, cos, my + sin * cx - cos * cy]])
-    onto = compose(matrix, invert(around.into))
+    onto = matrix if around.back is None else compose(matrix, around.back)
     return warped(around.pixels, onto, size), matrix

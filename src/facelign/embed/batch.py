@@ -7,6 +7,7 @@ the network wants to be fed with stands in the record (``InputSpec``), what its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from facelign.errors import ConfigError, ModelError, ModelMismatch
 from facelign.runtime.blob import blob_of
 from facelign.runtime.onnx import OnnxOptions, Session
-from facelign.types.arrays import ByteArray, Float32Array
+from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.chips import Chips
 from facelign.types.contracts import Embedder, WeightPaths
 from facelign.types.embeddings import Embeddings
@@ -96,8 +97,8 @@ class OnnxEmbedder(Embedder):
             return Embeddings.none(self.space)
         step = max(1, self.options.batch // 2) if self.options.flip else self.options.batch
         starts = range(0, len(chips), step)
-        raw = np.concatenate([self._raw(chips.pixels[at : at + step]) for at in starts])
-        norms = np.linalg.norm(raw.astype(np.float64), axis=1)
+        raw = _joined([self._raw(chips.pixels[at : at + step]) for at in starts])
+        norms = np.sqrt(np.square(raw, dtype=np.float64).sum(axis=1))
         if not ((norms > 0) & (norms < np.inf)).all():
             raise ModelError(
                 f"'{self.spec.id}' gave a vector of length 0, or one that is not finite.",
@@ -136,7 +137,7 @@ class OnnxEmbedder(Embedder):
         # A file whose batch is fixed to 1 is fed one by one.
         parts = [blob] if port.shape[0] is None else [blob[i : i + 1] for i in range(len(blob))]
         found = [self._session.run({port.name: part}, [out.name])[0] for part in parts]
-        vectors = np.concatenate(found).reshape(len(pixels), -1)
+        vectors = _joined(found).reshape(len(pixels), -1)
         if vectors.shape[1] != self.space.dim:
             raise ModelMismatch(
                 f"The record of '{self.spec.id}' promises {self.space.dim} numbers, its network "
@@ -144,3 +145,8 @@ class OnnxEmbedder(Embedder):
                 f"Write dim = {vectors.shape[1]} in the record, under [output].",
             )
         return vectors.astype(np.float32, copy=False)
+
+
+def _joined(parts: Sequence[AnyArray]) -> AnyArray:
+    """Return rows of several arrays as one; one array is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

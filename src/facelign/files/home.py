@@ -16,7 +16,7 @@ def expanded(path: str | Path) -> Path:
     """
     given = os.fspath(path)
     if not given.startswith("~") or os.path.lexists(given):
-        return Path(path)
+        return path if isinstance(path, Path) else Path(path)
     return Path(os.path.expanduser(given))  # noqa: PTH111 - an unknown user must not raise
 
 

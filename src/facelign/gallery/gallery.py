@@ -268,13 +268,14 @@ class Gallery(Closing):
         See ``search``; k: None lists everybody. Raises SpaceMismatch, naming both, when only other
         spaces hold templates.
         """
-        space = probes.space.id
-        people, templates = self.count(space)
+        space, spaces = probes.space.id, self.spaces()
+        people, templates = next(((s.people, s.templates) for s in spaces if s.id == space), (0, 0))
         if not templates:
             self.require_space(space)
         k = people if k is None else k
         found = self.search(probes, k=k, mode=mode, photo_digest=photo_digest, boxes=boxes)
-        exact, away = self.exact, len(self.people_without(space))
+        others = any(other.id != space for other in spaces)
+        exact, away = self.exact, len(self.people_without(space)) if others else 0
         lists = [CandidateList(tuple(c), None, "", None, templates, exact=exact) for c in found]
         return lists, (people, templates), away
 

@@ -153,14 +153,17 @@ def by_best(
         short = []
         for place, i in enumerate(todo):
             ids = hits.ids[place, : int(hits.counts[place])]
-            people = view.owners_of(ids)
-            firsts = np.sort(np.unique(people, return_index=True)[1])
-            best = [int(j) for j in firsts if int(people[j]) not in barred[i] | {0}][:k]
+            people = view.owners_of(ids).tolist()
+            best: dict[int, tuple[int, int, float]] = {}
+            for j, person in enumerate(people):
+                if person and person not in best and person not in barred[i]:
+                    best[person] = (person, int(ids[j]), float(hits.scores[place, j]))
+                    if len(best) == k:
+                        break
             if len(best) < k and more:
                 short.append(i)
-                continue
-            rows = [(int(people[j]), int(ids[j]), float(hits.scores[place, j])) for j in best]
-            answers[i] = _candidates(view, rows)
+            else:
+                answers[i] = _candidates(view, list(best.values()))
         todo, wanted = short, 8 * wanted
     return answers
 
@@ -202,10 +205,13 @@ def centers_of(view: View, mode: TemplateMode, index: IndexFactory) -> Centers:
 
 def _candidates(view: View, rows: Sequence[tuple[int, int, float]]) -> list[Candidate]:
     """Return candidates for (person, template, score), best first."""
-    metric = view.index.space.metric
+    scores = np.array([score for _, _, score in rows])
+    distances = distance(scores, view.index.space.metric).tolist()
     return [
-        Candidate(rank, view.names[person], template, score, float(distance(score, metric)), person)
-        for rank, (person, template, score) in enumerate(rows, start=1)
+        Candidate(rank, view.names[person], template, score, away, person)
+        for rank, ((person, template, score), away) in enumerate(
+            zip(rows, distances, strict=True), start=1
+        )
     ]
 
 

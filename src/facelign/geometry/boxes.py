@@ -8,17 +8,22 @@ import numpy as np
 
 from facelign.types.arrays import FloatArray, IntArray
 
+#: px^2: two boxes without any area have no overlap
+_TINY = 1e-37
+
 
 def area(boxes: FloatArray) -> FloatArray:
     """Return (n,) areas in px^2; no ``+ 1``: edges are continuous."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    x1, y1, x2, y2 = boxes.T
+    found: FloatArray = (x2 - x1) * (y2 - y1)
+    return found
 
 
 def intersection(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return (n, m) intersection areas of boxes ``a`` (n, 4) and ``b`` (m, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    side = np.clip(high - low, 0, None)
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    high = np.minimum(a[:, None, 2:], b[:, 2:])
+    side = np.maximum(high - low, 0)
     result: FloatArray = side[..., 0] * side[..., 1]
     return result
 
@@ -26,8 +31,9 @@ def intersection(a: FloatArray, b: FloatArray) -> FloatArray:
 def iou(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return (n, m) intersection over union in [0, 1]; symmetric."""
     inter = intersection(a, b)
-    union = area(a)[:, None] + area(b)[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    union = area(a)[:, None] + area(b) - inter
+    shares: FloatArray = inter / np.maximum(union, _TINY)
+    return shares
 
 
 def nms(
@@ -54,7 +60,7 @@ def nms(
         kept.append(int(best))
         w = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + grow
         h = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + grow
-        inter = np.clip(w, 0, None) * np.clip(h, 0, None)
+        inter = np.maximum(w, 0) * np.maximum(h, 0)
         if by == "union":
             base = areas[best] + areas[rest] - inter
         else:

@@ -19,6 +19,11 @@ class PlaneMap:
     scale: tuple[float, float]
     shift: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def same(self) -> bool:
+        """Whether the picture is the photo."""
+        return self.scale == (1.0, 1.0) and self.shift == (0.0, 0.0)
+
     def forward(self, points: FloatArray) -> Float32Array:
         """Return points (..., 2) of the photo in the network picture."""
         s, t = np.asarray(self.scale), np.asarray(self.shift)

@@ -22,20 +22,24 @@ def apply(matrix: FloatArray, points: FloatArray) -> Float64Array:
 
 def compose(second: FloatArray, first: FloatArray) -> Float64Array:
     """Return the matrix of "``first``, then ``second``"."""
-    a, b = np.asarray(second, np.float64), np.asarray(first, np.float64)
-    linear = a[:, :2] @ b[:, :2]
-    shift = a[:, :2] @ b[:, 2] + a[:, 2]
-    return np.concatenate([linear, shift[:, None]], axis=1)
+    (a, b, x), (c, d, y) = np.asarray(second, np.float64).tolist()
+    (e, f, u), (g, h, v) = np.asarray(first, np.float64).tolist()
+    return np.array(
+        [
+            [a * e + b * g, a * f + b * h, a * u + b * v + x],
+            [c * e + d * g, c * f + d * h, c * u + d * v + y],
+        ]
+    )
 
 
 def invert(matrix: FloatArray) -> Float64Array:
     """Return the inverse map; raises DegenerateLandmarks when there is none."""
-    m = np.asarray(matrix, np.float64)
-    determinant = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+    (a, b, x), (c, d, y) = np.asarray(matrix, np.float64).tolist()
+    determinant = a * d - b * c
     if not math.isfinite(determinant) or abs(determinant) < 1e-12:
         raise DegenerateLandmarks("The transform has no inverse.")
-    linear = np.array([[m[1, 1], -m[0, 1]], [-m[1, 0], m[0, 0]]]) / determinant
-    return np.concatenate([linear, (-linear @ m[:, 2])[:, None]], axis=1)
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def scaling(sx: float, sy: float | None = None) -> Float64Array:

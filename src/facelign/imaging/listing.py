@@ -412,8 +412,9 @@ def clean_path(text: str | Path) -> tuple[Path, str | None]:
     exists wins; when none does, the text without its marks is returned.
     """
     given = str(text)
-    if not given or named(Path(given)):
-        return Path(given), None
+    path = Path(given)
+    if not given or named(path):
+        return path, None
     bare = _MARKS.sub("", given)
     for tried in _readings(bare):
         if tried != given and named(Path(tried)):

@@ -268,7 +268,11 @@ def _file(path: Path, limits: Limits) -> bytes:
             raise UnreadableImage(f"{path} is no ordinary file.", "Name a file.")
         _check_size(str(path), found.st_size, limits)  # a file of holes takes no disk, and memory
         with path.open("rb") as file:
-            return _within(str(path), file.read(limits.bytes + 1), limits)
+            # memory is asked for before it is read: for a photo, not for the largest there may be
+            data = file.read(found.st_size + 1)
+            if len(data) != found.st_size:  # it grew, or nobody can say: a pipe, a device
+                data += file.read(limits.bytes + 1 - len(data))
+            return _within(str(path), data, limits)
     except FileNotFoundError:
         raise UnreadableImage(
             f"There is no file {_short(str(path))}.", "Check the spelling."

@@ -25,7 +25,8 @@ def warp(pixels: ByteArray, to_picture: Float64Array, size: tuple[int, int]) -> 
 
 def axis_scales(matrix: Float64Array) -> tuple[float, float]:
     """Return picture px per px along x and along y of the source."""
-    return math.hypot(matrix[0, 0], matrix[1, 0]), math.hypot(matrix[0, 1], matrix[1, 1])
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return math.hypot(a, c), math.hypot(b, d)
 
 
 def _reductions(to_picture: Float64Array) -> tuple[int, int]:

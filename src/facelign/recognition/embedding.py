@@ -55,9 +55,12 @@ def embed(embedder: Embedder, photos: Sequence[Analysis]) -> list[Analysis]:
     """Return photos that have chips with their vectors, computed as one batch."""
     counts = [len(photo.embedded) for photo in photos]
     filled = [photo.chips for photo in photos if len(photo.embedded)]
-    vectors = Embeddings.none(embedder.space)
     if filled:
         vectors = embedder.embed(*map(Chips.joined, zip(*filled, strict=True)))
+    else:
+        vectors = Embeddings.none(embedder.space)
+    if len(photos) == 1:
+        return [replace(photos[0], embeddings=vectors)]
     ends = np.cumsum(counts)
     return [
         replace(photo, embeddings=vectors[end - n : end])

@@ -95,8 +95,10 @@ class Finder:
         ``Analysis.prepared`` is what the models saw; chips are cut from it.
         """
         prepared = self.preprocessing.apply(image)
-        found = find(self.detector, self._reduced(prepared), self.options.attempts)
-        found = replace(found, image=image, prepared=prepared)
+        seen = self._reduced(prepared)
+        found = find(self.detector, seen, self.options.attempts)
+        if seen is not image:
+            found = replace(found, image=image, prepared=prepared)
         if self.landmarker is None or not len(found.faces):
             return found
         # A landmarker wants upright faces: it looks at the photo as the detector saw it.

@@ -191,16 +191,16 @@ class PhotoGallery(Closing):
         if options.policy is not None and len(faces):
             wanted = [choose(faces, options.policy, photo.source)]
         without = (CandidateList((), None, "", None, size), None)
-        answers = []
-        for i in wanted:
-            place, why = analysis.place_of(i), analysis.reason_of(i)
+        asked, answers = [faces[i] for i in wanted], []
+        for face in asked:
+            place, why = analysis.place_of(face.index), analysis.reason_of(face.index)
             searched, name = without if place is None else found[place]
-            height = faces[i].box.height
+            height = face.box.height
             answers.append(decide(searched, limit, options, height, unaligned=why, suggested=name))
-        named = zip(wanted, one_name_each(answers), strict=True)
+        named = zip(asked, one_name_each(answers), strict=True)
         return Identification(
             analysis,
-            tuple(IdentifiedFace(faces[i], answer) for i, answer in named),
+            tuple(IdentifiedFace(face, answer) for face, answer in named),
             people_elsewhere=away,
         )
 

@@ -15,6 +15,7 @@ from facelign.errors import BadArray
 FloatArray = npt.NDArray[np.floating[Any]]
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
 IntArray = npt.NDArray[np.int64]
 ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
@@ -76,12 +77,14 @@ def checked(
     array = np.asarray(value)
     if array.size == 0 and array.shape != tuple(n or 0 for n in shape) and array.ndim == 1:
         array = array.reshape(tuple(n or 0 for n in shape))
-    fits = array.ndim == len(shape) and all(
-        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
-    )
+    got = array.shape
+    fits = len(got) == len(shape)
+    if fits:
+        for want, length in zip(shape, got, strict=True):
+            fits = fits and (want is None or want == length)
     if not fits:
         wanted = "(" + ", ".join("n" if n is None else str(n) for n in shape) + ")"
-        raise BadArray(f"{name}: wanted shape {wanted}, got {array.shape}.")
+        raise BadArray(f"{name}: wanted shape {wanted}, got {got}.")
     if array.dtype != dtype:
         if array.dtype.kind not in "fiub":
             raise BadArray(f"{name}: wanted numbers ({dtype.__name__}), got {array.dtype}.")
@@ -102,7 +105,7 @@ def check(record: object, dtype: type[np.generic], **shapes: tuple[int | str | N
     lengths: dict[str, int] = {}
     for name, shape in shapes.items():
         if getattr(record, name) is not None:
-            wanted = tuple(lengths.get(n) if isinstance(n, str) else n for n in shape)
+            wanted = tuple([lengths.get(n) if isinstance(n, str) else n for n in shape])
             array = checked(name, getattr(record, name), dtype, wanted)
             lengths |= {n: k for n, k in zip(shape, array.shape, strict=True) if isinstance(n, str)}
             object.__setattr__(record, name, array)

@@ -48,6 +48,8 @@ class Chips(Arrays):
         """Return the chips of several photos as one batch; raises BadArray when layouts differ."""
         if not parts:
             raise BadArray("chips: nothing to join.")
+        if len(parts) == 1:
+            return parts[0]
         kinds = {(p.layout, p.points_scheme, p.pixels.shape[1:]) for p in parts}
         if len(kinds) != 1:
             raise BadArray(f"chips: wanted one layout, got {sorted(k[0] for k in kinds)}.")

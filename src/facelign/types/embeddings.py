@@ -103,6 +103,8 @@ class Embeddings(Arrays):
         """Return the vectors of several sets as one; raises SpaceMismatch when spaces differ."""
         if not parts:
             raise BadArray("embeddings: nothing to join.")
+        if len(parts) == 1:
+            return parts[0]
         for part in parts[1:]:
             same_space(part.space.id, parts[0].space.id, "the first set")
         vectors = np.concatenate([p.vectors for p in parts])

@@ -20,6 +20,8 @@ at again at that height, turned until its eyes are level (``detect.leveling``, `
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -235,7 +237,7 @@ class YuNet(Detector):
         if self.options.steady is Steady.LEVEL:
             o = self.options
             kept = leveled(
-                lambda views: self._candidates(np.stack(views), 0.3),
+                lambda views: self._candidates(_stacked(views), 0.3),
                 image.pixels,
                 kept,
                 smallest_px=o.steady_px,
@@ -246,10 +248,12 @@ class YuNet(Detector):
     def _copies(self, size: tuple[int, int]) -> list[Copy]:
         copies: list[Copy] = []
         for longest in sorted(self.options.scales, reverse=True):
+            before = max(copies[-1].size) if copies else math.inf
+            if before <= self._ALONE:
+                break
             side = min(longest, self.options.max_side)
             copy = copy_of(size, side, strip_px=self.options.strip_px, overlap=self._OVERLAP)
-            before = max(copies[-1].size) if copies else None
-            if before is None or (before > self._ALONE and max(copy.size) < before):
+            if max(copy.size) < before:
                 copies.append(copy)
         return copies
 
@@ -337,6 +341,11 @@ def _put(pixels: ByteArray, box: FloatArray, picture: ByteArray) -> PlaneMap | N
     seen = seen[:_DOUBT_SIDE, :_DOUBT_SIDE]
     picture[: seen.shape[0], : seen.shape[1]] = seen
     return plane
+
+
+def _stacked(pictures: Sequence[ByteArray]) -> ByteArray:
+    """Return pictures of one size as one array; one picture is not copied."""
+    return pictures[0][None] if len(pictures) == 1 else np.stack(pictures)
 
 
 def _padded(picture: ByteArray) -> ByteArray:

@@ -240,7 +240,7 @@ class ExactIndex(Index):
 
 def directions(vectors: npt.NDArray[Real]) -> npt.NDArray[Real]:
     """Return rows of unit length; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
     lengths[lengths == 0] = 1
     unit: npt.NDArray[Real] = vectors / lengths
     return unit
