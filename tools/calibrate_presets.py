@@ -35,9 +35,13 @@ from facelign.wire.options import ChainFlags
 SHIPPED = (
     *(name for name, one in PRESETS.items() if one.measured and name != "light"),
     "accurate+yunet-n",
+    "default+mtcnn",
     "default+yunet-n",
     "dlib-resnet",
+    "fast+yunet-n",
+    "mobileface-v2",
     "mobilefacenet",
+    "mobilefacenet+yunet-n",
 )
 
 

@@ -22,7 +22,8 @@ import typer
 
 from facelign.cli import settings
 from facelign.models import catalog
-from facelign.recognition.presets import PRESETS
+from facelign.recognition import measured
+from facelign.recognition.presets import PRESETS, preset
 from facelign.types.specs import ModelSpec, SourceKind, Task
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -207,16 +208,46 @@ def models() -> str:
         if not specs:
             continue
         out += [f"## {titles.get(task, task.value)}", ""]
-        out += ["| id | engine | weights | commercial | extra |", "|---|---|---|---|---|"]
-        out += [
-            f"| [`{s.id}`](#{s.id}) | {s.engine.value} | {_size(s)} | {s.license.commercial} "
-            f"| {f'`{s.extra}`' if s.extra else ''} |"
-            for s in specs
-        ]
-        out.append("")
+        out += _listed(specs)
         for spec in specs:
             out += _model(spec)
     return "\n".join(out).rstrip() + "\n"
+
+
+def _listed(specs: list[ModelSpec]) -> Iterator[str]:
+    """Yield the table of the models of a task, with what was measured of them, if anything was."""
+    known = {spec.id: measured.accuracy(spec) for spec in specs}
+    what = next((figures[0].what for figures in known.values() if figures), "")
+    usual = {Task.DETECT: preset("default").detector, Task.EMBED: preset("default").parts[0].model}
+    base = next((s for s in specs if s.id == usual.get(s.task)), None)
+    pace = measured.speed(base) if base else None
+    columns = ["id", "engine", "weights", "commercial", "extra"]
+    if what:
+        columns += ["accuracy"]
+        yield f"Accuracy: {what}; in brackets its 95 % interval."
+    if base and pace:
+        columns += ["time"]
+        yield f"Time: over that of `{base.id}` ({pace.ms:g} ms for {pace.what})."
+    if len(columns) > 5:
+        yield ""
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    for s in specs:
+        cells = [f"[`{s.id}`](#{s.id})", s.engine.value, _size(s), s.license.commercial]
+        cells += [f"`{s.extra}`" if s.extra else ""]
+        if what:
+            first = next((f for f in known[s.id] if f.what == what), None)
+            cells += [_share(first) if first else ""]
+        if pace:
+            own = measured.speed(s)
+            cells += [f"{own.ms / pace.ms:.2f}" if own else ""]
+        yield f"| {' | '.join(cells)} |".replace("  |", " |")
+    yield ""
+
+
+def _share(figure: measured.Measured) -> str:
+    value, low, high = (100 * part for part in (figure.value, figure.low, figure.high))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def _model(spec: ModelSpec) -> Iterator[str]:

@@ -5,8 +5,9 @@ not free. Input: 112x112 chips of layout arcface-112, RGB, (x - 127.5) / 127.5. 
 not of unit length, compared by cosine.
 
 Known limits: below ArcFace by its publisher's own words; what the training data is, is not told;
-its publisher tells no SHA-256, so that it comes by ``--trust-first-use``. A copy exported again
-with a free batch is known by its digest, where somebody has it.
+its publisher tells no SHA-256, so that it comes by ``--trust-first-use``; the address is the one
+that several public programs fetch, which say about 249 MiB. A copy exported again with a free batch
+is known by its digest, where somebody has it.
 """
 
 from __future__ import annotations

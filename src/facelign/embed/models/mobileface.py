@@ -4,7 +4,8 @@ Origin: becauseofAI/MobileFace (2018), weights of MXNet, which are read from the
 112x112 chips of layout arcface-112, RGB, (x - 127.5) / 128. Output: 256 numbers, not of unit
 length, compared by cosine; its publisher's figure averages the mirrored view.
 
-Known limits: weaker than SFace and MobileFaceNet here; its training data is not stated.
+Known limits: weaker than SFace and MobileFaceNet here; its training data is not stated, nor the
+order of its colors: red first was measured (docs/stages/embed.md).
 """
 
 from __future__ import annotations
