@@ -408,11 +408,42 @@ def configuration() -> str:
     return table.sub(lambda _: "\n".join(rows) + "\n", page, count=1)
 
 
+def training() -> str:
+    """Return the page of the keys of a training, by kind of model."""
+    from facelign.train import config
+
+    lines = [
+        "# Configuration of a training",
+        "",
+        "A configuration is TOML: `facelign train init KIND --data PATH --out FILE` writes every key "
+        "with its comment, `--set key=value` changes one for a run. A key that is not here is "
+        "refused with the near name, and every value is checked before anything is loaded. A path "
+        "is relative to the folder in which the command runs, and kept whole.",
+    ]
+    kinds = {kind: list(config.keys(config.kind_of(kind))) for kind in config.KINDS}
+    shared = {name for name, _, _ in config.keys(config.TrainConfig)}
+    groups = {"Every kind": list(config.keys(config.TrainConfig))}
+    groups |= {kind.capitalize(): [k for k in keys if k[0] not in shared]
+               for kind, keys in kinds.items()}  # fmt: skip
+    for title, keys in groups.items():
+        lines += ["", f"## {title}", "", "| key | default | what |", "|---|---|---|"]
+        for name, hint, default in keys:
+            value = "needed" if default is dataclasses.MISSING else f"`{config.as_toml(default)}`"
+            lines.append(f"| `{name}` | {value} | {_cell(config.said_of(hint))} |")
+    return "\n".join(lines) + "\n"
+
+
 def _cell(text: object) -> str:
     return " ".join(str(text or "").replace("|", "\\|").split())
 
 
-PAGES = {"cli": cli, "configuration": configuration, "models": models, "report": report}
+PAGES = {
+    "cli": cli,
+    "configuration": configuration,
+    "models": models,
+    "report": report,
+    "training": training,
+}
 
 
 def main(names: list[str]) -> None:

@@ -31,7 +31,7 @@ def tool(name: str):
     return module
 
 
-@pytest.mark.parametrize("page", ["cli", "configuration", "models", "report"])
+@pytest.mark.parametrize("page", ["cli", "configuration", "models", "report", "training"])
 def test_generated_pages_are_fresh(page):
     made = tool("make_reference_pages").PAGES[page]()
     assert read(f"docs/reference/{page}.md") == made, "run: make pages"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,11 +41,17 @@ def root() -> None:
 class TrainFlags(OptionSet):
     """Where a run is kept, and what it changes of its configuration."""
 
-    out: Annotated[Path, Option("Folder of the run; it must be new.", once=True)]
+    out: Annotated[Path | None, Option("Folder of the run; it must be new.", once=True)] = None
     set: Annotated[
         list[str] | None,
         Option("Change of the configuration, such as data.limit=200; may be repeated.", once=True),
     ] = None
+    strict: Annotated[
+        bool, Option("End with status 1 where the check of the data finds something.", once=True)
+    ] = False
+    plan: Annotated[
+        bool, Option("Say what would be trained, measured on a few steps, and end.", once=True)
+    ] = False
 
 
 @app.add("landmarks")
@@ -75,19 +81,38 @@ def resume(run: RunPlace, output: JsonFlag) -> int:
     if ended is not None:
         _say(ended, json=output.json)
         return Exit.DONE
-    return _fitted(task_of(config), config, folder, json=output.json)
+    task = task_of(config)
+    folder.same_data(task.data())
+    return _fitted(task, config, folder, json=output.json)
 
 
 @app.add("export")
 def export(
     run: RunPlace,
-    model_id: Annotated[str, typer.Option("--id", help="Id of the model.", show_default=False)],
+    model_id: Annotated[str, typer.Option("--id", help="Id of the new model.")] = "",
+    replace: Annotated[
+        str,
+        typer.Option(
+            "--replace",
+            help="Your model of this id is replaced, unless the new one is worse (a paired test).",
+        ),
+    ] = "",
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces", help="Photos to try an embedder on (default: scikit-image's portrait)."
+        ),
+    ] = None,
+    *,
     output: JsonFlag,
 ) -> int:
     """Make the best network of a run a model of your own: ONNX, record and model card."""
+    if bool(model_id) == bool(replace):
+        raise ConfigError("A model has one id.", "Give --id for a new one, or --replace.")
     from facelign import train
 
     train.needs()
+    from facelign.cli import adding
     from facelign.cli.models import registry_and_store
     from facelign.recognition.presets import PRESETS
     from facelign.train.export import export as exported
@@ -97,7 +122,16 @@ def export(
     folder = RunFolder(run)
     task = task_of(folder.read())
     registry, store = registry_and_store()
-    spec = exported(task, folder, model_id, registry, store, reserved=PRESETS)
+    spec = exported(
+        task,
+        folder,
+        model_id or replace,
+        registry,
+        store,
+        replace=bool(replace),
+        reserved=PRESETS,
+        seen=adding.OnFaces(registry, faces),
+    )
     record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
     answer(record, f"{spec.id}: added; its card is {record['card']}", json=output.json)
     return Exit.DONE
@@ -135,17 +169,35 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
     from facelign.train import config as configuration
 
     config = configuration.read(file, kind, flags.set or ())
+    if flags.out is None and not flags.plan:
+        raise ConfigError("The run has no folder.", "Name one: --out run")
     train.needs()
     from facelign.train.run_folder import RunFolder
     from facelign.train.task import task_of
 
-    folder = RunFolder(flags.out)
-    folder.check_new()
+    folder = RunFolder(flags.out or Path())
+    if not flags.plan:
+        folder.check_new()
     task = task_of(config)
-    for finding in task.findings():
+    findings = task.findings()
+    for finding in findings:
         note(f"{finding.severity}: {finding.text}")
-    folder.begin(config, task.data())
+    if flags.strict and any(finding.severity != "note" for finding in findings):
+        return Exit.NO
+    if flags.plan:
+        _say_plan(task, config, json=json)
+        return Exit.DONE
+    folder.begin(config, task.data(), [asdict(finding) for finding in findings])
     return _fitted(task, config, folder, json=json)
+
+
+def _say_plan(task: TrainingTask, config: Any, *, json: bool) -> None:
+    from facelign.train.plan import plan
+
+    told = plan(task, config)
+    lines = (f"{name}: {value}" for name, value in told.items() if name != "data")
+    data = (f"data, {name}: {value}" for name, value in told["data"].items())
+    answer(told, *lines, *data, json=json)
 
 
 def _fitted(task: TrainingTask, config: Any, folder: RunFolder, *, json: bool) -> int:

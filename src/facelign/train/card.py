@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from facelign.train.task import DataFinding
 
 #: what no figure of a test set can promise
 _NEVER = (
@@ -14,50 +13,64 @@ _NEVER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CardTest:
+    """A test of an exported model. distrust: what it is not to be trusted for where it failed."""
+
+    name: str
+    passed: bool
+    distrust: str = ""
+
+
 def card(
     model_id: str,
     kind: str,
     data: Mapping[str, Any],
     result: Mapping[str, Any],
-    tests: Mapping[str, bool],
-    findings: list[DataFinding],
+    figures: Mapping[str, Any],
+    tests: list[CardTest],
     environment: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the card as plain data. tests: what was tried, and whether it held."""
-    wrong = [finding.text for finding in findings if finding.severity == "error"]
+    """Return the card as plain data.
+
+    data: with the findings of the check. result: of the run. figures: further ones on data that was
+    not trained on, such as intervals.
+    """
+    findings = data.get("findings", [])
+    wrong = [one["text"] for one in findings if one["severity"] == "error"]
+    failed = [test.distrust or test.name for test in tests if not test.passed]
     return {
         "id": model_id,
         "kind": kind,
-        "data": dict(data),
+        "data": {name: value for name, value in data.items() if name != "findings"},
         "best": result["best"],
-        "test": result["test"],
-        "tests": dict(tests),
-        "findings": [{"severity": f.severity, "text": f.text} for f in findings],
-        "not_to_be_trusted_for": [*_NEVER, *wrong],
+        "test": {**result["test"], **figures},
+        "tests": [{"test": test.name, "passed": test.passed} for test in tests],
+        "findings": findings,
+        "not_to_be_trusted_for": [*_NEVER, *failed, *wrong],
         "environment": dict(environment),
     }
 
 
 def markdown(card: Mapping[str, Any]) -> str:
     """Return the card for people."""
-    lines = [
-        f"# {card['id']}",
-        "",
-        f"A model of the kind {card['kind']}, trained with facelign.",
-        "",
-    ]
-    lines += ["## Data", "", *_table(card["data"])]
-    lines += ["", "## On data that it was not trained on", "", *_table(card["test"])]
-    lines += ["", "The epoch was chosen on the validation set:", "", *_table(card["best"])]
-    lines += ["", "## Tests", ""]
-    lines += [f"- {'passed' if held else 'FAILED'}: {name}" for name, held in card["tests"].items()]
+    return "\n".join(_lines(card)) + "\n"
+
+
+def _lines(card: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"# {card['id']}", "", f"A model for {card['kind']}, trained with facelign.")
+    yield from ("", "## Data", "", *_table(card["data"]))
+    yield from ("", "## On data that it was not trained on", "", *_table(card["test"]))
+    yield from ("", "The epoch was chosen on the validation set:", "", *_table(card["best"]))
+    yield from ("", "## Tests", "")
+    for test in card["tests"]:
+        yield f"- {'passed' if test['passed'] else 'FAILED'}: {test['test']}"
     if card["findings"]:
-        lines += ["", "## What the check of the data found", ""]
-        lines += [f"- {entry['severity']}: {entry['text']}" for entry in card["findings"]]
-    lines += ["", "## Not to be trusted for", ""]
-    lines += [f"- {what}" for what in card["not_to_be_trusted_for"]]
-    lines += ["", "## Made with", "", *_table(card["environment"])]
-    return "\n".join(lines) + "\n"
+        yield from ("", "## What the check of the data found", "")
+        yield from (f"- {one['severity']}: {one['text']}" for one in card["findings"])
+    yield from ("", "## Not to be trusted for", "")
+    yield from (f"- {what}" for what in card["not_to_be_trusted_for"])
+    yield from ("", "## Made with", "", *_table(card["environment"]))
 
 
 def _table(values: Mapping[str, Any]) -> list[str]:
@@ -66,4 +79,8 @@ def _table(values: Mapping[str, Any]) -> list[str]:
 
 
 def _said(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys():
+        return f"{value['value']:.5g} (95 %: {value['low']:.5g} to {value['high']:.5g})"
+    return str(value).replace("|", "\\|").replace("\n", " ")

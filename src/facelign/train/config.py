@@ -229,16 +229,17 @@ def _lines(config: Any, above: str) -> Iterator[str]:
         option = option_of(hint)
         if option is not None:
             yield f"# {option.help}"
-        yield f"{entry.name} = {_toml(value)}"
+        yield f"{entry.name} = {as_toml(value)}"
     for name, value in inner:
         said = (type(value).__doc__ or "").strip().splitlines()[0]
         yield from ("", f"# {said}", f"[{above}{name}]")
         yield from _lines(value, f"{above}{name}.")
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """Return a value as TOML writes it."""
     if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(as_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -277,7 +278,7 @@ def _made(kind: Any, table: Mapping[str, Any], above: str) -> Any:
         elif name in table:
             plain[name] = table[name]
         elif entry.default is dataclasses.MISSING:
-            raise ConfigError(f"The key '{above}{name}' is missing.", _help(hint))
+            raise ConfigError(f"The key '{above}{name}' is missing.", said_of(hint))
         else:
             given[name] = entry.default
     read_of: Any = reading.record
@@ -288,7 +289,7 @@ def _made(kind: Any, table: Mapping[str, Any], above: str) -> Any:
         name = problem.name
         raise ConfigError(
             f"{above}{name} = {problem.value!r} is no {problem.wanted}.",
-            _help(hints(kind).get(name)),
+            said_of(hints(kind).get(name)),
         ) from problem
 
 
@@ -306,7 +307,8 @@ def _checked(kind: Any, name: str, value: Any, above: str) -> Any:
     return value
 
 
-def _help(hint: Any) -> str:
+def said_of(hint: Any) -> str:
+    """Return what a key means, by its type."""
     option = option_of(hint)
     return option.help if option is not None else ""
 

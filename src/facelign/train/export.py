@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from facelign.errors import ConfigError, Refused
 from facelign.files import disk
+from facelign.lab.statistics.paired import verdict_of
+from facelign.lab.statistics.resampling import Interval, people_weights
 from facelign.models import own, specfile
 from facelign.models.catalog import Registry
+from facelign.models.load import load
 from facelign.models.weights.store import Store
 from facelign.runtime.onnx import Session
 from facelign.train import card
+from facelign.train.card import CardTest
 from facelign.train.learner import judging
 from facelign.train.loop import best_network
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import Exported, TrainingTask
+from facelign.types.arrays import Float64Array
 from facelign.types.specs import ModelSpec
 
 #: largest difference of what ONNX Runtime and PyTorch give
 CLOSE = 1e-4
 #: version of ONNX's operators: that of the oldest ONNX Runtime that facelign takes
 _OPSET = 17
+#: validation losses beyond so many training losses tell of photos learned by heart
+_BY_HEART = 3.0
 
 
 def export(
@@ -44,8 +51,9 @@ def export(
 ) -> ModelSpec:
     """Write the best network as ONNX with record and model card, and add it (``own.add``).
 
-    Nothing is added unless ONNX Runtime gives what PyTorch gives (at most 1e-4 apart). Raises
-    ConfigError for a run that has not ended or an id that cannot be had, Refused.
+    Nothing is added unless ONNX Runtime gives what PyTorch gives (at most 1e-4 apart), and nothing
+    replaced by a model that errs more on the test set. Raises ConfigError for a run that has not
+    ended or an id that cannot be had, Refused.
     """
     result = run.finished()
     if result is None:
@@ -61,21 +69,67 @@ def export(
     disk.write(file, weights)
     record = run.path / f"{model_id}.toml"
     top = {"id": model_id, **made.record, "weights": file.name}
-    disk.write(
-        record, specfile.written(top, **{n: dict(v) for n, v in made.sections.items()}).encode()
-    )
-    written = card.card(
-        model_id,
-        task.kind,
-        task.data(),
-        result,
-        {f"ONNX Runtime and PyTorch give the same, up to {CLOSE:g}": True},
-        task.findings(),
-        json.loads((run.path / "environment.json").read_text(encoding="utf-8")),
-    )
+    sections = {name: dict(section) for name, section in made.sections.items()}
+    disk.write(record, specfile.written(top, **sections).encode())
+    spec = specfile.read(record, registry.like)
+    with tempfile.TemporaryDirectory(prefix="facelign-") as scratch:
+        errors = task.errors(load(spec, Store(Path(scratch))))
+    tests = [CardTest(f"ONNX Runtime and PyTorch give the same, up to {CLOSE:g}", passed=True)]
+    tests += _of_run(run.data(), result, same_loss=task.same_loss)
+    if replace:
+        tests.append(_no_worse(task, spec, errors, registry, store))
+    figures = {} if errors is None else {"error of the exported model": _mean(errors).to_dict()}
+    written = card.card(model_id, task.kind, run.data(), result, figures, tests, run.environment())
     run.write("model-card.json", written)
     disk.write(run.path / "model-card.md", card.markdown(written).encode())
     return own.add(record, registry, store, replace=replace, reserved=reserved, seen=seen)
+
+
+def _of_run(
+    data: Mapping[str, Any], result: Mapping[str, Any], *, same_loss: bool
+) -> Iterator[CardTest]:
+    """Yield what the run itself tells of its network."""
+    wrong = [one for one in data["findings"] if one["severity"] == "error"]
+    yield CardTest("the check of the data found no error", not wrong, "comparisons with others")
+    learned, judged = result["best"].get("loss"), result["best"]["val_loss"]
+    if same_loss and learned:
+        ratio = judged / learned
+        yield CardTest(
+            f"the validation loss is at most {_BY_HEART:g} times the training loss ({ratio:.2g})",
+            ratio <= _BY_HEART,
+            "faces that it was not trained on: it learned its photos by heart",
+        )
+
+
+def _mean(errors: Float64Array) -> Interval:
+    """Return the mean with its interval over draws of samples."""
+    drawn = people_weights(len(errors)) @ errors / len(errors)
+    return Interval.of_draws(float(errors.mean()), drawn)
+
+
+def _no_worse(
+    task: TrainingTask,
+    spec: ModelSpec,
+    errors: Float64Array | None,
+    registry: Registry,
+    store: Store,
+) -> CardTest:
+    """Return the paired test with the model that is replaced; raises Refused where it is lost."""
+    old = registry.spec(spec.task, spec.id)
+    theirs = task.errors(load(old, store))
+    if errors is None or theirs is None:
+        raise Refused(
+            f"Models for {task.kind} are not held against each other here, so '{old.id}' stays.",
+            "Give the new one another id.",
+        )
+    gap = _mean(errors - theirs)
+    if verdict_of(gap, larger=False) == "worse":
+        raise Refused(
+            f"The new model is worse than '{old.id}' on the test set: {len(errors)} samples, error "
+            f"{gap.change()}.",
+            "Give it another id, or train on.",
+        )
+    return CardTest(f"no worse than the model that it replaces: {gap.change()}", passed=True)
 
 
 def onnx_of(made: Exported) -> tuple[bytes, float]:

@@ -119,7 +119,7 @@ def _close_epoch(run: RunFolder, at: Where, learner: Learner, row: dict[str, flo
     at.rows.append(row)
     at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
     if row["val_loss"] < at.best.get("val_loss", math.inf):
-        at.best = {"epoch": row["epoch"], "val_loss": row["val_loss"]}
+        at.best = {name: row[name] for name in ("epoch", "val_loss", "loss")}
         if learner.first:
             checkpoint.save(run.best, {"network": learner.judged.state_dict(), **at.best})
     if learner.first:

@@ -49,8 +49,8 @@ class EpochMeter:
         took = time.monotonic() - self._began
         told = {
             "seconds": round(took, 3),
-            "images_per_second": round(self._images / took, 2),
-            "waiting": round(self._waited / took, 4),
+            "images_per_second": round(self._images / max(took, 1e-9), 2),
+            "waiting": round(self._waited / max(took, 1e-9), 4),
             "memory_mb": round(_peak_memory() / _MB, 1),
         }
         if torch.cuda.is_available():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facelign._version import __version__
-from facelign.errors import ConfigError, InputError
+from facelign.errors import ConfigError, InputError, Refused
 from facelign.files import disk
 from facelign.train import config as configuration
 from facelign.train.config import TrainConfig
@@ -66,8 +66,16 @@ class RunFolder:
                 f"There is a run in {self.path} already.", "Resume it, or name another folder."
             )
 
-    def begin(self, config: TrainConfig, data: Mapping[str, Any]) -> None:
-        """Make the folder and write what the run is made of; raises ConfigError for a used one."""
+    def begin(
+        self,
+        config: TrainConfig,
+        data: Mapping[str, Any],
+        findings: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """Make the folder and write what the run is made of; raises ConfigError for a used one.
+
+        findings: of the check of the data, severity and text.
+        """
         self.check_new()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -76,7 +84,7 @@ class RunFolder:
                 f"The folder {self.path} cannot be made: {problem.strerror}.", "Name another one."
             ) from problem
         self.write("environment.json", environment(config.seed))
-        self.write("data.json", data)
+        self.write("data.json", {**data, "findings": [dict(one) for one in findings]})
         # last, since it says that the folder holds a run
         disk.write(self.config, configuration.written(config).encode(), sync=True)
 
@@ -86,11 +94,37 @@ class RunFolder:
             raise ConfigError(f"There is no run in {self.path}.", "Name the folder of a run.")
         return configuration.read(self.config)
 
+    def data(self) -> dict[str, Any]:
+        """Return what the run was begun on, with the findings of the check."""
+        return self._record("data.json")
+
+    def same_data(self, data: Mapping[str, Any]) -> None:
+        """Raise Refused unless data are those that the run was begun on."""
+        before = {name: value for name, value in self.data().items() if name != "findings"}
+        now = json.loads(json.dumps(data))
+        if before != now:
+            name = next(key for key in {**before, **now} if before.get(key) != now.get(key))
+            raise Refused(
+                f"The data are not those that the run in {self.path} was begun on: {name} was "
+                f"{before.get(name)}, and is {now.get(name)}.",
+                "Put them back, or begin another run.",
+            )
+
     def finished(self) -> dict[str, Any] | None:
         """Return what the run ended with, None before its end."""
-        if not self.result.is_file():
-            return None
-        found: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
+        return self._record("result.json") if self.result.is_file() else None
+
+    def environment(self) -> dict[str, Any]:
+        """Return what the run stood on when it was begun."""
+        return self._record("environment.json")
+
+    def _record(self, name: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise InputError(
+                f"{self.path / name} cannot be read: {problem}.", "Check the folder of the run."
+            ) from problem
         return found
 
     def write(self, name: str, record: Mapping[str, Any]) -> Path:

@@ -47,6 +47,8 @@ class TrainingTask(Protocol):
 
     kind: str
     config: Any
+    #: whether "val_loss" is what "loss" is, of other samples, so that one says what the other hides
+    same_loss: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.config,)

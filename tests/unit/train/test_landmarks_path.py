@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,27 +19,34 @@ training.needed()
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
 
+pytestmark = pytest.mark.shared
+
 SMALL = [
     f"--set={change}" for change in ("epochs=2", "data.limit=60", "batch=8", "machine.threads=1")
 ]
 
 
-@pytest.fixture
-def config(shared, tmp_path, monkeypatch):
-    monkeypatch.setenv("FACELIGN_HOME", str(tmp_path / "home"))
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Iterator[Path]:
+    """A home of its own, so that no model of these tests stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("FACELIGN_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def config(home, shared) -> Path:
     table = shared / "data" / "landmarks" / "faces68" / "faces68.csv"
-    path = tmp_path / "c.toml"
+    path = home / "c.toml"
     assert run(["train", "init", "landmarks", "--data", str(table), "--out", str(path)]) == 0
     return path
 
 
-def rows(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.mark.shared
-def test_a_run_that_is_killed_is_resumed_exported_and_serves(config, recognition, tmp_path, capfd):
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def ended(config) -> Path:
+    """A run that was killed after its first epoch and went on to its end."""
+    folder = config.parent / "run"
     command = [sys.executable, "-m", "facelign", "train", "landmarks", str(config), *SMALL]
     command += ["--out", str(folder), "--json"]
     killed = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ, text=True)
@@ -46,26 +55,77 @@ def test_a_run_that_is_killed_is_resumed_exported_and_serves(config, recognition
     killed.wait()
     killed.stdout.close()
     assert json.loads(first)["epoch"] == 1
-    capfd.readouterr()
-    assert run(["train", "resume", str(folder), "--json"]) == 0
-    told = rows(capfd.readouterr().out)
-    assert told[-1].keys() >= {"run", "epochs", "best", "test"}
-    assert told[-1]["epochs"] == 2
-    assert run(["train", "resume", str(folder), "--json"]) == 0
-    assert rows(capfd.readouterr().out) == told[-1:]
-    assert run(["train", "export", str(folder), "--id", "mine-68"]) == 0
-    photo = next((recognition / "lfw_100").rglob("*.jpg"))
+    assert not (folder / "result.json").exists()
+    assert run(["train", "resume", str(folder)]) == 0
+    return folder
+
+
+def rows(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_run_that_has_ended_says_its_last_line_again(ended, capfd):
+    assert run(["train", "resume", str(ended), "--json"]) == 0
+    (last,) = rows(capfd.readouterr().out)
+    assert last.keys() >= {"run", "epochs", "best", "test"}
+    assert last["epochs"] == 2
+
+
+def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
+    ended, config, recognition, capfd
+):
+    assert run(["train", "export", str(ended), "--id", "mine-68"]) == 0
     assert run(["models", "pull", "yunet"]) == 0
+    photo = next((recognition / "lfw_100").rglob("*.jpg"))
     capfd.readouterr()
     assert run(["detect", str(photo), "--landmarks", "mine-68", "--json"]) == 0
     face = rows(capfd.readouterr().out)[0]["faces"][0]
     assert len(face["landmarks"]) == 68
-    card = (folder / "model-card.md").read_text(encoding="utf-8")
-    assert "not trained on" in card
-    assert "Not to be trusted for" in card
+    card = json.loads((ended / "model-card.json").read_text(encoding="utf-8"))
+    mean = card["test"]["error of the exported model"]
+    # the served model, with its record, errs as the network in training did
+    assert mean["value"] == pytest.approx(card["test"]["nme"], rel=0.02)
+    assert mean["low"] < mean["value"] < mean["high"]
+    text = (ended / "model-card.md").read_text(encoding="utf-8")
+    assert "passed: ONNX Runtime and PyTorch give the same" in text
+    assert "Not to be trusted for" in text
+    assert run(["train", "export", str(ended), "--replace", "mine-68"]) == 0
+    card = json.loads((ended / "model-card.json").read_text(encoding="utf-8"))
+    assert {"test": "no worse than the model that it replaces: +0.0000 (+0.0000 to +0.0000)",
+            "passed": True} in card["tests"]  # fmt: skip
+    worse = ended.parent / "worse"
+    arguments = ["train", "landmarks", str(config), *SMALL, "--set=optimizer.learning_rate=1e-9"]
+    assert run([*arguments, "--set=epochs=1", "--out", str(worse)]) == 0
+    served = ended.parent / "models" / "mine-68" / "mine-68.onnx"
+    before = served.read_bytes()
+    capfd.readouterr()
+    assert run(["train", "export", str(worse), "--replace", "mine-68"]) == 3
+    assert "is worse than 'mine-68'" in capfd.readouterr().err
+    assert served.read_bytes() == before
 
 
-@pytest.mark.shared
+def test_a_run_goes_on_with_the_data_that_it_was_begun_on(config, tmp_path, capfd):
+    folder = tmp_path / "run"
+    assert (
+        run(["train", "landmarks", str(config), *SMALL, "--set=steps=1", "--out", str(folder)]) == 0
+    )
+    (folder / "result.json").unlink()
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    (folder / "config.toml").write_text(text.replace("limit = 60", "limit = 59"), encoding="utf-8")
+    assert run(["train", "resume", str(folder)]) == 3
+    assert "not those that the run" in capfd.readouterr().err
+
+
+def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "landmarks", str(config), *SMALL, "--plan", "--json"]) == 0
+    (told,) = rows(capfd.readouterr().out)
+    assert told["parameters"] >= told["learning"] > 100_000
+    assert told["steps"] == 2 * told["steps_per_epoch"]
+    assert told["seconds_per_epoch"] > 0
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interruption_keeps_the_run_and_says_how_to_go_on(config, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "facelign", "train", "landmarks", str(config), *SMALL]
@@ -81,7 +141,6 @@ def test_an_interruption_keeps_the_run_and_says_how_to_go_on(config, tmp_path):
     assert (folder / "last.pt").is_file()
 
 
-@pytest.mark.shared
 def test_refusals_say_what_to_do(config, tmp_path, capfd):
     folder = tmp_path / "run"
     (folder).mkdir()
@@ -90,6 +149,8 @@ def test_refusals_say_what_to_do(config, tmp_path, capfd):
         (["landmarks", str(tmp_path / "no.toml"), "--out", str(folder)], 3, "cannot be read"),
         (["resume", str(folder)], 2, "There is no run"),
         (["export", str(folder), "--id", "x"], 2, "There is no run"),
+        (["export", str(folder)], 2, "A model has one id"),
+        (["landmarks", str(config)], 2, "has no folder"),
         (["init", "houses", "--data", str(folder), "--out", str(folder / "h")], 2, "landmarks"),
         (["init", "landmarks", "--data", "/nowhere", "--out", str(folder / "h")], 2, "/nowhere"),
         (["init", "landmarks", "--data", str(folder), "--out", str(config)], 2, "already"),

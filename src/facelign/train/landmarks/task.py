@@ -36,6 +36,7 @@ class LandmarkTask(TrainingTask):
     """Points of one scheme in squares around faces."""
 
     kind = "landmarks"
+    same_loss = True
 
     def __init__(self, config: LandmarkConfig) -> None:
         self.config = config
