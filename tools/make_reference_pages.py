@@ -415,8 +415,8 @@ def training() -> str:
     lines = [
         "# Configuration of a training",
         "",
-        "A configuration is TOML: `facelign train init KIND --data PATH --out FILE` writes every key "
-        "with its comment, `--set key=value` changes one for a run. A key that is not here is "
+        "A configuration is TOML: `facelign train init KIND --data PATH --out FILE` writes every "
+        "key with its comment, `--set key=value` changes one for a run. A key that is not here is "
         "refused with the near name, and every value is checked before anything is loaded. A path "
         "is relative to the folder in which the command runs, and kept whole.",
     ]
