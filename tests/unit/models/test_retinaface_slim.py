@@ -1,4 +1,4 @@
-"""The slim RetinaFace with random weights against the same layers in plain NumPy."""
+"""RetinaFace's forms of 1 MB with random weights against the same layers in plain NumPy."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ class Net:
 
     def conv(
         self, x: Any, name: str, out: int, kernel: int = 1, stride: int = 1, groups: int = 1,
-        norm: str = "", bias: bool = False,
+        norm: str = "", bias: bool = False, far: int = 1,
     ) -> Any:  # fmt: skip
         into = x.shape[0]
         fan = into // groups * kernel * kernel
         weight = CHANCE.normal(0, (2 / fan) ** 0.5, (out, into // groups, kernel, kernel))
         self.arrays[f"{name}.weight"] = weight = weight.astype(np.float32)
-        edge = kernel // 2
+        edge, side = kernel // 2 * far, (kernel - 1) * far + 1
         wide = np.pad(x, ((0, 0), (edge, edge), (edge, edge)))
-        windows = sliding_window_view(wide, (kernel, kernel), (1, 2))[:, ::stride, ::stride]
+        windows = sliding_window_view(wide, (side, side), (1, 2))[:, ::stride, ::stride]
+        windows = windows[..., ::far, ::far]
         if groups == 1:
             y = np.einsum("oikl,ihwkl->ohw", weight, windows, optimize=True)
         else:
@@ -58,12 +59,31 @@ class Net:
         x = self.conv(x, f"{name}.0", len(x), 3, stride, len(x), bias=True).clip(0)
         return self.conv(x, f"{name}.2", out, bias=True)
 
-    def run(self, x: Any) -> list[Any]:
+    def plain(self, x: Any, name: str, out: int, kernel: int = 1, far: int = 1) -> Any:
+        return self.conv(x, f"{name}.conv", out, kernel, norm=f"{name}.bn", far=far)
+
+    def field(self, x: Any, name: str) -> Any:
+        """A receptive field block, as its paper draws it."""
+        near, middle, wide = (self.plain(x, f"{name}.branch{i}.0", 8) for i in range(3))
+        near = self.plain(near, f"{name}.branch0.1", 16, 3).clip(0)
+        near = self.plain(near, f"{name}.branch0.2", 16, 3, far=2)
+        middle = self.plain(middle, f"{name}.branch1.1", 16, 3).clip(0)
+        middle = self.plain(middle, f"{name}.branch1.2", 16, 3, far=3)
+        wide = self.plain(wide, f"{name}.branch2.1", 12, 3).clip(0)
+        wide = self.plain(wide, f"{name}.branch2.2", 16, 3).clip(0)
+        wide = self.plain(wide, f"{name}.branch2.3", 16, 3, far=5)
+        both = self.plain(np.concatenate([near, middle, wide]), f"{name}.ConvLinear", 64)
+        return (both + self.plain(x, f"{name}.shortcut", 64)).clip(0)
+
+    def run(self, x: Any, *, field: bool = False) -> list[Any]:
         x = self.conv(x, "conv1.0", 16, 3, 2, norm="conv1.1").clip(0)
         maps = []
         outs = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256)
         for number, out in enumerate(outs, start=2):
-            x = self.separable(x, f"conv{number}", out, 2 if number in (3, 5, 9, 12) else 1)
+            if field and number == 8:
+                x = self.field(x, "conv8")
+            else:
+                x = self.separable(x, f"conv{number}", out, 2 if number in (3, 5, 9, 12) else 1)
             if number in (8, 11, 13):
                 maps.append(x)
         x = self.conv(x, "conv14.0", 64, bias=True).clip(0)
@@ -82,9 +102,10 @@ class Net:
         return results
 
 
-def test_the_poured_network_agrees_with_its_layers_in_numpy() -> None:
+@pytest.mark.parametrize("field", [False, True], ids=["slim", "rfb"])
+def test_the_poured_network_agrees_with_its_layers_in_numpy(field: bool) -> None:
     net, picture = Net(), CHANCE.normal(0, 1, (3, 64, 96)).astype(np.float32)
-    expected = net.run(picture)
+    expected = net.run(picture, field=field)
     found = Session(serialize(graph(net.arrays))).run({"picture": picture[None]})
     # cells of 8 x 12, 4 x 6, 2 x 3 and, rounded up, 1 x 2
     assert found[0].shape == (1, 96 * 3 + 24 * 2 + 6 * 2 + 2 * 3, 4)

@@ -56,36 +56,47 @@ def _by_address(id_: str, file: str, sha256: str, trunk: str) -> specs.ModelSpec
     )
 
 
-_SLIM_FILE = (
+_SMALL = (
     "https://github.com/biubug6/Face-Detector-1MB-with-landmark/raw/"
-    "7f49cebe8c46c0d36debf2f4776dff35dd59a071/weights/slim_Final.pth"
+    "7f49cebe8c46c0d36debf2f4776dff35dd59a071/weights"
 )
 
-SPECS = (
-    specs.ModelSpec.of(
-        "retinaface-slim",
+
+def _small(id_: str, file: str, sha256: str, size: int, form: str) -> specs.ModelSpec:
+    """Return the record of a form of 1 MB."""
+    return specs.ModelSpec.of(
+        id_,
         "facelign.detect.models.retinaface:RetinaFaceSlim",
         specs.WeightFile.same(
-            "slim_Final.pth",
-            sha256="76cdb587b2cf5f91b3836b66a652a0f7a91891758cd4fb0b07e4b7527af1c651",
-            size=1_427_150,
-            address=_SLIM_FILE,
-            convert="retinaface-slim",
+            file, sha256=sha256, size=size, address=f"{_SMALL}/{file}", convert="retinaface-slim"
         ),
         input=specs.InputSpec(size=None, order="bgr", mean=(104.0, 117.0, 123.0)),
         output=specs.DetectorOutput("five", smallest_px=12),
-        license=specs.License(
-            code="MIT (Pytorch_Retinaface)",
-            weights="not stated",
-            training_data=_DATA,
-            commercial="unclear",
-            note="The repository that holds the weights states no license.",
+        license=specs.License.both(
+            "MIT", _DATA, "By the license file of the repository that holds the weights."
         ),
-        title="RetinaFace, slim form of 1 MB, five points",
+        title=f"RetinaFace, {form} of 1 MB, five points",
         paper=_PAPER,
-        origin="biubug6/Face-Detector-1MB-with-landmark weights/slim_Final.pth",
+        origin=f"biubug6/Face-Detector-1MB-with-landmark weights/{file}",
         unseen="its file could not be had: random weights poured into the architecture agree with "
         "a second implementation in the tests",
+    )
+
+
+SPECS = (
+    _small(
+        "retinaface-slim",
+        "slim_Final.pth",
+        "76cdb587b2cf5f91b3836b66a652a0f7a91891758cd4fb0b07e4b7527af1c651",
+        1_427_150,
+        "slim form",
+    ),
+    _small(
+        "retinaface-rfb",
+        "RBF_Final.pth",
+        "b22c45855bff5c4eb84e9973e2ee8a980639aa194ec66f33a87ce712f9d44c28",
+        1_504_452,
+        "form with a receptive field block",
     ),
     _by_address(
         "retinaface-mv2",

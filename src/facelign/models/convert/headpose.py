@@ -76,7 +76,5 @@ def graph(arrays: dict[str, AnyArray]) -> Graph:
 
 def _angle(pour: Pour, x: str, name: str, bins: str) -> str:
     """Add the mean of the bins by their chances."""
-    matrix = pour.take(f"{name}.weight", _BINS, _BLOCKS[-1][1])
-    x = pour.add("MatMul", x, pour.constant(matrix.T.copy()))
-    x = pour.add("Add", x, pour.constant(pour.take(f"{name}.bias", _BINS)))
+    x = pour.dense(x, name, _BLOCKS[-1][1], _BINS)
     return pour.add("MatMul", pour.add("Softmax", x, axis=1), bins)

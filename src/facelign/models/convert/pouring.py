@@ -83,6 +83,7 @@ class Pour:
         pad: int | tuple[int, int] = 0,
         same: bool = False,
         groups: int = 1,
+        dilation: int = 1,
         norm: str = "",
         bias: bool = False,
         epsilon: float = 1e-5,
@@ -112,6 +113,7 @@ class Pour:
             kernel_shape=[*sides],
             strides=[stride, stride],
             group=groups,
+            **({"dilations": [dilation] * 2} if dilation > 1 else {}),
             **({"auto_pad": b"SAME_UPPER"} if same else {"pads": [*edges, *edges]}),
         )
 
