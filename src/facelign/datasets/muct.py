@@ -40,9 +40,8 @@ def read_muct(
 
     The kind is told by the ending (.shape, .rda, .csv, .csv.gz) and, of tables, by the name: one
     with "opencv" in it counts from the corner. images: folder of the photos, beside the file when
-    left out. mirrored: keep the rows ``ir...`` too. Person and camera are told by the name; the
-    subjects 247 and 248 are twins and one person here, so that no split parts them.
-    Raises DatasetMissing, DatasetMalformed.
+    left out. mirrored: keep the rows ``ir...`` too. Person and camera are told by the name
+    (``with_people``). Raises DatasetMissing, DatasetMalformed.
     """
     source = expanded(path)
     folder = source.parent if images is None else expanded(images)
@@ -77,15 +76,18 @@ def from_center(points: Float64Array, hidden: np.ndarray) -> Float64Array:
 def with_people(table: PointTable) -> PointTable:
     """Return the table with people and cameras of MUCT's file names, where it does not tell them.
 
-    A name that is spelled otherwise is a person of its own.
+    The twins 247 and 248 are one person here, and so are 88 and 429, who look to be one: no split
+    parts them. A name that is spelled otherwise is a person of its own.
     """
     found = [_NAME.match(path.name) for path in table.files]
     pairs = [
         (m[2], m[4].lower()) if m else (p.stem, "") for m, p in zip(found, table.files, strict=True)
     ]
+    same = {"248": "247", "429": "088"}
     people = table.people or tuple(person for person, _ in pairs)
     cameras = table.cameras or tuple(camera for _, camera in pairs)
-    return replace(table, people=tuple("247" if p == "248" else p for p in people), cameras=cameras)
+    people = tuple(same.get(person, person) for person in people)
+    return replace(table, people=people, cameras=cameras)
 
 
 def first_people(table: PointTable, count: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -36,7 +36,7 @@ class Learner:
         self._network, self._optimizer = fabric.setup(plain, optimizer_of(config.optimizer, plain))
         self._average = None
         if config.average.decay:
-            smooth = get_ema_multi_avg_fn(config.average.decay)
+            smooth = _smoothing(config.average.decay)
             self._average = AveragedModel(
                 self._network.module, multi_avg_fn=smooth, use_buffers=True
             )
@@ -136,6 +136,16 @@ class Learner:
         self._fabric.strategy.precision.load_state_dict(state["precision"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
+
+
+def _smoothing(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Return what moves an average; it follows fast at first, so that it forgets the begin."""
+
+    def move(averages: Any, weights: Any, count: Any) -> None:
+        share = min(decay, (1 + int(count)) / (10 + int(count)))
+        get_ema_multi_avg_fn(share)(averages, weights, count)
+
+    return move
 
 
 def optimizer_of(options: OptimizerOptions, network: nn.Module) -> torch.optim.Optimizer:

@@ -65,7 +65,7 @@ def test_a_path_is_kept_whole(file, tmp_path, monkeypatch):
         ("schedule.factor=1", "schedule.factor 1 is no part of a whole"),
         ("average.decay=-0.1", "average.decay -0.1 is no part of a whole"),
         ("machine.precision=8", "machine.precision = 8 is no '32'"),
-        ("model.side=100", "model.side 100 is no side"),
+        ("model.side=1000", "model.side 1000 is no side"),
         ("data=7", "'data' is a section"),
         ("epochs.of=7", "'epochs' is no section"),
         ("epochs", "changes no key"),

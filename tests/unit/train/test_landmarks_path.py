@@ -22,7 +22,11 @@ from facelign.cli.exits import Exit
 pytestmark = pytest.mark.shared
 
 SMALL = [
-    f"--set={change}" for change in ("epochs=2", "data.limit=60", "batch=8", "machine.threads=1")
+    f"--set={change}"
+    for change in (
+        *("epochs=2", "data.limit=60", "batch=8", "machine.threads=1"),
+        *("model.name=light", "model.side=64"),
+    )
 ]
 
 
@@ -39,6 +43,7 @@ def home(tmp_path_factory) -> Iterator[Path]:
 def config(home, shared) -> Path:
     table = shared / "data" / "landmarks" / "faces68" / "faces68.csv"
     path = home / "c.toml"
+    assert run(["models", "pull", "yunet"]) == 0  # what makes the crops
     assert run(["train", "init", "landmarks", "--data", str(table), "--out", str(path)]) == 0
     return path
 

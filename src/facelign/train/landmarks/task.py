@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facelign.datasets.point_table import PointTable
-from facelign.datasets.points import read_annotated
 from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
-from facelign.lab.landmarks.run import reduced
-from facelign.landmark.square import squared
-from facelign.train.landmarks.config import LandmarkConfig
+from facelign.lab.landmarks.run import comparable, reduced
+from facelign.train.landmarks import augment, crops, losses
+from facelign.train.landmarks.config import LABEL, LandmarkConfig
+from facelign.train.landmarks.networks.named import network_of, side_of
+from facelign.train.landmarks.networks.network import LandmarkNetwork
+from facelign.train.landmarks.regions import Regions
+from facelign.train.landmarks.report import findings
+from facelign.train.landmarks.sets import PARTS, Sets, read_sets
 from facelign.train.loader import ahead
 from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
-from facelign.types.arrays import AnyArray, BoolArray, ByteArray, Float32Array, Float64Array
+from facelign.types.arrays import BoolArray, ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.faces import Faces
-from facelign.types.schemes import SCHEMES
+from facelign.types.image import Image
+from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
 
-#: what a detector shows above the brows, and what the square shows around its box
-_ABOVE, _MARGIN = 0.2, 0.1
-_EYES = figures.Normalizer.INTER_OCULAR
+#: what a network reads: (x - MEAN) / SPREAD; of ImageNet's files their own
+_MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
+_IMAGENET = ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
+
+Sample = tuple[ByteArray, Float32Array, BoolArray]
 
 
 class LandmarkTask(TrainingTask):
@@ -40,37 +45,47 @@ class LandmarkTask(TrainingTask):
 
     def __init__(self, config: LandmarkConfig) -> None:
         self.config = config
-        asked = config.data
-        if not asked.source:
-            raise ConfigError("data.source names no photos.", "Name a table, or a folder.")
-        table = read_annotated(asked.source, asked.images or None, asked.scheme)
-        self.table = table.every(asked.limit)
-        if table.scheme not in SCHEMES:
-            raise ConfigError(f"Points '{table.scheme}' are not trained.", "Known: ibug-68.")
-        self.scheme = SCHEMES[table.scheme]
-        self._rows = _split(self.table, asked.validation, asked.test)
-        if min(map(len, self._rows.values())) == 0 or self.steps_per_epoch() == 0:
-            sizes = ", ".join(f"{len(rows)} {name}" for name, rows in self._rows.items())
+        self.side = side_of(config.model)
+        self.sets: Sets = read_sets(config.data)
+        self.scheme = SCHEMES[self.sets.table.scheme]
+        self.crops = self._found()
+        gone = self.crops.absent
+        self.rows = {name: rows[~gone[rows]] for name, rows in self.sets.rows.items()}
+        self.beside = {name: rows[~gone[rows]] for name, rows in self.sets.beside.items()}
+        if min(map(len, self.rows.values())) == 0 or self.steps_per_epoch() == 0:
+            sizes = ", ".join(f"{len(self.rows[name])} {name}" for name in PARTS)
             raise ConfigError(
-                f"{len(self.table)} faces are too few: {sizes}.",
+                f"{len(self.sets.table)} faces are too few: {sizes}.",
                 "Take more photos, or a smaller batch.",
             )
-        self._crops = [self._crop(row) for row in range(len(self.table))]
+        self._loss = losses.named(config.loss.name, self.scheme.eye_corners)
+        imagenet = config.model.name in ("resnet50", "inception", "inception-bottleneck")
+        self._mean, self._spread = _IMAGENET if imagenet else (_MEAN, _SPREAD)
+        self._regions = Regions(self.sets.table, self.crops.boxes, self.side, config.model.margin)
 
     def network(self) -> nn.Module:
         """Return the network, its weights from the seed."""
         torch.manual_seed(self.config.seed)
-        module = import_module(f"facelign.train.landmarks.networks.{self.config.model.name}")
-        made: nn.Module = module.network(self.config.model.side, self.scheme.k)
-        return made
+        return network_of(self.config.model, torch.from_numpy(self.mean_face()))
+
+    def mean_face(self) -> Float64Array:
+        """Return the mean (k, 2) of the training points in their crops, where they are known."""
+        table, rows = self.sets.table, self.rows["train"]
+        boxes = self.crops.boxes[rows]
+        size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+        shares = (table.points[rows] - middle[:, None]) / size[:, None, None]
+        seen = table.visible[rows][..., None]
+        mean: Float64Array = (shares * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        return mean
 
     def steps_per_epoch(self) -> int:
         """Return how many whole batches the training photos give."""
-        return len(self._rows["train"]) // self.config.batch
+        return len(self.rows["train"]) // self.config.batch
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; half of the faces are mirrored."""
-        rows, size = self._rows["train"], self.config.batch
+        """Yield the batches of an epoch, prepared while the network works."""
+        rows, size = self.rows["train"], self.config.batch
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(rows))
 
         def batch(step: int) -> Batch:
@@ -81,143 +96,243 @@ class LandmarkTask(TrainingTask):
 
     def named(self, batch: Batch) -> list[str]:
         """Return the photos of a batch."""
-        return [str(self.table.files[int(row)]) for row in batch["row"]]
+        return [str(self.sets.table.files[int(row)]) for row in batch["row"]]
 
     def errors(self, model: Any) -> Float64Array:
-        """Return the NME of a landmarker on each test face, in its own crop of the photo."""
-        found = []
-        for row in self._rows["test"]:
-            image, truth = read(self.table.files[row]), self.table.points[row][None]
-            visible = self.table.visible[row][None]
-            box = _box(truth[0], visible[0])[None].astype(np.float32)
-            face = Faces(box, np.ones(1, np.float32), None, "annotation", image.size)
+        """Return the error of a landmarker on each test face that can be told, in this run's boxes.
+
+        In the scheme of the set, or in five points where the model has another.
+        """
+        table, found = self.sets.table, []
+        divisor, rows = self._told(self.rows["test"])
+        scales = figures.scales(table.points[rows], divisor, self.scheme.id, table.visible[rows])
+        for row, scale in zip(rows, scales, strict=True):
+            image = read(table.files[row])
+            box = self.crops.boxes[row][None].astype(np.float32)
+            face = Faces(box, np.ones(1, np.float32), None, "crops", image.size)
             marks = model.locate(image, face).landmarks
-            scale = figures.scales(truth, _EYES, self.scheme.id, visible)
-            placed = reduced(marks.points.astype(np.float64), marks.scheme.id, self.scheme.id)
-            found.append(figures.nme(placed, truth, scale, visible)[0][0])
+            scheme = comparable(marks.scheme.id, self.scheme.id)
+            placed = reduced(marks.points.astype(np.float64), marks.scheme.id, scheme)
+            truth = reduced(table.points[row][None], self.scheme.id, scheme)
+            seen = reduced(table.visible[row][None], self.scheme.id, scheme) == 1
+            found.append(figures.nme(placed, truth, [scale], seen)[0][0] if seen.any() else 0.0)
         return np.array(found)
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the mean distance along x and y of the points that can be seen."""
-        seen = batch["visible"][:, :, None].expand(-1, -1, 2)
-        apart = (network(batch["pictures"]) - batch["points"]).abs() * seen
-        return {"loss": apart.sum() / seen.sum().clamp(min=1), "share": seen.float().mean()}
+        """Return the loss on the points that are known, and that of the read-out where it has one.
+
+        "share": the part of the points that is known.
+        """
+        raw = network(batch["pictures"]).float()
+        bare = _bare(network)
+        points, seen = batch["points"], batch["visible"]
+        said = self._loss(bare.points(raw), points, seen)
+        own = bare.own_loss(raw, points, seen)
+        told = {"points": said}
+        if own is not None:
+            told["maps"] = own
+            said = said * bare.weight_of_points() + own
+        return {"loss": said, **told, "share": seen.float().mean()}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return loss and NME on the validation faces."""
-        found = self._looked(network, self._rows["validation"])
-        return {f"val_{name}": value for name, value in found.items()}
+        found = self.looked(network, self.rows["validation"])
+        return {"val_loss": found["loss"], "val_nme": found["nme"]}
 
     def test(self, network: nn.Module) -> dict[str, float]:
-        """Return loss and NME (of the distance of the outer eye corners) on the test faces."""
-        return self._looked(network, self._rows["test"])
+        """Return figures on the test faces and on the sets beside.
+
+        NME, of the distance of the outer eye corners, its interval over faces, AUC and failures at
+        0.08, by turn of the head; a face that the detector missed is cut by its label, and counted.
+        """
+        found = self.looked(network, self.rows["test"], more=True)
+        cameras = self.sets.table.cameras
+        shown = {cameras[row] for row in self.rows["test"]} - {""} if cameras else ()
+        for camera in sorted(shown) if len(shown) > 1 else ():
+            rows = np.array([row for row in self.rows["test"] if cameras[row] == camera])
+            found[f"nme_camera {camera}"] = self.looked(network, rows)["nme"]
+        for name, rows in self.beside.items():
+            if len(rows):
+                found[f"nme_{name}"] = self.looked(network, rows)["nme"]
+        return found
 
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data."""
-        return []
+        return findings(self.sets, self.rows, self.crops, self.config)
 
     def data(self) -> dict[str, Any]:
         """Return files, digests and sizes."""
-        source = Path(self.config.data.source)
         whole = hashlib.sha256()
-        for path in self.table.files:
-            whole.update(disk.digest(path).encode())
+        for path, row in zip(self.sets.table.files, ~self.crops.absent, strict=True):
+            if row:
+                whole.update(disk.digest(path).encode())
+        asked = self.config.data
+        sources = [Path(s) for s in (asked.source, *asked.more, *asked.beside)]
+        digests = ", ".join(disk.digest(path) if path.is_file() else "" for path in sources)
         return {
-            "name": self.table.name,
-            "sha256": disk.digest(source) if source.is_file() else "",
+            "name": self.sets.table.name,
+            "sha256": digests,
             "photos_sha256": whole.hexdigest(),
-            "license": self.config.data.license or "not stated",
+            "license": asked.license or "not stated",
             "scheme": self.scheme.id,
-            **{name: len(rows) for name, rows in self._rows.items()},
+            "detector": asked.detector,
+            "missed_by_detector": int((~self.crops.found & ~self.crops.absent).sum()),
+            "absent": int(self.crops.absent.sum()),
+            "kept_together": self.sets.grouped,
+            **{name: len(self.rows[name]) for name in PARTS},
         }
 
     def exported(self, network: nn.Module) -> Exported:
         """Return the network with the record of a landmarker that reads squares."""
-        side = self.config.model.side
+        side, name = self.side, self.config.model.name
         return Exported(
-            network,
+            ReadOut(network),
             torch.zeros(1, 3, side, side),
             {
                 "task": "landmark",
                 "like": "square",
-                "title": f"{self.config.model.name}, {self.scheme.k} points, trained here",
+                "title": f"{name}, {self.scheme.k} points, trained here",
             },
             {
-                "input": {"size": [side, side], "mean": [0.0] * 3, "std": [255.0] * 3},
+                "input": {"size": [side, side], "mean": [*self._mean], "std": [*self._spread]},
                 "output": {"scheme": self.scheme.id},
                 "license": {
                     "weights": self.config.data.license or "not stated",
-                    "training_data": self.table.name,
+                    "training_data": self.sets.table.name,
                 },
-                "defaults": {"margin": _MARGIN},
+                "defaults": {"margin": self.config.model.margin},
             },
         )
 
-    def _crop(self, row: int) -> tuple[ByteArray, Float32Array]:
-        """Return the square of a face, and its points as shares of the side."""
-        pixels, points = read(self.table.files[row]).full().pixels, self.table.points[row]
-        box = _box(points, self.table.visible[row])
-        side = self.config.model.side
-        picture, onto = squared(pixels, box, _MARGIN, side)
-        return picture, (onto.forward(points) + np.float32(0.5)) / np.float32(side)
+    def looked(self, network: nn.Module, rows: IntArray, *, more: bool = False) -> dict[str, float]:
+        """Return loss and NME of faces as they are; ``more`` figures for a report."""
+        placed, loss = self.placed(network, rows)
+        table = self.sets.table
+        divisor, told = self._told(rows)
+        truth, seen = table.points[told], table.visible[told]
+        scale = figures.scales(truth, divisor, self.scheme.id, seen)
+        errors, _ = figures.nme(placed[np.isin(rows, told)], truth, scale, seen)
+        found = {"loss": loss, "nme": float(errors.mean())}
+        if more:
+            found |= _more(errors, truth, self.scheme.id)
+            found["faces"] = float(len(rows))
+            found["missed_by_detector"] = float((~self.crops.found[rows]).sum())
+        return found
 
-    def _sample(self, row: int, epoch: int) -> tuple[ByteArray, Float32Array, BoolArray]:
-        picture, points = self._crops[row]
-        visible = self.table.visible[row]
-        if np.random.default_rng([self.config.seed, epoch, row]).random() < 0.5:
-            mirror = list(self.scheme.mirror)
-            turned = points[mirror]
-            turned[:, 0] = 1 - turned[:, 0]
-            return np.ascontiguousarray(picture[:, ::-1]), turned, visible[mirror]
-        return picture, points, visible
+    def _told(self, rows: IntArray) -> tuple[figures.Normalizer, IntArray]:
+        """Return what errors are divided by, and the rows that show the points that it needs."""
+        divisor = figures.Normalizer.INTER_OCULAR
+        if self.scheme.id not in figures.CORNERS:
+            divisor = figures.Normalizer.BOX
+        usable = figures.usable(self.sets.table.visible[rows], divisor, self.scheme.id)
+        return divisor, rows[usable]
 
-    def _batch(
-        self, samples: list[tuple[ByteArray, Float32Array, BoolArray]], rows: list[int]
-    ) -> Batch:
+    def placed(self, network: nn.Module, rows: IntArray) -> tuple[Float64Array, float]:
+        """Return points (n, k, 2) px of the photos, and the loss in the crops.
+
+        The crops are cut as the model will cut them in use.
+        """
+        device = next(network.parameters()).device
+        bare, table, found, total = _bare(network), self.sets.table, [], 0.0
+        for begin in range(0, len(rows), 32):
+            part = [int(row) for row in rows[begin : begin + 32]]
+            cut = [self._regions.square(row) for row in part]
+            shares = [
+                (onto.forward(table.points[row]) + np.float32(0.5)) / np.float32(self.side)
+                for row, (_, onto) in zip(part, cut, strict=True)
+            ]
+            samples = [
+                (picture, truth, table.visible[row])
+                for row, (picture, _), truth in zip(part, cut, shares, strict=True)
+            ]
+            batch = {name: value.to(device) for name, value in self._batch(samples, part).items()}
+            said = bare.points(network(batch["pictures"]).float())
+            loss = self._loss(said, batch["points"], batch["visible"])
+            total += float(loss) * len(part)
+            points = said.cpu().numpy().astype(np.float64) * self.side - 0.5
+            found += [onto.back(p) for p, (_, onto) in zip(points, cut, strict=True)]
+        return np.stack(found).astype(np.float64), total / len(rows)
+
+    def _found(self) -> crops.Crops:
+        """Return the boxes of all faces, by detector or label."""
+        table = self.sets.table
+        if self.config.data.detector == LABEL:
+            return crops.by_label(table)
+        return crops.detected(table, _finder(self.config.data.detector))
+
+    def _sample(self, row: int, epoch: int) -> Sample:
+        pixels, onto, points = self._regions.region(row)
+        visible = self.sets.table.visible[row]
+        rng = np.random.default_rng([self.config.seed, epoch, row])
+        picture, moved, seen = augment.view(
+            pixels,
+            points,
+            visible if self.config.data.masked else np.ones_like(visible),
+            onto,
+            self.side,
+            self.scheme.mirror,
+            self.config.augment,
+            rng,
+        )
+        return picture, ((moved + 0.5) / self.side).astype(np.float32), seen
+
+    def _batch(self, samples: Sequence[Sample], rows: Sequence[int]) -> dict[str, Tensor]:
         pictures, points, visible = zip(*samples, strict=True)
+        blob = np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32)
+        mean, spread = (
+            np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (self._mean, self._spread)
+        )
         return {
-            "pictures": torch.from_numpy(_blob(np.stack(pictures))),
+            "pictures": torch.from_numpy(np.ascontiguousarray((blob - mean) / spread)),
             "points": torch.from_numpy(np.stack(points).astype(np.float32)),
             "visible": torch.from_numpy(np.stack(visible)),
             "row": torch.tensor(rows),
         }
 
-    def _looked(self, network: nn.Module, rows: AnyArray) -> dict[str, float]:
-        """Return loss and NME of faces as they are."""
-        device = next(network.parameters()).device
-        found = []
-        for begin in range(0, len(rows), self.config.batch):
-            chosen = rows[begin : begin + self.config.batch]
-            blob = torch.from_numpy(_blob(np.stack([self._crops[row][0] for row in chosen])))
-            found.append(network(blob.to(device)).float().cpu().numpy())
-        placed = np.concatenate(found).astype(np.float64)
-        truth = np.stack([self._crops[row][1] for row in rows]).astype(np.float64)
-        visible = self.table.visible[rows]
-        loss = np.abs(placed - truth)[visible].mean()
-        scale = figures.scales(truth, _EYES, self.scheme.id, visible)
-        errors, _ = figures.nme(placed, truth, scale, visible)
-        return {"loss": float(loss), "nme": float(np.mean(errors))}
-
 
 TASK = LandmarkTask
 
 
-def _blob(pictures: ByteArray) -> Float32Array:
-    scaled: Float32Array = pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-    return np.ascontiguousarray(scaled)
+class ReadOut(nn.Module):
+    """A network and what reads points out of it: what an export holds."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return points (n, k, 2), shares of the crop."""
+        return _bare(self.network).points(self.network(pictures))
 
 
-def _box(points: Float64Array, visible: BoolArray) -> Float64Array:
-    """Return about the box (4,) that a detector gives a face."""
-    low, high = points[visible].min(axis=0), points[visible].max(axis=0)
-    low[1] -= _ABOVE * (high[1] - low[1])
-    return np.concatenate([low, high])
+def _bare(network: nn.Module) -> LandmarkNetwork:
+    """Return the network of landmarks, out of what averages it or shares it among processes."""
+    while not isinstance(network, LandmarkNetwork):
+        network = network.module
+    return network
 
 
-def _split(table: PointTable, validation: float, test: float) -> dict[str, AnyArray]:
-    """Return the rows of each part; a photo's name alone says where it belongs."""
-    names = [path.name.encode() for path in table.files]
-    places = np.array([int(disk.digest(name)[:8], 16) / 16**8 for name in names])
-    bounds = {"test": (0.0, test), "validation": (test, test + validation)}
-    parts = {n: np.flatnonzero((places >= a) & (places < b)) for n, (a, b) in bounds.items()}
-    return {"train": np.flatnonzero(places >= test + validation), **parts}
+def _finder(detector: str) -> Callable[[Image], Faces]:
+    from facelign.recognition.finding import Finder
+
+    finder = Finder.load(detector)
+    return lambda image: finder.find(image).faces
+
+
+def _more(errors: Float64Array, truth: Float64Array, scheme: str) -> dict[str, float]:
+    """Return interval, AUC, failures and means by turn of the head."""
+    rng = np.random.default_rng(1)
+    means = errors[rng.integers(0, len(errors), (1000, len(errors)))].mean(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    found = {
+        "nme_low": float(low),
+        "nme_high": float(high),
+        "auc_0.08": figures.auc(errors, 0.08),
+        "fr_0.08": float((errors > 0.08).mean()),
+    }
+    groups = REDUCTIONS.get((scheme, FIVE.id))
+    if groups is not None:
+        five = np.stack([truth[:, list(group)].mean(axis=1) for group in groups], axis=1)
+        by_yaw: Mapping[str, float] = figures.by_yaw(errors, figures.yaw_proxy(five))
+        found |= {f"nme by yaw {name}": value for name, value in by_yaw.items()}
+    return found

@@ -1,41 +1,40 @@
-"""A small regressor of coordinates: five halvings by 3 x 3 convolutions, then one dense layer."""
+"""``light``: a small regressor of coordinates, for two cores and for phones."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
+import torch
 from torch import Tensor, nn
 
+from facelign.train.landmarks.networks.network import LandmarkNetwork, Residual, convolution
 
-class Light(nn.Module):
-    """Gives points (n, k, 2) as shares of the side, linear.
+#: channels after each halving
+_WIDTHS = (24, 48, 96, 128, 160)
 
-    side: px of the pictures (n, 3, side, side), a multiple of 32.
+
+class Light(LandmarkNetwork):
+    """Five halvings with a residual block each, then one linear layer to the coordinates.
+
+    The last bias begins as the middle of the crop, so that training starts with points in it.
     """
 
-    def __init__(self, side: int, points: int) -> None:
+    def __init__(self, k: int, side: int = 112) -> None:
         super().__init__()
-        widths = (3, 32, 64, 96, 128, 128)
-        self.body = nn.Sequential(
-            *(
-                nn.Sequential(
-                    nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-                    nn.BatchNorm2d(after),
-                    nn.ReLU(inplace=True),
-                )
-                for before, after in pairwise(widths)
-            )
-        )
+        self.side = side
+        blocks: list[nn.Module] = []
+        width = 3
+        for step, out in enumerate(_WIDTHS):
+            blocks.append(convolution(width, out, stride=2))
+            if step:
+                blocks.append(Residual(out))
+            width = out
+        self.features = nn.Sequential(*blocks)
+        self.dropout = nn.Dropout(0.1)
         cells = -(-side // 32)
-        self.head = nn.Linear(widths[-1] * cells * cells, 2 * points)
-        nn.init.zeros_(self.head.weight)
+        self.head = nn.Linear(width * cells * cells, 2 * k)
+        nn.init.normal_(self.head.weight, std=1e-3)
         nn.init.constant_(self.head.bias, 0.5)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return the points."""
-        return self.head(self.body(pictures).flatten(1)).unflatten(1, (-1, 2))
-
-
-def network(side: int, points: int) -> nn.Module:
-    """Return the network with random weights; see ``Light``."""
-    return Light(side, points)
+        """Return coordinates (n, 2 k)."""
+        out: Tensor = self.head(self.dropout(torch.flatten(self.features(pictures), 1)))
+        return out

@@ -1,0 +1,118 @@
+"""What a network of landmarks is shown: a square around the box of a detector, black outside.
+
+In use a detector finds the face, so it finds it in training as well. A face that it misses is not
+left out: its crop is made around the box that the detector would have given as a rule, told from
+the label, and the run says how many those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facelign.datasets.point_table import PointTable
+from facelign.errors import FacelignError
+from facelign.imaging.read import read
+from facelign.lab.landmarks.run import around, matched
+from facelign.types.arrays import BoolArray, Float64Array, check
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """Boxes of n annotated faces.
+
+    boxes: (n, 4) px of the photo. found: (n,) bool, false where the box is told from the label.
+    absent: (n,) bool, true where the photo cannot be read; ``reasons`` says why, by photo.
+    """
+
+    boxes: Float64Array
+    found: BoolArray
+    absent: BoolArray
+    reasons: dict[Path, str]
+
+    def __post_init__(self) -> None:
+        check(self, np.float64, boxes=("n", 4))
+        check(self, np.bool_, found=("n",), absent=("n",))
+
+
+def detected(
+    table: PointTable,
+    find: Callable[[Image], Faces],
+    done: Callable[[int], None] | None = None,
+) -> Crops:
+    """Return the boxes that a detector gives for the faces of a table.
+
+    A face belongs to the detection that overlaps most with the box around its points
+    (``lab.landmarks.run``).
+    """
+    n = len(table)
+    boxes = np.array([around(table.points[i], table.visible[i]) for i in range(n)]).reshape(n, 4)
+    labels, found, absent = boxes.copy(), np.zeros(n, bool), np.zeros(n, bool)
+    reasons: dict[Path, str] = {}
+    for path, rows in by_photo(table).items():
+        try:
+            faces = find(read(path))
+        except FacelignError as error:
+            reasons[path] = error.message
+            absent[rows] = True
+            continue
+        for row, index in matched(table, rows, faces).items():
+            boxes[row], found[row] = faces.boxes[index], True
+        if done:
+            done(len(rows))
+    lost = ~found
+    boxes[lost] = as_detected(labels[lost], labels[found], boxes[found])
+    return Crops(boxes, found, absent, reasons)
+
+
+def by_label(table: PointTable) -> Crops:
+    """Return the boxes around the points themselves; no photo is read."""
+    n = len(table)
+    boxes = np.array([around(table.points[i], table.visible[i]) for i in range(n)]).reshape(n, 4)
+    return Crops(boxes, np.ones(n, bool), np.zeros(n, bool), {})
+
+
+def by_photo(table: PointTable) -> dict[Path, list[int]]:
+    """Return the rows of each photo, in the order of first use."""
+    rows: dict[Path, list[int]] = {}
+    for row, path in enumerate(table.files):
+        rows.setdefault(path, []).append(row)
+    return rows
+
+
+def as_detected(labels: Float64Array, known: Float64Array, given: Float64Array) -> Float64Array:
+    """Return label boxes (m, 4), moved and scaled as a detector's ``given`` lie to ``known``.
+
+    known, given: (n, 4) label and detector boxes of the same faces; with none, labels as they are.
+    """
+    if not len(known):
+        return labels
+    size = _sizes(known)
+    middles = ((_middles(given) - _middles(known)) / size).reshape(-1, 2)
+    shift, scale = np.median(middles, axis=0), np.median(_sizes(given) / size, axis=0)
+    middle, half = _middles(labels) + shift * _sizes(labels), scale * _sizes(labels) / 2
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def onto_crop(box: Float64Array, side: int, reach: float) -> Float64Array:
+    """Return the map (2, 3) from px of the photo to px of the crop (side, side).
+
+    box: (4,) px. reach: how many times the longer side of the box the crop shows; what lies
+    outside of the photo is black. A share of 0 is the crop's edge, half a pixel before its first.
+    """
+    scale = side / (reach * max(box[2] - box[0], box[3] - box[1], 1e-3))
+    x, y = (side - 1) / 2 - scale * (box[:2] + box[2:]) / 2
+    return np.array([[scale, 0.0, x], [0.0, scale, y]])
+
+
+def _middles(boxes: Float64Array) -> Float64Array:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
+def _sizes(boxes: Float64Array) -> Float64Array:
+    return np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
