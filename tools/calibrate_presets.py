@@ -31,9 +31,9 @@ from facelign.recognition.presets import PRESETS, Preset, preset
 from facelign.types.policies import FacePolicy
 from facelign.wire.options import ChainFlags
 
-#: one record a space: that of ``mobilefacenet`` serves the preset ``light``
+#: one record a space: that of ``mobilefacenet`` serves the presets ``light`` and ``tiny``
 SHIPPED = (
-    *(name for name, one in PRESETS.items() if one.measured and name != "light"),
+    *(name for name, one in PRESETS.items() if one.measured and name not in ("light", "tiny")),
     "accurate+yunet-n",
     "default+mtcnn",
     "default+yunet-n",

@@ -69,6 +69,13 @@ _ALL = (
         parts=(Part("mobilefacenet-int8"),),
     ),
     Preset(
+        id="tiny",
+        title="YuNet and MobileFaceNet, 4 MB: the smallest within two points of default's TAR",
+        detector=DEFAULT_DETECTOR,
+        # today what costs least work is also what is smallest (docs/how-to/choose-a-model.md)
+        parts=(Part("mobilefacenet-int8"),),
+    ),
+    Preset(
         id="accurate",
         title="SFace and dlib's ResNet-29 fused, mirrored views averaged",
         detector=DEFAULT_DETECTOR,

@@ -36,7 +36,7 @@ class ChainFlags(OptionSet):
     panel: ClassVar[str | None] = "Chain"
 
     preset: Annotated[
-        str, Option("default, fast, light, accurate, dlib or large.", names="preset")
+        str, Option("default, fast, light, tiny, accurate, dlib or large.", names="preset")
     ] = DEFAULT_PRESET
     detector: Annotated[str | None, Option("Another detector, by id.", names="detector")] = None
     landmarker: Annotated[
