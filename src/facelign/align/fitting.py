@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from facelign.align.dlib_chip import TEMPLATES
-from facelign.errors import DegenerateLandmarks, ModelMismatch
+from facelign.errors import ConfigError, DegenerateLandmarks, ModelMismatch
 from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.types.arrays import ComplexArray, Float64Array, FloatArray
 from facelign.types.faces import Faces
@@ -99,6 +99,16 @@ def each(count: int, fit: Callable[[int], Float64Array]) -> Float64Array:
         message = first if count == 1 else f"{len(reasons)} of {count} faces cannot be: {first}"
         raise DegenerateLandmarks(message, "Leave these faces out.", tuple(reasons))
     return matrices
+
+
+def check_chip(size: int, margin: float, usual: str, *, height: int = 0) -> None:
+    """Raise ConfigError for a chip of such a side and margin, px, as nobody means.
+
+    usual: what people mean. height: of a chip that is no square, 0 for one.
+    """
+    sides = (size, height or size)
+    if not (min(sides) >= 8 and max(sides) <= 2048 and 0 <= margin <= 10_000):
+        raise ConfigError(f"Size {size} and margin {margin} cannot be meant.", f"Take {usual}.")
 
 
 def check_face(points: FloatArray, scheme_id: str) -> None:

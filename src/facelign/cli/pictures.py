@@ -68,21 +68,14 @@ def spare(pictures: Sequence[Path], photos: Sequence[str], *, option: str = "--d
 
     option: the flag that named the picture.
     """
-    kept = {place for photo in photos if (place := _place(Path(photo))) is not None}
+    from facelign.files.disk import identity
+
+    kept = {place for photo in photos if (place := identity(Path(photo))) is not None}
     for picture in pictures:
-        if _place(picture) in kept:
+        if identity(picture) in kept:
             raise ConfigError(
                 f"{option} would write over the photo {picture}.", "Name another file or folder."
             )
-
-
-def _place(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from others, whatever it is called; None where there is none."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_dev, state.st_ino
 
 
 def drawn(photo: Analysis, found: Identification | None = None) -> ByteArray:

@@ -105,6 +105,15 @@ def overwrite(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever it is called; None where there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename durable, where the system lets folders be opened (Windows does not)."""
     if os.name == "nt":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
+from facelign.types.options import NoOptions
 from facelign.types.schemes import SCHEMES, Scheme
 from facelign.types.specs import LandmarkerOutput, ModelSpec
 
@@ -26,18 +26,13 @@ def scheme_of(spec: ModelSpec) -> Scheme:
     return SCHEMES[spec.output.scheme]
 
 
-@dataclass(frozen=True, slots=True)
-class ByBoxOptions:
-    """These landmarkers have no options."""
-
-
 class LandmarkerByBox(Landmarker):
     """Places points face by face; a model file adds ``placed``."""
 
-    Options = ByBoxOptions
+    Options = NoOptions
 
     def __init__(
-        self, spec: ModelSpec, files: WeightPaths, options: ByBoxOptions, engine: OnnxOptions
+        self, spec: ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.scheme = scheme_of(spec)
         self.spec, self.options = spec, options

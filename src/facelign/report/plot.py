@@ -133,6 +133,11 @@ class Plot:
         return target
 
 
+def legends(lines: Sequence[Series]) -> str:
+    """Return the legends of lines, for a sentence."""
+    return "; ".join(line.legend for line in lines)
+
+
 def columns_of(lines: Sequence[Series], x: str, y: str) -> dict[str, Any]:
     """Return the columns of several lines, named after label and axis."""
     columns: dict[str, Any] = {}

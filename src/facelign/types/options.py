@@ -24,6 +24,11 @@ from facelign.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
+class NoOptions:
+    """The options of a model that has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """How a field is said, beside its type.
 

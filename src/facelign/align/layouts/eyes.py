@@ -16,8 +16,15 @@ from typing import Literal
 
 import numpy as np
 
-from facelign.align.fitting import CLOSEST_PX, check_face, each, eye_centers, landmarks_by
-from facelign.errors import ConfigError, DegenerateLandmarks
+from facelign.align.fitting import (
+    CLOSEST_PX,
+    check_chip,
+    check_face,
+    each,
+    eye_centers,
+    landmarks_by,
+)
+from facelign.errors import DegenerateLandmarks
 from facelign.types.arrays import Float64Array
 from facelign.types.contracts import Layout
 from facelign.types.faces import Faces
@@ -34,11 +41,7 @@ class EyesOptions:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (8 <= self.size <= 2048 and 0 <= self.margin <= 10_000):
-            raise ConfigError(
-                f"Size {self.size} and margin {self.margin} cannot be meant.",
-                "Take 224 and 0.",
-            )
+        check_chip(self.size, self.margin, "224 and 0")
 
 
 class Eyes(Layout):

@@ -15,14 +15,13 @@ twentieth (``blazeface-back``) of the photo's long side is missed. ``blazeface-f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.one_look import OneLook, OneLookOptions
+from facelign.detect.one_look import OneLook
 from facelign.types import mediapipe_models, specs
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.schemes import BLAZE_6
@@ -44,7 +43,8 @@ def _record(
         output=specs.DetectorOutput(BLAZE_6.id, smallest_px=smallest_px),
         license=mediapipe_models.LICENSE,
         paper="Bazarevsky et al.: BlazeFace, 2019, https://arxiv.org/abs/1907.05047",
-        defaults={"score_threshold": threshold},
+        # of candidates that overlap more the mean counts
+        defaults={"score_threshold": threshold, "nms_iou": 0.3},
         **more,
     )
 
@@ -103,17 +103,9 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BlazeFaceOptions(OneLookOptions):
-    """As ``OneLookOptions``; of candidates that overlap more than ``nms_iou`` the mean counts."""
-
-    nms_iou: float = 0.3
-
-
 class BlazeFace(OneLook):
     """Finds faces with six points."""
 
-    Options = BlazeFaceOptions
     CENTERED = True
 
     def decode(self, outputs: list[AnyArray], size: tuple[int, int]) -> Candidates:

@@ -13,13 +13,13 @@ trainings have other anchors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.one_look import AnySize, AnySizeOptions, OneLook, OneLookOptions
+from facelign.detect.one_look import AnySize, OneLook
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array
 
@@ -32,6 +32,8 @@ _OFFSET, _LOG = np.float32(0.1), np.float32(0.2)
 _REPOSITORY = (
     "https://github.com/foamliu/MobileFaceNet/raw/a6cc9032a659b615f477833e1a70b5e7931bcccc"
 )
+#: scores of this family lie high
+_SCORES = MappingProxyType({"score_threshold": 0.6})
 _PAPER = "Deng et al.: RetinaFace, CVPR 2020, https://arxiv.org/abs/1905.00641"
 _DATA = "WIDER FACE (research use)"
 _UNIFACE = "https://github.com/yakhyo/uniface/releases/download/weights"
@@ -45,6 +47,7 @@ def _by_address(id_: str, file: str, sha256: str, trunk: str) -> specs.ModelSpec
         specs.WeightFile.same(file, sha256=sha256, size=0, address=f"{_UNIFACE}/{file}"),
         input=specs.InputSpec((640, 640), order="bgr", mean=(104.0, 117.0, 123.0)),
         output=specs.DetectorOutput("five", smallest_px=16),
+        defaults=_SCORES,
         license=specs.License.both(
             "MIT", _DATA, "By the documents of uniface, which publishes the file."
         ),
@@ -72,6 +75,7 @@ def _small(id_: str, file: str, sha256: str, size: int, form: str) -> specs.Mode
         ),
         input=specs.InputSpec(size=None, order="bgr", mean=(104.0, 117.0, 123.0)),
         output=specs.DetectorOutput("five", smallest_px=12),
+        defaults=_SCORES,
         license=specs.License.both(
             "MIT", _DATA, "By the license file of the repository that holds the weights."
         ),
@@ -122,6 +126,7 @@ SPECS = (
         ),
         input=specs.InputSpec(size=None, order="bgr", mean=(104.0, 117.0, 123.0)),
         output=specs.DetectorOutput("five", smallest_px=12),
+        defaults=_SCORES,
         license=specs.License(
             code="MIT (Pytorch_Retinaface)",
             weights="Apache-2.0 (foamliu/MobileFaceNet)",
@@ -141,13 +146,6 @@ SPECS = (
         ),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RetinaFaceOptions(AnySizeOptions):
-    """As ``AnySizeOptions``; scores of this family lie high."""
-
-    score_threshold: float = 0.6
 
 
 class _Anchored(OneLook):
@@ -174,8 +172,6 @@ class _Anchored(OneLook):
 class RetinaFace(_Anchored, AnySize):
     """Finds faces with five points."""
 
-    Options = RetinaFaceOptions
-
 
 class RetinaFaceSlim(RetinaFace):
     """Finds faces with five points, with the anchors of the forms of 1 MB."""
@@ -183,17 +179,8 @@ class RetinaFaceSlim(RetinaFace):
     LEVELS = _SLIM_LEVELS
 
 
-@dataclass(frozen=True, slots=True)
-class RetinaFaceInSquareOptions(OneLookOptions):
-    """As ``OneLookOptions``; scores of this family lie high."""
-
-    score_threshold: float = 0.6
-
-
 class RetinaFaceInSquare(_Anchored):
     """Finds faces with five points in a square of 640 px."""
-
-    Options = RetinaFaceInSquareOptions
 
 
 @lru_cache(maxsize=16)

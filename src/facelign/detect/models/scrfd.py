@@ -19,6 +19,7 @@ from facelign.detect.anchors import Candidates
 from facelign.detect.one_look import OneLook
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array
+from facelign.types.insightface_models import researched
 
 _STRIDES, _ANCHORS = (8, 16, 32), 2
 _HPC = "https://github.com/hpc203/scrfd-opencv/raw/eee7bf1ee0dbe9615d8d8caaa53702e0d2dca001/weights"
@@ -37,13 +38,7 @@ def _record(
         specs.WeightFile.same(file, sha256=sha256, size=bytes_, address=f"{at}/{file}"),
         input=specs.InputSpec((640, 640), mean=(127.5,) * 3, std=(128.0,) * 3),
         output=specs.DetectorOutput("five", smallest_px=12),
-        license=specs.License(
-            code="MIT (InsightFace)",
-            weights="non-commercial research only (InsightFace)",
-            training_data="WIDER FACE (research use)",
-            commercial="no",
-            note="InsightFace's README: its models are for non-commercial research purposes only.",
-        ),
+        license=researched("WIDER FACE (research use)"),
         paper="Guo et al.: Sample and Computation Redistribution, ICLR 2022, "
         "https://arxiv.org/abs/2105.04714",
         origin=f"{'/'.join(at.split('/')[3:5])} {file}, a model of InsightFace",

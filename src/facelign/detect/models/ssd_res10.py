@@ -10,7 +10,6 @@ Known limits: one look at 300 px, so faces below about a tenth of the photo's si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -39,40 +38,27 @@ SPECS = (
         engine=specs.Engine.OPENCV,
         input=specs.InputSpec((_SIDE, _SIDE), order="bgr", mean=(104.0, 177.0, 123.0)),
         output=specs.DetectorOutput(scheme=None, smallest_px=30),
-        license=specs.License(
-            code="Apache-2.0 (OpenCV)",
-            weights="not stated",
-            training_data="not stated",
-            commercial="unclear",
-            note="The repository that holds the weights states no license for them.",
-        ),
+        license=specs.License.unstated("Apache-2.0 (OpenCV)", "not stated"),
         title="SSD with ResNet-10 of OpenCV's samples",
         paper="Liu et al.: SSD, ECCV 2016, https://arxiv.org/abs/1512.02325",
         origin=f"opencv/opencv_3rdparty {_WEIGHTS}",
+        defaults={"nms_iou": 0.45},  # the network has suppressed overlaps already
         unseen="its files could not be had: the tests run a made Caffe network through the same "
         "code, and decode rows whose truth is known",
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SsdRes10Options(OneLookOptions):
-    """As ``OneLookOptions``; the network has suppressed overlaps already."""
-
-    nms_iou: float = 0.45
-
-
 class SsdRes10(OneLook):
     """Finds faces without points."""
 
-    Options = SsdRes10Options
     STRETCHED = True
 
     def __init__(
         self,
         spec: specs.ModelSpec,
         files: WeightPaths,
-        options: SsdRes10Options,
+        options: OneLookOptions,
         engine: OnnxOptions,
     ) -> None:
         self.spec, self.options = spec, options

@@ -12,12 +12,10 @@ missed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.detect.anchors import Candidates
-from facelign.detect.one_look import OneLook, OneLookOptions
+from facelign.detect.one_look import OneLook
 from facelign.types import specs
 from facelign.types.arrays import AnyArray
 
@@ -36,31 +34,23 @@ SPECS = (
         ),
         input=specs.InputSpec((_SIDE, _SIDE), std=(255.0,) * 3),
         output=specs.DetectorOutput("five", smallest_px=12),
-        license=specs.License(
-            code="GPL-3.0 (derronqi/yolov8-face)",
-            weights="GPL-3.0 (derronqi/yolov8-face)",
-            training_data="WIDER FACE (research use)",
-            commercial="no",
-            note="Under the GPL a product may only be sold with its whole source under the GPL.",
+        license=specs.License.closed(
+            "GPL-3.0 (derronqi/yolov8-face)",
+            "GPL-3.0 (derronqi/yolov8-face)",
+            "WIDER FACE (research use)",
+            "Under the GPL a product may only be sold with its whole source under the GPL.",
         ),
         title="YOLOv8n-face, five points (GPL)",
         origin="yakhyo/yolov8-face-onnx-inference yolov8n-face.onnx",
+        defaults={"nms_iou": 0.45},  # its authors' own
         unseen="its file could not be had: the tests decode made outputs whose truth is known",
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class YoloV8FaceOptions(OneLookOptions):
-    """As ``OneLookOptions``, with the overlap of its authors."""
-
-    nms_iou: float = 0.45
-
-
 class YoloV8Face(OneLook):
     """Finds faces with five points."""
 
-    Options = YoloV8FaceOptions
     CENTERED = True
     BESIDE = 114
 

@@ -11,31 +11,23 @@ Known limits: trained on faces of the web without their consent asked, for resea
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import by_address
 from facelign.types import specs
-from facelign.types.embeddings import Metric
 
 _RELEASE = "https://github.com/yakhyo/adaface-onnx/releases/download/weights"
 
 
 def _record(variant: str, name: str, sha256: str, network: str, lfw: str) -> specs.ModelSpec:
-    return specs.ModelSpec.of(
-        f"adaface-{variant}",
-        "facelign.embed.models.adaface:AdaFace",
-        specs.WeightFile.same(name, sha256=sha256, size=0, address=f"{_RELEASE}/{name}"),
-        input=specs.InputSpec(size=(112, 112), order="bgr", mean=(127.5,) * 3, std=(127.5,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License.both(
-            "MIT",
-            "WebFace (research use)",
-            "The license is free by its text; the training data is for research.",
-            unclear=True,
-        ),
+    return by_address(
+        f"adaface-{variant}", "facelign.embed.models.adaface:AdaFace", name, sha256, _RELEASE,
+        order="bgr",
+        license=specs.License.unclear("MIT", "WebFace (research use)"),
         title=f"AdaFace, {network}, 512 numbers, fed with BGR",
         paper="Kim et al.: AdaFace, CVPR 2022, https://arxiv.org/abs/2204.00964",
         origin="mk-minchul/AdaFace, exported by yakhyo/adaface-onnx",
-        published=(specs.Claim("LFW accuracy", lfw, "mk-minchul/AdaFace README.md"),),
-        unseen=specs.UNSEEN_EMBEDDER,
-    )
+        lfw=lfw,
+        by="mk-minchul/AdaFace README.md",
+    )  # fmt: skip
 
 
 SPECS = (

@@ -12,8 +12,9 @@ call them free.
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import by_address
 from facelign.types import specs
-from facelign.types.embeddings import Metric
+from facelign.types.insightface_models import researched
 
 _RELEASE = "https://github.com/yakhyo/uniface/releases/download/weights"
 
@@ -21,26 +22,19 @@ _RELEASE = "https://github.com/yakhyo/uniface/releases/download/weights"
 def _record(
     variant: str, name: str, sha256: str, size: int, network: str, lfw: str
 ) -> specs.ModelSpec:
-    return specs.ModelSpec.of(
+    return by_address(
         f"arcface-{variant}",
         "facelign.embed.models.arcface:ArcFace",
-        specs.WeightFile.same(name, sha256=sha256, size=size, address=f"{_RELEASE}/{name}"),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(127.5,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License(
-            code="MIT",
-            weights="non-commercial research only (InsightFace)",
-            training_data="WebFace600K (research use)",
-            commercial="no",
-            note="By InsightFace's README: models are for non-commercial research purposes only.",
-        ),
+        name,
+        sha256,
+        _RELEASE,
+        size=size,
+        license=researched("WebFace600K (research use)"),
         title=f"ArcFace of InsightFace, {network}, 512 numbers",
         paper="Deng et al.: ArcFace, CVPR 2019, https://arxiv.org/abs/1801.07698",
         origin=f"deepinsight/insightface model_zoo, {name}",
-        published=(
-            specs.Claim("LFW accuracy", lfw, "deepinsight/insightface model_zoo/README.md"),
-        ),
-        unseen=specs.UNSEEN_EMBEDDER,
+        lfw=lfw,
+        by="deepinsight/insightface model_zoo/README.md",
     )
 
 

@@ -13,14 +13,14 @@ is known by its digest, where somebody has it.
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import of_arcface_chips
 from facelign.types import specs
-from facelign.types.embeddings import Metric
 
 _ADDRESS = "https://huggingface.co/fal/AuraFace-v1/resolve/main/glintr100.onnx"
 _COPY = "d2c9d76203c75749d9fee70353eb7698894f751cd9b6f562752596c553222c01"
 
 SPECS = (
-    specs.ModelSpec.of(
+    of_arcface_chips(
         "auraface",
         "facelign.embed.models.auraface:AuraFace",
         specs.WeightFile(
@@ -30,8 +30,6 @@ SPECS = (
                 specs.Source.mirrored("auraface.onnx", sha256=_COPY, size=260_694_211),
             ),
         ),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(127.5,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
         license=specs.License.both(
             "Apache-2.0",
             '"commercially and publicly available data sources", which are not named',

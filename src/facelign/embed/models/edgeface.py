@@ -11,32 +11,27 @@ Known limits: the code is free, the weights are not: CC BY-NC-SA 4.0.
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import by_address
 from facelign.types import specs
-from facelign.types.embeddings import Metric
 
 _RELEASE = "https://github.com/yakhyo/edgeface-onnx/releases/download/weights"
 
 
 def _record(variant: str, name: str, sha256: str, millions: str, lfw: str) -> specs.ModelSpec:
-    return specs.ModelSpec.of(
-        f"edgeface-{variant}",
-        "facelign.embed.models.edgeface:EdgeFace",
-        specs.WeightFile.same(name, sha256=sha256, size=0, address=f"{_RELEASE}/{name}"),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(127.5,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License(
-            code="BSD-3-Clause",
-            weights="CC BY-NC-SA 4.0",
-            training_data="WebFace12M and WebFace4M (research use)",
-            commercial="no",
-            note="The code is free; the weights are not for commercial use.",
+    return by_address(
+        f"edgeface-{variant}", "facelign.embed.models.edgeface:EdgeFace", name, sha256, _RELEASE,
+        license=specs.License.closed(
+            "BSD-3-Clause",
+            "CC BY-NC-SA 4.0",
+            "WebFace12M and WebFace4M (research use)",
+            "The code is free; the weights are not for commercial use.",
         ),
         title=f"EdgeFace {variant.upper()}, {millions} million numbers of weights, 512 numbers",
         paper="George et al.: EdgeFace, IEEE T-BIOM 2024, https://arxiv.org/abs/2307.01838",
         origin="otroshi/edgeface, exported by yakhyo/edgeface-onnx",
-        published=(specs.Claim("LFW accuracy", lfw, "otroshi/edgeface README.md"),),
-        unseen=specs.UNSEEN_EMBEDDER,
-    )
+        lfw=lfw,
+        by="otroshi/edgeface README.md",
+    )  # fmt: skip
 
 
 SPECS = (

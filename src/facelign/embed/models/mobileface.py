@@ -11,8 +11,8 @@ order of its colors: red first was measured (docs/stages/embed.md).
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import of_arcface_chips
 from facelign.types import specs
-from facelign.types.embeddings import Metric
 
 _STEM = "MobileFace_Identification_V2-0000.params"
 _REPOSITORY = (
@@ -21,7 +21,7 @@ _REPOSITORY = (
 )
 
 SPECS = (
-    specs.ModelSpec.of(
+    of_arcface_chips(
         "mobileface-v2",
         "facelign.embed.models.mobileface:MobileFace",
         specs.WeightFile(
@@ -40,13 +40,10 @@ SPECS = (
             ),
             convert="mobileface",
         ),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(128.0,) * 3),
-        output=specs.EmbedderOutput(dim=256, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License.both(
-            "MIT",
-            "not stated by the publisher",
-            "The license is free by its text; what the training data is, is not told.",
-            unclear=True,
+        dim=256,
+        std=128.0,
+        license=specs.License.unclear(
+            "MIT", "not stated by the publisher", "what the training data is, is not told"
         ),
         title="MobileFace V2, 256 numbers",
         paper="the blocks: Sandler et al.: MobileNetV2, CVPR 2018, "

@@ -33,11 +33,8 @@ _FLOAT = specs.ModelSpec.of(
     ),
     input=specs.InputSpec(size=(112, 112), mean=_MEAN, std=_STD),
     output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-    license=specs.License.both(
-        "Apache-2.0",
-        "MS-Celeb-1M, refined (withdrawn by its publisher)",
-        "The license is free by its text; the standing of the training data is not known.",
-        unclear=True,
+    license=specs.License.unclear(
+        "Apache-2.0", "MS-Celeb-1M, refined (withdrawn by its publisher)", specs.UNKNOWN_STANDING
     ),
     title="MobileFaceNet (ArcFace loss, ReLU6), 128 numbers",
     paper="Chen et al.: MobileFaceNets, CCBR 2018, https://doi.org/10.1007/978-3-319-97909-0_46",

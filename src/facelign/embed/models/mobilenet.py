@@ -8,21 +8,16 @@ Known limits: trained on refined MS-Celeb-1M, a data set that was withdrawn.
 
 from __future__ import annotations
 
-from facelign.embed import ms1mv2
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import trained_on_ms1mv2
 from facelign.types import specs
 
 
 def _record(variant: str, name: str, sha256: str, paper: str, lfw: str) -> specs.ModelSpec:
-    return ms1mv2.record(
-        f"mobilenet-{variant}",
-        "facelign.embed.models.mobilenet:MobileNet",
-        name,
-        sha256,
-        title=f"MobileNet {variant}",
-        paper=paper,
-        lfw=lfw,
-    )
+    return trained_on_ms1mv2(
+        f"mobilenet-{variant}", "facelign.embed.models.mobilenet:MobileNet", name, sha256,
+        title=f"MobileNet {variant}", paper=paper, lfw=lfw,
+    )  # fmt: skip
 
 
 _V3 = "Howard et al.: Searching for MobileNetV3, ICCV 2019, https://arxiv.org/abs/1905.02244"

@@ -37,11 +37,8 @@ SPECS = (
         ),
         input=specs.InputSpec(size=(96, 96), std=(255.0,) * 3),
         output=specs.EmbedderOutput(dim=128, metric=Metric.COSINE, unit=True, layout="openface-96"),
-        license=specs.License.both(
-            "Apache-2.0 (OpenFace)",
-            "FaceScrub and CASIA-WebFace (research use)",
-            "The license is free by its text; the training data is for research.",
-            unclear=True,
+        license=specs.License.unclear(
+            "Apache-2.0 (OpenFace)", "FaceScrub and CASIA-WebFace (research use)"
         ),
         title="OpenFace nn4.small2.v1, 128 numbers",
         paper="the method: Schroff et al.: FaceNet, CVPR 2015, https://arxiv.org/abs/1503.03832",

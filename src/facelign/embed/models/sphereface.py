@@ -10,13 +10,13 @@ Known limits: trained on refined MS-Celeb-1M, a data set that was withdrawn.
 
 from __future__ import annotations
 
-from facelign.embed import ms1mv2
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import trained_on_ms1mv2
 from facelign.types import specs
 
 
 def _record(layers: int, sha256: str, lfw: str) -> specs.ModelSpec:
-    return ms1mv2.record(
+    return trained_on_ms1mv2(
         f"sphereface{layers}",
         "facelign.embed.models.sphereface:SphereFace",
         f"sphere{layers}.onnx",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from facelign.errors import GalleryBusy, GalleryCorrupt, GalleryError, Remedy, SchemaTooNew
+from facelign.files.disk import identity
 from facelign.files.home import expanded
 from facelign.files.owners import at_work, sweep
 from facelign.gallery.stores import backing, checking, checksums, codec, journal
@@ -92,7 +93,7 @@ class SqliteStore(ChangingStore):
                 sql.keep_private(path)
                 sweep(path.parent)
             self._db = sql.connect(path, readonly=readonly)
-            self._inode = _inode(path)
+            self._inode = identity(path)
             try:
                 checksums.teach(self._db)
                 self._refuse_newer()
@@ -205,7 +206,7 @@ class SqliteStore(ChangingStore):
 
     def _refuse_moved(self) -> None:
         """Raise GalleryError where the path leads to another file than the one that is open."""
-        if not self._depth and _inode(self.path) != self._inode:
+        if not self._depth and identity(self.path) != self._inode:
             raise GalleryError(
                 f"{self.path} was moved, deleted or replaced while it was open.",
                 "Open the gallery again, at the place where it lies now.",
@@ -647,14 +648,4 @@ def real(path: Path) -> Path:
         ) from error
 
 
-def _inode(path: Path) -> tuple[int, int] | None:
-    """Return what tells one file from all others, or None where there is none."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return seen.st_dev, seen.st_ino
-
-
-#: what opens files (see the package)
 STORE = SqliteStore

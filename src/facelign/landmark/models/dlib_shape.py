@@ -8,8 +8,6 @@ detectors (68: HOG), other boxes give worse points; near-frontal faces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.errors import ModelMismatch
@@ -23,6 +21,7 @@ from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
+from facelign.types.options import NoOptions
 
 
 def _record(
@@ -62,33 +61,23 @@ SPECS = (
         "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
         99_693_937,
         title="dlib shape predictor, 68 points of 300-W (research only)",
-        license=specs.License(
+        license=specs.License.closed(
             dlib_models.CODE,
-            weights="research only: trained on 300-W, whose license excludes commercial use",
-            training_data="iBUG 300-W",
-            commercial="no",
-            note="dlib-models README: ask Imperial College London before any commercial use.",
+            "research only: trained on 300-W, whose license excludes commercial use",
+            "iBUG 300-W",
+            "dlib-models README: ask Imperial College London before any commercial use.",
         ),
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DlibShapeOptions:
-    """The shape predictors have no options."""
-
-
 class DlibShape(Landmarker):
     """Places dlib's 5 or 68 points inside the boxes of faces."""
 
-    Options = DlibShapeOptions
+    Options = NoOptions
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: DlibShapeOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.scheme = scheme_of(spec)
         self.spec = spec

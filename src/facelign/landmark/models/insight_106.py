@@ -17,6 +17,7 @@ from facelign.landmark.by_box import LandmarkerByBox
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, Float32Array, Float64Array
 from facelign.types.image import Image
+from facelign.types.insightface_models import researched
 from facelign.types.schemes import INSIGHT_106
 
 #: side of what the network reads, px; how many times the longer side of the box it shows
@@ -35,13 +36,7 @@ SPECS = (
         ),
         input=specs.InputSpec((_SIDE, _SIDE)),
         output=specs.LandmarkerOutput(INSIGHT_106.id),
-        license=specs.License(
-            code="MIT (InsightFace)",
-            weights="non-commercial research only (InsightFace)",
-            training_data="not stated",
-            commercial="no",
-            note="InsightFace's README: its models are for non-commercial research purposes only.",
-        ),
+        license=researched("not stated"),
         title="InsightFace, 106 points (research only)",
         origin="yakhyo/uniface 2d106det.onnx, a model of InsightFace",
         unseen="its file could not be had: the tests decode the outputs of a made network",

@@ -19,12 +19,13 @@ import numpy as np
 from facelign.errors import WeightsCorrupt
 from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.resize import resized
-from facelign.landmark.by_box import ByBoxOptions, LandmarkerByBox
+from facelign.landmark.by_box import LandmarkerByBox
 from facelign.runtime.onnx import OnnxOptions
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array, IntArray
 from facelign.types.contracts import WeightPaths
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 from facelign.types.schemes import SCHEMES
 
 #: side of what the network reads, px; how much of the box is added or taken; neighbors of a point
@@ -94,11 +95,7 @@ class PipNet(LandmarkerByBox):
     """Places points inside the boxes of faces."""
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: ByBoxOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         super().__init__(spec, files, options, engine)
         self._near = nearest(files[spec.weights[1].name], self.scheme.k)

@@ -30,34 +30,18 @@ _PACKAGE = "@vladmandic/human@3.3.6"
 def _record(
     name: str, side: int, net: tuple[str, int], model: tuple[str, int], *, data: str, title: str
 ) -> specs.ModelSpec:
-    (sha256, size), (listed, listed_size) = net, model
+    names = f"models/{name}.bin", f"models/{name}.json"
     return specs.ModelSpec.of(
         f"human-{name}",
         "facelign.liveness.models.human:Human",
-        specs.WeightFile.same(
-            f"{name}.bin",
-            sha256=sha256,
-            size=size,
-            npm=_PACKAGE,
-            member=f"models/{name}.bin",
-            convert=f"human-{name}",
-            beside=f"{name}.json",
-        ),
-        specs.WeightFile.same(
-            f"{name}.json",
-            sha256=listed,
-            size=listed_size,
-            npm=_PACKAGE,
-            member=f"models/{name}.json",
-        ),
+        *specs.WeightFile.pair(_PACKAGE, names, net, model, f"human-{name}"),
         input=specs.InputSpec(size=(side, side), std=(255.0,) * 3),
         output=specs.LivenessOutput(),
-        license=specs.License(
-            code="MIT",
-            weights="MIT",
-            training_data=data,
-            commercial="unclear",
-            note="By the license of the package; its authors took the weights from elsewhere.",
+        license=specs.License.both(
+            "MIT",
+            data,
+            "By the license of the package; its authors took the weights from elsewhere.",
+            unclear=True,
         ),
         title=title,
         origin=f"npm {_PACKAGE} models/{name}.json",

@@ -39,12 +39,7 @@ _FLOAT = specs.ModelSpec.of(
     ),
     input=specs.InputSpec(size=(_SIDE, _SIDE), std=(255.0,) * 3),
     output=specs.LivenessOutput(),
-    license=specs.License.both(
-        "Apache-2.0",
-        "CelebA-Spoof (research use)",
-        "The license is free by its text; the training data is for research.",
-        unclear=True,
-    ),
+    license=specs.License.unclear("Apache-2.0", "CelebA-Spoof (research use)"),
     title="MiniFAS, 98.20 % on CelebA-Spoof, one look at the face",
     paper="the data: Zhang et al.: CelebA-Spoof, ECCV 2020, https://arxiv.org/abs/2007.12342",
     origin="face-antispoof-onnx models/best/98.20/best_model.onnx",

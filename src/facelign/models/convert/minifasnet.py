@@ -8,6 +8,7 @@ left, V1SE with squeeze and excitation (Hu et al., CVPR 2018) in the last block 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,22 +72,9 @@ def graph(arrays: dict[str, AnyArray]) -> Graph:
     return pour.end({"classes": (x, ["n", 3])})
 
 
-def _block(
-    pour: Pour,
-    x: str,
-    name: str,
-    channels: tuple[int, int],
-    *,
-    kernel: int = 1,
-    stride: int = 1,
-    pad: int = 0,
-    groups: int = 1,
-) -> str:
-    """Add convolution, batch normalization and PReLU."""
-    x = pour.convolved(
-        x, f"{name}.conv", channels,
-        kernel=kernel, stride=stride, pad=pad, groups=groups, norm=f"{name}.bn",
-    )  # fmt: skip
+def _block(pour: Pour, x: str, name: str, channels: tuple[int, int], **window: Any) -> str:
+    """Add convolution, batch normalization and PReLU. window: see ``Pour.convolved``."""
+    x = pour.convolved(x, f"{name}.conv", channels, norm=f"{name}.bn", **window)
     slope = pour.take(f"{name}.prelu.weight", channels[1])
     return pour.add("PRelu", x, pour.constant(slope.reshape(-1, 1, 1)))
 

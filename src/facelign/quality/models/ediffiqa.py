@@ -10,7 +10,6 @@ Known limits: its numbers are those of its training; choose a limit on photos of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from facelign.types.chips import Chips
 from facelign.types.contracts import Quality, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 from facelign.types.schemes import FIVE
 
 _SIDE = 112
@@ -59,23 +59,14 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EDifFiqaOptions:
-    """It has no options."""
-
-
 class EDifFiqa(Quality):
     """Gives a face with five points its quality."""
 
-    Options = EDifFiqaOptions
+    Options = NoOptions
     names = (_NAME,)
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: EDifFiqaOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.spec, self.options = spec, options
         self._session = Session(files[spec.weights[0].name], engine)

@@ -15,7 +15,6 @@ those of the mixture of photos that it was fitted on: the order is worth more th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -28,6 +27,7 @@ from facelign.types.chips import Chips
 from facelign.types.contracts import Quality, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 
 #: beyond these more of it is no help: spread of the Laplacian over that of luma, spread of luma
 _SHARP, _CONTRAST = 0.4, 0.2
@@ -61,23 +61,14 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredQualityOptions:
-    """It has no options."""
-
-
 class MeasuredQuality(Quality):
     """Gives a face with points its chance to be recognized."""
 
-    Options = MeasuredQualityOptions
+    Options = NoOptions
     names = ("measured",)
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: MeasuredQualityOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.spec, self.options = spec, options
 

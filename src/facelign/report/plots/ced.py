@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of, curves
+from facelign.report.plot import Plot, Series, columns_of, curves, legends
 
 
 def draw(
@@ -30,8 +30,7 @@ def draw(
     axes.set_xlim(left=0)
     style.label(axes, "Landmark error", f"Mean error / {normalizer}", "Share of faces")
     style.legend(axes, loc="lower right")
-    said = "; ".join(line.legend for line in lines)
-    alt = f"Cumulative landmark error of {said}."
+    alt = f"Cumulative landmark error of {legends(lines)}."
     return Plot("ced", figure, alt, columns_of(lines, "error", "share"))
 
 

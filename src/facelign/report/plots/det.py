@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of, curves
+from facelign.report.plot import Plot, Series, columns_of, curves, legends
 from facelign.types.arrays import BoolArray
 
 
@@ -38,8 +38,9 @@ def draw(
     axes.set(xscale="log", yscale="log", xlim=(low, 1), ylim=(low, 1))
     style.label(axes, title, f"{x}, logarithmic", f"{y}, logarithmic")
     style.legend(axes, loc="lower left")
-    said = "; ".join(line.legend for line in lines)
-    return Plot("det", figure, f"DET curves of {said}: lower is better.", columns_of(lines, x, y))
+    return Plot(
+        "det", figure, f"DET curves of {legends(lines)}: lower is better.", columns_of(lines, x, y)
+    )
 
 
 def _on_axes(line: Series) -> BoolArray:

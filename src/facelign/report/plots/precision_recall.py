@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of, curves
+from facelign.report.plot import Plot, Series, columns_of, curves, legends
 
 
 def draw(lines: Sequence[Series], *, title: str = "Detectors") -> Plot:
@@ -18,9 +18,8 @@ def draw(lines: Sequence[Series], *, title: str = "Detectors") -> Plot:
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     style.label(axes, title, "Recall (share of faces found)", "Precision")
     style.legend(axes, loc="lower left")
-    said = "; ".join(line.legend for line in lines)
-    alt = f"Precision over recall of {said}."
-    return Plot("precision-recall", figure, alt, columns_of(lines, "recall", "precision"))
+    columns = columns_of(lines, "recall", "precision")
+    return Plot("precision-recall", figure, f"Precision over recall of {legends(lines)}.", columns)
 
 
 def example() -> Plot:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facelign.report import style
-from facelign.report.plot import Plot, Series, columns_of, curves
+from facelign.report.plot import Plot, Series, columns_of, curves, legends
 
 
 def draw(lines: Sequence[Series], *, lowest: float = 1e-5, title: str = "ROC") -> Plot:
@@ -27,8 +27,7 @@ def draw(lines: Sequence[Series], *, lowest: float = 1e-5, title: str = "ROC") -
     low.set_xlim(lowest, 1)
     low.set_ylim(_floor(lines, lowest), 1.005)
     style.label(low, "The same, low rates", "FMR (logarithmic)", "True accept rate (1 - FNMR)")
-    said = "; ".join(line.legend for line in lines)
-    return Plot("roc", figure, f"ROC curves of {said}.", columns_of(lines, "FMR", "TAR"))
+    return Plot("roc", figure, f"ROC curves of {legends(lines)}.", columns_of(lines, "FMR", "TAR"))
 
 
 def _floor(lines: Sequence[Series], lowest: float) -> float:
