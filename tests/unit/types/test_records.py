@@ -10,7 +10,9 @@ import pytest
 from facelign.errors import BadArray
 from facelign.types.arrays import checked, picked
 from facelign.types.calibrations import Calibration, OperatingPoint
+from facelign.types.insightface_models import researched
 from facelign.types.specs import (
+    UNKNOWN_STANDING,
     DetectorOutput,
     Engine,
     InputSpec,
@@ -184,3 +186,30 @@ def test_what_is_checked_is_made_to_fit_only_where_nothing_is_lost() -> None:
     for value in ([[1, 2]], [1, 2, 3]):
         with pytest.raises(BadArray, match=r"wanted shape \(2\)"):
             checked("x", value, np.float32, (2,))
+
+
+def test_licenses_say_whether_weights_may_be_sold_and_why() -> None:
+    free = License.both("MIT", "own photos", "By the license file.")
+    assert (free.code, free.weights, free.commercial) == ("MIT", "MIT", "yes")
+    doubt = License.unclear("MIT", "WebFace (research use)")
+    assert (doubt.weights, doubt.commercial) == ("MIT", "unclear")
+    assert doubt.note == "The license is free by its text; the training data is for research."
+    gone = License.unclear("MIT", "MS1MV2", UNKNOWN_STANDING)
+    assert gone.note == f"The license is free by its text; {UNKNOWN_STANDING}."
+    silent = License.unstated("MIT", "WIDER FACE")
+    assert (silent.code, silent.weights, silent.commercial) == ("MIT", "not stated", "unclear")
+    closed = License.closed("MIT", "research only", "WIDER FACE", "By its README.")
+    assert (closed.weights, closed.commercial, closed.note) == (
+        "research only", "no", "By its README.",
+    )  # fmt: skip
+    theirs = researched("WIDER FACE")
+    assert (theirs.commercial, theirs.training_data) == ("no", "WIDER FACE")
+
+
+def test_a_network_and_the_json_beside_it_come_from_one_package() -> None:
+    names = "models/net.bin", "models/net.json"
+    net, listed = WeightFile.pair("nets@1.0.0", names, (SHA, 7), ("cd" * 32, 5), "tfjs")
+    assert (net.name, net.convert, net.beside) == ("net.bin", "tfjs", "net.json")
+    assert (listed.name, listed.convert, listed.beside) == ("net.json", "", "")
+    assert net.sources == (Source.npm("nets@1.0.0", names[0], sha256=SHA, size=7),)
+    assert listed.sources == (Source.npm("nets@1.0.0", names[1], sha256="cd" * 32, size=5),)
