@@ -33,12 +33,7 @@ SPECS = (
         ),
         input=specs.InputSpec(size=(152, 152), std=(255.0,) * 3),
         output=specs.EmbedderOutput(dim=4096, metric=Metric.EUCLIDEAN, unit=False, layout="crop"),
-        license=specs.License.both(
-            "MIT",
-            "VGGFace2 (research use)",
-            "The license is free by its text; the training data is for research.",
-            unclear=True,
-        ),
+        license=specs.License.unclear("MIT", "VGGFace2 (research use)"),
         title="DeepFace trained on VGGFace2, 4096 numbers",
         paper="Taigman et al.: DeepFace, CVPR 2014, https://openaccess.thecvf.com/"
         "content_cvpr_2014/html/Taigman_DeepFace_Closing_the_2014_CVPR_paper.html",

@@ -31,11 +31,8 @@ SPECS = (
         ),
         input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(128.0,) * 3),
         output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
-        license=specs.License.both(
-            "MIT",
-            "MS1MV2, from MS-Celeb-1M (withdrawn by its publisher)",
-            "The license is free by its text; the standing of the training data is not known.",
-            unclear=True,
+        license=specs.License.unclear(
+            "MIT", "MS1MV2, from MS-Celeb-1M (withdrawn by its publisher)", specs.UNKNOWN_STANDING
         ),
         title="GhostFaceNetV1 of width 1.3, 512 numbers",
         paper="Alansari et al.: GhostFaceNets, IEEE Access 2023, "
