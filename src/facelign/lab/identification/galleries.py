@@ -71,8 +71,14 @@ def by_gallery_size(
 
 
 def _over_draws(rates: Sequence[Interval | None]) -> Interval:
-    """Return the mean of a rate with its smallest and largest value."""
-    values = [rate.value for rate in rates if rate is not None]
+    """Return the mean of a rate with its smallest and largest value.
+
+    Where it is 0 or 1 in every gallery, that says nothing of others: one gallery's exact interval.
+    """
+    seen = [rate for rate in rates if rate is not None]
+    values = [rate.value for rate in seen]
+    if len(set(values)) == 1 and values[0] in (0.0, 1.0):
+        return seen[0]
     return Interval(float(np.mean(values)), min(values), max(values))
 
 

@@ -21,7 +21,7 @@ from facelign.lab.defaults import PAIRED_DRAWS, SEED
 from facelign.lab.statistics.folds import RULES, Decided, cross_validated
 from facelign.lab.statistics.ranked import Ranked
 from facelign.lab.statistics.rates import lowest_rate, rate_text, shows
-from facelign.lab.statistics.resampling import Interval, pair_weights
+from facelign.lab.statistics.resampling import Interval, Room, pair_weights
 from facelign.types.arrays import BoolArray, Float64Array
 from facelign.types.policies import VERIFY_FMR
 
@@ -167,6 +167,9 @@ def _difference(
         for name, gap in gaps.items()
         if math.isfinite(gap[0]) and np.isfinite(gap[1:]).any()
     }
+    if not np.array_equal(first.pairs.scores, other.pairs.scores):  # or it is the same system
+        left = Room.of(first.pairs)
+        figures = {name: left.around_difference(name, gap) for name, gap in figures.items()}
     one = two = 0
     if first.decided is not None and other.decided is not None:
         one = int((first.right & ~other.right).sum())

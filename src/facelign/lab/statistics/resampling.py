@@ -4,6 +4,11 @@ Comparisons that share a person are not independent, so people are drawn, never 
 drawn twice counts twice, on both sides of a comparison (the "subsets bootstrap" of Bolle, Ratha
 and Pankanti, 2004). A comparison of two people weighs the product of their counts, one of a person
 with herself that person's count.
+
+A figure without a single error is the same in every draw, and drawing shows nothing of what may
+still be there. Such a figure gets the rule of three: no error in n independent trials leaves room
+for an error rate of 3/n (Hanley and Lippman-Hand, "If nothing goes wrong, is everything all
+right?", JAMA 249, 1983; ISO/IEC 19795-1 takes it for biometrics).
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from facelign.types.arrays import BoolArray, Float64Array
 
 #: the ends of a 95 % interval, percent
 ENDS = (2.5, 97.5)
+#: what sums of floating-point numbers may be off by
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,21 @@ class Interval:
             return cls(value, value, value)
         low, high = np.percentile(numbers, ENDS)
         return cls(value, float(low), float(high))
+
+    def with_room(self, room: float, best: float = 1.0) -> Interval:
+        """Return the interval with ``room`` for errors where the figure is at its ``best``.
+
+        best: of a figure without an error, the smaller or the larger end of a rate from 0 to 1; 0
+        of a difference, which then gets room to both sides.
+        """
+        if not math.isclose(self.value, best, abs_tol=_NOTHING):
+            return self
+        return Interval(self.value, min(self.low, best - room), max(self.high, best + room))
+
+    @property
+    def within(self) -> Interval:
+        """The same with ends that a share can have, from 0 to 1."""
+        return Interval(self.value, max(self.low, 0.0), min(self.high, 1.0))
 
     def to_dict(self) -> dict[str, float]:
         """Return plain data."""
@@ -109,16 +131,77 @@ def share(
 ) -> Interval | None:
     """Return the share of pairs of which ``holds`` (n,) is true, with its interval over people.
 
-    None without pairs. Where it holds of none, drawing shows nothing, and the rule of 3 bounds what
-    may still be there.
+    pairs: all mated, or all non-mated. None without pairs. Where it holds of none or of all, the
+    rule of three bounds what may still be there.
     """
     if not len(pairs):
         return None
-    if not holds.any():
-        return Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / len(pairs)))
+    if holds.all() or not holds.any():
+        value = float(holds[0])
+        return Interval(value, value, value).with_room(room(trials(pairs)), best=value).within
 
     def of_weighted(weights: Float64Array) -> float:
         total = float(weights.sum())
         return float((weights * holds).sum()) / total if total else math.nan
 
     return interval(of_weighted, pairs, draws=draws, seed=seed)
+
+
+def trials(pairs: PairScores) -> int:
+    """Return how many independent trials mated or non-mated pairs stand for, by the rule of three.
+
+    Comparisons of one person with herself have her in common, and stand for one trial; comparisons
+    of two people are counted each, as everywhere where a false match rate asks for evidence.
+    """
+    return len(np.unique(pairs.a)) if pairs.same.any() else len(pairs)
+
+
+def room(trials: int) -> float:
+    """Return the error rate that no error in so many trials leaves room for: 3/n, at most 1."""
+    return min(1.0, RULE_OF_THREE / trials) if trials else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Room for errors in figures of pairs that show none.
+
+    Of both rates at a threshold between the kinds of pairs follows how far every figure may be from
+    its best: TAR by the missed rate, EER by the larger of both rates, AUC, which is at least TAR
+    times what is rightly kept apart, by their product, accuracy by their share of the pairs.
+    """
+
+    tar: float
+    eer: float
+    auc: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, pairs: PairScores) -> Room:
+        """Return the room that the numbers of people and of pairs leave."""
+        same = pairs.same
+        missed, matched = (room(trials(pairs.where(kind))) for kind in (same, ~same))
+        mated = float(same.mean())
+        return cls(
+            missed,
+            max(missed, matched),
+            1 - (1 - missed) * (1 - matched),
+            mated * missed + (1 - mated) * matched,
+        )
+
+    def around(self, name: str, found: Interval) -> Interval:
+        """Return a figure with its interval, with room where there was no error.
+
+        name: "accuracy", "auc", "eer", or a TAR's, which begins with "tar".
+        """
+        if name == "eer":
+            return found.with_room(self.eer, best=0.0).within
+        return found.with_room(self._of(name)).within
+
+    def around_difference(self, name: str, found: Interval) -> Interval:
+        """Return a difference with room to both sides where no draw showed any."""
+        if max(abs(found.low), abs(found.high)) > _NOTHING:
+            return found
+        return found.with_room(self._of(name), best=0.0)
+
+    def _of(self, name: str) -> float:
+        return self.tar if name.startswith("tar") else float(getattr(self, name))

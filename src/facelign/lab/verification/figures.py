@@ -27,6 +27,7 @@ from facelign.lab.statistics.resampling import (
     DRAWS,
     SEED,
     Interval,
+    Room,
     interval,
     pair_weights,
     share,
@@ -194,8 +195,9 @@ def _intervals(
     if decided is not None:
         names.append("accuracy")
         values.append(float(decided.right.mean()))
+    left = Room.of(pairs)
     return {
-        name: Interval.of_draws(value, column)
+        name: left.around(name, Interval.of_draws(value, column))
         for name, value, column in zip(names, values, np.array(table).T, strict=True)
     }
 
@@ -213,6 +215,7 @@ def by_development(
         draws=result.draws,
         seed=result.seed,
     )
+    accuracy = Room.of(counted).around("accuracy", accuracy)
     note = f"View 1: the threshold {threshold:.4f} was chosen on {len(development):,} other pairs."
     return replace(
         result,

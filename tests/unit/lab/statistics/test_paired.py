@@ -30,6 +30,18 @@ def test_a_system_does_not_differ_from_itself(people: Made, measured: Made) -> N
     assert gap.p == 1
 
 
+def test_two_systems_without_an_error_may_differ_by_what_was_not_seen(
+    people: Made, measured: Made
+) -> None:
+    trials = people(12, 4)
+    first, second = (System.of(measured(trials, noise)) for noise in (0.05, 0.06))
+    (gap,) = differences(first, [second], PairedOptions(draws=60))
+    tar = gap.figures["tar"]
+    assert (tar.value, tar.low, tar.high) == (0, -3 / 12, 3 / 12)
+    assert gap.figures["auc"].low == -gap.figures["auc"].high < 0
+    assert gap.verdict == "cannot tell"
+
+
 def test_differences_are_the_plain_ones_and_antisymmetric(people: Made, measured: Made) -> None:
     trials = people()
     worse, better = measured(trials, 2.0), measured(trials, 0.6)

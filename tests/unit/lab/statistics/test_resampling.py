@@ -15,7 +15,7 @@ from facelign.errors import BadArray
 from facelign.lab.statistics import resampling
 from facelign.lab.statistics.folds import weighted_accuracy
 from facelign.lab.statistics.ranked import Ranked
-from facelign.lab.verification.figures import evaluate
+from facelign.lab.verification.figures import by_development, evaluate
 
 #: makes trials, vectors or pairs (conftest)
 Made = Callable[..., Any]
@@ -87,7 +87,14 @@ def test_a_share_is_bounded_by_the_rule_of_three_where_it_is_none(
     pairs = measured(people(8, 3), 1.0)
     none = resampling.share(pairs, np.zeros(len(pairs), bool), draws=20)
     assert none is not None
-    assert (none.value, none.low, none.high) == (0.0, 0.0, 3 / len(pairs))
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 3 / 8), "of eight people"
+    apart = pairs.where(~pairs.same)
+    none = resampling.share(apart, np.zeros(len(apart), bool), draws=20)
+    assert none is not None
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 3 / len(apart))
+    every = resampling.share(apart, np.ones(len(apart), bool), draws=20)
+    assert every is not None
+    assert (every.value, every.low, every.high) == (1.0, 1 - 3 / len(apart), 1.0)
     high = pairs.scores > np.median(pairs.scores)
     some = resampling.share(pairs, high, draws=200)
     assert some is not None
@@ -97,6 +104,44 @@ def test_a_share_is_bounded_by_the_rule_of_three_where_it_is_none(
     assert resampling.share(nobody, nobody.same) is None
     with pytest.raises(BadArray):
         resampling.people_weights(0)
+
+
+def test_figures_without_an_error_have_room_for_some(people: Made, measured: Made) -> None:
+    pairs = measured(people(12, 4), 0.05)
+    record = evaluate(pairs, draws=50)
+    missed, matched = 3 / 12, 3 / record.non_mated
+    found = record.intervals
+    assert found["eer"].to_dict() == {"value": 0.0, "low": 0.0, "high": missed}
+    assert found["auc"].to_dict() == {
+        "value": 1.0,
+        "low": pytest.approx((1 - missed) * (1 - matched)),
+        "high": 1.0,
+    }
+    assert found["tar_at_fmr_0.1"].low == found["tar_at_fmr_0.01"].low == 1 - missed
+    share = record.mated / record.pairs
+    low = 1 - share * missed - (1 - share) * matched
+    assert found["accuracy"].low == pytest.approx(low)
+    development = by_development(record, pairs, pairs).intervals["accuracy"]
+    assert (development.low, development.high) == (pytest.approx(low), 1.0)
+    some = evaluate(measured(people(12, 4), 1.5), draws=50).intervals
+    assert some["eer"].value > 0
+    assert some["auc"].low > found["auc"].low - 0.5, "errors that are there are drawn"
+
+
+def test_the_true_rate_is_in_the_interval_as_often_as_is_said() -> None:
+    """People of whom one in twenty fails, always: most sets of a few of them show no error."""
+    generator = np.random.default_rng(4)
+    a = np.repeat(np.arange(15), 6)
+    pairs = PairScores(np.zeros(90), np.ones(90, bool), a, a, np.zeros(90, int), np.zeros(90, bool))
+    inside = without = 0
+    for _ in range(400):
+        wrong = (generator.uniform(size=15) < 0.05)[a]
+        found = resampling.share(pairs, wrong, draws=100)
+        assert found is not None
+        inside += found.low <= 0.05 <= found.high
+        without += not wrong.any()
+    assert without > 100
+    assert inside >= 0.95 * 400
 
 
 def test_intervals_in_words() -> None:
