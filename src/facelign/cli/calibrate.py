@@ -12,7 +12,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
 from facelign.cli.trials import read_list
-from facelign.errors import ConfigError, Remedy
+from facelign.errors import ConfigError, FacelignError, Remedy
 from facelign.files import disk
 from facelign.files.home import may_write
 from facelign.types.options import Option, OptionSet, share
@@ -101,15 +101,18 @@ def calibrate(
     target = _out(asked)
     recognizer: Recognizer | None = None
     lost: tuple[Failure, ...] = ()
+    caveats: list[str] = []
     if asked.images is not None:
         recognizer = building.recognizer(chain, cached=not caching.no_cache)
         policy = which.policy(FacePolicy.CENTRAL)
-        measured, lost = _of_photos(asked, asked.images, recognizer, policy, drawing)
+        measured, lost, caveats = _of_photos(
+            asked, asked.images, recognizer, policy, drawing, tell=not reporting.no_photos
+        )
     else:
         measured = _of_gallery(asked, drawing)
     _keep(measured.record, target, held=asked.out is None)
     if output.json:
-        emit(_record(measured, target))
+        emit(_record(measured, target) | {"caveats": caveats})
     else:
         _say(measured, target)
     for failure in lost[:10]:
@@ -117,7 +120,7 @@ def calibrate(
     if len(lost) > 10:
         note(f"    and {len(lost) - 10:,} more photos without a face")
     if reporting.wanted:
-        reporting.write(_report(measured, recognizer, target))
+        reporting.write(_report(measured, recognizer, target, caveats))
     return Exit.INPUT if lost else Exit.DONE
 
 
@@ -149,7 +152,21 @@ def _out(asked: CalibrateFlags) -> Path:
         raise ConfigError("The record needs a name.", "Say --out FILE.json.")
     if asked.out.exists() and not asked.replace:
         raise ConfigError(f"{asked.out} is there already.", Remedy.REPLACE_FILE)
+    if asked.out.exists() and not _is_record(asked.out):
+        raise ConfigError(
+            f"{asked.out} is no calibration, and is not replaced.", "Name another file."
+        )
     return asked.out
+
+
+def _is_record(path: Path) -> bool:
+    from facelign.compare.calibrations import load
+
+    try:
+        load(path)
+    except FacelignError:
+        return False
+    return True
 
 
 def _keep(record: Calibration, target: Path, *, held: bool) -> None:
@@ -171,9 +188,12 @@ def _of_photos(
     recognizer: Recognizer,
     policy: FacePolicy,
     drawing: inputs.DrawFlags,
-) -> tuple[CalibrationRun, tuple[Failure, ...]]:
+    *,
+    tell: bool,
+) -> tuple[CalibrationRun, tuple[Failure, ...], list[str]]:
     from facelign.lab.calibration.figures import CalibrationRequest
     from facelign.lab.calibration.run import record_id, run
+    from facelign.lab.material.mixed import mixed
     from facelign.lab.material.photos import embed
     from facelign.lab.material.trials import Trials, set_name
 
@@ -188,6 +208,9 @@ def _of_photos(
     walk = recognizer.chain
     name = asked.set_name or set_name(images)
     named = embedded.named
+    caveats = mixed(named, tell=tell)
+    for text in caveats:  # told also where the data is refused
+        note(f"warning: {text}")
     about = CalibrationRequest(
         record_id(walk.preset, name, walk.evidence["preprocessing"]),
         name,
@@ -199,9 +222,9 @@ def _of_photos(
     )
     request = asked.aimed(about, len(named.people), len(embedded.failures))
     if trials is None:
-        return run(named, request), embedded.failures
+        return run(named, request), embedded.failures, caveats
     scored, digest = trials.scored(embedded), trials.digest_of(embedded)
-    return run(named, request, pairs=scored, digest=digest), embedded.failures
+    return run(named, request, pairs=scored, digest=digest), embedded.failures, caveats
 
 
 def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> CalibrationRun:
@@ -235,14 +258,16 @@ def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> Calibration
     return run(named, asked.aimed(about, templates))
 
 
-def _report(measured: CalibrationRun, recognizer: Recognizer | None, target: Path) -> Report:
+def _report(
+    measured: CalibrationRun, recognizer: Recognizer | None, target: Path, caveats: list[str]
+) -> Report:
     from facelign.lab.calibration.report import report
 
     record = measured.record
     drawn = f"{record.notes['draws']}, {record.notes['seed']}"
     more = {"set": record.set, "digest of the set": record.digest}
     more |= {"record": target.name, "draws, seed": drawn}
-    return report(measured, inputs.provenance(recognizer, more))
+    return report(measured, inputs.provenance(recognizer, more), caveats)
 
 
 def _record(measured: CalibrationRun, target: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import command, only, without
 from facelign.cli.output import answer
 from facelign.cli.pictures import pair, spare
+from facelign.errors import ConfigError
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, FaceFlags, OutputFlags, VerifyFlags
@@ -29,12 +30,14 @@ def verify(
     at: VerifyFlags,
     which: FaceFlags,
     chain: Annotated[ChainFlags, without("workers")],
+    context: typer.Context,
 ) -> int:
     """Compare two photos: exit 0 for the same person, 1 for different people."""
     from facelign.compare.scores import distance
 
     policy = which.policy(FacePolicy.LARGEST)
     if at.fusion is not None:
+        _nothing_else(context)
         return _fused(at.fusion, a, b, policy, output)
     recognizer = building.recognizer(chain)
     rule = building.rule(recognizer, at.threshold)
@@ -48,6 +51,31 @@ def verify(
         pair(output.draw, result)
     answer(record, *_lines(record, policy), json=output.json)
     return Exit.DONE if result.decision.is_match else Exit.NO
+
+
+#: what may be said beside an ensemble, which brings everything else
+_BESIDE = frozenset({"a", "b", "json", "face", "largest", "fusion"})
+
+
+def _nothing_else(context: typer.Context) -> None:
+    """Raise ConfigError for options that an ensemble would not obey."""
+    said = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in _BESIDE and _typed(context, parameter.name or "")
+    ]
+    if said:
+        raise ConfigError(
+            f"--fusion brings its own models and threshold, and {', '.join(said)} would change "
+            "nothing.",
+            "Leave it out." if len(said) == 1 else "Leave them out.",
+        )
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    """Say whether an option was typed; a file of settings may say what suits other commands."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
 
 
 def _lines(record: records.Record, policy: FacePolicy) -> Iterator[str]:

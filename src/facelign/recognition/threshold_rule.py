@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 from facelign.compare import calibrations, published, thresholds
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, SpaceMismatch
 from facelign.imaging.listing import clean_path
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import SearchThreshold, Threshold
-from facelign.types.embeddings import Metric, same_space
+from facelign.types.embeddings import Metric
 from facelign.types.policies import VERIFY_FMR
 
 
@@ -52,7 +52,12 @@ def calibration_named(recognizer: Recognizer, text: str | None) -> Calibration |
     if text is None or not text.endswith(".json"):
         return None
     record = calibrations.load(clean_path(text)[0])
-    same_space(recognizer.space.id, record.space, f"calibration '{text}'")
+    if record.space != recognizer.space.id:
+        raise SpaceMismatch(
+            f"The calibration {text} is of space '{record.space}', and the photos are looked at in "
+            f"space '{recognizer.space.id}'.",
+            "Choose the preset and the models that it was made with, or give another calibration.",
+        )
     return record
 
 

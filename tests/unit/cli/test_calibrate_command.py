@@ -65,6 +65,14 @@ def test_flags_that_cannot_be_meant(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_a_calibration_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "settings.json"
+    out.write_text('{"mine": 1}', encoding="utf-8")
+    assert run(["calibrate", "--images", str(tmp_path), "--out", str(out), "--replace"]) == 2
+    assert "is no calibration, and is not replaced" in capsys.readouterr().err
+    assert out.read_text(encoding="utf-8") == '{"mine": 1}'
+
+
 @pytest.mark.parametrize(("people", "photos", "target"), [(20, 3, 1e-3), (5, 1, 1e-2), (3, 7, 0.1)])
 def test_that_many_more_people_are_enough_and_one_fewer_is_not(
     people: int, photos: int, target: float

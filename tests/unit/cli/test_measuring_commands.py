@@ -156,6 +156,29 @@ def test_on_real_people(
     assert len(json.loads(capsys.readouterr().out)["systems"]) == 7
     a, b = sorted(next(people.iterdir()).glob("*.jpg"))[:2]
     assert run(["verify", str(a), str(b), "--fusion", str(kept)]) in (0, 1)
+    capsys.readouterr()
+    more = ["--fmr", "0.01", "--preset", "fast"]
+    assert run(["verify", str(a), str(b), "--fusion", str(kept), *more]) == 2
+    assert "--fmr, --preset would change nothing" in (err := capsys.readouterr().err), err
+    other = album / "other.json"
+    other.write_text('{"my": "notes"}')
+    assert run(["evaluate", "ensemble", *images, *models, "--save", str(other)]) == 2
+    assert other.read_text() == '{"my": "notes"}'
+    # three albums that each hold photos of everybody
+    for number, photo in enumerate(sorted(people.glob("*/*.jpg"))):
+        place = album / "albums" / f"20{number % 3}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{photo.parent.name}.jpg").symlink_to(photo)
+    capsys.readouterr()
+    of_albums = ["--images", str(album / "albums"), "--draws", "100", "--json"]
+    assert run(["evaluate", "verification", *of_albums, "--all-pairs"]) == 0
+    (caveat,) = json.loads(capsys.readouterr().out)["caveats"]
+    assert "3 of 3 folders" in caveat
+    assert run(["evaluate", "identification", *of_albums]) == 0
+    assert json.loads(capsys.readouterr().out)["caveats"] == [caveat]
+    record = ["--fmr", "0.1", "--out", str(album / "c.json")]
+    assert run(["calibrate", *of_albums, *record]) in (0, 3)
+    assert caveat in capsys.readouterr().err
 
 
 def test_detection_needs_photos_for_without_and_detectors(

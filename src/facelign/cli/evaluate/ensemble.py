@@ -11,6 +11,7 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
 from facelign.cli.output import emit, line, note, progress
+from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.options import Option, OptionSet
@@ -61,6 +62,8 @@ def ensemble(
     from facelign.recognition.fused import preset_of
     from facelign.recognition.recognizer import Recognizer
 
+    if asked.save is not None:
+        _spare(asked.save)
     rule = WEIGHTED if asked.rule == "weighted" else asked.rule
     options = EnsembleOptions(paired.fmr, paired.draws, paired.seed, rule)
     compared = trials.trials(images, listed.pairs, listed.all_pairs)
@@ -100,6 +103,20 @@ def _times(
     chains = [Recognizer(preset, workers=1) for preset in presets.values()]
     paths = [photo.path for photo in compared.photos]
     return dict(zip(presets, medians(chains, paths, count), strict=True))
+
+
+def _spare(path: Path) -> None:
+    """Raise ConfigError where the rule would be written over a file that is no saved rule."""
+    from facelign.recognition.fused import EnsembleRecord
+
+    if not path.is_file():
+        return
+    try:
+        EnsembleRecord.from_json(path.read_bytes())
+    except ConfigError:
+        raise ConfigError(
+            f"{path} is no saved ensemble, and is not replaced.", "Name another file."
+        ) from None
 
 
 def _save(path: Path, measured: EnsembleRun, names: list[str], asked: EnsembleFlags) -> None:

@@ -64,6 +64,7 @@ def identification(
     """
     from facelign.lab.identification import run as identification_run
     from facelign.lab.material import sources
+    from facelign.lab.material.mixed import mixed
     from facelign.lab.material.trials import set_name
     from facelign.recognition.threshold_rule import calibration_named
 
@@ -98,6 +99,7 @@ def identification(
     caveats = []
     if asked.threshold is None or from_file is not None:
         caveats = inputs.same_set(recognizer, name, from_file)
+    caveats += mixed(named, tell=not pages.no_photos)
     if pages.wanted:
         shown = embedded if asked.media is None and not pages.no_photos else None
         pages.write(_report(run, recognizer, caveats, shown))

@@ -77,6 +77,7 @@ def verification(
     from facelign.datasets.pairs_csv import read_groups_csv
     from facelign.lab.comparison.saved_runs import pair_record
     from facelign.lab.material import sources
+    from facelign.lab.material.mixed import mixed
     from facelign.lab.verification.run import Choices, run
 
     _check(source)
@@ -101,6 +102,7 @@ def verification(
     )
     measured = run(trials, embedded, choices, fixed=limit)
     caveats = inputs.same_set(recognizer, trials.name) if judge.threshold is None else []
+    caveats += mixed(embedded.named, tell=not reporting.no_photos)
     if reporting.wanted:
         _write(measured, recognizer, caveats, reporting)
     if output.json:
