@@ -41,7 +41,8 @@ def short(spec: ModelSpec, store: Store) -> Record:
         "id": spec.id,
         "task": spec.task.value,
         "title": spec.title,
-        "present": store.present(spec) and extra_is_here(spec),  # it can be used now
+        "present": store.present(spec) and extra_is_here(spec),
+        "refused": store.refused(spec),  # by the guard of licenses
         "size": size(spec),
         "variant": spec.variant,
         "extra": spec.extra,

@@ -15,7 +15,7 @@ import typer
 from facelign.cli import completion
 from facelign.cli import model_facts as facts
 from facelign.cli.flags import Commands, JsonFlag
-from facelign.cli.output import answer, line, note
+from facelign.cli.output import answer, counted, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files import disk
 from facelign.files.home import expanded, gallery_path
@@ -188,7 +188,7 @@ def list_models(
         if spec.license.commercial in wanted
         and (task is None or spec.task.value == task.value)
         and (largest is None or facts.size(spec) <= largest * 1e6)
-        and (not here or facts.short(spec, store)["present"])
+        and (not here or (facts.short(spec, store)["present"] and not store.refused(spec)))
     ]
     best = {spec.id: measured.accuracy(spec)[:1] for spec in specs} if accuracy else {}
     if largest is not None:
@@ -215,8 +215,13 @@ def list_models(
         text = (
             f"{spec.id:<{width}}  {spec.task.value:<8}  {shown:<4}  {size:>6}  "
             f"{spec.license.commercial:<10}{column}  {spec.title}{needs}"
+            + " (REFUSED)"
+            * record["refused"]
         )
         answer(record, text, json=output.json)
+    refused = sum(map(store.refused, specs))
+    if refused and not output.json:
+        note(f"FACELIGN_LICENSE={store.guard} refuses {counted(refused, 'model')} of these.")
     if accuracy and not output.json:
         said = dict.fromkeys(figure.what for figures in best.values() for figure in figures)
         note(f"right: {'; '.join(said) or 'nothing was measured of these'}.")

@@ -116,6 +116,16 @@ def load(commands: Sequence[str]) -> Settings:
                 f"{path} is not there.", "Let FACELIGN_CONFIG name a file that is, or unset it."
             ) from None
         return Settings(path)
+    except OSError as problem:
+        if isinstance(problem, NotADirectoryError) and not os.environ.get("FACELIGN_CONFIG"):
+            raise ConfigError(
+                f"The home folder of facelign cannot be {path.parent}: a file stands in the way.",
+                "Let FACELIGN_HOME name a folder that you may write to.",
+            ) from None
+        raise ConfigError(
+            f"The settings {path} cannot be read: {problem.strerror}.",
+            "Make it readable, or let FACELIGN_CONFIG name another file.",
+        ) from None
     return Settings(path, checked(parsed(content, path), path, commands))
 
 

@@ -276,6 +276,15 @@ def test_the_guard_refuses(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACELIGN_LICENSE", "commercial")
     with pytest.raises(LicenseRefused, match="dlib-68"):
         run("pull", "dlib-68")
+    told = run("list", "--task", "landmark")
+    (line,) = (line for line in told.output.splitlines() if line.startswith("dlib-68 "))
+    assert line.endswith("(REFUSED)")
+    assert "mesh-468" in told.stdout
+    assert not [one for one in told.stdout.splitlines() if "mesh-468" in one and "REFUSED" in one]
+    assert "FACELIGN_LICENSE=commercial refuses" in told.output
+    refused = {r["id"] for r in records(run("list", "--json")) if r["refused"]}
+    assert refused == {r["id"] for r in records(run("list", "--license", "no", "--json"))}
+    assert not refused & {r["id"] for r in records(run("list", "--here", "--json"))}
 
 
 def test_import_takes_the_file_that_the_user_has(home: Path, tmp_path: Path) -> None:

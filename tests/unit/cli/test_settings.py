@@ -49,6 +49,23 @@ def test_nothing_is_set_without_a_file(home):
     assert given("identify") == {}
 
 
+@pytest.mark.parametrize("rest", ["", "x", "x/y"])
+@pytest.mark.parametrize("command", ["people list", "models list", "config", "doctor"])
+def test_a_home_where_a_file_stands_is_named(home, monkeypatch, capsys, rest, command):
+    (home / "file").touch()
+    monkeypatch.setenv("FACELIGN_HOME", str(home / "file" / rest))
+    assert run(command.split()) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert f"cannot be {home / 'file' / rest}: a file stands in the way" in said
+    assert "FACELIGN_HOME" in said
+
+
+def test_settings_that_cannot_be_read_are_named(home, monkeypatch, capsys):
+    monkeypatch.setenv("FACELIGN_CONFIG", str(home))
+    assert run(["people", "list"]) == Exit.USAGE
+    assert f"The settings {home} cannot be read" in capsys.readouterr().err
+
+
 def test_a_file_among_the_photos_is_not_read(home):
     Path("facelign.toml").write_text('preset = "fast"\n', encoding="utf-8")
     assert given("identify") == {}

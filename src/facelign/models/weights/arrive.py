@@ -80,12 +80,12 @@ class Arrivals:
             except DownloadFailed as problem:
                 tried.append(problem)
                 self._note(file.name, problem.message)
-        hint = next((p.hint for p in tried if p.hint), "")
+        hint = next((f"{p.hint} " for p in tried if p.hint), "")
         raise DownloadFailed(
             f"No source gave {file.name} of {spec.id}. " + " ".join(p.message for p in tried),
-            hint
-            or "Bring it from another machine ('facelign models bundle' and 'unbundle'), or, with "
-            f"the file at hand: facelign models import {spec.id}",
+            f"{hint}From another machine: let FACELIGN_MIRROR name a folder or an address that "
+            "holds the file, or bring it with 'facelign models bundle' and 'unbundle'; with the "
+            f"file at hand: facelign models import {spec.id}",
         )
 
     def _note(self, name: str, text: str) -> None:

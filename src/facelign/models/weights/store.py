@@ -103,7 +103,7 @@ class Store:
     def allowed(self, spec: ModelSpec) -> None:
         """Raise LicenseRefused when the guard does not let these weights be used."""
         verdict = spec.license.commercial
-        if verdict == "yes" or not self.guard or (verdict == "unclear" and self.guard != "strict"):
+        if not self.refused(spec):
             return
         note = f" ({spec.license.note})" if spec.license.note else ""
         raise LicenseRefused(
@@ -111,6 +111,13 @@ class Store:
             f"{verdict}{note}.",
             f"FACELIGN_LICENSE={self.guard} refuses them; 'facelign models list --license "
             "commercial' shows what may be used.",
+        )
+
+    def refused(self, spec: ModelSpec) -> bool:
+        """Say whether the guard does not let these weights be used."""
+        verdict = spec.license.commercial
+        return bool(self.guard) and (
+            verdict == "no" or (verdict == "unclear" and self.guard == "strict")
         )
 
     def ready(self, spec: ModelSpec) -> WeightPaths:
