@@ -5,6 +5,7 @@ from __future__ import annotations
 from facelign.cli import building
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer
+from facelign.types.wording import counted
 from facelign.wire.records import plain
 
 app = Commands("Look at or clear the cache of vectors.")
@@ -18,7 +19,7 @@ def info(output: JsonFlag) -> None:
     answer(
         plain(size) | {"files": plain(files)},
         str(size.path),
-        f"{size.photos} photos, {size.entries} entries, "
+        f"{counted(size.photos, 'photo')}, {counted(size.entries, 'entry', 'entries')}, "
         f"{size.bytes / 1e6:.1f} of {size.limit_bytes / 1e6:.0f} MB",
         json=output.json,
     )
@@ -29,4 +30,4 @@ def clear(output: JsonFlag) -> None:
     """Delete every cached vector and overwrite its bytes; what is needed is computed again."""
     with building.cache() as cache:
         count = cache.clear()
-    answer({"cleared": count}, f"{count} entries deleted.", json=output.json)
+    answer({"cleared": count}, f"{counted(count, 'entry', 'entries')} deleted.", json=output.json)

@@ -17,6 +17,7 @@ from facelign.files import disk
 from facelign.files.home import may_write
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def calibrate(
     for failure in lost[:10]:
         note(f"    {failure.photo}: {failure.reason}")
     if len(lost) > 10:
-        note(f"    and {len(lost) - 10:,} more photos without a face")
+        note(f"    and {counted(len(lost) - 10, 'more photo')} without a face")
     if reporting.wanted:
         reporting.write(_report(measured, recognizer, target, caveats))
     return Exit.INPUT if lost else Exit.DONE
@@ -240,7 +241,7 @@ def _of_gallery(asked: CalibrateFlags, drawing: inputs.DrawFlags) -> Calibration
         people = inputs.people_in(asked.without)
         count = len(set(named.people) & set(people))
         named = named.without(people)
-        note(f"note: {count:,} people who are in {asked.without} too were left out")
+        note(f"note: {inputs.left_out(count, asked.without)}")
     templates = len(named.people)
     name = asked.set_name or path.stem
     model, layout, points = (*named.space.id.split("/"), "", "")[:3]
@@ -288,7 +289,8 @@ def _record(measured: CalibrationRun, target: Path) -> dict[str, Any]:
 def _say(measured: CalibrationRun, target: Path) -> None:
     record = measured.record
     line(
-        f"{record.set}: {record.subjects:,} people, {record.photos:,} photos, "
+        f"{record.set}: {counted(record.subjects, 'person', 'people')}, "
+        f"{counted(record.photos, 'photo')}, "
         f"{record.mated:,} mated and {record.non_mated:,} non-mated comparisons; {record.space}"
     )
     for point in record.points:

@@ -71,7 +71,7 @@ def demo(
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     options = EnrollOptions(policy=FacePolicy.LARGEST)
     with building.opened(path, recognizer, create=True) as gallery:
-        note(f"enrolling {len(job.enroll)} photos, identifying {len(job.probes)}")
+        note(f"enrolling {counted(len(job.enroll), 'photo')}, identifying {len(job.probes)}")
         enrolled = [
             (photo, gallery.enroll(person, photo, options)[0]) for person, photo in job.enroll
         ]

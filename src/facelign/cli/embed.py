@@ -9,6 +9,7 @@ from facelign.cli.flags import Photos, QualityOf, command
 from facelign.cli.output import progress
 from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
+from facelign.types.wording import counted
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, OutputFlags
 
@@ -36,6 +37,6 @@ def embed(photos: Photos, output: OutputFlags, chain: ChainFlags, quality: Quali
 def _lines(record: records.Record, dim: int) -> Iterator[str]:
     with_vector = sum(face["embedding"] is not None for face in record["faces"])
     yield (
-        f"{record['image']}: {with_vector} of {len(record['faces'])} faces embedded, "
+        f"{record['image']}: {with_vector} of {counted(len(record['faces']), 'face')} embedded, "
         f"{dim} numbers each in space {record['space']}"
     )

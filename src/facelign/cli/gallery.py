@@ -12,6 +12,7 @@ from facelign.cli.exits import Exit
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, progress
 from facelign.files.home import gallery_path, may_write
+from facelign.types.wording import counted
 from facelign.wire.options import GalleryFlags
 from facelign.wire.records import plain, some
 
@@ -93,7 +94,8 @@ def calibration(
     keys = ("id", "space", "set", "subjects", "photos", "mated", "non_mated", "date")
     records = [some(one, *keys) | {"forgotten": forget} for one in held.values()]
     lines = [
-        f"{one.space}: {one.id}, {one.subjects:,} people, {one.non_mated:,} non-mated "
+        f"{one.space}: {one.id}, {counted(one.subjects, 'person', 'people')}, "
+        f"{one.non_mated:,} non-mated "
         f"comparisons, {one.date}{' (dropped)' if forget else ''}"
         for one in held.values()
     ]

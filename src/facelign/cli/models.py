@@ -15,7 +15,7 @@ import typer
 from facelign.cli import completion
 from facelign.cli import model_facts as facts
 from facelign.cli.flags import Commands, JsonFlag
-from facelign.cli.output import answer, counted, line, note
+from facelign.cli.output import answer, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files import disk
 from facelign.files.home import expanded, gallery_path

@@ -255,7 +255,7 @@ def _face(photo: str, number: int, chain: ChainFlags) -> _Face:
     found = building.finder(chain).find(building.path_of(photo))
     if number >= len(found.faces):
         raise ConfigError(
-            f"{photo} shows {len(found.faces)} faces, and they are counted from 0.",
+            f"{photo} shows {counted(len(found.faces), 'face')}, and faces are counted from 0.",
             f"See: facelign detect '{photo}' --json",
         )
     return _Face(found.photo.digest, tuple(found.faces.boxes[number].tolist()))
@@ -289,7 +289,8 @@ def fit_classifier(
     record = {"file": str(path), "rule": how.rule.value, "people": people}
     answer(
         {"classifier": record | {"templates": templates, "space": space}},
-        f"{path}: {how.rule.value} of {people} people, {counted(templates, 'template')}.",
+        f"{path}: {how.rule.value} of {counted(people, 'person', 'people')}, "
+        f"{counted(templates, 'template')}.",
         flagged("Use it: facelign identify PHOTO --classifier. It holds personal data."),
         json=output.json,
     )

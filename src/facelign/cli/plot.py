@@ -235,7 +235,10 @@ def detectors(
     write(out, contact_sheet(tiles, captions, columns=len(loaded), tile=tile))
     shown = len(tiles) // len(loaded)
     for name, (faces, spent) in totals.items():
-        line(f"{name}: {faces:.0f} faces in {shown} photos, {spent / shown:.0f} ms a photo")
+        line(
+            f"{name}: {counted(round(faces), 'face')} in {counted(shown, 'photo')}, "
+            f"{spent / shown:.0f} ms a photo"
+        )
     line(f"-> {out}")
     return Exit.INPUT if failed else Exit.DONE
 

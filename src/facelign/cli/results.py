@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from facelign.cli.exits import Exit
 from facelign.cli.hints import spoken
-from facelign.cli.output import emit, failure, line, only_prints
+from facelign.cli.output import emit, failure, line, note, only_prints
 from facelign.wire.options import OutputFlags
 from facelign.wire.records import Record
 
@@ -53,6 +53,8 @@ class Results:
         self._table.add(record if failed is None else record | {"failed": failed})
         if self._json:
             emit(record)
+        elif record.get("held"):  # its reason may name another photo
+            note(f"{record['image']}: {problem}")
         elif problem:
             failure(record["image"], problem)
         else:

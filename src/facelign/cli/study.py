@@ -16,6 +16,7 @@ from facelign.errors import ConfigError, FacelignError
 from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
 from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.options import Option, OptionSet
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ def alignment(
     )
     photos = [photo.path for photo in compared.photos]
     arms = bench.arms(conditions)
-    note(f"{len(photos)} photos, {len(conditions)} conditions, {len(arms)} arms")
+    note(
+        f"{counted(len(photos), 'photo')}, {counted(len(conditions), 'condition')}, "
+        f"{counted(len(arms), 'arm')}"
+    )
     with progress("study", len(photos)) as done:
         vectors = bench.run(photos, conditions, done)
     options = PairedOptions(paired.fmr, paired.draws, paired.seed)

@@ -14,6 +14,7 @@ from facelign.errors import ConfigError, ExtraMissing
 from facelign.lab.defaults import PAIRED_DRAWS, SEED, TIMED
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import VERIFY_FMR
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from facelign.datasets.records import PairList
@@ -65,14 +66,15 @@ def trials(images: Path, pairs: Path | None, every: bool) -> Trials:
     if pairs is None:
         folder = read_folder(images)
         if folder.skipped:
-            note(f"note: {len(folder.skipped)} files of {images} are no photos of a person")
+            files = counted(len(folder.skipped), "file is no photo", "files are no photos")
+            note(f"note: of {images} {files} of a person")
         trials = Trials.all_pairs(folder)
         return replace(trials, name=f"all pairs of {trials.name}").of_both_kinds()
     listed = read_list(pairs, images)
     if listed.missing:
         note(
-            f"note: {len(listed.missing)} photos of {pairs.name} are not there and count as "
-            f"failures, such as {listed.missing[0].name}"
+            f"note: {counted(len(listed.missing), 'photo')} of {pairs.name} not there, counted as "
+            f"failed, such as {listed.missing[0].name}"
         )
     trials = Trials.of_list(listed)
     for text in trials.notes:

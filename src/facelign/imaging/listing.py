@@ -153,7 +153,9 @@ def photos(
     if found.left_out:
         found.notes.append(f"the folder of the results is left out: {results}")
     if found.repeated:
-        found.notes.append(f"{found.repeated} photos were named twice and are taken once")
+        one = found.repeated == 1
+        said = "photo was named twice and is" if one else "photos were named twice and are"
+        found.notes.append(f"{found.repeated} {said} taken once")
     return Listing(
         tuple(found.files.values()),
         tuple(found.skipped),

@@ -236,13 +236,19 @@ def refusal(thing: object) -> UnreadableImage:
         )
     if isinstance(thing, Iterable):
         return UnreadableImage(
-            f"A {type(thing).__name__} is no photo, and one is asked for.",
+            f"{_a(thing)} is no photo, and one is asked for.",
             "Pass one photo; several go to analyze, identify_many or enroll.",
         )
     return UnreadableImage(
-        f"A {type(thing).__name__} is nothing that a photo can be read from.",
+        f"{_a(thing)} is nothing that a photo can be read from.",
         "Give a path, bytes, base64 text, a data URL, an open file, an array or a Pillow picture.",
     )
+
+
+def _a(thing: object) -> str:
+    """Return what kind of thing something is, in words: "A list", "An Analysis"."""
+    kind = type(thing).__name__
+    return f"{'An' if kind[0] in 'AEIOUaeio' else 'A'} {kind}"
 
 
 def _within(name: str, data: bytes, limits: Limits) -> bytes:

@@ -27,8 +27,8 @@ def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image
     other label; one that finds no room is left out. The picture is RGB, of the size of the upright
     photo; save it with ``.save("named.jpg")``.
 
-    Raises BadArray when the faces were found in a photo of another size, InputError for a photo
-    that cannot be used.
+    Raises BadArray when the faces were found in a photo of another size or are none, InputError for
+    a photo that cannot be used.
 
     Example:
         >>> draw("party.jpg", gallery.identify("party.jpg"))  # doctest: +SKIP
@@ -37,6 +37,8 @@ def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image
     named = isinstance(found, Identification)
     analysis = found.analysis if isinstance(found, Identification) else found
     faces = analysis.faces if isinstance(analysis, Analysis) else analysis
+    if not isinstance(faces, Faces):
+        raise BadArray(f"faces: wanted what was found in the photo, got a {type(found).__name__}.")
     if len(faces) and faces.image_size != full.size:
         raise BadArray(
             f"faces: found in a photo of {_by(faces.image_size)} px, and this one has "

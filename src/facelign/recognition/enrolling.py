@@ -139,6 +139,8 @@ def _kept(
     other = lookalike(gallery, person, one.vector, calibration)
     if doubt or other is not None:
         like = "" if other is None else looks_like(gallery, other, one.vector, calibration)
+        if other is not None and doubt.startswith(f"looks like {other.person} ("):
+            doubt = ""  # the same person, in another space
         return replace(result, reason=" and ".join(filter(None, (like, doubt))), held=True)
     try:
         ids = gallery.enroll(

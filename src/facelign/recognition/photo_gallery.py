@@ -152,12 +152,18 @@ class PhotoGallery(Closing):
 
     # -- identification --------------------------------------------------------------------------
 
-    def identify(self, photo: Photo, options: IdentifyOptions | None = None) -> Identification:
+    def identify(
+        self, photo: Photo | Analysis, options: IdentifyOptions | None = None
+    ) -> Identification:
         """Return every face of a photo with its name or the reason why it has none.
 
+        photo: also what was found in it already.
         Raises InputError for a photo that cannot be used, SpaceMismatch and NoCalibration.
         """
-        return self.name_faces(self.recognizer.analyze_one(photo), options)
+        if not isinstance(photo, Analysis):
+            return self.name_faces(self.recognizer.analyze_one(photo), options)
+        found = photo if photo.embeddings is not None else self.recognizer.embed(photo)
+        return self.name_faces(found, options)
 
     def identify_many(
         self,

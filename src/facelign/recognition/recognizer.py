@@ -155,11 +155,14 @@ class Recognizer:
         """Return a photo up to its chips."""
         return self._cut(self.find(photo))
 
-    def embed(self, found: Analysis) -> Analysis:
+    def embed(self, found: Analysis | Photo) -> Analysis:
         """Return what ``find`` or ``align`` returned, with the vectors of its faces.
 
-        A tracker that wants some of the faces says ``replace(found, faces=found.faces[mask])``.
+        A photo is looked through first. A tracker that wants some of the faces says
+        ``replace(found, faces=found.faces[mask])``.
         """
+        if not isinstance(found, Analysis):
+            found = self.find(found)
         aligned = found if found.chips else self._cut(found)
         return embed(self.chain.embedder, [aligned])[0]
 

@@ -214,6 +214,21 @@ def test_one_name_of_a_photo(said, photos, gallery):
     assert len(rows(out)[0]["faces"]) == 1
 
 
+def test_a_face_that_is_held_back_comes_with_its_own_photo(said, photos, tmp_path, monkeypatch):
+    where = ("--gallery", tmp_path / "g.db")
+    monkeypatch.chdir(tmp_path)
+    assert said("enroll", photos / "people", *where)[0] == Exit.DONE
+    # the photo that it looks like ends with the very same words
+    brighter = Pillow.open(photos / "people" / "Eileen" / "one.png").convert("RGB")
+    brighter.point(lambda value: min(255, value + 9)).save("one.png")
+    code, out, err = said("enroll", "one.png", "--name", "Otto", *where)
+    assert code == Exit.INPUT
+    (line,) = err.splitlines()
+    assert line.startswith("one.png: looks like Eileen (")
+    assert line.count("looks like") == 1
+    assert out.startswith("1 file, 0 enrolled")
+
+
 def test_sort_goes_on_where_it_stopped(said, photos, gallery, tmp_path):
     words = ("--gallery", gallery, photos / "mirrored.jpg", photos / "coffee.jpg", tmp_path / "s")
     code, out, _ = said("sort", "--json", *words)

@@ -350,7 +350,7 @@ def test_cache_info_and_clear(run, home, make):
     faces = Faces(np.array([[0, 0, 9, 9]]), np.ones(1), None, "test", (10, 10))
     with VectorCache(home / "cache" / "vectors.db") as cache:
         cache.put("d", "chain", analysis(faces, make.vectors(1, 0)))
-    assert "1 photos, 1 entries" in run("cache", "info")[1]
+    assert "1 photo, 1 entry," in run("cache", "info")[1]
     assert rows(run("cache", "clear", "--json")[1]) == [{"cleared": 1}]
     assert run("cache", "clear")[1] == "0 entries deleted.\n"
     assert make.traces(make.files(home / "cache" / "vectors.db"), make.vectors(1, 0)) == 0

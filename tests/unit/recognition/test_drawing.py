@@ -78,6 +78,11 @@ def test_faces_that_were_not_asked_about_have_a_gray_box_and_no_label(photo):
     assert (looks[1].color, looks[1].label, looks[1].shown) == (GRAY, "", True)
 
 
+def test_what_is_nothing_found_is_refused(photo):
+    with pytest.raises(BadArray, match="got a str"):
+        facelign.draw(photo, "a.jpg")
+
+
 def test_the_picture_is_that_of_the_file_whatever_the_photo_is_given_as(photo, tmp_path):
     faces = faces_of([50, 100, 150, 220])
     drawn = facelign.draw(photo, faces)

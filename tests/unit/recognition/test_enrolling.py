@@ -113,6 +113,19 @@ def test_a_face_like_another_persons_is_held_back(gallery: Gallery, make: Any) -
     assert (held.enrolled, held.failed, held.held) == (False, False, True)
     assert held.reason == "looks like Ada (1.jpg)", "by which of her photos"
     assert held.face_height == 100
+    for doubt, told in (
+        ("looks like Ada (5.jpg)", "looks like Ada (1.jpg)"),  # in another space, too
+        ("looks like Eve (5.jpg)", "looks like Ada (1.jpg) and looks like Eve (5.jpg)"),
+    ):
+        (held,) = enroll_together(
+            gallery,
+            "Bob",
+            [alike],
+            options,
+            calibration=CALIBRATION,
+            elsewhere=lambda _photo, _face, said=doubt: said,
+        )
+        assert held.reason == told
     assert enroll(gallery, "Ada", alike, options, calibration=CALIBRATION).enrolled, "her own"
     forced = replace(alike, photo=replace(alike.photo, digest=make.digest(3)))
     assert enroll(gallery, "Bob", forced, EnrollOptions(force=True)).enrolled

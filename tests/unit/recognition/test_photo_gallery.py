@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from facelign import models
-from facelign.errors import BadArray, ConfigError, GalleryError, NoFace, SpaceMismatch
+from facelign.errors import BadArray, ConfigError, GalleryError, InputError, NoFace, SpaceMismatch
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.memory import MemoryStore
 from facelign.imaging.write import write
@@ -56,6 +56,18 @@ def test_in_one_photo_a_person_is_named_once(gallery: PhotoGallery, twice: Image
     assert other.answer.reason == "another face of this photo is more like Eileen"
     assert all(face.answer.candidates[0].person == "Eileen" for face in result.faces)
     assert gallery.name_faces(result.analysis).faces[0].answer == result.faces[0].answer
+
+
+def test_what_was_found_in_a_photo_is_named_and_several_photos_are_refused(
+    gallery: PhotoGallery, photo: Path
+) -> None:
+    whole = gallery.identify(photo)
+    assert whole.faces[0].person == "Eileen"
+    for found in (gallery.recognizer.find(photo), gallery.recognizer.analyze(photo)):
+        (face,) = gallery.identify(found).faces
+        assert face.person == "Eileen"
+    with pytest.raises(InputError, match=r"A list is no photo.*identify_many"):
+        gallery.identify([photo, photo])  # type: ignore[arg-type]
 
 
 def test_vectors_are_named_as_the_faces_of_a_photo_are(

@@ -170,6 +170,18 @@ def test_step_by_step_is_the_whole_walk(recognizer: Recognizer, portrait: Image)
         recognizer.embed(found.without_pixels())
 
 
+def test_a_photo_itself_may_be_embedded(recognizer: Recognizer, portrait: Image) -> None:
+    whole = recognizer.analyze(portrait)
+    at_once = recognizer.embed(portrait)
+    assert whole.embeddings is not None
+    assert at_once.embeddings is not None
+    assert np.array_equal(at_once.embeddings.vectors, whole.embeddings.vectors)
+    with pytest.raises(InputError, match="A list is no photo"):
+        recognizer.embed([portrait])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="A Faces is no photo"):
+        recognizer.embed(at_once.faces)  # type: ignore[arg-type]
+
+
 def test_the_cache_answers_for_files_and_never_for_a_photo_turned_by_hand(
     weights: Store, photo: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import DatasetMissing
 from facelign.recognition.options import DEFAULT_DETECTOR
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from facelign.lab.detection.run import DetectionRun
@@ -103,8 +104,8 @@ _ROW = "{:10} {:>6} {:>7} {:>6} {:>14} {:>17} {:>6} {:>6} {:>8}"
 
 def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
     first = runs[0].matched
-    counted = f", of at least {smallest:g} px" if smallest else ""
-    line(f"{name}: {first.photos} photos, {first.faces} faces{counted}")
+    least = f", of at least {smallest:g} px" if smallest else ""
+    line(f"{name}: {counted(first.photos, 'photo')}, {counted(first.faces, 'face')}{least}")
     heads = ("detector", "AP", "recall", "false", "overlapping", "false/1000 empty")
     line(_ROW.format(*heads, "ms", "MB", "peak MB"))
     for run in runs:
@@ -114,7 +115,7 @@ def _say(name: str, runs: list[DetectionRun], smallest: float) -> None:
             low, high = run.empty.interval
             line(
                 f"{run.detector}, false faces in {run.empty.with_faces} of "
-                f"{run.empty.photos} photos that show nobody "
+                f"{counted(run.empty.photos, 'photo that shows', 'photos that show')} nobody "
                 f"({100 * low:.1f} to {100 * high:.1f} % of such photos, 95 %)"
             )
         heights = run.matched.to_dict()["recall_by_height"]

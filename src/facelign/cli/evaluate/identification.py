@@ -15,6 +15,7 @@ from facelign.errors import ConfigError, NoCalibration
 from facelign.lab.defaults import SIZES, Templates
 from facelign.types.options import Option, OptionSet, share
 from facelign.types.policies import SEARCH_FPIR, FacePolicy
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
@@ -172,8 +173,9 @@ def _say(run: IdentificationRun, caveats: list[str]) -> None:
     result = run.result
     line(f"{run.name}: {run.named.space.id}; threshold: {run.limits.source}")
     line(
-        f"  closed set: {result.gallery_subjects:,} people, {result.templates:,} templates, "
-        f"{result.probes:,} probes: rank 1 {_rate(result.rank1)}"
+        f"  closed set: {counted(result.gallery_subjects, 'person', 'people')}, "
+        f"{counted(result.templates, 'template')}, {counted(result.probes, 'probe')}: "
+        f"rank 1 {_rate(result.rank1)}"
     )
     rates = result.open
     line(

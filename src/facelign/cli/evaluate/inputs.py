@@ -17,6 +17,7 @@ from facelign.cli.output import note, progress
 from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
 from facelign.types.options import Option, OptionSet
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -185,19 +186,27 @@ def folder(
 
     found = read_folder(images)
     if found.skipped:
-        note(f"note: {len(found.skipped)} files that are no photos of a person were skipped")
+        one, many = "file that is no photo", "files that are no photos"
+        skipped = counted(len(found.skipped), f"{one} of a person was", f"{many} of a person were")
+        note(f"note: {skipped} skipped")
     wanted = found.photos
     if without is not None:
         out = set(people_in(without))
         wanted = tuple(photo for photo in found.photos if photo.person not in out)
         people = {photo.person for photo in found.photos}
-        note(f"note: {len(people & out):,} people who are in {without} too were left out")
+        note(f"note: {left_out(len(people & out), without)}")
         if not wanted:
             raise DatasetMissing(
                 f"Everybody in {images} is in {without} too.", "Give photos of further people."
             )
     with progress("embedding", len(wanted)) as done:
         return photos.embed(recognizer, wanted, policy, done=done)
+
+
+def left_out(count: int, folder: Path) -> str:
+    """Return what is said of people who are in another folder too."""
+    one, many = "person who is", "people who are"
+    return f"{counted(count, one, many)} in {folder} too {'was' if count == 1 else 'were'} left out"
 
 
 def people_in(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from facelign.cli.flags import JsonFlag, command
 from facelign.cli.output import emit, line, note, progress
 from facelign.errors import ConfigError
 from facelign.recognition.options import DEFAULT_DETECTOR
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags
 
 if TYPE_CHECKING:
@@ -142,14 +143,14 @@ def _say(truth: PointTable, runs: list[LandmarkRun]) -> None:
     from facelign.lab.statistics.rates import percent
 
     name = runs[0].report.normalizer
-    line(f"{truth.name}: {len(truth)} faces; errors divided by the {name} distance")
+    line(f"{truth.name}: {counted(len(truth), 'face')}; errors divided by the {name} distance")
     heads = ("model", "detector", "points", "NME", "median", "AUC@0.08", "AUC@0.10")
     line(_ROW.format(*heads, "FR@0.08", "FR@0.10", "missed"))
     for run in runs:
         line(_ROW.format(*run.cells()))
     hidden = len(truth) - runs[0].report.faces
     if hidden:
-        line(f"{hidden} faces hide the points that {name} needs and are left out")
+        line(f"left out: {counted(hidden, 'face')} without the points that {name} needs")
     if len({run.compared for run in runs}) > 1:
         line(
             "Means over other points are other figures and do not tell which model is better: "

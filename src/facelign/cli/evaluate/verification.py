@@ -16,6 +16,7 @@ from facelign.cli.trials import read_list
 from facelign.errors import ConfigError
 from facelign.types.options import Option, OptionSet
 from facelign.types.policies import FacePolicy
+from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, FaceFlags
 
 if TYPE_CHECKING:
@@ -238,10 +239,8 @@ def _say(measured: VerificationRun, caveats: list[str]) -> None:
     overlap = [f"{n} of these people are in {name}" for name, n in measured.choices.overlap.items()]
     if trials.missing:
         way = " (--failures left-out leaves them out)" * (str(result.counting) != "left out")
-        note(
-            f"note: {len(trials.missing):,} listed photos are not there; their pairs count as "
-            f"{result.counting}{way}"
-        )
+        gone = counted(len(trials.missing), "listed photo is", "listed photos are")
+        note(f"note: {gone} not there; pairs with them count as {result.counting}{way}")
     for text in (*result.notes, *caveats, *overlap):
         note(f"note: {text}")
 
@@ -250,8 +249,8 @@ def _say_lost(measured: VerificationRun) -> None:
     lost, missing = measured.embedded.failures, len(measured.trials.missing)
     absent = f", {missing:,} not there" if missing else ""
     line(
-        f"  {len(lost) - missing:,} photos without a face{absent}, "
-        f"{measured.result.failed_pairs:,} pairs counted as {measured.result.counting}; "
+        f"  {counted(len(lost) - missing, 'photo')} without a face{absent}, "
+        f"{counted(measured.result.failed_pairs, 'pair')} counted as {measured.result.counting}; "
         f"{len(measured.embedded.fallbacks):,} found by a further attempt"
     )
     shown = 3 if len(lost) == missing else 10
