@@ -122,6 +122,8 @@ def parameters(function: Callable[..., object]) -> list[Parameter]:
     hints = typing.get_type_hints(function, include_extras=True)
     found = []
     for name, parameter in inspect.signature(function).parameters.items():
+        if hints[name] is typer.Context:  # no word of the command line
+            continue
         kind, *extra = typing.get_args(hints[name])
         info = next(e for e in extra if hasattr(e, "param_decls"))
         argument = type(info).__name__ == "ArgumentInfo"

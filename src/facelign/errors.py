@@ -56,8 +56,8 @@ class Remedy(StrEnum):
 
     LARGEST_FACE = "Take the largest face, or crop the photo."
     OTHER_POINTS = (
-        "Choose a detector with five points (yunet, mtcnn), add a landmarker (dlib-68), or use the "
-        "layout crop."
+        "Choose a detector with five points (yunet, mtcnn), add a landmarker (mesh-468, "
+        "face-api-68), or use the layout crop."
     )
     THRESHOLD = "Give a threshold, or make one by calibration."
     OTHER_GALLERY = "Name another gallery, or put a back-up in its place."

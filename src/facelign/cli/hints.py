@@ -21,7 +21,7 @@ HINTS: Mapping[Remedy, str] = MappingProxyType(
         ),
         Remedy.OTHER_POINTS: (
             "Choose a detector with five points (yunet, mtcnn), add a landmarker "
-            "(--landmarks dlib-68), or use --layout crop."
+            "(--landmarks mesh-468 or face-api-68), or use --layout crop."
         ),
         Remedy.THRESHOLD: "Give one with --threshold, or make one with 'facelign calibrate'.",
         Remedy.OTHER_GALLERY: ("Name another file with --gallery, or put a back-up in its place."),

@@ -60,6 +60,7 @@ NON_MATED: Mapping[str, str] = MappingProxyType({"color": VERMILION, "hatch": "\
 DPI = 120
 
 _SIGNED = LinearSegmentedColormap.from_list("signed", (BLUE, "#FFFFFF", VERMILION))
+_UNSIGNED = LinearSegmentedColormap.from_list("unsigned", ("#FFFFFF", VERMILION))
 
 
 def figure(
@@ -80,6 +81,15 @@ def signed(values: Any) -> dict[str, Any]:
     """
     limit = float(np.abs(np.asarray(values, np.float64)).max(initial=0.0)) or 1.0
     return {"cmap": _SIGNED, "vmin": -limit, "vmax": limit}
+
+
+def unsigned(values: Any) -> dict[str, Any]:
+    """Return the color map of what is never below 0, for ``imshow``: 0 is white as in ``signed``.
+
+    values: any array; its largest value gets the full color.
+    """
+    largest = float(np.asarray(values, np.float64).max(initial=0.0)) or 1.0
+    return {"cmap": _UNSIGNED, "vmin": 0.0, "vmax": largest}
 
 
 def settle(made: Figure) -> None:

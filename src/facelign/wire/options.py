@@ -41,7 +41,11 @@ class ChainFlags(OptionSet):
     detector: Annotated[str | None, Option("Another detector, by id.", names="detector")] = None
     landmarker: Annotated[
         str | None,
-        Option("A landmarker, by id (dlib-5, dlib-68).", word="landmarks", names="landmarker"),
+        Option(
+            "A landmarker, by id (dlib-5, mesh-468, face-api-68).",
+            word="landmarks",
+            names="landmarker",
+        ),
     ] = None
     model: Annotated[str | None, Option("Another embedding model, by id.", names="embedder")] = None
     flip: Annotated[bool | None, Option("Average each vector with that of the mirrored face.")] = (

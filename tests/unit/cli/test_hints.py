@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 import facelign
+from facelign import models
 from facelign.cli.app import options_of, run
 from facelign.cli.exits import Exit, say
+from facelign.cli.flags import said
 from facelign.cli.hints import HINTS, flagged, remember, spoken
 from facelign.errors import GalleryCorrupt, Remedy, SeveralFaces
 from facelign.gallery.gallery import Gallery
 from facelign.recognition.selection import choose
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.faces import Faces
+from facelign.types.options import option_of
 from facelign.types.policies import FacePolicy
 from facelign.types.templates import FaceRecord, PhotoRef
+from facelign.wire.options import ChainFlags
 
 #: rooms below the command line, whose sentences are read by services too
 CORE = tuple(
@@ -34,6 +38,14 @@ def test_every_remedy_has_its_words():
         assert "--" in hint
         assert "--" not in remedy
         assert flagged(f"Something is wrong. {remedy}") == f"Something is wrong. {hint}"
+
+
+def test_no_hint_and_no_help_sends_anybody_to_weights_that_may_not_be_sold():
+    closed = {spec.id for spec in models.default().specs() if spec.license.commercial == "no"}
+    assert "dlib-68" in closed
+    helps = [option_of(hint).help for _, hint in said(ChainFlags)]
+    for text in (*Remedy, *HINTS.values(), *helps):
+        assert not closed & set(re.findall(r"[\w-]+", text)), text
 
 
 def test_no_remedy_is_part_of_another():

@@ -128,7 +128,7 @@ def comparable(given: str | None, truth: str, wanted: str = "", who: str = "The 
     if given is None:
         raise ConfigError(
             f"{who} gives boxes and no points, so there is nothing to compare.",
-            "Name a landmarker for its boxes, such as dlib-68.",
+            "Name a landmarker for its boxes, such as face-api-68.",
         )
     if wanted and wanted not in SCHEMES:
         raise ConfigError(f"There are no points '{wanted}'.", f"There are: {', '.join(SCHEMES)}.")
@@ -138,7 +138,7 @@ def comparable(given: str | None, truth: str, wanted: str = "", who: str = "The 
     reason = f"{who} gives points '{given}', which cannot be compared with annotations of '{truth}'"
     raise ConfigError(
         f"{reason} as '{wanted}'." if wanted else f"{reason}.",
-        "MUCT's points compare with five points only: a detector's, or dlib-68 reduced.",
+        "MUCT's points compare with five points only: a detector's, or 68 reduced to them.",
     )
 
 

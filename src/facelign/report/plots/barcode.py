@@ -27,23 +27,22 @@ def draw(
     """Return the 3x2 grid: photo and barcode of A, of B, then the verdict and the distance.
 
     photos: (h, w, 3) uint8 RGB, or None to leave a photo out. embeddings: two (d,) vectors of one
-    space. The sixth cell is the squared difference of each slot; green is near 0.
+    space. The sixth cell is the squared difference of each slot. 0 is white everywhere.
     """
     a, b = (np.asarray(v, np.float64).reshape(-1) for v in embeddings)
     if a.shape != b.shape:
         raise BadArray(f"barcode: wanted two vectors of one space, got {a.shape} and {b.shape}.")
     difference = (a - b) ** 2
     figure, axes = style.figure(9.4, 7.0, rows=3, columns=2, gridspec_kw={"width_ratios": [1, 2.6]})
-    limit = float(max(np.abs(a).max(), np.abs(b).max()))
+    look = style.signed(np.concatenate([a, b]))
     for row, (photo, vector, name) in enumerate(zip(photos, (a, b), names, strict=True)):
         left, right = axes[2 * row], axes[2 * row + 1]
         left.set_axis_off()
         if photo is not None:
             style.picture(left, photo)
         left.set_title(name, fontsize=10, loc="left")
-        _bars(
-            figure, right, vector, f"{name}: {len(vector)} slots (green: below 0)", (-limit, limit)
-        )
+        title = f"{name}: {len(vector)} slots (blue: below 0, orange: above)"
+        _bars(figure, right, vector, title, look)
     squared, cosine = float(difference.sum()), _cosine(a, b)
     said = (
         f"Euclidean distance {np.sqrt(squared):.4f}",
@@ -53,7 +52,8 @@ def draw(
     )
     axes[4].set_axis_off()
     axes[4].text(0.02, 0.5, "\n".join(said), fontsize=11, va="center", linespacing=1.6)
-    _bars(figure, axes[5], difference, "squared difference per slot (green: near 0)", (0, None))
+    title = "squared difference per slot (white: none)"
+    _bars(figure, axes[5], difference, title, style.unsigned(difference))
     numbers = {
         "slot": np.arange(len(a)),
         names[0]: a,
@@ -65,15 +65,9 @@ def draw(
     return Plot("barcode", figure, alt + "; ".join(said) + ".", numbers, photos=shown)
 
 
-def _bars(figure, axes, vector, title, limits) -> None:  # type: ignore[no-untyped-def]
-    shown = axes.imshow(
-        np.tile(vector, (ROWS, 1)),
-        cmap="ocean",
-        interpolation="nearest",
-        aspect="auto",
-        vmin=limits[0],
-        vmax=limits[1],
-    )
+def _bars(figure, axes, vector, title, look) -> None:  # type: ignore[no-untyped-def]
+    table = np.tile(vector, (ROWS, 1))
+    shown = axes.imshow(table, **look, interpolation="nearest", aspect="auto")
     axes.set_yticks([])
     axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=10, loc="left")
