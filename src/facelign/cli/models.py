@@ -19,6 +19,7 @@ from facelign.cli.output import answer, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files import disk
 from facelign.files.home import expanded, gallery_path
+from facelign.types.tasks import Task
 from facelign.types.wording import counted
 from facelign.wire.records import Record, plain
 
@@ -73,17 +74,6 @@ VERDICTS: Mapping[Guard | None, tuple[str, ...]] = {
     Guard.COMMERCIAL: ("yes", "unclear"),
     Guard.STRICT: ("yes",),
 }
-
-
-class TaskName(StrEnum):
-    """What a model does; the names of ``types.specs.Task``, which help does not wait for."""
-
-    DETECT = "detect"
-    LANDMARK = "landmark"
-    EMBED = "embed"
-    QUALITY = "quality"
-    LIVENESS = "liveness"
-    POSE = "pose"
 
 
 Ids = Annotated[
@@ -150,9 +140,7 @@ def _packed(entry: Packed) -> str:
 
 @app.add("list")
 def list_models(
-    task: Annotated[
-        TaskName | None, typer.Option("--task", help="Only models that do this.")
-    ] = None,
+    task: Annotated[Task | None, typer.Option("--task", help="Only models that do this.")] = None,
     license_: Annotated[
         Guard | None,
         typer.Option(
@@ -194,8 +182,8 @@ def list_models(
     if largest is not None:
         specs.sort(key=facts.size)
     if accuracy:
-        tasks = list(TaskName)
-        specs.sort(key=lambda s: (tasks.index(TaskName(s.task)), -sum(f.value for f in best[s.id])))
+        tasks = list(Task)
+        specs.sort(key=lambda s: (tasks.index(s.task), -sum(f.value for f in best[s.id])))
     width = max((len(spec.id) for spec in specs), default=2)
     column = f"  {'right':<6}" if accuracy else ""
     if not output.json:
@@ -433,7 +421,7 @@ def add(
         ),
     ],
     task: Annotated[
-        TaskName | None, typer.Option("--task", help="What your own ONNX model does.")
+        Task | None, typer.Option("--task", help="What your own ONNX model does.")
     ] = None,
     model_id: Annotated[
         str, typer.Option("--id", help="Its id (default: from the file's name).")

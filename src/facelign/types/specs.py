@@ -10,17 +10,7 @@ from typing import Any, Literal
 
 from facelign.errors import BadArray
 from facelign.types.embeddings import Metric, Space
-
-
-class Task(StrEnum):
-    """What a model does; ids are unique within a task."""
-
-    DETECT = "detect"
-    LANDMARK = "landmark"
-    EMBED = "embed"
-    QUALITY = "quality"
-    LIVENESS = "liveness"
-    POSE = "pose"
+from facelign.types.tasks import Task as Task
 
 
 class Engine(StrEnum):
@@ -193,6 +183,11 @@ class WeightFile:
             installed and Source.installed(package, inside, sha256=sha256, size=size),
         )
         return cls(name, tuple(source for source in sources if source), convert, beside)
+
+    @classmethod
+    def untold(cls, name: str, address: str, convert: str) -> WeightFile:
+        """Return a file of which nobody tells digest and size: it comes by trust, once."""
+        return cls.same(name, sha256="", size=0, address=address, convert=convert)
 
     @classmethod
     def pair(

@@ -26,11 +26,7 @@ SPECS = (
     specs.ModelSpec.of(
         "deepface",
         "facelign.embed.models.deepface:DeepFace",
-        specs.WeightFile(
-            "VGGFace2_DeepFace_weights_val-0.9034.h5",
-            (specs.Source.address(_ADDRESS, sha256="", size=0),),
-            convert="deepface",
-        ),
+        specs.WeightFile.untold("VGGFace2_DeepFace_weights_val-0.9034.h5", _ADDRESS, "deepface"),
         input=specs.InputSpec(size=(152, 152), std=(255.0,) * 3),
         output=specs.EmbedderOutput(dim=4096, metric=Metric.EUCLIDEAN, unit=False, layout="crop"),
         license=specs.License.unclear("MIT", "VGGFace2 (research use)"),

@@ -22,11 +22,7 @@ SPECS = (
     specs.ModelSpec.of(
         "deepid",
         "facelign.embed.models.deepid:DeepId",
-        specs.WeightFile(
-            "deepid_keras_weights.h5",
-            (specs.Source.address(_ADDRESS, sha256="", size=0),),
-            convert="deepid",
-        ),
+        specs.WeightFile.untold("deepid_keras_weights.h5", _ADDRESS, "deepid"),
         input=specs.InputSpec(size=(47, 55), order="bgr", std=(255.0,) * 3),
         output=specs.EmbedderOutput(dim=160, metric=Metric.EUCLIDEAN, unit=False, layout="crop"),
         license=specs.License(

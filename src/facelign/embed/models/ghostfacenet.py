@@ -12,8 +12,8 @@ tells a SHA-256, so that it comes by ``--trust-first-use``.
 from __future__ import annotations
 
 from facelign.embed.batch import OnnxEmbedder
+from facelign.embed.records import of_arcface_chips
 from facelign.types import specs
-from facelign.types.embeddings import Metric
 
 _ADDRESS = (
     "https://github.com/HamadYA/GhostFaceNets/releases/download/v1.2/"
@@ -21,16 +21,11 @@ _ADDRESS = (
 )
 
 SPECS = (
-    specs.ModelSpec.of(
+    of_arcface_chips(
         "ghostfacenet",
         "facelign.embed.models.ghostfacenet:GhostFaceNet",
-        specs.WeightFile(
-            "GhostFaceNet_W1.3_S1_ArcFace.h5",
-            (specs.Source.address(_ADDRESS, sha256="", size=0),),
-            convert="ghostfacenet",
-        ),
-        input=specs.InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(128.0,) * 3),
-        output=specs.EmbedderOutput(dim=512, metric=Metric.COSINE, unit=True, layout="arcface-112"),
+        specs.WeightFile.untold("GhostFaceNet_W1.3_S1_ArcFace.h5", _ADDRESS, "ghostfacenet"),
+        std=128.0,
         license=specs.License.unclear(
             "MIT", "MS1MV2, from MS-Celeb-1M (withdrawn by its publisher)", specs.UNKNOWN_STANDING
         ),

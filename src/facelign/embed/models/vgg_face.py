@@ -36,12 +36,11 @@ def _record(id_: str, output: specs.EmbedderOutput, figure: specs.Claim) -> spec
             size=(224, 224), order="bgr", mean=(93.5940, 104.7624, 129.1863), std=(1.0,) * 3
         ),
         output=output,
-        license=specs.License(
-            code="MIT",
-            weights="non-commercial research only (Visual Geometry Group, Oxford)",
-            training_data="VGG Face Dataset (research use)",
-            commercial="no",
-            note="By the page of its authors: for non-commercial research.",
+        license=specs.License.closed(
+            "MIT",
+            "non-commercial research only (Visual Geometry Group, Oxford)",
+            "VGG Face Dataset (research use)",
+            "By the page of its authors: for non-commercial research.",
         ),
         title=f"VGG-Face of 2015, {output.dim} numbers",
         paper="Parkhi et al.: Deep Face Recognition, BMVC 2015, https://doi.org/10.5244/C.29.41",

@@ -10,8 +10,6 @@ Known limits: angles up to 99 degrees; a nod is read a little too small; hands a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from facelign.imaging.warp import warp
@@ -22,6 +20,7 @@ from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.contracts import HeadPose, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 
 _SIDE, _WIDER = 224, 1.2
 _COMMIT = "aed1802a34cccdd7e35beb788517cc6d01319d5c"
@@ -63,22 +62,13 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HeadPoseOptions:
-    """It has no options."""
-
-
 class HeadPoseB66(HeadPose):
     """Tells the pose of heads by their boxes."""
 
-    Options = HeadPoseOptions
+    Options = NoOptions
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: HeadPoseOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.spec, self.options = spec, options
         self._session = Session(files[spec.weights[0].name], engine)

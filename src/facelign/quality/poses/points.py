@@ -6,8 +6,6 @@ with more points helps. The mean face is not the subject's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from facelign.errors import ModelMismatch
 from facelign.quality.pose import head_pose
 from facelign.runtime.onnx import OnnxOptions
@@ -16,6 +14,7 @@ from facelign.types.arrays import Float32Array
 from facelign.types.contracts import HeadPose, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.options import NoOptions
 
 SPECS = (
     specs.ModelSpec.of(
@@ -35,22 +34,13 @@ SPECS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PointsPoseOptions:
-    """It has no options."""
-
-
 class PointsPose(HeadPose):
     """Tells the pose of heads whose faces have points."""
 
-    Options = PointsPoseOptions
+    Options = NoOptions
 
     def __init__(
-        self,
-        spec: specs.ModelSpec,
-        files: WeightPaths,
-        options: PointsPoseOptions,
-        engine: OnnxOptions,
+        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.spec, self.options = spec, options
 
