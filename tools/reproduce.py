@@ -33,7 +33,7 @@ except ModuleNotFoundError as missing:
 
 import real_faces as here
 from reproduction.measures import MEASURES, PICTURES, Unavailable
-from reproduction.needs import fetch, told
+from reproduction.needs import fetch, told, weights_of
 from reproduction.rows import ROWS, Row, render
 
 from facelign.errors import FacelignError
@@ -52,7 +52,12 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure kept rows too")
     parser.add_argument("--page", action="store_true", help="only write the page")
     parser.add_argument("--list", action="store_true", help="name the rows")
-    parser.add_argument("--fetch", action="store_true", help="bring weights that are not here")
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="bring the weights that the rows need and that are not here, as 'facelign models "
+        "pull' does; without it nothing is fetched",
+    )
     options = parser.parse_args()
     here.settle()
     if options.list:
@@ -73,9 +78,20 @@ def main() -> int:
             fetch(due)
         for line in told(due):
             here.say(line)
+        here.say(_plan(due, wanted))
         status = measure(due, kept)
     write_page(kept)
     return status
+
+
+def _plan(due: list[Row], wanted: list[Row]) -> str:
+    """Return what a run measures and what it leaves."""
+    left = [row.id for row in wanted if row not in due and not row.cannot]
+    never = [row.id for row in wanted if row.cannot]
+    parts = [f"Measured now: {', '.join(row.id for row in due) or 'nothing'}"]
+    parts += [f"kept as they are (--again measures them too): {', '.join(left)}"] if left else []
+    parts += [f"not to be measured here: {', '.join(never)}"] if never else []
+    return "; ".join(parts) + ". Vectors of photos come from the cache where they are in it."
 
 
 def read() -> dict[str, Any]:
@@ -147,7 +163,9 @@ def pictures(kept: Mapping[str, Any]) -> dict[str, Plot]:
 def page(kept: Mapping[str, Any]) -> str:
     """Return docs/reproduction.md."""
     return render(
-        kept, {name: plot.alt.replace("\n", " ") for name, plot in pictures(kept).items()}
+        kept,
+        {name: plot.alt.replace("\n", " ") for name, plot in pictures(kept).items()},
+        {row.id: weights_of(row) for row in ROWS},
     )
 
 

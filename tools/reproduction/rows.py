@@ -168,12 +168,16 @@ ROWS = tuple(
 )
 
 
-def render(kept: Mapping[str, Any], alts: Mapping[str, str]) -> str:
-    """Return the page. alts: what a picture shows, by file name."""
+def render(kept: Mapping[str, Any], alts: Mapping[str, str], weights: Mapping[str, str]) -> str:
+    """Return the page. alts: what a picture shows, by file name. weights: of each row, in words."""
     parts = [HEAD, _overview(kept)]
     for article, about in ARTICLES.items():
         parts.append(f"## {article}: {about.what}\n\n{about.cited}\n")
-        parts += [_section(row, kept.get(row.id), alts) for row in ROWS if row.id[:2] == article]
+        parts += [
+            _section(row, kept.get(row.id), alts, weights.get(row.id, ""))
+            for row in ROWS
+            if row.id[:2] == article
+        ]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -191,12 +195,15 @@ def _overview(kept: Mapping[str, Any]) -> str:
     return text + (f"\nNot measured yet: {', '.join(waiting)}." if waiting else "") + "\n"
 
 
-def _section(row: Row, kept: Mapping[str, Any] | None, alts: Mapping[str, str]) -> str:
+def _section(
+    row: Row, kept: Mapping[str, Any] | None, alts: Mapping[str, str], weights: str
+) -> str:
     told = [("article", row.article), ("its conditions", row.conditions)]
     if row.cannot or kept is None:
         told.append(("here", f"not measured: {row.cannot}" if row.cannot else "not measured yet"))
     else:
         told += [(_mark(row, what) + what, figures) for what, figures in row.lines(kept)]
+        told += [("weights", weights)] if weights else []
         told += [("why they differ", row.why)] if row.why else []
     lines = [f"### {row.id} {row.title}\n", "| line | figures |", "|---|---|"]
     lines += [f"| {what} | {text} |".replace("\n", " ") for what, text in told]
