@@ -116,6 +116,8 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
         bars.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        # what is printed meanwhile stands above the bar; into a file or pipe it goes as ever
+        redirect_stdout=sys.stdout.isatty(),
     )
     with bar:
         task = bar.add_task(label, total=total, rate="")

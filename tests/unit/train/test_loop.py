@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import count
 
 import pytest
 
@@ -214,3 +215,72 @@ def test_a_damaged_checkpoint_is_told(tmp_path):
         run.last.write_bytes(damaged)
         with pytest.raises(InputError, match="no checkpoint"):
             fit(task, config, run)
+
+
+def test_a_full_disk_keeps_what_was_saved_and_the_run_goes_on_from_there(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
+    config = made(checkpoint=CheckpointOptions(steps=2, seconds=0))
+    task, whole = begun(tmp_path / "whole", config)
+    fit(task, config, whole)
+    task, run = begun(tmp_path / "run", config)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    seen = []
+
+    def full(_images):
+        seen.append(1)
+        if len(seen) == 13:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+
+    try:
+        with pytest.raises(InputError, match=r"last\.pt cannot be written"):
+            fit(task, config, run, Told(step=full))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [path.name for path in run.path.iterdir() if path.suffix == ".part"]
+    fit(task, config, run)
+    assert weights(run) == weights(whole)
+
+
+def test_memory_does_not_grow_with_the_steps(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    config = made(epochs=1, batch=4)
+    task, run = begun(tmp_path / "run", config, samples=4 * 1500)
+    used: list[int] = []
+    seen = count(1)
+
+    def look(_images):
+        if next(seen) % 100 == 0:
+            used.append(psutil.Process().memory_info().rss)
+
+    fit(task, config, run, Told(step=look))
+    assert len(used) == 15
+    assert max(used[9:]) <= 1.05 * used[9]  # from step 1,000 on
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "nadam", "rmsprop", "sgd"])
+def test_every_optimizer_learns(tmp_path, optimizer):
+    config = made(epochs=6, optimizer=OptimizerOptions(name=optimizer, learning_rate=0.01))
+    task, run = begun(tmp_path / "run", config)
+    rows = []
+    fit(task, config, run, Told(epoch=rows.append))
+    assert rows[-1]["val_loss"] < 0.8 * rows[0]["val_loss"]
+
+
+def test_numbers_of_half_the_size_learn_too(tmp_path):
+    half = MachineOptions(device="cpu", threads=1, precision="bf16")
+    config = made(epochs=8, machine=half, optimizer=OptimizerOptions(learning_rate=0.05))
+    task, run = begun(tmp_path / "run", config)
+    rows = []
+    fit(task, config, run, Told(epoch=rows.append))
+    assert rows[-1]["val_loss"] < 0.5 * rows[0]["val_loss"]
+
+
+def test_the_average_of_the_weights_is_what_is_judged(tmp_path):
+    config = made(epochs=2, average=AverageOptions(0.9))
+    task, run = begun(tmp_path / "run", config)
+    judged = []
+    task.validate = lambda network: (judged.append(network[0].weight.clone()), {"val_loss": 1.0})[1]
+    fit(task, config, run)
+    state = torch.load(run.last, weights_only=True)
+    assert torch.equal(judged[-1], state["average"]["module.0.weight"])
+    assert not torch.equal(judged[-1], state["network"]["0.weight"])
