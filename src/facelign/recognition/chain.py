@@ -92,6 +92,16 @@ class Chain:
         )
 
     @property
+    def search(self) -> str:
+        """One line that names everything that decides which faces and points are found."""
+        options, tries = self.options, self.options.attempts
+        return (
+            f"{self.preset.detector}({_spelled(options.detector)})|{self.preset.landmarker or '-'}|"
+            f"{self.finder.preprocessing.id}|downscale={options.downscale:g}|"
+            f"tries={tries.padded:d}{tries.turned:d}"
+        )
+
+    @property
     def evidence(self) -> Mapping[str, str]:
         """The chain as a record for calibrations and results."""
         return MappingProxyType(

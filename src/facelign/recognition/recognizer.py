@@ -21,6 +21,7 @@ from facelign.jobs.stream import Ledger, processors, stream
 from facelign.models.weights.store import Store
 from facelign.recognition.chain import Chain
 from facelign.recognition.embedding import cut, embed, whole
+from facelign.recognition.looks import Looks
 from facelign.recognition.options import DEFAULT_PRESET, ChainOptions
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.presets import preset as preset_of
@@ -100,6 +101,8 @@ class Recognizer:
         self.cache = cache
         self.workers = workers or processors()
         self.limits = limits
+        #: what was read and found of the photos at hand, where recognizers share it
+        self.looks: Looks | None = None
         self._calibration = calibration
         self._prepared = False
 
@@ -272,7 +275,11 @@ class Recognizer:
         if walk.whole:
             prepared = chain.finder.preprocessing.apply(image)
             return whole(prepared, chain.layouts, chain.points)
-        found = chain.finder.find(image)
+        if self.looks is None:
+            found = chain.finder.find(image)
+        else:
+            key = chain.search, opened.digest
+            found = self.looks.once(key, lambda: chain.finder.find(image))
         return found if walk.until is Stage.DETECT else self._cut(found)
 
     def _cut(self, found: Analysis) -> Analysis:
@@ -284,12 +291,18 @@ class Recognizer:
                 "An array does not say whether it is RGB or BGR.",
                 "Wrap it: Image.from_array(array, order='rgb').",
             )
-        return opened(photo, limits=self.limits)
+        if self.looks is None or not isinstance(photo, Path):
+            return opened(photo, limits=self.limits)
+        return self.looks.once((self.limits, photo), lambda: opened(photo, limits=self.limits))
 
     def _decoded(self, opened: Encoded | Image) -> Image:
         if isinstance(opened, Image):
             return opened
-        return opened.decoded(self.chain.finder.wants_px)
+        wants = self.chain.finder.wants_px
+        if self.looks is None:
+            return opened.decoded(wants)
+        key = wants, self.limits, opened.digest
+        return self.looks.once(key, lambda: opened.decoded(wants))
 
     # -- the cache -------------------------------------------------------------------------------
 

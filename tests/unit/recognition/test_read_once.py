@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from facelign.datasets.records import Photo
+from facelign.errors import Refused
 from facelign.gallery.cache import VectorCache
 from facelign.imaging import read as reading
+from facelign.lab.material.photos import Embedded, embed_together
 from facelign.models.weights.store import Store
 from facelign.recognition.options import ChainOptions, EnrollOptions, IdentifyOptions
 from facelign.recognition.photo_gallery import PhotoGallery
@@ -143,3 +147,29 @@ def test_finding_and_going_on(weights: Store, photo: Path, counts: Counts) -> No
     assert vectors is not None
     assert whole is not None
     assert (vectors.vectors == whole.vectors).all()
+
+
+def test_several_chains_over_the_same_photos(weights: Store, photo: Path, counts: Counts) -> None:
+    """As a comparison walks: each file is read and decoded once, faces are looked for once."""
+    alone = [next(recognizer_of(weights).stream([photo])) for _ in range(2)]
+    plain = [recognizer_of(weights) for _ in range(2)]
+    counts.taken()
+    together = embed_together(plain, [Photo(photo, "Ada")])
+    assert counts.taken() == ONCE
+    for one, found in zip(alone, together, strict=True):
+        assert isinstance(found, Embedded)
+        assert one.embeddings is not None
+        np.testing.assert_array_equal(found.named.vectors, one.embeddings.vectors)
+    assert [recognizer.looks for recognizer in plain] == [None, None]
+
+
+def test_what_fails_for_one_chain_is_told_and_the_others_go_on(
+    weights: Store, photo: Path, tmp_path: Path
+) -> None:
+    lost, there = Photo(tmp_path / "none.jpg", "Ada"), Photo(photo, "Ada")
+    narrow = recognizer_of(weights)
+    narrow.limits = replace(narrow.limits, pixels=100)
+    first, second = embed_together([recognizer_of(weights), narrow], [lost, there])
+    assert isinstance(first, Embedded)
+    assert first.rows.tolist() == [-1, 0]
+    assert isinstance(second, Refused), "another limit is another look"

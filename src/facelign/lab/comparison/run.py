@@ -13,7 +13,7 @@ from facelign import models as models
 from facelign.compare.pairs import PairScores
 from facelign.errors import ConfigError, FacelignError, ModelError, Refused
 from facelign.lab.defaults import TIMED
-from facelign.lab.material.photos import embed
+from facelign.lab.material.photos import Embedded, embed_together
 from facelign.lab.material.timing import medians
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import Difference, PairedOptions, System, differences
@@ -213,16 +213,24 @@ def run(
     """Return every contender measured on the same pairs, and the tests between each two.
 
     build: makes a recognizer, with the vector cache (True) or without it and with one worker, for
-    timing (False). timed: photos that are timed. done: called with the number of further photos
-    done. A chain that cannot be built is listed with its reason; where fewer than two remain,
-    raises ModelError if a model was the reason, else Refused.
+    timing (False). timed: photos that are timed. A photo is decoded once for all chains, and
+    searched once by those that look for faces alike. done: called with the number of further photos
+    that one of them has done. A chain that cannot be built is listed with its reason; where fewer
+    than two remain, raises ModelError if a model was the reason, else Refused.
     """
     how = options or PairedOptions()
     contenders: list[Contender] = []
     refused: dict[str, FacelignError] = {}
+    built: dict[ChainChoice, Recognizer] = {}
     for choice in choices:
         try:
-            contenders.append(_measured(trials, choice, build(choice, True), how, done))
+            built[choice] = build(choice, True)
+        except FacelignError as error:
+            refused[choice.name] = error
+    together = embed_together([*built.values()], trials.photos, done=done)
+    for (choice, recognizer), embedded in zip(built.items(), together, strict=True):
+        try:
+            contenders.append(_measured(trials, choice, recognizer, embedded, how))
         except FacelignError as error:
             refused[choice.name] = error
     if timed:
@@ -244,10 +252,11 @@ def _measured(
     trials: Trials,
     choice: ChainChoice,
     recognizer: Recognizer,
+    embedded: Embedded | FacelignError,
     how: PairedOptions,
-    done: Callable[[int], None] | None,
 ) -> Contender:
-    embedded = embed(recognizer, trials.photos, done=done)
+    if isinstance(embedded, FacelignError):
+        raise embedded
     pairs = trials.scored(embedded)
     result = evaluate(pairs, failures=embedded.failures, draws=how.draws, seed=how.seed)
     size = _megabytes(recognizer)

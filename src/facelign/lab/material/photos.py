@@ -17,6 +17,7 @@ from facelign.datasets.records import Photo
 from facelign.errors import BadArray, FacelignError, InputError, Refused
 from facelign.lab.material.named import Named
 from facelign.quality.measure import assess
+from facelign.recognition.looks import Looks
 from facelign.recognition.recognizer import Photo as Source
 from facelign.recognition.recognizer import Recognizer
 from facelign.recognition.selection import choose
@@ -28,6 +29,8 @@ from facelign.types.policies import FacePolicy
 
 #: what the reason of a photo begins with whose face was not found and that was used whole
 RAW = "raw photo"
+#: photos whose pixels are kept while several recognizers look at them
+TOGETHER = 16
 
 
 Box = tuple[float, float, float, float]
@@ -122,23 +125,86 @@ def embed(
     some papers count. done: called with the number of further photos done. Raises Refused when no
     photo gives a vector.
     """
-    faces: list[_Face | None] = []
-    failures, fallbacks = [], []
-    analyses = recognizer.stream((photo.path for photo in photos), done=done)
-    for photo, analysis in zip(photos, analyses, strict=True):
-        face, reason = _chosen(analysis, policy, photo.path.name)
-        if reason and raw_fallback and analysis.error is None:
-            whole = _whole(recognizer, photo.path)
-            if whole is not None:
-                analysis, face = whole, 0
-                reason = f"{RAW} used: {reason}"
-        if reason:
-            failures.append(Failure(str(photo.path), reason))
-        elif analysis.attempts:
-            tried = ", ".join(analysis.attempts)
-            fallbacks.append(Failure(str(photo.path), f"found only by: {tried}"))
-        faces.append(None if face is None else _Face.of(analysis, face, photo.person))
-    return _embedded(recognizer.space, photos, faces, failures, fallbacks)
+    seen = _Seen()
+    seen.add(recognizer, photos, policy, done=done, raw_fallback=raw_fallback)
+    return seen.of(recognizer.space, photos)
+
+
+def embed_together(
+    recognizers: Sequence[Recognizer],
+    photos: Sequence[Photo],
+    policy: FacePolicy = FacePolicy.CENTRAL,
+    *,
+    done: Callable[[int], None] | None = None,
+) -> list[Embedded | FacelignError]:
+    """Return what ``embed`` gives for each of several recognizers, or what it raises.
+
+    A photo is read and decoded once for all of them, and its faces are looked for once by those
+    that look alike. done: called with the number of further photos that one of them has done.
+    """
+    looks, found = Looks(), [_Seen() for _ in recognizers]
+    failed: dict[int, FacelignError] = {}
+    for recognizer in recognizers:
+        recognizer.looks = looks
+    try:
+        for start in range(0, len(photos), TOGETHER):
+            for number, recognizer in enumerate(recognizers):
+                if number not in failed:
+                    try:
+                        found[number].add(
+                            recognizer, photos[start : start + TOGETHER], policy, done=done
+                        )
+                    except FacelignError as error:
+                        failed[number] = error
+            looks.clear()
+    finally:
+        for recognizer in recognizers:
+            recognizer.looks = None
+    results: list[Embedded | FacelignError] = []
+    for number, (recognizer, seen) in enumerate(zip(recognizers, found, strict=True)):
+        try:
+            results.append(failed.get(number) or seen.of(recognizer.space, photos))
+        except FacelignError as error:
+            results.append(error)
+    return results
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one recognizer has seen so far: a face a photo, what failed, what was found late."""
+
+    faces: list[_Face | None] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    fallbacks: list[Failure] = field(default_factory=list)
+
+    def add(
+        self,
+        recognizer: Recognizer,
+        photos: Sequence[Photo],
+        policy: FacePolicy,
+        *,
+        done: Callable[[int], None] | None = None,
+        raw_fallback: bool = False,
+    ) -> None:
+        """Look at further photos."""
+        analyses = recognizer.stream((photo.path for photo in photos), done=done)
+        for photo, analysis in zip(photos, analyses, strict=True):
+            face, reason = _chosen(analysis, policy, photo.path.name)
+            if reason and raw_fallback and analysis.error is None:
+                whole = _whole(recognizer, photo.path)
+                if whole is not None:
+                    analysis, face = whole, 0
+                    reason = f"{RAW} used: {reason}"
+            if reason:
+                self.failures.append(Failure(str(photo.path), reason))
+            elif analysis.attempts:
+                tried = ", ".join(analysis.attempts)
+                self.fallbacks.append(Failure(str(photo.path), f"found only by: {tried}"))
+            self.faces.append(None if face is None else _Face.of(analysis, face, photo.person))
+
+    def of(self, space: Space, photos: Sequence[Photo]) -> Embedded:
+        """Return it as the vectors of all photos; raises Refused when there is none."""
+        return _embedded(space, photos, self.faces, self.failures, self.fallbacks)
 
 
 def embed_pictures(
