@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,6 +48,22 @@ class ArmFlags(OptionSet):
     ] = False
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedFlags(OptionSet):
+    """Arms whose network is trained here, in place of models that others trained."""
+
+    train: Annotated[
+        Path | None,
+        Option("Train the arms: people (folder, CSV, .rec), or a configuration of an embedder."),
+    ] = None
+    runs: Annotated[Path | None, Option("Folder of their runs; what has ended is kept.")] = None
+    seeds: Annotated[int, Option("Runs of each arm, each with a seed of its own.", low=2)] = 3
+    set: Annotated[
+        list[str] | None,
+        Option("Change of their configuration, such as epochs=10; may be repeated."),
+    ] = None
+
+
 @app.callback()
 def root() -> None:
     """Experiments that answer one question."""
@@ -58,6 +75,7 @@ def alignment(
     images: trials.ImagesFolder,
     listed: trials.PairFlags,
     asked: ArmFlags,
+    trained: TrainedFlags,
     paired: Annotated[trials.PairedFlags, without("timed")],
     pages: inputs.PageFlags,
     output: JsonFlag,
@@ -65,9 +83,13 @@ def alignment(
 ) -> int:
     """Measure what alignment is worth: the same photos, cut in every way, through a model.
 
-    Leans and degradations are made from your photos and are relative to the face.
+    Leans and degradations are made from your photos and are relative to the face. With --train
+    networks are trained on unaligned photos, on boxes with a margin and on aligned faces, and each
+    is tested on all three.
     """
     pages.check()
+    if trained.train is not None:
+        return _trained(images, listed, trained, paired, pages, json=output.json)
     from facelign.lab.alignment import figures
     from facelign.lab.alignment.run import Bench
     from facelign.lab.statistics.paired import PairedOptions
@@ -103,6 +125,55 @@ def alignment(
         emit(study.to_dict())
     else:
         _say(study)
+    return Exit.DONE
+
+
+def _trained(
+    images: Path,
+    listed: trials.PairFlags,
+    asked: TrainedFlags,
+    paired: trials.PairedFlags,
+    pages: inputs.PageFlags,
+    *,
+    json: bool,
+) -> int:
+    """Train the arms and say what came of them."""
+    from facelign import train
+
+    if listed.pairs is None or asked.train is None:
+        raise ConfigError("Trained arms are tested on a list of pairs.", "Give --pairs FILE.")
+    if asked.runs is None:
+        raise ConfigError("Where are the runs kept?", "Give --runs FOLDER.")
+    train.needs()
+    from facelign.cli import signals
+    from facelign.train import config as configuration
+    from facelign.train.recognizer.config import started
+
+    lists = [f"test.pairs={listed.pairs.absolute()}", f"test.images={images.absolute()}"]
+    changes = (*(asked.set or ()), *lists)
+    if asked.train.suffix == ".toml":
+        config = configuration.read(asked.train, "recognizer", changes)
+    else:
+        config = configuration.changed(started(str(asked.train.absolute())), changes)
+    from facelign.train.recognizer import study as arms
+
+    seeds = [config.seed + number for number in range(asked.seeds)]
+    with signals.postponed() as stopped:
+        found = arms.study(
+            config, asked.runs, seeds, told=note, stopped=stopped, draws=paired.draws
+        )
+    if pages.wanted:
+        more = {"trained on": found.data["source"], "digest": found.data["digest"]}
+        pages.write(arms.report(found, inputs.provenance(None, more)))
+    if json:
+        emit({"verdict": found.verdict, "trained": found.to_dict()})
+        return Exit.DONE
+    line(found.verdict)
+    for row in found.to_dict()["arms"]:
+        line(
+            f"trained on {row['trained']:5} tested on {row['tested']:5} AUC {row['auc']:.4f}, "
+            f"accuracy {100 * row.get('accuracy', 0):.2f} %, {row['failed_photos']} without a face"
+        )
     return Exit.DONE
 
 

@@ -191,6 +191,14 @@ def read(path: Path, kind: str = "", changes: Sequence[str] = ()) -> Any:
     return of_table(table, kind)
 
 
+def changed(config: Any, changes: Sequence[str]) -> Any:
+    """Return a configuration with changes, such as "data.limit=200"; raises ConfigError."""
+    table = tomllib.loads(written(config))
+    for change in changes:
+        _change(table, change)
+    return of_table(table)
+
+
 def of_table(table: Mapping[str, Any], kind: str = "") -> Any:
     """Return the configuration that a table of TOML says; raises ConfigError."""
     told = table.get("kind", kind)

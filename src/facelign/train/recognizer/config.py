@@ -42,6 +42,7 @@ class PeopleDataOptions(OptionSet):
     leave_out: Annotated[
         str, Option('List of people that are left out, one a line; "" for none.', metavar=PATH)
     ] = ""
+    license: Annotated[str, Option("License of the photos, in words, for the model card.")] = ""
     limit: Annotated[int, Option("Photos at most, whole people first; 0 for all.", low=0)] = 0
     least: Annotated[int, Option("Photos that a person must have to be used.", low=1)] = 2
     split: Annotated[

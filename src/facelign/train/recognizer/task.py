@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from facelign.errors import ConfigError
 from facelign.files.home import expanded
 from facelign.lab.material.trials import Trials
+from facelign.lab.statistics.paired import System
 from facelign.lab.verification.figures import Verification
+from facelign.train import checkpoint
 from facelign.train.loader import ahead
 from facelign.train.recognizer import findings, losses, samplers
 from facelign.train.recognizer.augment import augmented
@@ -37,7 +39,8 @@ from facelign.train.recognizer.validation import (
     listed_trials,
 )
 from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
-from facelign.types.arrays import ByteArray, Float32Array, IntArray
+from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
+from facelign.types.chips import Chips
 from facelign.types.specs import InputSpec
 
 #: draws of people for the intervals of the test
@@ -79,6 +82,9 @@ class RecognizerTask(TrainingTask):
         self.spec = network_spec(config.model.name)
         size = self.spec.input.size or (112, 112)
         self.layout = config.data.layout or usable_layout(self.spec.layout)
+        # read before anything is made of it: a damaged file ends no run that has begun
+        weights = config.model.weights
+        self._weights = _arrays(expanded(weights)) if weights else None
         test = _listed(config.test.pairs, config.test.images)
         validation = _listed(config.validation.pairs, config.validation.images)
         without = test.people if test is not None and config.test.leave_out else ()
@@ -100,8 +106,8 @@ class RecognizerTask(TrainingTask):
         """Return network and loss; the caller has set the seed."""
         config = self.config
         backbone = self.spec.build(config.model.dim)
-        if config.model.weights:
-            _load(backbone, expanded(config.model.weights))
+        if self._weights is not None:
+            _fill(backbone, self._weights, config.model.weights)
         criterion = losses.criterion(config.loss, self.dim, self.split.people)
         return RecognizerNetwork(backbone, criterion, self.spec.input)
 
@@ -123,9 +129,37 @@ class RecognizerTask(TrainingTask):
             return {
                 "pixels": torch.from_numpy(np.stack(chips)),
                 "people": torch.from_numpy(self.labels[plan[step]]),
+                "places": torch.from_numpy(plan[step]),
             }
 
         return ahead(batch, range(first, len(plan)), self.config.machine.loaders)
+
+    def named(self, batch: Batch) -> list[str]:
+        """Return the photos of a batch."""
+        return [str(self.people.photos[int(place)].path) for place in batch["places"]]
+
+    def errors(self, model: Any) -> Float64Array | None:
+        """Return, for each test pair, 1 where an embedder decides it wrongly, else 0.
+
+        It is fed with faces of its own layout; its threshold is that of other people of the test.
+        None for pictures of a .rec file, which are aligned in one way.
+        """
+        trials = self.test_set.trials
+        if self.people.records is not None and self._listed_test is None:
+            return None
+        size = model.spec.input.size or self.aligner.size
+        aligner = Aligner(self.config.data, model.layout, size)
+        pictures = PhotoPaths([photo.path for photo in trials.photos])
+        points = model.options.points
+
+        def embed(chips: ByteArray) -> Float32Array:
+            made = Chips(chips, model.layout, points_scheme=points)
+            vectors: Float32Array = model.embed(made).vectors
+            return vectors
+
+        cut = ChipShards(pictures, aligner)
+        pairs = PairSet(trials, cut, range(len(pictures))).scored(embed)
+        return (~System.of(pairs).right).astype(np.float64)
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the figures of the loss of the configuration."""
@@ -137,7 +171,7 @@ class RecognizerTask(TrainingTask):
 
         "val_loss" is 1 - AUC of its pairs.
         """
-        embed = _embedder(network)
+        embed = embedder_of(network)
         found = self.validation_set.measured(embed)
         row = {"val_loss": 1 - found.auc, **_figures(found, "val_")}
         if self.config.test.each and self._listed_test is not None:
@@ -146,11 +180,11 @@ class RecognizerTask(TrainingTask):
 
     def test(self, network: nn.Module) -> dict[str, float]:
         """Return verification figures of the test set, and those of the network untrained."""
-        found = self.test_set.measured(_embedder(network), draws=_DRAWS)
+        found = self.test_set.measured(embedder_of(network), draws=_DRAWS)
         torch.manual_seed(self.config.seed)
         before = self.network().to(next(network.parameters()).device)
         _settle(before, next(self.batches(0, 0)))
-        untrained = self.test_set.measured(_embedder(before))
+        untrained = self.test_set.measured(embedder_of(before))
         ends = found.intervals["auc"]
         return {
             **_figures(found),
@@ -200,6 +234,7 @@ class RecognizerTask(TrainingTask):
             "people": len(people.names),
             "photos": len(people.photos),
             "digest": hashlib.sha256(lines.encode()).hexdigest(),
+            "license": self.config.data.license or "not stated",
             "without a face": len(self.chips.reasons),
             "left out by name": list(people.left_out),
             "split": self.split.words,
@@ -237,7 +272,10 @@ class RecognizerTask(TrainingTask):
                     "unit": True,
                     "layout": self.layout,
                 },
-                "license": {"training_data": f"the user's own: {Path(self.people.source).name}"},
+                "license": {
+                    "weights": self.config.data.license or "not stated",
+                    "training_data": f"the user's own: {Path(self.people.source).name}",
+                },
                 "defaults": {"points": self.aligner.points},
             },
         )
@@ -321,7 +359,7 @@ def _listed(pairs: str, images: str) -> Trials | None:
     return listed_trials(pairs, images) if pairs else None
 
 
-def _embedder(network: nn.Module) -> Embed:
+def embedder_of(network: nn.Module) -> Embed:
     """Return what makes vectors of chips with a network that is not learning."""
     device = next(network.parameters()).device
 
@@ -358,22 +396,27 @@ def _figures(found: Verification, prefix: str = "") -> dict[str, float]:
     return {f"{prefix}{name}": float(value) for name, value in plain.items()}
 
 
-def _load(backbone: nn.Module, path: Path) -> None:
-    """Load weights into a network by their names; the last layers of classifiers are left out."""
-    from facelign.train.checkpoint import load
-
-    state = load(path)
+def _arrays(path: Path) -> dict[str, Tensor]:
+    """Return the arrays of a file of weights by name; raises InputError for a file that is none."""
+    state = checkpoint.load(path)
     inner = state.get("state_dict", state)
-    given = {
+    return {
         name.removeprefix("module."): value
         for name, value in inner.items()
         if isinstance(value, Tensor)
     }
+
+
+def _fill(backbone: nn.Module, given: dict[str, Tensor], name: str) -> None:
+    """Put weights into a network by their names; the last layers of classifiers are left out.
+
+    Raises ConfigError for weights of another network.
+    """
     mine = backbone.state_dict()
     fitting = {n: v for n, v in given.items() if n in mine and mine[n].shape == v.shape}
     if len(fitting) < len(mine) / 2:
         raise ConfigError(
-            f"{path} holds {len(fitting)} of the {len(mine)} arrays of this network.",
+            f"{name} holds {len(fitting)} of the {len(mine)} arrays of this network.",
             "Take weights of the same network, in the form that its publisher gives.",
         )
     backbone.load_state_dict(fitting, strict=False)

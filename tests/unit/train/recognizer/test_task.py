@@ -172,6 +172,14 @@ def test_weights_of_the_same_network_are_taken_and_others_refused(source, tmp_pa
         RecognizerTask(config).network()
 
 
+def test_the_photos_of_a_batch_are_named(source):
+    task = RecognizerTask(patterns.config(source))
+    batch = next(task.batches(0, 0))
+    assert len(task.named(batch)) == len(batch["pixels"])
+    person = f"person_{int(batch['people'][3]):02d}"
+    assert person in task.named(batch)[3]
+
+
 def test_what_is_exported_leaves_the_loss_behind(source):
     task = RecognizerTask(patterns.config(source))
     made = task.exported(task.network().eval())
