@@ -358,12 +358,10 @@ def over_thresholds(pairs: PairScores, grid: np.ndarray) -> Figures:
 
 
 def over_people(pairs: PairScores, right: np.ndarray) -> Figures:
-    """Return the share of pairs of which something holds, with its interval over people.
-
-    Where it holds of all, drawing people shows nothing: the rule of 3 bounds what may be left.
-    """
+    """Return the share of pairs that are decided rightly, with its interval over people."""
     if right.all():
-        return {"value": 1.0, "low": 1 - 3 / len(pairs), "high": 1.0}
+        room = resampling.Room.of(pairs)
+        return room.around("accuracy", resampling.Interval(1.0, 1.0, 1.0)).to_dict()
     found = resampling.share(pairs, right, draws=DRAWS)
     if found is None:
         raise Unavailable("There are no pairs with scores.")
