@@ -124,8 +124,8 @@ def read_plain(
 
     Lists, tuples, dicts, sets, str, bytes, int, float, bool, None, NumPy arrays and scalars of
     numbers or text. Strings of Python 2 come back as bytes; one-dimensional arrays of objects come
-    back as lists. Raises DatasetMalformed for anything else, and for more than ``max_items``
-    instructions.
+    back as lists, those without an axis as their one object. Raises DatasetMalformed for anything
+    else, and for more than ``max_items`` instructions.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     machine = _Machine(len(stream.getbuffer()), dialect)
@@ -398,11 +398,15 @@ def _text(value: object) -> str:
 
 
 def _raw(raw: object, dtype: object, shape: object, order: object) -> Any:
-    """Return an array over ``raw`` (no copy; read-only), or a list for an array of objects."""
+    """Return an array over ``raw`` (no copy; read-only); what an array of objects holds, as a list
+    where it has a length.
+    """
     if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple):
         raise _refused("an array without type or shape")
     if isinstance(raw, list) and dtype.code.startswith("O") and len(shape) == 1:
         return raw
+    if isinstance(raw, list) and dtype.code.startswith("O") and shape == () and len(raw) == 1:
+        return raw[0]
     if not isinstance(raw, bytes) or not all(type(n) is int and n >= 0 for n in shape):
         raise _refused("an array without bytes")
     kind = dtype.numpy()

