@@ -163,9 +163,10 @@ def classifier_path(gallery: Path) -> Path:
     it), its name with an ending. Raises GalleryError for a gallery that is no file: a removal on
     another machine would not reach what lies on this one.
     """
-    if store_address(gallery):
+    address = store_address(gallery)
+    if address is not None:
         raise GalleryError(
-            f"{gallery} is no file, and a classifier lies beside one.",
+            f"{'://'.join(address)} is no file, and a classifier lies beside one.",
             "Name people by their nearest templates, which needs no classifier.",
         )
     real = expanded(gallery).resolve()

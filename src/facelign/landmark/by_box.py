@@ -8,7 +8,8 @@ import numpy as np
 
 from facelign.errors import ModelMismatch
 from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.runtime.made import OfOneNetwork
+from facelign.runtime.onnx import OnnxOptions
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.contracts import Landmarker, WeightPaths
 from facelign.types.faces import Faces
@@ -26,17 +27,14 @@ def scheme_of(spec: ModelSpec) -> Scheme:
     return SCHEMES[spec.output.scheme]
 
 
-class LandmarkerByBox(Landmarker):
+class LandmarkerByBox(OfOneNetwork, Landmarker):
     """Places points face by face; a model file adds ``placed``."""
-
-    Options = NoOptions
 
     def __init__(
         self, spec: ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
     ) -> None:
         self.scheme = scheme_of(spec)
-        self.spec, self.options = spec, options
-        self._session = Session(files[spec.weights[0].name], engine)
+        super().__init__(spec, files, options, engine)
 
     def locate(self, image: Image, faces: Faces) -> Faces:
         """Return the same faces with points of ``scheme``, in the plane of ``image.size``."""

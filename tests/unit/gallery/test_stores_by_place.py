@@ -67,7 +67,9 @@ def test_a_new_kind_is_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("place", ["toy://host/people", Path("toy://host/people")])
 def test_a_classifier_lies_beside_a_file_only(place: Any) -> None:
-    with pytest.raises(GalleryError, match=r"people is no file, and a classifier lies beside one"):
+    with pytest.raises(
+        GalleryError, match=r"toy://host/people is no file, and a classifier lies beside one"
+    ):
         classifier_path(place)
 
 

@@ -18,14 +18,13 @@ from facelign.geometry.templates import ARCFACE_FIVE
 from facelign.geometry.transforms import compose, invert, scaling, similarity
 from facelign.imaging.resize import resized, scaled, warped
 from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.runtime.made import OfOneNetwork
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
 from facelign.types.chips import Chips
-from facelign.types.contracts import Quality, WeightPaths
+from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.options import NoOptions
 from facelign.types.schemes import FIVE
 
 _SIDE = 112
@@ -59,17 +58,10 @@ SPECS = (
 )
 
 
-class EDifFiqa(Quality):
+class EDifFiqa(OfOneNetwork, Quality):
     """Gives a face with five points its quality."""
 
-    Options = NoOptions
     names = (_NAME,)
-
-    def __init__(
-        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
-    ) -> None:
-        self.spec, self.options = spec, options
-        self._session = Session(files[spec.weights[0].name], engine)
 
     def measure(
         self, image: Image, faces: Faces, chips: Chips | None = None

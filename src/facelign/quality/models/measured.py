@@ -20,14 +20,13 @@ from types import MappingProxyType
 import numpy as np
 
 from facelign.quality.measure import FaceQuality, assess
-from facelign.runtime.onnx import OnnxOptions
+from facelign.runtime.made import OfRecord
 from facelign.types import specs
 from facelign.types.arrays import Float32Array, Float64Array
 from facelign.types.chips import Chips
-from facelign.types.contracts import Quality, WeightPaths
+from facelign.types.contracts import Quality
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.options import NoOptions
 
 #: beyond these more of it is no help: spread of the Laplacian over that of luma, spread of luma
 _SHARP, _CONTRAST = 0.4, 0.2
@@ -61,16 +60,10 @@ SPECS = (
 )
 
 
-class MeasuredQuality(Quality):
+class MeasuredQuality(OfRecord, Quality):
     """Gives a face with points its chance to be recognized."""
 
-    Options = NoOptions
     names = ("measured",)
-
-    def __init__(
-        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
-    ) -> None:
-        self.spec, self.options = spec, options
 
     def measure(
         self, image: Image, faces: Faces, chips: Chips | None = None

@@ -14,13 +14,12 @@ import numpy as np
 
 from facelign.imaging.warp import warp
 from facelign.runtime.blob import blob_of
-from facelign.runtime.onnx import OnnxOptions, Session
+from facelign.runtime.made import OfOneNetwork
 from facelign.types import specs
 from facelign.types.arrays import AnyArray, ByteArray, Float32Array
-from facelign.types.contracts import HeadPose, WeightPaths
+from facelign.types.contracts import HeadPose
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.options import NoOptions
 
 _SIDE, _WIDER = 224, 1.2
 _COMMIT = "aed1802a34cccdd7e35beb788517cc6d01319d5c"
@@ -62,16 +61,8 @@ SPECS = (
 )
 
 
-class HeadPoseB66(HeadPose):
+class HeadPoseB66(OfOneNetwork, HeadPose):
     """Tells the pose of heads by their boxes."""
-
-    Options = NoOptions
-
-    def __init__(
-        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
-    ) -> None:
-        self.spec, self.options = spec, options
-        self._session = Session(files[spec.weights[0].name], engine)
 
     def estimate(self, image: Image, faces: Faces) -> Float32Array:
         """Return yaw, pitch and roll (n, 3), degrees."""

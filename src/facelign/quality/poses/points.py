@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from facelign.errors import ModelMismatch
 from facelign.quality.pose import head_pose
-from facelign.runtime.onnx import OnnxOptions
+from facelign.runtime.made import OfRecord
 from facelign.types import specs
 from facelign.types.arrays import Float32Array
-from facelign.types.contracts import HeadPose, WeightPaths
+from facelign.types.contracts import HeadPose
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.options import NoOptions
 
 SPECS = (
     specs.ModelSpec.of(
@@ -34,15 +33,8 @@ SPECS = (
 )
 
 
-class PointsPose(HeadPose):
+class PointsPose(OfRecord, HeadPose):
     """Tells the pose of heads whose faces have points."""
-
-    Options = NoOptions
-
-    def __init__(
-        self, spec: specs.ModelSpec, files: WeightPaths, options: NoOptions, engine: OnnxOptions
-    ) -> None:
-        self.spec, self.options = spec, options
 
     def estimate(self, image: Image, faces: Faces) -> Float32Array:
         """Return yaw, pitch and roll (n, 3), degrees; raises ModelMismatch without such points."""
