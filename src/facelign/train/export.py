@@ -52,8 +52,8 @@ def export(
     """Write the best network as ONNX with record and model card, and add it (``own.add``).
 
     Nothing is added unless ONNX Runtime gives what PyTorch gives (at most 1e-4 apart), and nothing
-    replaced by a model that errs more on the test set. Raises ConfigError for a run that has not
-    ended or an id that cannot be had, Refused.
+    replaced by a model that errs more on the test set; a network that is there already stays.
+    Raises ConfigError for a run that has not ended or an id that cannot be had, Refused.
     """
     result = run.finished()
     if result is None:
@@ -82,6 +82,10 @@ def export(
     written = card.card(model_id, task.kind, run.data(), result, figures, tests, run.environment())
     run.write("model-card.json", written)
     disk.write(run.path / "model-card.md", card.markdown(written).encode())
+    if not replace and model_id in own.ids(store.home):
+        there = registry.spec(spec.task, model_id)
+        if there.weights[0].sources[0].sha256 == disk.digest(weights):
+            return there  # this very network was exported before
     return own.add(record, registry, store, replace=replace, reserved=reserved, seen=seen)
 
 

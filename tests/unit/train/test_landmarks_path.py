@@ -94,6 +94,8 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     text = (ended / "model-card.md").read_text(encoding="utf-8")
     assert "passed: ONNX Runtime and PyTorch give the same" in text
     assert "Not to be trusted for" in text
+    # the same network once more is no other model
+    assert run(["train", "export", str(ended), "--id", "mine-68"]) == 0
     assert run(["train", "export", str(ended), "--replace", "mine-68"]) == 0
     card = json.loads((ended / "model-card.json").read_text(encoding="utf-8"))
     assert {"test": "no worse than the model that it replaces: +0.0000 (+0.0000 to +0.0000)",
@@ -104,6 +106,8 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     served = ended.parent / "models" / "mine-68" / "mine-68.onnx"
     before = served.read_bytes()
     capfd.readouterr()
+    assert run(["train", "export", str(worse), "--id", "mine-68"]) == 2
+    assert "was added before" in capfd.readouterr().err
     assert run(["train", "export", str(worse), "--replace", "mine-68"]) == 3
     assert "is worse than 'mine-68'" in capfd.readouterr().err
     assert served.read_bytes() == before
