@@ -177,6 +177,85 @@ def _trained(
     return Exit.DONE
 
 
+@dataclass(frozen=True, slots=True)
+class LandmarkArmFlags(OptionSet):
+    """Which landmark models are trained, and for how long."""
+
+    runs: Annotated[Path, Option("Folder of the runs; those that have ended are kept.", once=True)]
+    models: Annotated[
+        str,
+        Option("heatmap, light, pip, scratch-6+3, inception-bottleneck, inception-2, resnet50-0."),
+    ] = "heatmap,light,pip"
+    optimizers: Annotated[str, Option("adamw, adam, nadam, rmsprop, sgd; by commas.")] = "adamw"
+    seeds: Annotated[int, Option("Runs of each, from other random weights.", low=1)] = 1
+    set: Annotated[
+        list[str] | None,
+        Option("Change of the configuration, such as epochs=12; may be repeated.", once=True),
+    ] = None
+
+
+@app.command("landmarks")
+@command
+def landmarks(
+    config: Annotated[
+        Path, typer.Argument(help="The configuration (facelign train init).", show_default=False)
+    ],
+    asked: LandmarkArmFlags,
+    pages: inputs.PageFlags,
+    output: JsonFlag,
+) -> int:
+    """Train landmark models and optimizers under one budget and tell them side by side.
+
+    All see the same faces in the same crops; what the second article published stands beside.
+    """
+    pages.check()
+    from facelign import train
+    from facelign.cli import signals
+    from facelign.train import config as configuration
+
+    made = configuration.read(config, "landmarks", asked.set or ())
+    train.needs()
+    from facelign.train.landmarks.study import LandmarkStudy, arms_of
+    from facelign.train.loop import steps_of
+    from facelign.train.told import Told
+
+    optimizers = trials.named("--optimizers", asked.optimizers)
+    arms = list(arms_of(trials.named("--models", asked.models), optimizers, asked.seeds))
+    for arm in arms:  # before the first step, so that no study ends half-way
+        arm.changed(made)
+    study = LandmarkStudy(made, asked.runs)
+    for finding in study.task.findings():
+        note(f"{finding.severity}: {finding.text}")
+    steps, _ = steps_of(made, study.task.steps_per_epoch())
+    results = []
+    with (
+        progress("images", steps * made.batch * len(arms)) as done,
+        signals.postponed() as stopped,
+    ):
+        for arm in arms:
+            results.append(study.run(arm, Told(step=done, stopped=stopped)))
+            note(f"{arm.name}: NME {results[-1].test['nme']:.4f}")
+    if pages.wanted:
+        from facelign.train.landmarks import study_report
+
+        told = {"runs": str(asked.runs), "epochs": str(made.epochs)}
+        pages.write(study_report.report(study, results, inputs.provenance(None, told, [])))
+    if output.json:
+        emit({"arms": [result.to_dict() for result in results]})
+        return Exit.DONE
+    line(_LANDMARK_ROW.format("model", "optimizer", "seed", "epochs", "NME", "AUC@0.08", "time"))
+    for result in results:
+        arm, test = result.arm, result.test
+        middle = "  (all points in the middle)" if result.collapsed else ""
+        figures = (f"{100 * test['nme']:.2f} %", f"{test['auc_0.08']:.3f}")
+        row = (arm.model, arm.optimizer, arm.seed, len(result.rows), *figures)
+        line(_LANDMARK_ROW.format(*row, f"{result.seconds:.0f} s") + middle)
+    return Exit.DONE
+
+
+_LANDMARK_ROW = "{:22} {:9} {:>4} {:>6} {:>8} {:>9} {:>8}"
+
+
 def _report(study: Study, bench: Bench) -> Report:
     from facelign.lab.alignment import report as page
     from facelign.types.specs import Task

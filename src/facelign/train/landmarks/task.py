@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
 _MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
 _IMAGENET = ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 
+#: how a crop is flipped before it is looked at
+Flip = Literal["", "horizontal", "vertical"]
 Sample = tuple[ByteArray, Float32Array, BoolArray]
 
 
@@ -43,12 +45,13 @@ class LandmarkTask(TrainingTask):
     kind = "landmarks"
     same_loss = True
 
-    def __init__(self, config: LandmarkConfig) -> None:
+    def __init__(self, config: LandmarkConfig, found: crops.Crops | None = None) -> None:
+        """Read and part the faces. found: their boxes, where another task has found them."""
         self.config = config
         self.side = side_of(config.model)
         self.sets: Sets = read_sets(config.data)
         self.scheme = SCHEMES[self.sets.table.scheme]
-        self.crops = self._found()
+        self.crops = found or self._found()
         gone = self.crops.absent
         self.rows = {name: rows[~gone[rows]] for name, rows in self.sets.rows.items()}
         self.beside = {name: rows[~gone[rows]] for name, rows in self.sets.beside.items()}
@@ -204,9 +207,11 @@ class LandmarkTask(TrainingTask):
             },
         )
 
-    def looked(self, network: nn.Module, rows: IntArray, *, more: bool = False) -> dict[str, float]:
-        """Return loss and NME of faces as they are; ``more`` figures for a report."""
-        placed, loss = self.placed(network, rows)
+    def looked(
+        self, network: nn.Module, rows: IntArray, *, more: bool = False, flip: Flip = ""
+    ) -> dict[str, float]:
+        """Return loss and NME of faces as they are, or flipped; ``more`` figures for a report."""
+        placed, loss = self.placed(network, rows, flip)
         table = self.sets.table
         divisor, told = self._told(rows)
         truth, seen = table.points[told], table.visible[told]
@@ -227,29 +232,39 @@ class LandmarkTask(TrainingTask):
         usable = figures.usable(self.sets.table.visible[rows], divisor, self.scheme.id)
         return divisor, rows[usable]
 
-    def placed(self, network: nn.Module, rows: IntArray) -> tuple[Float64Array, float]:
+    @torch.inference_mode()
+    def placed(
+        self, network: nn.Module, rows: IntArray, flip: Flip = ""
+    ) -> tuple[Float64Array, float]:
         """Return points (n, k, 2) px of the photos, and the loss in the crops.
 
-        The crops are cut as the model will cut them in use.
+        The crops are cut as the model will cut them in use. flip: look at flipped crops; the points
+        are those of the photo all the same.
         """
         device = next(network.parameters()).device
         bare, table, found, total = _bare(network), self.sets.table, [], 0.0
+        order = list(self.scheme.mirror) if flip else slice(None)
+        axis = 1 if flip == "vertical" else 0
         for begin in range(0, len(rows), 32):
             part = [int(row) for row in rows[begin : begin + 32]]
             cut = [self._regions.square(row) for row in part]
-            shares = [
-                (onto.forward(table.points[row]) + np.float32(0.5)) / np.float32(self.side)
-                for row, (_, onto) in zip(part, cut, strict=True)
-            ]
-            samples = [
-                (picture, truth, table.visible[row])
-                for row, (picture, _), truth in zip(part, cut, shares, strict=True)
-            ]
+            samples = []
+            for row, (picture, onto) in zip(part, cut, strict=True):
+                truth = onto.forward(table.points[row]) + np.float32(0.5)
+                shares = (truth / np.float32(self.side))[order]
+                if flip:
+                    shares[:, axis] = 1 - shares[:, axis]
+                    picture = np.flip(picture, 1 - axis)
+                samples.append((picture, shares, table.visible[row][order]))
             batch = {name: value.to(device) for name, value in self._batch(samples, part).items()}
             said = bare.points(network(batch["pictures"]).float())
             loss = self._loss(said, batch["points"], batch["visible"])
             total += float(loss) * len(part)
-            points = said.cpu().numpy().astype(np.float64) * self.side - 0.5
+            points = said.cpu().numpy().astype(np.float64)
+            if flip:
+                points[..., axis] = 1 - points[..., axis]
+                points = points[:, order]
+            points = points * self.side - 0.5
             found += [onto.back(p) for p, (_, onto) in zip(points, cut, strict=True)]
         return np.stack(found).astype(np.float64), total / len(rows)
 

@@ -1,0 +1,86 @@
+"""The study of landmark models: arms by name, one split, runs that are taken up, a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import training
+
+training.needed()
+
+from facelign.cli.app import run
+from facelign.errors import ConfigError
+from facelign.train.landmarks.config import LandmarkConfig
+from facelign.train.landmarks.study import ARTICLE, LandmarkArm, arms_of
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        ("light", {"name": "light"}),
+        ("inception-4", {"name": "inception", "blocks": 4}),
+        ("inception-bottleneck", {"name": "inception-bottleneck"}),
+        ("resnet50-0", {"name": "resnet50", "blocks": 0}),
+        ("resnet50-all", {"name": "resnet50", "blocks": -1}),
+        ("scratch-6+3", {"name": "scratch", "kernels": (6, 3)}),
+        ("scratch-3", {"name": "scratch", "kernels": (3,)}),
+    ],
+)
+def test_an_arm_is_a_change_of_the_configuration(model: str, wanted: dict[str, Any]) -> None:
+    config = LandmarkConfig(kind="landmarks")
+    changed = LandmarkArm(model, "nadam", 3).changed(config)
+    assert {name: getattr(changed.model, name) for name in wanted} == wanted
+    assert (changed.optimizer.name, changed.seed) == ("nadam", 3)
+    assert changed.optimizer.learning_rate == 0.001
+    assert changed.data == config.data
+
+
+def test_every_model_of_the_article_is_an_arm() -> None:
+    config = LandmarkConfig(kind="landmarks")
+    arms = list(arms_of(list(ARTICLE), ["sgd", "rmsprop", "adam", "nadam"], 2))
+    assert len({arm.name for arm in arms}) == 6 * 4 * 2
+    for arm in arms:
+        arm.changed(config)
+    with pytest.raises(ConfigError, match="optimizers: sgd"):
+        LandmarkArm("light", "adagrad", 1).changed(config)
+    for bad in ("light_3", "housenet", "inception-", "inception-x", "-2", ""):
+        with pytest.raises(ConfigError, match="cannot be trained"):
+            LandmarkArm(bad, "adam", 1).changed(config)
+
+
+@pytest.mark.shared
+def test_a_study_is_run_told_and_taken_up(
+    landmarks_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table, config = landmarks_data / "muct/muct_crops.csv", tmp_path / "c.toml"
+    assert run(["train", "init", "landmarks", "--data", str(table), "--out", str(config)]) == 0
+    command = ["study", "landmarks", str(config), "--runs", str(tmp_path / "runs"), "--json"]
+    command += ["--models", "light,scratch-3", "--report", str(tmp_path / "r.html")]
+    for change in ("epochs=1", "data.limit=60", "model.side=64", "batch=8", "data.detector=label"):
+        command += ["--set", change]
+    command += ["--set", "data.split=photo", "--set", "machine.threads=1"]
+    capfd.readouterr()
+    assert run(command) == 0
+    told = capfd.readouterr()
+    arms = json.loads(told.out.splitlines()[-1])["arms"]
+    assert [arm["model"] for arm in arms] == ["light", "scratch-3"]
+    for arm in arms:
+        assert arm["nme_flipped"].keys() == {"mirrored", "upside down"}
+        assert arm["collapsed"]  # one epoch: all points still in the middle
+        assert 0 < arm["test"]["nme"] < 2
+        assert {name for name in arm["test"] if name.startswith("nme_camera")}
+    assert "cut by the annotated points" in told.err
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "points in the middle" in page
+    assert page.count("data:image/jpeg") >= 12
+    # runs that have ended are taken as they are, and no other configuration takes them
+    before = (tmp_path / "runs/light-adamw-seed1/best.pt").stat().st_mtime_ns
+    assert run(command) == 0
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["arms"] == arms
+    assert (tmp_path / "runs/light-adamw-seed1/best.pt").stat().st_mtime_ns == before
+    assert run([*command, "--set", "batch=4"]) != 0
+    assert "another configuration" in capfd.readouterr().err
