@@ -441,7 +441,7 @@ def sizes(_: Recognizer) -> None:
 
 
 def networks(_: Recognizer) -> None:
-    """The two networks of the article, their last layer dropped (A1-25)."""
+    """The networks of the articles: two without their last layer (A1-25), one whole (A3-01)."""
     save(
         network_drawing.draw(network_drawing.VGG_FACE, title="VGG-Face (2015)"),
         "network-vgg-face",
@@ -449,6 +449,10 @@ def networks(_: Recognizer) -> None:
     save(
         network_drawing.draw(network_drawing.DEEPFACE, title="DeepFace (2014)"),
         "network-deepface",
+    )
+    save(
+        network_drawing.draw(network_drawing.NN4_SMALL2, title="nn4.small2 (2016)"),
+        "network-nn4-small2",
     )
 
 

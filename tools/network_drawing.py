@@ -132,3 +132,23 @@ DEEPFACE = (
     Layer("F7", (4096,), Mark.EMBEDDING),
     Layer("F8 softmax", (4030,), Mark.DROPPED),
 )
+
+# OpenFace's nn4.small2 (cmusatyalab/openface models/openface/nn4.small2.def.lua), 3,733,968
+# parameters; a letter behind a number is a module of convolutions of several sizes and a pool.
+NN4_SMALL2 = (
+    Layer("input", (96, 96, 3)),
+    Layer("conv 7x7", (48, 48, 64)),
+    Layer("pool, LRN", (24, 24, 64)),
+    Layer("conv x2", (24, 24, 192)),
+    Layer("LRN, pool", (12, 12, 192)),
+    Layer("3a", (12, 12, 256)),
+    Layer("3b", (12, 12, 320)),
+    Layer("3c", (6, 6, 640)),
+    Layer("4a", (6, 6, 640)),
+    Layer("4e", (3, 3, 1024)),
+    Layer("5a", (3, 3, 736)),
+    Layer("5b", (3, 3, 736)),
+    Layer("mean", (736,)),
+    Layer("dense", (128,)),
+    Layer("length 1", (128,), Mark.EMBEDDING),
+)

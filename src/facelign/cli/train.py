@@ -54,6 +54,29 @@ class TrainFlags(OptionSet):
     ] = False
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedderTrainFlags(TrainFlags):
+    """The same, and what an embedder begins with or learns from."""
+
+    init: Annotated[
+        str | None,
+        Option("Embedder to go on from (model.init), by id.", names="embedder"),
+    ] = None
+    teacher: Annotated[
+        str | None,
+        Option(
+            "Embedders to learn from without names (teacher.ids): ID, or ID,ID.",
+            names="embedder",
+        ),
+    ] = None
+
+    @property
+    def changes(self) -> list[str]:
+        """All changes of the configuration."""
+        told = {"model.init": self.init, "teacher.ids": self.teacher}
+        return [*(self.set or ()), *(f"{key}={value}" for key, value in told.items() if value)]
+
+
 @app.add("landmarks")
 def landmarks(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
     """Train a model that places landmarks."""
@@ -61,9 +84,10 @@ def landmarks(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
 
 
 @app.add("recognizer")
-def recognizer(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
+def recognizer(config: ConfigFile, flags: EmbedderTrainFlags, output: JsonFlag) -> int:
     """Train a model that turns faces into vectors."""
-    return _train("recognizer", config, flags, json=output.json)
+    changed = TrainFlags(flags.out, flags.changes)
+    return _train("recognizer", config, changed, json=output.json)
 
 
 @app.add("resume")

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from facelign.errors import ConfigError
+from facelign.models import catalog
 from facelign.train.config import PATH, TrainConfig, not_negative, part, positive
 from facelign.train.recognizer.networks import network_spec
 from facelign.types.options import Option, OptionSet
+from facelign.types.specs import Task
 
 #: margins as their papers take them, where none is said
 _EDGES = {
@@ -91,6 +93,18 @@ class ChipChangeOptions(OptionSet):
     blur: Annotated[float, Option("Share of photos that are made coarse.", check=part)] = 0.1
 
 
+def embedder(name: str, value: str) -> None:
+    """Refuse the id of an embedder that there is not."""
+    if value:
+        catalog.default().spec(Task.EMBED, value)
+
+
+def embedders(name: str, value: str) -> None:
+    """Refuse ids of embedders that there are not, one after another with commas."""
+    for each in filter(None, value.split(",")):
+        embedder(name, each.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingModelOptions(OptionSet):
     """The network."""
@@ -101,6 +115,34 @@ class EmbeddingModelOptions(OptionSet):
         str,
         Option('PyTorch file of weights to begin with; "" begins at random.', metavar=PATH),
     ] = ""
+    init: Annotated[
+        str,
+        Option('Embedder to go on from, in the place of a network; "" for none.', check=embedder),
+    ] = ""
+    frozen: Annotated[
+        int, Option("Layers of it, from the first on, that stay as they are.", low=0)
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherOptions(OptionSet):
+    """Embedders whose vectors the network learns to give, from photos without names."""
+
+    ids: Annotated[
+        str,
+        Option('One embedder, or several with commas; "" learns from names.', check=embedders),
+    ] = ""
+    cosine: Annotated[
+        float, Option("Weight of each face's distance to its teacher.", check=not_negative)
+    ] = 1.0
+    relation: Annotated[
+        float, Option("Weight of the distances between faces.", check=not_negative)
+    ] = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of the teachers."""
+        return tuple(name.strip() for name in self.ids.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +223,25 @@ class RecognizerConfig(TrainConfig):
     augment: ChipChangeOptions = field(default_factory=ChipChangeOptions)
     model: EmbeddingModelOptions = field(default_factory=EmbeddingModelOptions)
     loss: EmbeddingLossOptions = field(default_factory=EmbeddingLossOptions)
+    teacher: TeacherOptions = field(default_factory=TeacherOptions)
     validation: PairValidationOptions = field(default_factory=PairValidationOptions)
     test: PairTestOptions = field(default_factory=PairTestOptions)
 
     def __post_init__(self) -> None:
         # a slotted dataclass has another class than this body, so that super() finds none
         OptionSet.__post_init__(self)
-        spec = network_spec(self.model.name)
-        spec.check_dim(self.model.dim)
+        model = self.model
+        if model.init and (model.weights or model.dim):
+            raise ConfigError(
+                "model.init brings weights and length of the vector with it.",
+                "Leave model.weights and model.dim out.",
+            )
+        if model.frozen and not model.init:
+            raise ConfigError(
+                "model.frozen is for a network that goes on from an embedder.",
+                "Name one in model.init.",
+            )
+        network_spec(model.name).check_dim(model.dim)
         if not self.data.source:
             raise ConfigError("data.source is empty.", "Name the folder of people.")
 

@@ -178,7 +178,7 @@ class ChipShards:
         self._shape = (aligner.size[1], aligner.size[0], 3)
         self._count = len(pictures)
         kept = folder or home_folder() / "cache" / "aligned"
-        self.folder = kept / _key(pictures, aligner.id)
+        self.folder = kept / key_of(pictures, aligner.id)
         self.reasons: dict[int, str] = {}
         self._rows = np.full(self._count, -1, np.int64)
         digests: list[str] = []
@@ -253,7 +253,7 @@ class ChipShards:
         return record
 
 
-def _key(pictures: PictureSource, how: str) -> str:
+def key_of(pictures: PictureSource, how: str) -> str:
     """Return the name of the folder of these photos, cut so: another size or time is another."""
     seen = hashlib.sha256(how.encode())
     for place in range(len(pictures)):

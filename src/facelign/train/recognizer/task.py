@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facelign.compare.pairs import PairScores
 from facelign.errors import ConfigError
 from facelign.files.home import expanded
 from facelign.lab.material.trials import Trials
-from facelign.lab.statistics.paired import System
+from facelign.lab.statistics.paired import System, differences
 from facelign.lab.verification.figures import Verification
+from facelign.models import catalog
 from facelign.train import checkpoint
 from facelign.train.loader import ahead
 from facelign.train.recognizer import findings, losses, samplers
 from facelign.train.recognizer.augment import augmented
-from facelign.train.recognizer.config import RecognizerConfig
-from facelign.train.recognizer.networks import network_spec
+from facelign.train.recognizer.config import EmbeddingModelOptions, RecognizerConfig
+from facelign.train.recognizer.networks import NetworkSpec, network_spec
 from facelign.train.recognizer.people import read_people, split
 from facelign.train.recognizer.shards import (
     POINTS_68,
@@ -41,10 +43,10 @@ from facelign.train.recognizer.validation import (
 from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.chips import Chips
-from facelign.types.specs import InputSpec
+from facelign.types.specs import InputSpec, Task
 
 #: draws of people for the intervals of the test
-_DRAWS = 200
+DRAWS = 200
 
 
 class RecognizerNetwork(nn.Module):
@@ -79,7 +81,7 @@ class RecognizerTask(TrainingTask):
 
     def __init__(self, config: RecognizerConfig) -> None:
         self.config = config
-        self.spec = network_spec(config.model.name)
+        self.spec = spec_of(config.model)
         size = self.spec.input.size or (112, 112)
         self.layout = config.data.layout or usable_layout(self.spec.layout)
         # read before anything is made of it: a damaged file ends no run that has begun
@@ -173,27 +175,39 @@ class RecognizerTask(TrainingTask):
         """
         embed = embedder_of(network)
         found = self.validation_set.measured(embed)
-        row = {"val_loss": 1 - found.auc, **_figures(found, "val_")}
+        row = {"val_loss": 1 - found.auc, **figures_of(found, "val_")}
         if self.config.test.each and self._listed_test is not None:
-            row |= _figures(self.test_set.measured(embed), "test_")
+            row |= figures_of(self.test_set.measured(embed), "test_")
         return row
 
     def test(self, network: nn.Module) -> dict[str, float]:
         """Return verification figures of the test set, and those of the network untrained."""
-        found = self.test_set.measured(embedder_of(network), draws=_DRAWS)
+        scored = self.test_set.scored(embedder_of(network))
+        found = self.test_set.figures(scored, draws=DRAWS)
         torch.manual_seed(self.config.seed)
         before = self.network().to(next(network.parameters()).device)
+        if self.config.model.init:
+            before.eval()
+            return {**tested(found), **self._gained(before, scored)}
         _settle(before, next(self.batches(0, 0)))
         untrained = self.test_set.measured(embedder_of(before))
-        ends = found.intervals["auc"]
-        return {
-            **_figures(found),
-            "auc_low": ends.low,
-            "auc_high": ends.high,
-            "pairs": float(found.pairs),
-            "failed_pairs": float(found.failed_pairs),
-            "untrained_auc": untrained.auc,
-        }
+        return {**tested(found), "untrained_auc": untrained.auc}
+
+    def _gained(self, before: nn.Module, after: PairScores) -> dict[str, float]:
+        """Return the figures of the embedder before, and by how much it is better now.
+
+        Both are measured on the same draws of people (``lab.statistics.paired``).
+        """
+        scored = self.test_set.scored(embedder_of(before))
+        (compared,) = differences(System.of(scored), [System.of(after)])
+        row = figures_of(self.test_set.figures(scored), "before_")
+        for name, gain in compared.figures.items():
+            row |= {
+                f"gain_{name}": gain.value,
+                f"gain_{name}_low": gain.low,
+                f"gain_{name}_high": gain.high,
+            }
+        return row | {"gain_p": compared.p}
 
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data, in plain words."""
@@ -246,39 +260,11 @@ class RecognizerTask(TrainingTask):
 
     def exported(self, network: nn.Module) -> Exported:
         """Return the network without its loss, and what its record says."""
-        assert isinstance(network, RecognizerNetwork)  # noqa: S101 - it made it
-        width, height = self.aligner.size
-        pixels = self.spec.input
-        return Exported(
-            network.backbone,
-            torch.zeros(2, 3, height, width),
-            {
-                "task": "embed",
-                "like": "mobilefacenet",
-                "title": f"{self.spec.id}, trained with {self.config.loss.name} on "
-                f"{self.split.people} people",
-                "paper": self.spec.paper,
-            },
-            {
-                "input": {
-                    "size": [width, height],
-                    "order": pixels.order,
-                    "mean": list(pixels.mean),
-                    "std": list(pixels.std),
-                },
-                "output": {
-                    "dim": self.dim,
-                    "metric": "cosine",
-                    "unit": True,
-                    "layout": self.layout,
-                },
-                "license": {
-                    "weights": self.config.data.license or "not stated",
-                    "training_data": f"the user's own: {Path(self.people.source).name}",
-                },
-                "defaults": {"points": self.aligner.points},
-            },
-        )
+        how = f"trained with {self.config.loss.name} on {self.split.people} people"
+        parents = (self.config.model.init,) if self.config.model.init else ()
+        data = self.config.data
+        own = OwnData(Path(self.people.source).name, data.license)
+        return embedder_record(network, self.spec, self.aligner, self.dim, how, own, parents)
 
     # -- data --------------------------------------------------------------------------------------
 
@@ -355,6 +341,84 @@ class RecognizerTask(TrainingTask):
         return self.chips.digests or ("",) * len(self.people.photos)
 
 
+class OwnData(NamedTuple):
+    """The user's data: their name, and the license of a model made of them, "" for none said."""
+
+    name: str
+    license: str = ""
+
+
+def embedder_record(
+    network: nn.Module,
+    spec: NetworkSpec,
+    aligner: Aligner,
+    dim: int,
+    how: str,
+    own: OwnData,
+    parents: Sequence[str] = (),
+) -> Exported:
+    """Return a network without its loss, and what its record says.
+
+    how: it was trained, in words. parents: ids of the embedders that it was made of, whose licenses
+    it keeps.
+    """
+    assert isinstance(network, RecognizerNetwork)  # noqa: S101 - the task made it
+    width, height = aligner.size
+    pixels = spec.input
+    return Exported(
+        network.backbone,
+        torch.zeros(2, 3, height, width),
+        {
+            "task": "embed",
+            "like": "mobilefacenet",
+            "title": f"{spec.id}, {how}",
+            "paper": spec.paper,
+        },
+        {
+            "input": {
+                "size": [width, height],
+                "order": pixels.order,
+                "mean": list(pixels.mean),
+                "std": list(pixels.std),
+            },
+            "output": {"dim": dim, "metric": "cosine", "unit": True, "layout": aligner.layout},
+            "license": _license(own, parents),
+            "defaults": {"points": aligner.points},
+        },
+    )
+
+
+def _license(own: OwnData, parents: Sequence[str]) -> dict[str, str]:
+    """Return the license of a model: that of what it was made of, the strictest of several."""
+    mine = f"the user's own: {own.name}"
+    if not parents:
+        return {"weights": own.license or "not stated", "training_data": mine}
+    known = catalog.default()
+    licenses = {name: known.spec(Task.EMBED, name).license for name in parents}
+    verdicts = ("no", "unclear", "yes")
+    strictest = min((one.commercial for one in licenses.values()), key=verdicts.index)
+    told = [own.license] if own.license else []
+    return {
+        "weights": "; ".join(
+            [*told, *(f"{one.weights} ({name})" for name, one in licenses.items())]
+        ),
+        "training_data": "; ".join(
+            [mine, *(f"{one.training_data} ({name})" for name, one in licenses.items())]
+        ),
+        "commercial": strictest,
+        "note": f"made of {' and '.join(parents)}, whose licenses it keeps",
+    }
+
+
+def spec_of(options: EmbeddingModelOptions) -> NetworkSpec:
+    """Return the network that is asked for: by name, or an embedder that is here."""
+    if not options.init:
+        return network_spec(options.name)
+    from facelign.train.recognizer.initial import initial_spec
+
+    return initial_spec(options.init, options.frozen)
+
+
 def _listed(pairs: str, images: str) -> Trials | None:
     return listed_trials(pairs, images) if pairs else None
 
@@ -388,7 +452,19 @@ def _settle(network: nn.Module, batch: Batch) -> None:
     network.eval()
 
 
-def _figures(found: Verification, prefix: str = "") -> dict[str, float]:
+def tested(found: Verification) -> dict[str, float]:
+    """Return the figures of a test, with the ends of its interval."""
+    ends = found.intervals["auc"]
+    return {
+        **figures_of(found),
+        "auc_low": ends.low,
+        "auc_high": ends.high,
+        "pairs": float(found.pairs),
+        "failed_pairs": float(found.failed_pairs),
+    }
+
+
+def figures_of(found: Verification, prefix: str = "") -> dict[str, float]:
     """Return the figures that a row shows."""
     tars = {f"tar_at_fmr_{rate:g}": at.tar for rate, at in found.tar_at_fmr.items()}
     known = {name: float(tar) for name, tar in tars.items() if tar is not None}
@@ -422,4 +498,13 @@ def _fill(backbone: nn.Module, given: dict[str, Tensor], name: str) -> None:
     backbone.load_state_dict(fitting, strict=False)
 
 
-TASK = RecognizerTask
+def _task(config: RecognizerConfig) -> TrainingTask:
+    """Return the task of a configuration: names teach, or teachers do."""
+    if not config.teacher.names:
+        return RecognizerTask(config)
+    from facelign.train.recognizer.distill import DistillTask
+
+    return DistillTask(config)
+
+
+TASK = _task

@@ -53,9 +53,11 @@ class PairSet:
 
     def measured(self, embed: Embed, *, draws: int = FEW_DRAWS) -> Verification:
         """Return the figures of vectors that ``embed`` makes of chips (n, h, w, 3)."""
-        return evaluate(
-            self.scored(embed), counting=Failures.DIFFERENT, failures=self.failures, draws=draws
-        )
+        return self.figures(self.scored(embed), draws=draws)
+
+    def figures(self, scored: PairScores, *, draws: int = FEW_DRAWS) -> Verification:
+        """Return the figures of pairs with their scores."""
+        return evaluate(scored, counting=Failures.DIFFERENT, failures=self.failures, draws=draws)
 
     def scored(self, embed: Embed) -> PairScores:
         """Return the pairs with their scores; a photo without a face matches nobody."""

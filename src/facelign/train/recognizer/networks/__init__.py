@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _HERE = "facelign.train.recognizer.networks"
 _INSIGHT = InputSpec(size=(112, 112), mean=(127.5,) * 3, std=(127.5,) * 3)
 _FACENET = InputSpec(size=(160, 160), mean=(127.5,) * 3, std=(128.0,) * 3)
+_OPENFACE = InputSpec(size=(96, 96), std=(255.0,) * 3)
+_NN4 = "Schroff et al.: FaceNet, CVPR 2015 (NN4); Amos et al.: OpenFace, CMU-CS-16-118, 2016"
 # ImageNet's mean and spread of RGB in 0..1 (torchvision's figures), here for 0..255
 _IMAGENET = InputSpec(
     size=(112, 112),
@@ -131,6 +133,26 @@ _ALL = (
         23_482_624,
         "Szegedy et al.: Inception-v4, AAAI 2017; Schroff et al.: FaceNet, CVPR 2015",
         "timesler/facenet-pytorch models/inception_resnet_v1.py",
+    ),
+    NetworkSpec(
+        "nn4-small2",
+        f"{_HERE}.nn4_small2:NN4Small2",
+        128,
+        _OPENFACE,
+        "openface-96",
+        3_733_968,
+        _NN4,
+        "cmusatyalab/openface nn4.small2.v1, with the pools that its weights were trained with",
+    ),
+    NetworkSpec(
+        "nn4-small2-published",
+        f"{_HERE}.nn4_small2:PublishedNN4Small2",
+        128,
+        _OPENFACE,
+        "openface-96",
+        3_733_968,
+        _NN4,
+        "cmusatyalab/openface nn4.small2, with the pools of the papers",
     ),
 )
 
