@@ -28,6 +28,8 @@ MODEL_PACKAGES = (
 )
 LAYOUTS = "facelign.align.layouts"
 ENTRY_POINTS = "facelign.models"
+#: names that a hint lists, where none is near
+_MOST_NAMES = 40
 
 LayoutFactory = Callable[..., Layout]
 
@@ -173,7 +175,10 @@ class Registry:
 
         names = sorted(set(known))
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
+        every = f"Known: {', '.join(names)}."
+        if len(names) > _MOST_NAMES:
+            every = f"There are {len(names)}, see: facelign models list."
+        hint = f"Did you mean {' or '.join(near)}?" if near else every
         if self.broken:
             places = (f"{broken.place}: {broken.reason}" for broken in self.broken)
             hint += f" These could not be read: {'; '.join(places)}"

@@ -130,8 +130,10 @@ def test_unknown_ids_list_near_names() -> None:
     with pytest.raises(UnknownModel) as caught:
         found.spec("detect", "zzz")
     assert "Known: " in caught.value.hint
-    with pytest.raises(UnknownModel):
+    with pytest.raises(UnknownModel) as caught:
         found.find("zzz")
+    assert "facelign models list" in caught.value.hint
+    assert len(caught.value.hint) < 100, "nobody reads seventy names"
     with pytest.raises(UnknownModel):
         found.layout("zzz")
 
