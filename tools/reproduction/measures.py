@@ -293,6 +293,15 @@ def split_people(row: Row) -> Figures:
     return {f"the article's {wanted} {what}": told, "at hand": here_}
 
 
+@measures("A3-01")
+def parameters(_row: Row) -> Figures:
+    from facelign.train.recognizer.networks import NETWORKS
+
+    # a test builds them and counts
+    names = ("nn4-small2", "nn4-small2-published")
+    return {name: {"parameters": NETWORKS[name].parameters} for name in names}
+
+
 @measures("A2-09")
 def in_pixels(row: Row) -> Figures:
     losses = {name: float(mse) for name, mse in row.quoted.items()}
