@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import building, completion
-from facelign.cli.flags import Photos, command, only
+from facelign.cli import building
+from facelign.cli.flags import Photos, command, completed_option, only
 from facelign.cli.hints import flagged
 from facelign.cli.output import answer, note, progress
 from facelign.cli.results import reporting
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     str | None,
-    typer.Option(
-        "--name",
-        help="All photos show this person (else: one folder a person).",
-        autocompletion=completion.names("person"),
+    completed_option(
+        "--name", "All photos show this person (else: one folder a person).", "person"
     ),
 ]
 Flat = Annotated[

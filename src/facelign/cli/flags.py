@@ -42,25 +42,38 @@ from facelign.files.home import expanded
 from facelign.types.options import OptionSet, hints, option_of
 from facelign.wire.options import OutputFlags
 
+
+def completed(help: str, kind: str, metavar: str | None = None) -> Any:
+    """Return an argument that names something of a kind (``completion.names``)."""
+    names = completion.names(kind)
+    return typer.Argument(help=help, show_default=False, metavar=metavar, autocompletion=names)
+
+
+def completed_option(flag: str, help: str, kind: str, metavar: str | None = None) -> Any:
+    """Return an option that names something of a kind (``completion.names``)."""
+    names = completion.names(kind)
+    return typer.Option(flag, help=help, metavar=metavar, autocompletion=names)
+
+
 Photos = Annotated[list[str], typer.Argument(help="Photos, folders or globs.", show_default=False)]
 QualityOf = Annotated[
     str | None,
-    typer.Option(
+    completed_option(
         "--quality",
-        help="Tell each face's quality by this measure (measured, ediffiqa-t).",
-        metavar="MODEL",
-        autocompletion=completion.names("quality"),
+        "Tell each face's quality by this measure (measured, ediffiqa-t).",
+        "quality",
+        "MODEL",
     ),
 ]
 
 
 PoseOf = Annotated[
     str | None,
-    typer.Option(
+    completed_option(
         "--pose",
-        help="Tell which way each head looks by this model (points, headpose-b66).",
-        metavar="MODEL",
-        autocompletion=completion.names("pose"),
+        "Tell which way each head looks by this model (points, headpose-b66).",
+        "pose",
+        "MODEL",
     ),
 ]
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facelign.cli import completion
 from facelign.cli import model_facts as facts
-from facelign.cli.flags import Commands, JsonFlag
+from facelign.cli.flags import Commands, JsonFlag, completed
 from facelign.cli.output import answer, line, note
 from facelign.errors import ConfigError, InputError, UnknownModel, WeightsCorrupt, WeightsMissing
 from facelign.files import disk
@@ -76,18 +75,8 @@ VERDICTS: Mapping[Guard | None, tuple[str, ...]] = {
 }
 
 
-Ids = Annotated[
-    list[str],
-    typer.Argument(
-        help="Model ids or presets.",
-        show_default=False,
-        autocompletion=completion.names("model or preset"),
-    ),
-]
-Id = Annotated[
-    str,
-    typer.Argument(help="Model id.", show_default=False, autocompletion=completion.names("model")),
-]
+Ids = Annotated[list[str], completed("Model ids or presets.", "model or preset")]
+Id = Annotated[str, completed("Model id.", "model")]
 
 
 def registry_and_store() -> tuple[Registry, Store]:
@@ -239,24 +228,8 @@ def show(
 
 @app.add("compare")
 def compare(
-    one: Annotated[
-        str,
-        typer.Argument(
-            metavar="A",
-            help="Model id.",
-            show_default=False,
-            autocompletion=completion.names("model"),
-        ),
-    ],
-    two: Annotated[
-        str,
-        typer.Argument(
-            metavar="B",
-            help="Another of the same task.",
-            show_default=False,
-            autocompletion=completion.names("model"),
-        ),
-    ],
+    one: Annotated[str, completed("Model id.", "model", "A")],
+    two: Annotated[str, completed("Another of the same task.", "model", "B")],
     output: JsonFlag,
 ) -> None:
     """Show two models side by side."""
@@ -586,14 +559,7 @@ def import_file(
 
 @app.add("remove")
 def remove(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Id of a model that you added.",
-            show_default=False,
-            autocompletion=completion.names("own model"),
-        ),
-    ],
+    model: Annotated[str, completed("Id of a model that you added.", "own model")],
     output: JsonFlag,
 ) -> None:
     """Remove a model that you added: its record and its weights.

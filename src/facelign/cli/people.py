@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import typer
 
-from facelign.cli import building, completion, trials
+from facelign.cli import building, trials
 from facelign.cli.exits import Exit
-from facelign.cli.flags import Commands, JsonFlag, only
+from facelign.cli.flags import Commands, JsonFlag, completed, completed_option, only
 from facelign.cli.hints import flagged
 from facelign.cli.output import answer, emit, line, note
 from facelign.errors import ConfigError, GalleryError, UnknownPerson
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
 
 app = Commands("List, correct, remove, export and import the people of a gallery.")
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        help="The name of a person.", show_default=False, autocompletion=completion.names("person")
-    ),
-]
+Name = Annotated[str, completed("The name of a person.", "person")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken back.")]
 Space = Annotated[
@@ -84,12 +79,7 @@ def show(name: Name, where: GalleryFlags, output: JsonFlag) -> None:
 
 @app.add("rename")
 def rename(
-    old: Annotated[
-        str,
-        typer.Argument(
-            help="The name now.", show_default=False, autocompletion=completion.names("person")
-        ),
-    ],
+    old: Annotated[str, completed("The name now.", "person")],
     new: Annotated[str, typer.Argument(help="The name from now on.", show_default=False)],
     where: GalleryFlags,
     output: JsonFlag,
@@ -103,20 +93,8 @@ def rename(
 
 @app.add("merge")
 def merge(
-    a: Annotated[
-        str,
-        typer.Argument(
-            help="This person goes into the other.",
-            show_default=False,
-            autocompletion=completion.names("person"),
-        ),
-    ],
-    b: Annotated[
-        str,
-        typer.Argument(
-            help="This person stays.", show_default=False, autocompletion=completion.names("person")
-        ),
-    ],
+    a: Annotated[str, completed("This person goes into the other.", "person")],
+    b: Annotated[str, completed("This person stays.", "person")],
     yes: Yes = False,
     *,
     where: GalleryFlags,
@@ -421,10 +399,10 @@ def import_people(
     ] = None,
     space: Annotated[
         str | None,
-        typer.Option(
+        completed_option(
             "--space",
-            help="Model or space of the vectors, where the file does not say it (default: dlib's).",
-            autocompletion=completion.names("embedder"),
+            "Model or space of the vectors, where the file does not say it (default: dlib's).",
+            "embedder",
         ),
     ] = None,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,12 +120,8 @@ def alignment(
         vectors = bench.run(photos, conditions, done)
     options = PairedOptions(paired.fmr, paired.draws, paired.seed)
     study = figures.summarize(compared, vectors, options)
-    if pages.wanted:
-        pages.write(_report(study, bench))
-    if output.json:
-        emit(study.to_dict())
-    else:
-        _say(study)
+    page = partial(_report, study, bench)
+    pages.finish(page, study.to_dict, partial(_say, study), json=output.json)
     return Exit.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,12 +101,8 @@ def compare(
         measured = run(compared, choices, opened, options, timed=paired.timed, done=done)
     for name, why in measured.refused.items():
         note(f"{name} could not run: {why}")
-    if pages.wanted:
-        pages.write(_report(measured, compared.digest(), models))
-    if output.json:
-        emit(measured.to_dict())
-    else:
-        _say(measured)
+    page = partial(_report, measured, compared.digest(), models)
+    pages.finish(page, measured.to_dict, partial(_say, measured), json=output.json)
     return Exit.DONE
 
 

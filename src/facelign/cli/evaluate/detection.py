@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
-from facelign.cli.output import emit, line, note, progress
+from facelign.cli.output import line, note, progress
 from facelign.errors import DatasetMissing
 from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.wording import counted
@@ -79,12 +80,12 @@ def detection(
             runs.append(run)
     for photo, reason in runs[0].unread.items():
         note(f"{photo}: {reason}")
-    if pages.wanted:
-        pages.write(_report(truth.name, runs, smallest))
-    if output.json:
-        emit({"set": truth.name, "runs": [run.to_dict() for run in runs]})
-    else:
-        _say(truth.name, runs, smallest)
+    pages.finish(
+        partial(_report, truth.name, runs, smallest),
+        lambda: {"set": truth.name, "runs": [run.to_dict() for run in runs]},
+        partial(_say, truth.name, runs, smallest),
+        json=output.json,
+    )
     return Exit.INPUT if runs[0].unread else Exit.DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
-from facelign.cli.output import emit, line, note, progress
+from facelign.cli.output import line, note, progress
 from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.recognition.options import DEFAULT_DETECTOR
@@ -75,12 +76,8 @@ def ensemble(
         measured = run(compared, recognizer, options, done=done, times=times)
     if asked.save is not None:
         _save(asked.save, measured, names, asked)
-    if pages.wanted:
-        pages.write(_report(measured, compared.digest(), recognizer))
-    if output.json:
-        emit(measured.to_dict())
-    else:
-        _say(measured)
+    page = partial(_report, measured, compared.digest(), recognizer)
+    pages.finish(page, measured.to_dict, partial(_say, measured), json=output.json)
     return Exit.DONE
 
 

@@ -7,13 +7,14 @@ import re
 import shlex
 import sys
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from facelign.cli import building, trials
-from facelign.cli.output import note, progress
+from facelign.cli.output import emit, note, progress
 from facelign.errors import ConfigError, DatasetMissing, NoCalibration
 from facelign.lab.defaults import DRAWS, SEED
 from facelign.types.options import Option, OptionSet
@@ -136,6 +137,22 @@ class PageFlags(OptionSet):
             if target is not None:
                 written(built, target, photos=photos)
                 note(f"{kind}: {target}")
+
+    def finish(
+        self,
+        page: Callable[[], Report],
+        record: Callable[[], Mapping[str, Any]],
+        say: Callable[[], None],
+        *,
+        json: bool,
+    ) -> None:
+        """Write the page that is wanted, then tell the run: its record as JSON, or ``say``."""
+        if self.wanted:
+            self.write(page())
+        if json:
+            emit(record())
+        else:
+            say()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from facelign.cli import building, trials
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command
-from facelign.cli.output import emit, line, note, progress
+from facelign.cli.output import line, note, progress
 from facelign.errors import ConfigError
 from facelign.recognition.options import DEFAULT_DETECTOR
 from facelign.types.wording import counted
@@ -110,12 +111,13 @@ def landmarks(
     for run in runs:
         for photo, reason in list(run.unread.items())[:3]:
             note(f"{photo}: {reason}")
-    if pages.wanted:
-        pages.write(_report(truth, runs))
-    if output.json:
-        emit({"set": truth.name, "faces": len(truth), "runs": [run.to_dict() for run in runs]})
-    else:
-        _say(truth, runs)
+    head = {"set": truth.name, "faces": len(truth)}
+    pages.finish(
+        partial(_report, truth, runs),
+        lambda: head | {"runs": [run.to_dict() for run in runs]},
+        partial(_say, truth, runs),
+        json=output.json,
+    )
     return Exit.INPUT if any(run.unread for run in runs) else Exit.DONE
 
 
