@@ -430,6 +430,33 @@ def with_litert_mesh(model: str) -> Arrays:
     }
 
 
+def with_litert_irises(model: str) -> Arrays:
+    """LiteRT on both published files; the squares of the eyes are cut by OpenCV."""
+    (spec,) = models.default().find(model)
+    iris_file = str(list(Store.from_environment().raw_files(spec))[1][2])
+    mesh = with_litert_mesh(model)
+    net = import_module("ai_edge_litert.interpreter").Interpreter(iris_file)
+    net.allocate_tensors()
+    points = [mesh["points"][0]]
+    for corners, flip in (((33, 133), False), ((362, 263), True)):
+        start, end = points[0][list(corners)]
+        turn = np.degrees(np.arctan2(*(end - start)[::-1]))
+        side = 2.3 * np.abs(end - start).max()
+        x, y = (start + end) / 2
+        matrix = cv2.getRotationMatrix2D((x, y), turn, 64 / side)
+        matrix[:, 2] += 31.5 - np.array([x, y])
+        square = cv2.warpAffine(PORTRAIT, matrix, (64, 64))
+        square = np.ascontiguousarray(square[:, ::-1]) if flip else square
+        net.set_tensor(net.get_input_details()[0]["index"], square[None] / np.float32(255))
+        net.invoke()
+        found = [net.get_tensor(part["index"]) for part in net.get_output_details()]
+        raw = next(part for part in found if part.size == 15).reshape(5, 3)[:, :2] - 0.5
+        if flip:
+            raw = np.column_stack([63 - raw[:, 0], raw[:, 1]])[[0, 3, 2, 1, 4]]
+        points.append(cv2.transform(raw[None], cv2.invertAffineTransform(matrix))[0])
+    return {**mesh, "within": 0.25, "points": np.concatenate(points)[None]}
+
+
 def overlap_of(a: np.ndarray, b: np.ndarray) -> float:
     """Return intersection over union of two boxes."""
     sides = np.clip(np.minimum(a[2:4], b[2:4]) - np.maximum(a[:2], b[:2]), 0, None)
@@ -651,6 +678,7 @@ RECIPES = {
     "centerface": with_opencv_centerface,
     **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
     "mesh-468": with_litert_mesh,
+    "mesh-478": with_litert_irises,
     **dict.fromkeys(
         ("face-api-68", "face-api-68-tiny", "tiny-face", "ssd-mobilenetv1"), with_face_api
     ),

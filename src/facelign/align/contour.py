@@ -16,10 +16,13 @@ from facelign.errors import BadArray, ModelMismatch
 from facelign.geometry.transforms import apply
 from facelign.types.chips import Chips
 from facelign.types.faces import Faces
-from facelign.types.schemes import IBUG_68, MESH_468
+from facelign.types.schemes import IBUG_68, MESH_468, MESH_478
 
 #: points of the contour -> schemes of landmarks that give them
-_GIVERS = {68: (IBUG_68.id, MESH_468.id), 468: (MESH_468.id,)}
+_GIVERS = {
+    68: (IBUG_68.id, MESH_468.id, MESH_478.id),
+    468: (MESH_468.id, MESH_478.id),
+}
 _ADVICE = "Add a landmarker: mesh-468 gives both, face-api-68 the 68 points."
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from facelign.types.arrays import AnyArray, Float32Array
 from facelign.types.landmarks import Landmarks
-from facelign.types.schemes import BLAZE_6, DLIB_5, FIVE, IBUG_68, MESH_468
+from facelign.types.schemes import BLAZE_6, DLIB_5, FIVE, IBUG_68, MESH_468, MESH_478
 
 #: centimeters from between the eyes' line: x to the picture's right, y up, z to the camera
 _OUTER, _INNER = (4.446, 2.664, 3.173), (1.856, 2.585, 3.758)
@@ -48,13 +48,16 @@ _MODELS: Mapping[str, tuple[tuple[int, ...], AnyArray]] = MappingProxyType(
             (36, 45, 39, 42, 30, 48, 54, 8),
             np.array([*_both(_OUTER), *_both(_INNER), _NOSE, *_both(_MOUTH), _CHIN]),
         ),
-        MESH_468.id: (
-            (33, 263, 133, 362, 4, 1, 61, 291, 152, 10),
-            np.array(
-                [
-                    *(*_both(_OUTER), *_both(_INNER), _NOSE, _BENEATH_NOSE),
-                    *(*_both(_MOUTH), _CHIN, _FOREHEAD),
-                ]
+        **dict.fromkeys(
+            (MESH_468.id, MESH_478.id),
+            (
+                (33, 263, 133, 362, 4, 1, 61, 291, 152, 10),
+                np.array(
+                    [
+                        *(*_both(_OUTER), *_both(_INNER), _NOSE, _BENEATH_NOSE),
+                        *(*_both(_MOUTH), _CHIN, _FOREHEAD),
+                    ]
+                ),
             ),
         ),
     }

@@ -75,6 +75,13 @@ GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     }
 )
 
+#: with the irises: the middle of each, then its ring from the picture's right over the top
+RIGHT_IRIS, LEFT_IRIS = tuple(range(468, 473)), tuple(range(473, 478))
+GROUPS_478: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {**GROUPS, "right_iris": RIGHT_IRIS, "left_iris": LEFT_IRIS}
+)
+MIRROR_478 = (*MIRROR, 473, 476, 475, 474, 477, 468, 471, 470, 469, 472)
+
 #: the middles of the corners of the eyes, tip of the nose, corners of the mouth
 TO_FIVE = ((33, 133), (263, 362), (4,), (61,), (291,))
 

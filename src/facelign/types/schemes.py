@@ -123,6 +123,16 @@ MESH_468 = Scheme(
     eye_corners=(33, 263),
 )
 
+# The same with five points of each iris.
+MESH_478 = Scheme(
+    id="mesh-478",
+    k=478,
+    groups=mesh.GROUPS_478,
+    mirror=mesh.MIRROR_478,
+    to_five=mesh.TO_FIVE,
+    eye_corners=(33, 263),
+)
+
 # WFLW's mark-up of 98 points (Wu et al., "Look at Boundary", CVPR 2018): pupils come last.
 WFLW_98 = Scheme(
     id="wflw-98",
@@ -323,7 +333,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {
         s.id: s
         for s in (
-            *(FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468, WFLW_98, INSIGHT_106),
+            *(FIVE, DLIB_5, BLAZE_6, IBUG_68, MESH_468, MESH_478, WFLW_98, INSIGHT_106),
             *(MUCT_68, MUCT_76, COFW_29, AFLW_19, LAPA_106),
         )
     }
@@ -337,6 +347,9 @@ REDUCTIONS: Mapping[tuple[str, str], Groups] = MappingProxyType(
         (IBUG_68.id, DLIB_5.id): ((45,), (42,), (36,), (39,), (33,)),
         (MESH_468.id, IBUG_68.id): mesh.TO_IBUG_68,
         (MESH_468.id, DLIB_5.id): ((263,), (362,), (33,), (133,), (2,)),
+        (MESH_478.id, MESH_468.id): tuple((i,) for i in range(468)),
+        (MESH_478.id, IBUG_68.id): mesh.TO_IBUG_68,
+        (MESH_478.id, DLIB_5.id): ((263,), (362,), (33,), (133,), (2,)),
         (MUCT_76.id, MUCT_68.id): tuple((i,) for i in range(68)),
     }
 )
