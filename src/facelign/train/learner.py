@@ -13,10 +13,10 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from facelign.train.batch_norm import shared
 from facelign.train.config import OptimizerOptions, TrainConfig
 from facelign.train.processes import agreed
 from facelign.train.task import Batch, TrainingTask
+from facelign.train.whole_batch import shared
 
 
 class Learner:

@@ -61,10 +61,12 @@ def fit(
 ) -> dict[str, Any]:
     """Train until the end, from where the run folder is; return its last record.
 
-    Raises Refused for a loss that is not finite, InputError where the disk takes no more, and
-    KeyboardInterrupt when ``told.stopped`` says so; what was done until then is kept.
+    Raises Refused for a loss that is not finite, InputError where the disk takes no more,
+    ConfigError where another process works on the run, and KeyboardInterrupt when ``told.stopped``
+    says so; what was done until then is kept.
     """
-    return launched(config, _fit, told or Told(), task, run)
+    with run.held():
+        return launched(config, _fit, told or Told(), task, run)
 
 
 def _fit(
@@ -85,7 +87,7 @@ def _fit(
                 with meter.waiting():
                     batch = next(batches)
                 mine = learner.part_of(batch)
-                torch.manual_seed(seeded(config.seed, at.epoch, at.step, fabric.global_rank))
+                torch.manual_seed(seeded(config.seed, at.epoch, at.step))
                 share = schedule.share(config.schedule, at.done, steps, at.epoch, at.losses)
                 seen = learner.step(task, mine, share)
                 bad, ending = agreed(

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from facelign._version import __version__
 from facelign.errors import ConfigError, InputError, Refused
 from facelign.files import disk
+from facelign.jobs.claims import Claims
 from facelign.train import config as configuration
 from facelign.train.config import TrainConfig
 
@@ -93,6 +95,19 @@ class RunFolder:
         if not self.config.is_file():
             raise ConfigError(f"There is no run in {self.path}.", "Name the folder of a run.")
         return configuration.read(self.config)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from this run; raises ConfigError where one works on it."""
+        item = (self.result, None)
+        if not Claims().claim(item):
+            raise ConfigError(
+                f"Another process works on the run in {self.path}.", "Wait for it, or end it."
+            )
+        try:
+            yield
+        finally:
+            Claims().release(item)
 
     def data(self) -> dict[str, Any]:
         """Return what the run was begun on, with the findings of the check."""

@@ -161,7 +161,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
             optimizer=OptimizerOptions(name="sgd", learning_rate=0.01, clip=1.0),
             average=AverageOptions(0.9),
         )
-        task, run = begun(tmp_path / str(processes), config, dropout=0.0)
+        task, run = begun(tmp_path / str(processes), config)
         rows = []
         result = fit(task, config, run, Told(epoch=rows.append))
         found.append((result["test"]["error"], rows, torch.load(run.last, weights_only=True)))
@@ -206,6 +206,14 @@ def test_a_folder_holds_one_run(tmp_path):
         begun(tmp_path / "run", config)
     with pytest.raises(ConfigError, match="no run"):
         RunFolder(tmp_path / "other").read()
+
+
+def test_one_process_works_on_a_run(tmp_path):
+    config = made()
+    task, run = begun(tmp_path / "run", config)
+    with run.held(), pytest.raises(ConfigError, match="Another process"):
+        fit(task, config, run)
+    assert fit(task, config, run)["epochs"] == 3
 
 
 def test_a_damaged_checkpoint_is_told(tmp_path):

@@ -1,9 +1,13 @@
-"""Batch normalization over all processes, on any device: PyTorch's own needs GPUs."""
+"""Layers that look at a whole batch where processes share it, on any device.
+
+Each does what PyTorch's own does with the batch in one process: normalizes by the mean and spread
+of all of it (PyTorch's own for several processes needs GPUs), and drops what would be dropped.
+"""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 
 
@@ -41,10 +45,27 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(spread.to(self.running_var), share)
 
 
+class SharedDropout(nn.Dropout):
+    """As PyTorch's, with the part of the mask that is this process's of the whole batch.
+
+    All processes have the same seed, and parts of one size.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` with some numbers dropped."""
+        if not self.training:
+            return x
+        rank, world = distributed.get_rank(), distributed.get_world_size()
+        whole = super().forward(x.new_ones((world * len(x), *x.shape[1:])))
+        return x * whole[rank * len(x) : (rank + 1) * len(x)]
+
+
 def shared(network: nn.Module) -> nn.Module:
-    """Return the network, its batch normalizations shared by all processes; weights stay."""
+    """Return the network, its layers that look at a batch shared by all processes; weights stay."""
     for name, inner in network.named_children():
         setattr(network, name, shared(inner))
+    if type(network) is nn.Dropout:
+        return SharedDropout(network.p).train(network.training)
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
     if not isinstance(network, kinds):
         return network
