@@ -203,7 +203,7 @@ def landmarks(
 ) -> int:
     """Train landmark models and optimizers under one budget and tell them side by side.
 
-    All see the same faces in the same crops; what the second article published stands beside.
+    All see the same faces in the same crops; what article A2 published stands beside.
     """
     pages.check()
     from facelign import train

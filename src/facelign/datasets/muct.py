@@ -91,7 +91,7 @@ def with_people(table: PointTable) -> PointTable:
 
 
 def first_people(table: PointTable, count: int) -> tuple[str, ...]:
-    """Return the ``count`` first people of a table, by their numbers (82 in the second article)."""
+    """Return the ``count`` first people of a table, by their numbers (82 in article A2)."""
     return tuple(sorted(set(table.people))[:count])
 
 

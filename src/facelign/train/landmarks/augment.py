@@ -2,7 +2,7 @@
 
 A view is one affine map and one warp, so that nothing is sampled twice; the points go through the
 same map. A mirrored face has its points numbered anew, since the right eye of a mirrored face is a
-left one: without it a network is told that both eyes are either (``swap``, which the second article
+left one: without it a network is told that both eyes are either (``swap``, which article A2
 does not mention; ``flip_vertical`` is its own). A sample's view depends on its generator only.
 """
 

@@ -94,7 +94,7 @@ class ModelOptions(OptionSet):
         ],
         Option(
             "heatmap: maps of chances; light: a small regressor; pip: cells and neighbors; "
-            "scratch, inception-bottleneck, inception, resnet50: those of the second article."
+            "scratch, inception-bottleneck, inception, resnet50: those of article A2."
         ),
     ] = "heatmap"
     side: Annotated[

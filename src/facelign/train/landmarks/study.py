@@ -1,8 +1,8 @@
-"""Landmark models and optimizers under one budget, on one split, beside the second article's table.
+"""Landmark models and optimizers under one budget, on one split, beside the table of article A2.
 
-An arm is a network, an optimizer and a seed; all arms see the same faces in the same crops. The
-article's losses are on other data (all of MUCT, flipped test photos), so they stand beside and are
-not compared.
+The article is named in docs/articles.md. An arm is a network, an optimizer and a seed; all arms see
+the same faces in the same crops. The article's losses are on other data (all of MUCT, flipped test
+photos), so they stand beside and are not compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from facelign.train.told import Told
 from facelign.types.arrays import IntArray
 from facelign.types.options import hints
 
-#: training and validation loss (MSE) of the second article's table
+#: training and validation loss (MSE) of article A2's table
 ARTICLE: Mapping[str, tuple[float, float]] = {
     "scratch": (0.01547, 0.02588),
     "inception-bottleneck": (0.03599, 0.03567),

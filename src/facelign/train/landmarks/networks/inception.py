@@ -2,7 +2,7 @@
 
 Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016. Parameters
 have the names of torchvision's ``inception_v3`` (without its auxiliary classes), whose ImageNet
-files load; 299 px is its own size. The second article retrains two and four blocks, and none in its
+files load; 299 px is its own size. Article A2 retrains two and four blocks, and none in its
 bottleneck, which joins the features with their square and their sine.
 """
 

@@ -1,7 +1,7 @@
 """``resnet50``: ResNet-50 without its classes and a linear layer, some of its blocks retrained.
 
 The layers are those of the embedder (``train/recognizer/networks/resnet50.py``) without its last
-normalization; ImageNet files of torchvision load. The second article trains none and two blocks, at
+normalization; ImageNet files of torchvision load. Article A2 trains none and two blocks, at
 299 px.
 """
 

@@ -12,7 +12,7 @@ from facelign.train.landmarks.networks.network import LandmarkNetwork
 
 #: all blocks are trained
 ALL = -1
-#: what a feature becomes, by name: the branches of the second article's bottleneck
+#: what a feature becomes, by name: the branches of article A2's bottleneck
 BRANCHES = {"plain": lambda x: x, "square": torch.square, "sine": torch.sin}
 
 

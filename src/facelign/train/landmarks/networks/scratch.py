@@ -1,4 +1,4 @@
-"""``scratch``: the second article's benchmark, two stacks of convolutions side by side.
+"""``scratch``: article A2's benchmark, two stacks of convolutions side by side.
 
 It says: begun from AlexNet, two identical stacks in parallel with kernels of 6 and of 3, joined
 before the dense part, 299 px, linear outputs. Widths, strides and the dense part are not given;
