@@ -159,6 +159,11 @@ class TrainConfig(OptionSet):
     checkpoint: CheckpointOptions = field(default_factory=CheckpointOptions)
     machine: MachineOptions = field(default_factory=MachineOptions)
 
+    @property
+    def task(self) -> str:
+        """The module that trains it: its ``TASK``."""
+        return f"facelign.train.{self.kind}.task"
+
 
 def kind_of(name: str) -> type[TrainConfig]:
     """Return the configuration of a kind of model; raises ConfigError for another."""

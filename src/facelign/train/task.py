@@ -112,5 +112,5 @@ class TrainingTask(Protocol):
 
 def task_of(config: TrainConfig) -> TrainingTask:
     """Return the task of a configuration, its data read and split."""
-    made: TrainingTask = import_module(f"facelign.train.{config.kind}.task").TASK(config)
+    made: TrainingTask = import_module(config.task).TASK(config)
     return made

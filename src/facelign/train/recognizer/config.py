@@ -227,6 +227,11 @@ class RecognizerConfig(TrainConfig):
     validation: PairValidationOptions = field(default_factory=PairValidationOptions)
     test: PairTestOptions = field(default_factory=PairTestOptions)
 
+    @property
+    def task(self) -> str:
+        """Names teach, or teachers do."""
+        return f"facelign.train.recognizer.{'distill' if self.teacher.names else 'task'}"
+
     def __post_init__(self) -> None:
         # a slotted dataclass has another class than this body, so that super() finds none
         OptionSet.__post_init__(self)

@@ -234,3 +234,6 @@ class DistillTask(TrainingTask):
             unit = found / np.maximum(lengths, 1e-12)
             cosines.append((unit * self.lessons.targets[places]).sum(1))
         return 1 - float(np.concatenate(cosines).mean())
+
+
+TASK = DistillTask

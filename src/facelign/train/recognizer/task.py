@@ -498,13 +498,4 @@ def _fill(backbone: nn.Module, given: dict[str, Tensor], name: str) -> None:
     backbone.load_state_dict(fitting, strict=False)
 
 
-def _task(config: RecognizerConfig) -> TrainingTask:
-    """Return the task of a configuration: names teach, or teachers do."""
-    if not config.teacher.names:
-        return RecognizerTask(config)
-    from facelign.train.recognizer.distill import DistillTask
-
-    return DistillTask(config)
-
-
-TASK = _task
+TASK = RecognizerTask

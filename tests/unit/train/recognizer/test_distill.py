@@ -30,7 +30,8 @@ from facelign.train.recognizer.config import (
 )
 from facelign.train.recognizer.distill import DistillTask, Imitation
 from facelign.train.recognizer.lessons import lessons
-from facelign.train.recognizer.task import TASK, RecognizerTask
+from facelign.train.recognizer.task import RecognizerTask
+from facelign.train.task import task_of
 from facelign.types.image import Image
 
 SEEDED = np.random.default_rng(71)
@@ -131,7 +132,7 @@ def test_lessons_are_the_faces_and_vectors_of_the_product(
 
 @pytest.mark.weights
 def test_a_student_comes_near_its_teacher(photos: Path, teacher: str) -> None:
-    task = TASK(config(photos))
+    task = task_of(config(photos))
     assert isinstance(task, DistillTask)
     torch.manual_seed(1)
     network = task.network()
