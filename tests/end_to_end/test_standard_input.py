@@ -87,7 +87,7 @@ def test_pictures_of_it_have_a_name(given: Given, tmp_path: Path) -> None:
     assert given("align", "-", "faces").returncode == 0
     assert given("detect", "-", "--draw", "drawn").returncode == 0
     made = sorted(
-        p.relative_to(tmp_path) for d in ("faces", "drawn") for p in (tmp_path / d).iterdir()
+        p.relative_to(tmp_path) for d in ("faces", "drawn") for p in (tmp_path / d).glob("[!.]*")
     )
     assert list(map(str, made)) == ["drawn/stdin.jpg", "faces/stdin.png"]
     with Pillow.open(tmp_path / "faces" / "stdin.png") as chip:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facelign.errors import ConfigError
+from facelign.files import ledger
 
 if TYPE_CHECKING:
     from facelign.cli.building import Listed
@@ -43,6 +44,8 @@ class Pictures:
             return
         from facelign.imaging.write import write
 
+        if not self._single:
+            ledger.results_folder(self._target)
         write(self._path(Path(photo.photo.source)), drawn(photo, found))
 
     def _path(self, photo: Path) -> Path:

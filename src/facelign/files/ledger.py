@@ -16,6 +16,8 @@ from typing import Any
 
 #: the ledger of sorted photos, in the folder that holds a folder a person
 SORTED = ".facelign-sort.jsonl"
+#: marks a folder that was made for pictures of results, which are no photos of folders around it
+RESULTS = ".facelign-results"
 _SALT = "salt"
 
 
@@ -51,6 +53,13 @@ def salt_of(entry: dict[str, Any]) -> bytes | None:
     except (TypeError, ValueError):
         return None
     return salt if len(salt) == 16 else None
+
+
+def results_folder(folder: Path) -> None:
+    """Make a folder for pictures of results, marked; one that is there already stays as it is."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / RESULTS).touch()
 
 
 def sorted_into(folder: Path, names: list[str]) -> list[str]:

@@ -132,10 +132,10 @@ def photos(
 
     A file is always taken, whatever it is called. In a folder (and its folders, unless recursive
     is false) files with a picture's suffix are taken, and files without any suffix whose first
-    bytes are a picture's; hidden ones, ``RESERVED`` folders and the copies of photos that were
-    sorted into a folder below are passed over. A pattern
-    (``*.jpg``, ``**/*.png``) that the shell left alone is expanded. A text that names nothing is
-    tried again as ``clean_path`` reads it.
+    bytes are a picture's; hidden ones, ``RESERVED`` folders, folders below that were made for
+    pictures of results and the copies of photos that were sorted into one are passed over. A
+    pattern (``*.jpg``, ``**/*.png``) that the shell left alone is expanded. A text that names
+    nothing is tried again as ``clean_path`` reads it.
 
     results: the folder that a run writes its pictures into. What lies there is left out of folders
     and patterns around it, so that a rerun takes no result for a photo. Raises ConfigError
@@ -308,6 +308,9 @@ def _entries(
     here = (state.st_dev, state.st_ino)
     if here in above and here != (0, 0):
         notes.append(f"the folder {folder} is a link to a folder above it, and is not followed")
+        return
+    if above and any(entry.name == ledger.RESULTS for entry in entries):
+        notes.append(f"the folder {folder} holds results and is left out; name it to read it")
         return
     yield folder, True
     copies = _copies(folder, entries) if above else []  # what is asked for by name is read

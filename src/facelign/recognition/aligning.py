@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facelign.errors import ConfigError, FacelignError
+from facelign.files import ledger
 from facelign.files.home import expanded
 from facelign.imaging.listing import named_as
 from facelign.imaging.write import write
@@ -55,6 +56,7 @@ class AlignJob:
         self._recognizer = recognizer
         self._policy = policy
         self._targets = targets_of(files, root, expanded(target))
+        self._folder = expanded(target)  # or, for one photo, the picture
         for file, picture in self._targets.items():
             if picture.exists() and Path(file).exists() and picture.samefile(file):
                 raise ConfigError(
@@ -68,6 +70,8 @@ class AlignJob:
 
     def run(self, done: Callable[[int], None] | None = None) -> Iterator[AlignedPhoto]:
         """Yield one result a photo that this process aligned."""
+        if self.todo and all(self._folder in path.parents for path in self._targets.values()):
+            ledger.results_folder(self._folder)
         sweep(self._targets.values())
         jobs = ((self._targets[file], file) for file in self.todo)
         walk = Walk(Stage.ALIGN, keep=True)

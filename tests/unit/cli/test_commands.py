@@ -370,5 +370,9 @@ def test_results_among_the_photos_are_no_photos(said, photos, gallery, tmp_path)
         before = sorted(results.rglob("*"))
         assert said(*words)[0] == Exit.DONE, "a rerun refuses nothing"
         assert sorted(results.rglob("*")) == before
+        _code, out, err = said("detect", album)
+        assert "left out" in err, "nor are they of other commands"
+        assert out.count("e.jpg") == 1
+        assert "e.png" not in out
         shutil.rmtree(results)
     assert said("sort", album, album, "--gallery", gallery)[0] == Exit.USAGE
