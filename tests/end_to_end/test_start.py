@@ -31,7 +31,23 @@ def test_help_loads_no_engine_and_no_array_library() -> None:
         "from facelign.cli.app import run\n"
         "with contextlib.redirect_stdout(io.StringIO()): run(['--help'])"
     )
-    assert loaded_by(code) & set(HEAVY) == set()
+    loaded = loaded_by(code)
+    assert loaded & set(HEAVY) == set()
+    assert loaded & {"markdown_it", "pygments"} == set(), "what no help of facelign is written in"
+    assert "rich" in loaded, "the help was drawn"
+
+
+def test_what_a_help_did_without_is_there_for_others() -> None:
+    code = (
+        "import contextlib, io\n"
+        "from facelign.cli.app import run\n"
+        "with contextlib.redirect_stdout(io.StringIO()): run(['--help'])\n"
+        "from rich.markdown import Markdown\n"
+        "from rich.traceback import Traceback, install\n"
+        "import typer.rich_utils as drawn\n"
+        "assert type(drawn.Markdown('a *word*')) is Markdown\n"
+    )
+    assert {"markdown_it", "pygments"} <= loaded_by(code)
 
 
 def test_an_end_leaves_nothing_undone(tmp_path: Path) -> None:

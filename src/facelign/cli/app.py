@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from facelign._version import __version__
-from facelign.cli import completion, hints, output, settings
+from facelign.cli import completion, drawing, hints, output, settings
 from facelign.cli.exits import Exit, code_of, say
 from facelign.cli.flags import spellings
 from facelign.errors import FacelignError
@@ -183,6 +183,8 @@ def _ended(arguments: Sequence[str]) -> int:  # noqa: C901 - one branch a kind o
     try:
         known = word in COMMANDS
         listed = words in ([], ["--help"], ["-h"]) and not (known and wanted)
+        if listed or {"--help", "-h"} & set(words):
+            drawing.prepare()
         app = build((word,) if known else tuple(COMMANDS), titles=listed)
         defaults, told = _settings(app, word, given) if known else (None, "")
         with contextlib.nullcontext() if wanted is None else completion.escaped():

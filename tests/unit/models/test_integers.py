@@ -65,6 +65,40 @@ def test_integers_give_about_what_the_network_gives() -> None:
     np.testing.assert_array_equal(got, alone, "nobody's vector depends on who else is in the batch")
 
 
+def test_a_prelu_after_integers_is_computed_in_blocks_and_is_the_same() -> None:
+    rng = np.random.default_rng(5)
+    constants = {
+        "w1": rng.normal(0, 0.4, (16, 4, 1, 1)).astype(np.float32),
+        "c": rng.normal(0, 0.4, (16, 1, 1)).astype(np.float32),
+        "dw": rng.normal(0, 0.4, (16, 1, 3, 3)).astype(np.float32),
+    }
+    nodes = [
+        Node("Relu", ["x"], ["start"]),
+        Node("Conv", ["start", "w1"], ["y"], {"kernel_shape": [1, 1]}),
+        Node("Relu", ["y"], ["r"]),
+        Node("Mul", ["y", "c"], ["cy"]),
+        Node("Add", ["cy", "r"], ["z"]),
+        Node("Conv", ["z", "dw"], ["end"], {"group": 16, "pads": [1, 1, 1, 1]}),
+    ]
+    shape = ["N", 16, "H", "W"]
+    outputs = [Value("end", FLOAT32, shape)]
+    graph = Graph(nodes, constants, [Value("x", FLOAT32, ["N", 4, 8, 8])], outputs, 21, 10)
+    with_integers(graph, {"start": (0.0, 4.0), "y": (-6.0, 6.0)})
+    clean(graph)
+    same = [node for node in graph.nodes if node.inputs[1:] == ["y.ones"]]
+    assert [node.outputs for node in same] == [["y"]]
+    x = rng.normal(0, 1, (2, 4, 8, 8)).astype(np.float32)
+    (got,) = Session(serialize(graph)).run({"x": x})
+    # without the convolution that changes nothing
+    graph.nodes.remove(same[0])
+    for node in graph.nodes:
+        node.inputs = [same[0].inputs[0] if name == "y" else name for name in node.inputs]
+    clean(graph)
+    (plain,) = Session(serialize(graph)).run({"x": x})
+    assert np.abs(got).max() > 1
+    np.testing.assert_allclose(got, plain, rtol=0, atol=1e-6)
+
+
 def test_a_graph_without_the_measured_values_is_refused() -> None:
     with pytest.raises(WeightsCorrupt, match="no value 'elsewhere'"):
         with_integers(network(), {"elsewhere": (0.0, 1.0)})

@@ -90,6 +90,7 @@ def with_integers(graph: Graph, ranges: Ranges) -> None:
         if node.inputs and node.inputs[0] in ranges and ends_at.get(id(node)) in ranges
     }
     ends = {result for node, result in ends_at.items() if node in chosen}
+    users = graph.users()
     readable = dict.fromkeys(ends, "")  # values that whoever reads them finds as integers already
     graph.nodes = []
     for node in nodes:
@@ -99,6 +100,7 @@ def with_integers(graph: Graph, ranges: Ranges) -> None:
                 readable[value] = f"{value}.8"
                 _round(graph, value, readable[value], ranges[value])
             node.inputs[0] = readable[value] or value
+            channels = len(graph.constants[node.inputs[1]])
             _weights(graph, node, _step(ranges[value])[0])
         if node.op == "Gemm" and node.inputs[0] in ranges:
             _multiply(graph, node, ranges[node.inputs[0]])
@@ -106,8 +108,12 @@ def with_integers(graph: Graph, ranges: Ranges) -> None:
         graph.nodes.append(node)
         for i, name in enumerate(node.outputs):
             if name in ends:
-                node.outputs[i] = f"{name}.exact"
-                _round(graph, node.outputs[i], name, ranges[name])
+                node.outputs[i] = exact = f"{name}.exact"
+                if id(node) in chosen and {user.op for user in users[name]} == {"Relu", "Mul"}:
+                    _round(graph, exact, f"{name}.rounded", ranges[name])
+                    _same(graph, f"{name}.rounded", name, channels)
+                else:
+                    _round(graph, exact, name, ranges[name])
 
 
 def results(graph: Graph) -> dict[int, str]:
@@ -139,6 +145,17 @@ def _round(graph: Graph, value: str, rounded: str, bounds: tuple[float, float]) 
         Node("QuantizeLinear", [value, *step], [packed]),
         Node("DequantizeLinear", [packed, *step], [rounded]),
     ]
+
+
+def _same(graph: Graph, value: str, name: str, channels: int) -> None:
+    """Add a convolution that changes nothing, before a PRelu that is written as Relu, Mul and Add.
+
+    ONNX Runtime lays out what a float convolution gives in blocks of channels and keeps that for
+    what follows, the next convolution too: the three are then 1.3 times as fast.
+    """
+    ones = graph.constant(f"{name}.ones", np.ones((channels, 1, 1, 1), np.float32))
+    attributes = {"group": channels, "kernel_shape": [1, 1]}
+    graph.nodes.append(Node("Conv", [value, ones], [name], attributes))
 
 
 def _weights(graph: Graph, node: Node, step: Float32Array) -> None:
