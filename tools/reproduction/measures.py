@@ -48,7 +48,12 @@ from facelign.types.policies import FacePolicy
 from reproduction.rows import CHAINS, Row
 
 Figures = dict[str, Any]
-PLACES = {"lfw_100": here.LFW_100.parent, "lfw_dev": here.LFW_DEV, "muct": here.LANDMARKS / "muct"}
+PLACES = {
+    "lfw_100": here.LFW_100.parent,
+    "lfw_dev": here.LFW_DEV,
+    "muct": here.LANDMARKS / "muct",
+    "ytfaces": here.LANDMARKS / "ytfaces",
+}
 #: the article's 70 thresholds; and as many steps as unit vectors can be apart
 GRIDS = {"0.30 to 0.99": np.arange(0.30, 1.0, 0.01), "0.01 to 1.99": np.arange(0.01, 2.0, 0.01)}
 DRAWS = 1000
@@ -149,6 +154,59 @@ def aligned(row: Row) -> Figures:
     ends = {"none": points[:, 0:2], "five": points[:, 4:6]}
     curve = {key: {"fmr": xy[:, 0].tolist(), "tar": xy[:, 1].tolist()} for key, xy in ends.items()}
     return lines | {"drawn": {"curves": curve, "auc": {key: arms[key]["auc"] for key in ends}}}
+
+
+def runs(row: Row) -> Path:
+    """Return the folder of a row's trainings: what has ended is not trained again."""
+    return cache_path().parent / "runs" / row.id
+
+
+@measures("A0-05")
+def trained(row: Row) -> Figures:
+    study = record(f"{row.hand} --runs {shlex.quote(str(runs(row)))}")["trained"]
+    lines: Figures = {"verdict": {"verdict": study["verdict"]}}
+    for one in study["arms"]:
+        cuts = (LAYOUTS[one[name]].partition(" (")[0] for name in ("trained", "tested"))
+        gain = study["gains"].get(one["trained"]) if one["trained"] == one["tested"] else None
+        name = "trained on: {}; tested on: {}".format(*cuts)
+        lines[name] = one | ({"gain": gain} if gain else {})
+    return lines
+
+
+@measures("A3-03")
+def losses(row: Row) -> Figures:
+    for name in ("ytfaces", "lfw_dev"):
+        lying(name)
+    lines: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "recognizer.toml"
+        where = {name: str(path) for name, path in PLACES.items()} | {config.name: str(config)}
+        begin, *trainings = row.hand.strip().splitlines()
+        command(begin, where)
+        for training in trainings:
+            name = training.split(" --out ")[1].split()[0]
+            run = runs(row) / name
+            if not (run / "config.toml").exists():
+                command(training, {**where, name: str(run)})
+            ended = json.loads(command("facelign train resume RUN --json", {"RUN": str(run)}))
+            with (run / "metrics.csv").open(encoding="utf-8") as file:
+                curve = [f"{float(one['test_auc']):.3f}" for one in csv.DictReader(file)]
+            lines[name.removeprefix("run-")] = ended["test"] | {"curve": ", ".join(curve)}
+    return lines
+
+
+def command(line: str, where: Mapping[str, str]) -> str:
+    """Run a facelign command, its places put in; return what it printed."""
+    here.say(f"  {line}")
+    words = shlex.split(line)[1:]
+    for name, path in where.items():
+        place = re.compile(rf"(?<![\w./-]){re.escape(name)}(?=/|$)")
+        words = [place.sub(lambda _found, path=path: path, word) for word in words]
+    run = [sys.executable, "-m", "facelign", *words]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(done.stderr.strip())
+    return done.stdout
 
 
 @measures("A0-15")

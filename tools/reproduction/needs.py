@@ -49,6 +49,9 @@ def _of_flags(text: str) -> set[tuple[Task, str]]:
         stages.setdefault(task, set()).add(name)
     if words[:2] == ["facelign", "study"] and "--models" not in named:
         named["--models"] = ArmFlags().models  # not those of a preset
+    if "--train" in named or words[1:2] == ["train"]:  # the embedder is what comes of it
+        del stages[Task.EMBED]
+        named.pop("--models", None)
     for flag, task in FLAGS.items():
         if flag in named:
             stages[task] = set(named[flag].split(",")) - {"none"}

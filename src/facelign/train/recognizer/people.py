@@ -198,8 +198,10 @@ def _by_photo(
     people: People, shares: tuple[float, float], random: np.random.Generator
 ) -> PeopleSplit:
     parts: tuple[list[IntArray], ...] = ([], [], [])
-    for label in range(len(people.names)):
-        places = random.permutation(np.flatnonzero(people.labels == label))
+    # photos are sorted by person
+    ends = np.cumsum(np.bincount(people.labels, minlength=len(people.names)))[:-1]
+    for mine in np.split(np.arange(len(people.labels)), ends):
+        places = random.permutation(mine)
         first = _taken(len(places), shares[0], leave=1)
         second = _taken(len(places) - first, shares[1], leave=1)
         for part, taken in zip(

@@ -300,13 +300,13 @@ class RecognizerTask(TrainingTask):
 
         Split by photo, a person of few photos has one held out; a mated pair takes two.
         """
-        labels = self.people.labels
-        alone = [n for n in np.unique(labels[places]) if (labels[places] == n).sum() == 1]
         if self.split.by_person:
             return places
-        train = self.split.train
-        first = [train[np.flatnonzero(labels[train] == label)[0]] for label in alone]
-        return np.concatenate([places, np.array(first, np.int64)])
+        labels, train = self.people.labels, self.split.train
+        found, counts = np.unique(labels[places], return_counts=True)
+        people, first = np.unique(labels[train], return_index=True)
+        mine = train[first[np.isin(people, found[counts == 1])]]
+        return np.concatenate([places, mine])
 
     def _plan(self, epoch: int) -> list[IntArray]:
         """Return the places of the photos of each batch of an epoch."""
@@ -326,9 +326,12 @@ class RecognizerTask(TrainingTask):
 
     def _chip(self, place: int) -> ByteArray:
         """Return a chip; that of the person's next photo where this one gives none."""
+        chip = self.chips.chip(place)
+        if chip is not None:
+            return chip
         label = self.people.labels[place]
         others = self.train[self.people.labels[self.train] == label]
-        for other in (place, *others[others > place].tolist(), *others[others < place].tolist()):
+        for other in (*others[others > place].tolist(), *others[others < place].tolist()):
             chip = self.chips.chip(other)
             if chip is not None:
                 return chip
