@@ -6,7 +6,8 @@ other faces: by how much, in cosine, is the ``gap``. And among the ways that kee
 vectors are longest, before they are brought to length 1, for pictures that look most like those
 of the training (as in MagFace and AdaFace, where the length stands for quality). On ten people of
 LFW the longest is the right one for color, scale and layout of SFace, MobileFaceNet and dlib's
-network.
+network. Elsewhere it is so for scale and layout, and not always for color: docs/how-to/own-model.md
+has the figures.
 """
 
 from __future__ import annotations

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from facelign import models
-from facelign.cli.adding import faces_of
+from facelign.cli.adding import OnFaces, faces_of
+from facelign.files.disk import digest
+from facelign.models.convert import rewrites
+from facelign.models.convert.graph import FLOAT32, Node, Value, serialize
+from facelign.models.convert.onnx_graph import opened
 from facelign.models.weights.store import Store
 from facelign.recognition.readings import Verdict, tried
-from facelign.types.specs import InputSpec
+from facelign.types.specs import InputSpec, Source, WeightFile
 
 SHARED = Path(__file__).parents[4] / "shared"
 LFW = SHARED / "data" / "recognition" / "lfw_100" / "images"
@@ -77,3 +81,43 @@ def test_the_wrong_one_is_told_and_the_right_one_named(
     assert best.mean == pytest.approx(native.input.mean)
     assert best.std == pytest.approx(native.input.std)
     assert verdict.agrees == (wrong == "right")
+
+
+def test_lengths_alone_do_not_choose_a_color_in_silence(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MobileFace reads red first, and gives longer vectors, farther apart, for blue first."""
+    known = models.default()
+    spec = known.spec("embed", "mobileface-v2")
+    store.pull(spec)
+    verdict = judged(store, "mobileface-v2", "right", None)
+    assert (verdict.best.input.order, verdict.clearly) == ("bgr", False)
+    assert verdict.best.length > verdict.asked.length
+    assert verdict.best.gap < verdict.asked.gap
+    OnFaces(known, open={"order", "scale", "layout"})(spec, store)  # nothing is raised
+    assert "it is kept as said" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("right", ["nhwc", "nwhc"])
+def test_width_before_height_is_told(store: Store, tmp_path: Path, right: str) -> None:
+    """Which of the two comes first shows in no shape: the network is turned round by hand."""
+    known = models.default()
+    base = known.spec("embed", "mobilefacenet")
+    store.pull(base)
+    _, made = opened(next(iter(store.raw_files(base)))[2])
+    rewrites.free_batch(made)
+    turn = [0, 3, 1, 2] if right == "nhwc" else [0, 3, 2, 1]
+    made.nodes.insert(0, Node("Transpose", ["turned"], [made.inputs[0].name], {"perm": turn}))
+    made.inputs = [Value("turned", FLOAT32, ["n", 112, 112, 3])]
+    path = tmp_path / "turned.onnx"
+    path.write_bytes(serialize(made))
+    source = Source.file(str(path), sha256=digest(path), size=path.stat().st_size)
+    weights = (WeightFile(path.name, (source,)),)
+    wrong = "nwhc" if right == "nhwc" else "nhwc"
+    for said in (right, wrong):
+        spec = replace(base, weights=weights, input=replace(base.input, axes=said))
+        found = tried(spec, store, faces_of(None), models.detector("yunet"), known)
+        assert found is not None
+        assert found.best.input.axes == right
+        assert found.agrees == (said == right)
+        assert found.clearly == (said == wrong)
