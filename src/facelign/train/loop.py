@@ -148,7 +148,7 @@ def _ended(task: TrainingTask, run: RunFolder, at: Where, learner: Learner) -> d
     if not at.best:
         raise Refused(
             "No validation gave a finite loss, so there is no best network.",
-            "Lower optimizer.learning_rate.",
+            "Begin a run with a lower optimizer.learning_rate.",
         )
     learner.judged.load_state_dict(checkpoint.load(run.best)["network"])
     tested = learner.tested(task)
@@ -200,5 +200,5 @@ def _not_finite(task: TrainingTask, run: RunFolder, at: Where, batch: Batch) -> 
     return Refused(
         f"The loss was not finite at step {at.step + 1} of epoch {at.epoch + 1}; the batch{told} "
         f"is kept in {path}.",
-        "Lower optimizer.learning_rate, or cut gradients with optimizer.clip.",
+        "Begin a run with a lower optimizer.learning_rate, or with optimizer.clip.",
     )

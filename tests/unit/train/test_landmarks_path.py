@@ -125,6 +125,23 @@ def test_a_run_goes_on_with_the_data_that_it_was_begun_on(config, tmp_path, capf
     assert "not those that the run" in capfd.readouterr().err
 
 
+def test_strict_ends_where_the_data_are_found_wanting(config, tmp_path, capfd):
+    folder = tmp_path / "run"
+    arguments = ["train", "landmarks", str(config), *SMALL, "--strict", "--out", str(folder)]
+    assert run(arguments) == Exit.NO
+    assert "warning:" in capfd.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_loss_that_is_not_finite_names_the_photos(config, tmp_path, capfd):
+    folder = tmp_path / "run"
+    wild = ("optimizer.name=sgd", "optimizer.learning_rate=1e38", "schedule.warm_up=0")
+    arguments = ["train", "landmarks", str(config), *SMALL, *(f"--set={one}" for one in wild)]
+    assert run([*arguments, "--out", str(folder)]) == Exit.INPUT
+    assert ".jpg and 7 more) is kept in" in capfd.readouterr().err
+    assert len(json.loads((folder / "batch.json").read_text())["samples"]) == 8
+
+
 def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert run(["train", "landmarks", str(config), *SMALL, "--plan", "--json"]) == 0
