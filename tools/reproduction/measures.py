@@ -163,14 +163,33 @@ def runs(row: Row) -> Path:
 
 @measures("A0-05")
 def trained(row: Row) -> Figures:
-    study = record(f"{row.hand} --runs {shlex.quote(str(runs(row)))}")["trained"]
+    with tempfile.TemporaryDirectory() as folder:
+        study = record(f"{row.hand} --runs {shlex.quote(str(runs(row)))} --csv {folder}")["trained"]
+        drawn = curves_of(Path(folder) / "01-1-roc.csv")
     lines: Figures = {"verdict": {"verdict": study["verdict"]}}
     for one in study["arms"]:
         cuts = (LAYOUTS[one[name]].partition(" (")[0] for name in ("trained", "tested"))
         gain = study["gains"].get(one["trained"]) if one["trained"] == one["tested"] else None
         name = "trained on: {}; tested on: {}".format(*cuts)
         lines[name] = one | ({"gain": gain} if gain else {})
-    return lines
+    return lines | {"drawn": drawn}
+
+
+def curves_of(table: Path) -> Figures:
+    """Return the curves of a ROC as CSV: {name: {fmr, tar}}."""
+    header, *rows = csv.reader(table.open(encoding="utf-8-sig"))
+    points = np.array([row for row in rows if all(row)], float).round(4)
+    names = [column.removesuffix(": FMR") for column in header[::2]]
+    return {
+        name: {"fmr": points[:, 2 * n].tolist(), "tar": points[:, 2 * n + 1].tolist()}
+        for n, name in enumerate(names)
+    }
+
+
+def trained_roc(drawn: Mapping[str, Any]) -> Plot:
+    lines = [Series(name, np.array(c["fmr"]), np.array(c["tar"])) for name, c in drawn.items()]
+    title = "A network trained a side (lfw_dev)"
+    return plots.find("roc")(lines, lowest=1 / 330, title=title)
 
 
 @measures("A3-03")
@@ -568,6 +587,7 @@ def roc(drawn: Mapping[str, Any]) -> Plot:
 
 AXIS = "squared L2 of unit vectors"
 PICTURES: Mapping[str, Callable[[Mapping[str, Any]], Plot]] = {
+    "a0-05.svg": trained_roc,
     "a0-12.svg": roc,
     "a3-10.svg": lambda drawn: plots.find("f1_accuracy")(
         *drawn["curve"], axis=f"tau ({AXIS})",
