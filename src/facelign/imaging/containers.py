@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from facelign.imaging import tiff
 from facelign.imaging.exif import orientation
 from facelign.imaging.faults import Damaged, Unsupported
 
@@ -124,7 +123,7 @@ _HINTS = {
 def inspect(data: bytes) -> Header:
     """Return what the file says; raises Damaged or Unsupported."""
     kind = kind_of(data[:MAGIC_BYTES])
-    raw = kind is Kind.TIFF and (re.match(_RAW_STARTS, data[:16], re.DOTALL) or tiff.is_raw(data))
+    raw = kind is Kind.TIFF and _raw_tiff(data)
     if kind is None or raw:
         raise Unsupported(f"is {RAW}", _HINTS[RAW]) if raw else _stranger(data[:256])
     look = _LOOKS.get(kind)
@@ -132,6 +131,12 @@ def inspect(data: bytes) -> Header:
     if header.size is not None and min(header.size) < 1:
         raise Damaged("has no size in its header")
     return header
+
+
+def _raw_tiff(data: bytes) -> bool:
+    from facelign.imaging import tiff  # few photos are one, and a first answer waits for every load
+
+    return re.match(_RAW_STARTS, data[:16], re.DOTALL) is not None or tiff.is_raw(data)
 
 
 def _stranger(start: bytes) -> Damaged | Unsupported:
@@ -282,6 +287,8 @@ def _gif(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
+    from facelign.imaging import tiff
+
     tidy = tiff.tidy(data)
     return Header(Kind.TIFF, tidy.data, tidy.size, tidy.orientation)
 

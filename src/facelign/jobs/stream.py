@@ -11,10 +11,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -94,6 +96,8 @@ def _ordered(
     if workers == 1:
         yield from map(work, chunks)
         return
+    from concurrent.futures import ThreadPoolExecutor  # one worker does without
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="facelign")
     waiting: deque[Future[Sequence[R]]] = deque()
     with _short_turns():
