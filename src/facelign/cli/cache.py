@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 from facelign.cli import building
 from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer
+from facelign.files.home import training_path
 from facelign.types.wording import counted
 from facelign.wire.records import plain
 
@@ -27,7 +30,13 @@ def info(output: JsonFlag) -> None:
 
 @app.add("clear")
 def clear(output: JsonFlag) -> None:
-    """Delete every cached vector and overwrite its bytes; what is needed is computed again."""
+    """Delete every cached vector and overwrite its bytes; what is needed is computed again.
+
+    Faces that were aligned for training go too.
+    """
     with building.cache() as cache:
         count = cache.clear()
+    faces = training_path()
+    if faces.exists():
+        shutil.rmtree(faces)
     answer({"cleared": count}, f"{counted(count, 'entry', 'entries')} deleted.", json=output.json)

@@ -61,3 +61,8 @@ def may_write(path: Path) -> bool:
 def cache_path() -> Path:
     """Return the file of the vector cache."""
     return home_folder() / "cache" / "vectors.db"
+
+
+def training_path() -> Path:
+    """Return the folder in which training keeps aligned faces, and vectors of its teachers."""
+    return home_folder() / "cache" / "training"

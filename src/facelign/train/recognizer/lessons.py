@@ -17,7 +17,7 @@ import numpy as np
 
 from facelign.errors import InputError
 from facelign.files import disk
-from facelign.files.home import home_folder
+from facelign.files.home import training_path
 from facelign.imaging.listing import photos as photos_in
 from facelign.models import catalog
 from facelign.recognition.embedding import cut
@@ -74,7 +74,7 @@ def lessons(
     options = ChainOptions()
     chain = Recognizer(Preset("teachers", title, detector, parts), options=options)
     digest = key_of(PhotoPaths(paths), f"{chain.chain.id}|{layout}|{size[0]}x{size[1]}")
-    place = home_folder() / "cache" / "lessons" / digest
+    place = training_path() / "lessons" / digest
     if not (place / _RECORD).is_file():
         disk.made(place.parent)
         with disk.scratch_folder(place.parent) as scratch:

@@ -19,7 +19,7 @@ import numpy as np
 
 from facelign.errors import FacelignError, InputError
 from facelign.files.disk import write
-from facelign.files.home import home_folder
+from facelign.files.home import training_path
 from facelign.imaging.read import read
 from facelign.imaging.resize import resized
 from facelign.jobs.stream import stream
@@ -177,7 +177,7 @@ class ChipShards:
     ) -> None:
         self._shape = (aligner.size[1], aligner.size[0], 3)
         self._count = len(pictures)
-        kept = folder or home_folder() / "cache" / "aligned"
+        kept = folder or training_path() / "aligned"
         self.folder = kept / key_of(pictures, aligner.id)
         self.reasons: dict[int, str] = {}
         self._rows = np.full(self._count, -1, np.int64)

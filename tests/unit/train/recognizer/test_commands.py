@@ -63,6 +63,15 @@ def test_an_embedder_is_trained_exported_and_verifies(config, people, tmp_path, 
 
 
 @pytest.mark.shared
+def test_faces_that_were_aligned_for_training_are_deleted_with_the_cache(config, tmp_path):
+    folder = tmp_path / "run"
+    assert run(["train", "recognizer", str(config), "--out", str(folder), *SMALL]) == 0
+    assert list((tmp_path / "home").rglob("*.chips"))
+    assert run(["cache", "clear"]) == 0
+    assert not list((tmp_path / "home").rglob("*.chips"))
+
+
+@pytest.mark.shared
 def test_arms_of_the_study_are_trained_and_tested_on_every_cut(config, people, tmp_path, capfd):
     listed = tmp_path / "pairs.csv"
     names = sorted(folder.name for folder in people.iterdir())[:3]
