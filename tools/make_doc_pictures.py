@@ -49,6 +49,7 @@ from facelign.report.plots import (
     scatter,
     similarity,
 )
+from facelign.types.chips import Chips
 from facelign.types.image import Image
 from facelign.types.specs import Task
 
@@ -153,7 +154,7 @@ def walk(recognizer: Recognizer) -> None:
 
 def detect(recognizer: Recognizer) -> None:
     """Box and points, plain and after turning."""
-    figure, axes = style.figure(6.2, 3.3, columns=2)
+    figure, axes = style.figure(5.0, 2.7, columns=2)
     plain = recognizer.detect(portrait())
     marked(
         axes[0],
@@ -293,6 +294,56 @@ def _barcodes(recognizer: Recognizer) -> Plot:
         names=("portrait", "dark, turned copy"),
         verdict="same person" if decision.is_match else "different people",
     )
+
+
+#: side of the gray square that hides a part of a chip, and its step, as shares of the chip
+HIDDEN, STEP = 0.22, 0.055
+
+
+def occlusion(recognizer: Recognizer) -> None:
+    """What models look at: how far the vector moves when a gray square hides a part of the face."""
+    names = ("sface", "mobilefacenet", "dlib-resnet")
+    figure, axes = style.figure(5.4, 2.0, columns=len(names))
+    faces = recognizer.detect(portrait()).faces
+    for ax, name in zip(axes, names, strict=True):
+        chip, moved = _hidden(name, faces)
+        style.picture(ax, chip, f"{name}: to {1 - moved.max():.2f}")
+        high, wide = chip.shape[:2]
+        places = [-0.5, wide - 0.5, high - 0.5, -0.5]
+        ax.imshow(moved, cmap="magma", alpha=0.55, extent=places, interpolation="bilinear")
+    save_figure(figure, "occlusion")
+
+
+def _hidden(name: str, faces) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chip of a model, and by how much hiding each place lowers the cosine."""
+    spec, known = models.default().spec(Task.EMBED, name), models.default()
+    layout = known.layout_of_size(spec.output.layout, spec.input.size)
+    made = chips(portrait(), faces, layout)[0]
+    embedder = load(spec, Store.from_environment(), options={"points": made.points_scheme})
+    side = made.pixels.shape[1]
+    square, step = round(HIDDEN * side), round(STEP * side)
+    starts = range(-square // 2, side - square // 2 + 1, step)
+    many = np.repeat(made.pixels, len(starts) ** 2, axis=0)
+    for picture, (y, x) in zip(many, ((y, x) for y in starts for x in starts), strict=True):
+        picture[max(y, 0) : y + square, max(x, 0) : x + square] = GRAY
+    every = Chips(many, layout.id, np.repeat(made.to_chip, len(many), axis=0), made.points_scheme)
+    vectors = [embedder.embed(one).vectors for one in (made, every)]
+    plain, hidden = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors)
+    return made.pixels[0], (1 - hidden @ plain[0]).reshape(len(starts), len(starts))
+
+
+def detectors(recognizer: Recognizer) -> None:
+    """Box and points of the portrait by detectors of every family."""
+    names = (
+        *("yunet", "mtcnn", "retinaface-mnet025", "centerface", "blazeface-short", "mmod", "haar"),
+        "ultraface-slim-320",
+    )
+    figure, axes = style.figure(12.4, 1.9, columns=len(names))
+    for ax, name in zip(axes, names, strict=True):
+        found = models.detector(name).detect(portrait())
+        marked(ax, portrait(), found[:1], f"{name} {found.scores[0]:.2f}", points=8)
+        ax.set(xlim=(130, 310), ylim=(220, 30))
+    save_figure(figure, "detectors")
 
 
 def shapes(recognizer: Recognizer) -> None:
@@ -637,6 +688,7 @@ def _exists(room: str) -> bool:
 PICTURES = {
     "walk": walk, "detect": detect, "read": picture_of_read, "preprocess": preprocess,
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
+    "occlusion": occlusion, "detectors": detectors,
     "compare": compare, "gallery": gallery, "named": named,
     "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
     "photo-plots": photo_plots,
