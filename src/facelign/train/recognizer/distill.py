@@ -144,11 +144,12 @@ class DistillTask(TrainingTask):
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data, in plain words."""
         told = self.lessons
-        title = " and ".join(self.config.teacher.names)
+        title, several = " and ".join(self.config.teacher.names), len(self.config.teacher.names) > 1
         found = [
             DataFinding(
                 f"{len(self.train)} faces of {len(told.names) - told.without} photos teach what "
-                f"{title} says of them, {len(self.validation)} are held out; nobody is named.",
+                f"{title} {'say' if several else 'says'} of them, {len(self.validation)} are held "
+                "out; nobody is named.",
                 "note",
             )
         ]

@@ -260,8 +260,10 @@ class RecognizerTask(TrainingTask):
 
     def exported(self, network: nn.Module) -> Exported:
         """Return the network without its loss, and what its record says."""
-        how = f"trained with {self.config.loss.name} on {self.split.people} people"
-        parents = (self.config.model.init,) if self.config.model.init else ()
+        init = self.config.model.init
+        verb = "gone on" if init else "trained"
+        how = f"{verb} with {self.config.loss.name} on {self.split.people} people"
+        parents = (init,) if init else ()
         data = self.config.data
         own = OwnData(Path(self.people.source).name, data.license)
         return embedder_record(network, self.spec, self.aligner, self.dim, how, own, parents)
