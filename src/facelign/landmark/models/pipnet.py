@@ -63,7 +63,8 @@ def _record(
         paper="Jin et al.: Pixel-in-Pixel Net, IJCV 2021, https://arxiv.org/abs/2003.03771",
         origin=f"yakhyo/pipnet-onnx {file}",
         published=(claim,),
-        unseen="its file could not be had: the tests decode made outputs whose truth is known",
+        unseen="its file could not be had: the tests decode made outputs whose truth is known; the "
+        "mean face, from which the order of the neighbors comes, was not seen either",
     )
 
 

@@ -5,9 +5,10 @@ whose probabilities are averaged. Input of both: BGR 0 to 255 (no scaling at all
 by 255 makes them answer the same for everything), 80 x 80 px. Output: three classes, of which the
 second is the living face.
 
-Known limits: one photo at a time; trained on the publisher's own photos, which nobody else has, so
-that its rates elsewhere are not known; a face near the edge of the photo has less around it than
-the networks want.
+Known limits: the publisher's own .pth files could not be had here; their arrays, read out of a copy
+in ONNX, were poured, and the reader of such files was tried on others; one photo at a time; trained
+on the publisher's own photos, which nobody else has, so that its rates elsewhere are not known; a
+face near the edge of the photo has less around it than the networks want.
 """
 
 from __future__ import annotations
