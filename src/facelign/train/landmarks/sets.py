@@ -19,8 +19,11 @@ from facelign.datasets.points import read_annotated
 from facelign.errors import ConfigError
 from facelign.train.landmarks.config import DataOptions
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
+from facelign.types.schemes import SCHEMES
 
 PARTS = ("train", "validation", "test")
+#: faces from which on a mean face tells its numbering, and how far it may lie from its mirror image
+_TELLING, _APART = 20, 0.1
 #: what sets call their parts
 _CALLED = {"train": "train", "training": "train", "val": "validation", "valid": "validation"}
 
@@ -53,6 +56,8 @@ def read_sets(options: DataOptions) -> Sets:
                 f"{first.name} '{first.scheme}'.",
                 "Train on sets of one scheme.",
             )
+    for table in tables:
+        _check_numbering(table)
     bounds = np.cumsum([0, *(len(table) for table in tables)])
     spans = [np.arange(low, high) for low, high in pairwise(bounds)]
     rows, grouped = parted(first, options)
@@ -145,6 +150,30 @@ def _of_column(splits: Sequence[str]) -> np.ndarray:
     if "test" not in names:
         names[names == "validation"] = "test"
     return names
+
+
+def _check_numbering(table: PointTable) -> None:
+    """Raise ConfigError where the points of a set are not numbered as its scheme says.
+
+    Mirrored and numbered anew by the scheme, the mean face lies on itself, up to an affine map (on
+    sets at hand within 5 % of its size, by another scheme of as many points 16 % apart). A few
+    faces, which may all be turned, tell nothing.
+    """
+    if len(table) < _TELLING:
+        return
+    middle = table.points.mean(axis=1, keepdims=True)
+    size = np.maximum(np.ptp(table.points, axis=1).max(axis=1), 1e-6)[:, None, None]
+    seen = table.visible[..., None]
+    mean = ((table.points - middle) / size * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    turned = (mean * [-1, 1])[list(SCHEMES[table.scheme].mirror)]
+    onto = np.c_[turned, np.ones(len(turned))]
+    fit, *_ = np.linalg.lstsq(onto, mean, rcond=None)
+    if np.linalg.norm(onto @ fit - mean, axis=1).mean() > _APART:
+        raise ConfigError(
+            f"The points of {table.name} are not numbered as '{table.scheme}' is: mirrored, they "
+            "do not lie on each other.",
+            "Name their scheme (data.scheme), or leave it empty.",
+        )
 
 
 def outliers(points: Float64Array, visible: BoolArray, rows: IntArray) -> list[tuple[int, float]]:

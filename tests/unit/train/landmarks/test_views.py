@@ -267,6 +267,10 @@ def test_sets_of_one_scheme_are_joined_and_others_refused(landmarks_data: Path) 
         sets.read_sets(DataOptions(source=first, more=(muct,)))
     with pytest.raises(ConfigError, match="names no photos"):
         sets.read_sets(DataOptions())
+    for source, wrong in ((muct, "ibug-68"), (first, "muct-68")):  # as many points, other numbers
+        with pytest.raises(ConfigError, match=f"not numbered as '{wrong}' is"):
+            sets.read_sets(DataOptions(source=source, scheme=wrong))
+    assert sets.read_sets(DataOptions(source=muct)).table.scheme == "muct-68"
 
 
 @pytest.mark.shared
