@@ -317,6 +317,8 @@ def _checked(kind: Any, name: str, value: Any, above: str) -> Any:
         option.refuse(f"{above}{name}", value)
     if option.metavar == PATH and isinstance(value, str) and value:
         return str(expanded(value).absolute())
+    if option.metavar == PATH and isinstance(value, list):
+        return [str(expanded(v).absolute()) if isinstance(v, str) and v else v for v in value]
     return value
 
 

@@ -18,7 +18,7 @@ from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import comparable, reduced
 from facelign.train.landmarks import augment, crops, losses
 from facelign.train.landmarks.config import LABEL, LandmarkConfig
-from facelign.train.landmarks.networks.named import network_of, side_of
+from facelign.train.landmarks.networks.named import check, network_of, side_of
 from facelign.train.landmarks.networks.network import LandmarkNetwork
 from facelign.train.landmarks.regions import Regions
 from facelign.train.landmarks.report import findings
@@ -48,6 +48,7 @@ class LandmarkTask(TrainingTask):
     def __init__(self, config: LandmarkConfig, found: crops.Crops | None = None) -> None:
         """Read and part the faces. found: their boxes, where another task has found them."""
         self.config = config
+        check(config.model)
         self.side = side_of(config.model)
         self.sets: Sets = read_sets(config.data)
         self.scheme = SCHEMES[self.sets.table.scheme]

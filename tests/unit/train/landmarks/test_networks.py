@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ training.needed()
 
 import torch
 
-from facelign.errors import ConfigError, InputError, WeightsCorrupt
+from facelign.errors import ConfigError, FacelignError, InputError, WeightsCorrupt
 from facelign.landmark.models.pipnet import decoded, nearest
 from facelign.train import checkpoint
+from facelign.train.config import of_table
 from facelign.train.export import onnx_of
 from facelign.train.landmarks.config import ModelOptions
 from facelign.train.landmarks.networks.heatmap import Heatmap
@@ -23,11 +25,16 @@ from facelign.train.landmarks.networks.inception import InceptionV3
 from facelign.train.landmarks.networks.named import network_of
 from facelign.train.landmarks.networks.pip import Pip
 from facelign.train.landmarks.networks.resnet50 import ImageNetResNet50
-from facelign.train.landmarks.task import ReadOut
+from facelign.train.landmarks.task import LandmarkTask, ReadOut
 from facelign.train.task import Exported
 
 MEAN = torch.from_numpy(np.random.default_rng(2).uniform(0, 1, (12, 2)))
 NAMES = ("heatmap", "light", "pip", "scratch", "inception-bottleneck", "inception", "resnet50")
+
+
+def pair(change: str) -> tuple[str, Any]:
+    name, value = change.removeprefix("model.").split("=")
+    return name, int(value) if value.isdigit() else value
 
 
 def weights(network: Any) -> int:
@@ -191,3 +198,10 @@ def test_stacks_and_branches_are_options_that_are_checked() -> None:
         made("inception", blocks=17)
     with pytest.raises(ConfigError, match="multiple of 32"):
         network_of(ModelOptions(side=112), MEAN)
+    for change, told in (("model.side=112", "multiple of 32"), ("model.initial=no.pth", "no.pth")):
+        config = of_table(
+            {"kind": "landmarks", "data": {"more": ["a.csv"]}, "model": dict([pair(change)])}
+        )
+        assert config.data.more == (str(Path("a.csv").absolute()),)
+        with pytest.raises(FacelignError, match=told):  # before anything is read
+            LandmarkTask(config)

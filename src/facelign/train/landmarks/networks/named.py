@@ -30,14 +30,22 @@ def side_of(options: ModelOptions) -> int:
     return options.side or SIDES.get(options.name, _ARTICLE_SIDE)
 
 
+def check(options: ModelOptions) -> None:
+    """Raise ConfigError or InputError for a network that cannot be made, before data are read."""
+    side = side_of(options)
+    if options.name == "heatmap" and side % 32:
+        raise ConfigError(f"heatmap cannot read {side} px.", "Give a multiple of 32.")
+    if options.initial and not Path(options.initial).is_file():
+        raise InputError(f"There are no weights at {options.initial}.", "Check model.initial.")
+
+
 def network_of(options: ModelOptions, mean_face: Tensor) -> LandmarkNetwork:
     """Return a network with random weights, or on ImageNet's where the options name them.
 
     mean_face: (k, 2) mean of the training points. Raises ConfigError, InputError, WeightsCorrupt.
     """
+    check(options)
     k, side = len(mean_face), side_of(options)
-    if options.name == "heatmap" and side % 32:
-        raise ConfigError(f"heatmap cannot read {side} px.", "Give a multiple of 32.")
     network = _made(options, mean_face, k, side)
     if options.initial:
         if not isinstance(network, Retrained):
@@ -68,8 +76,6 @@ def _made(options: ModelOptions, mean_face: Tensor, k: int, side: int) -> Landma
 
 def _initialize(network: Retrained, path: Path, sha256: str) -> None:
     """Pour a file of torchvision into the backbone; its classes are left out."""
-    if not path.is_file():
-        raise InputError(f"There are no weights at {path}.", "Check model.initial.")
     if sha256 and disk.digest(path) != sha256.lower():
         raise WeightsCorrupt(
             f"{path} does not have the SHA-256 that model.initial_sha256 says.", "Get it again."
