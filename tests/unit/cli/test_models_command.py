@@ -230,9 +230,10 @@ def test_add_an_onnx_file_and_be_told_what_fits(home: Path, tmp_path: Path) -> N
     record = network.with_suffix(".toml").read_text(encoding="utf-8")
     assert "dim = 256" in record
     assert 'layout = "arcface-112"' in record
-    assert "order = " in record
-    assert "are those that fit" in added.stderr
-    assert "a face mirrored is nearer than other faces" in added.stderr
+    # lengths of vectors point to the other order of colors, edits of a face do not: none is chosen
+    assert 'order = "rgb"' in record
+    assert "--color bgr fits better than what is said" in added.stderr
+    assert "it is kept as said" in added.stderr
     with pytest.raises(ConfigError, match="is there already"):
         run(*words)
     with pytest.raises(ConfigError, match="all of it by itself"):

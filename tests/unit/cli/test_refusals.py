@@ -18,7 +18,7 @@ INSTALLED = {"numpy", "onnx", "onnxruntime", "cv2", "PIL", "typer", "rich", "pla
 #: protobuf, which onnx is made of
 INSTALLED |= {"google"}
 EXTRAS = {"dlib", "_dlib_pybind11", "pillow_heif", "skimage", "sklearn", "scipy", "matplotlib"}
-EXTRAS |= {"threadpoolctl", "umap"}
+EXTRAS |= {"threadpoolctl", "umap", "torch", "lightning_fabric", "pytorch_metric_learning"}
 
 
 @pytest.mark.parametrize(
