@@ -181,7 +181,10 @@ class LandmarkArmFlags(OptionSet):
     runs: Annotated[Path, Option("Folder of the runs; those that have ended are kept.", once=True)]
     models: Annotated[
         str,
-        Option("heatmap, light, pip, scratch-6+3, inception-bottleneck, inception-2, resnet50-0."),
+        Option(
+            "heatmap, light, pip, scratch-6+3, inception-bottleneck, inception-2, resnet50-0; "
+            "cascade: dlib's trees (extra dlib)."
+        ),
     ] = "heatmap,light,pip"
     optimizers: Annotated[str, Option("adamw, adam, nadam, rmsprop, sgd; by commas.")] = "adamw"
     seeds: Annotated[int, Option("Runs of each, from other random weights.", low=1)] = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -22,6 +23,23 @@ def _side(name: str, value: int) -> None:
 def _margin(name: str, value: float) -> None:
     if not -0.3 <= value <= 2:
         raise ConfigError(f"{name} {value:g} is no margin.", "Give a share from -0.3 to 2.")
+
+
+def _at_most(most: int) -> Callable[[str, int], None]:
+    def check(name: str, value: int) -> None:
+        if value > most:
+            raise ConfigError(f"{name} {value} is too many.", f"Give {most} at most.")
+
+    return check
+
+
+#: what a file of trees may hold that is read here (models.convert.dlib_shape)
+_levels, _trees, _depth = _at_most(100), _at_most(20_000), _at_most(8)
+
+
+def _rate(name: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ConfigError(f"{name} {value:g} is no share.", "Give more than 0 and at most 1.")
 
 
 def _blocks(name: str, value: int) -> None:
@@ -137,6 +155,28 @@ class LossOptions(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
+class CascadeOptions(OptionSet):
+    """Of ``cascade``, the classic baseline of a study; dlib's names stand in brackets.
+
+    Fewer trees and starts than dlib's own 500 and 20, for small machines.
+    """
+
+    levels: Annotated[
+        int, Option("Rounds that move all points (cascade_depth).", low=1, check=_levels)
+    ] = 10
+    trees: Annotated[
+        int,
+        Option("Trees of a round (num_trees_per_cascade_level).", low=1, check=_trees),
+    ] = 200
+    depth: Annotated[
+        int,
+        Option("Questions of a tree, one after the other (tree_depth).", low=1, check=_depth),
+    ] = 4
+    starts: Annotated[int, Option("First shapes of a face (oversampling_amount).", low=1)] = 5
+    rate: Annotated[float, Option("Share of each tree that counts (nu).", check=_rate)] = 0.1
+
+
+@dataclass(frozen=True, slots=True)
 class LandmarkConfig(TrainConfig):
     """A landmark model."""
 
@@ -144,6 +184,7 @@ class LandmarkConfig(TrainConfig):
     model: ModelOptions = field(default_factory=ModelOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     augment: Augmentation = field(default_factory=Augmentation)
+    cascade: CascadeOptions = field(default_factory=CascadeOptions)
 
 
 CONFIG = LandmarkConfig

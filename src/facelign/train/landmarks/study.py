@@ -19,10 +19,18 @@ import numpy as np
 from torch import nn
 
 from facelign.errors import ConfigError, Refused
+from facelign.runtime.dlib import needs
+from facelign.train.landmarks.cascade import (
+    BOOSTING,
+    CASCADE,
+    TrainedCascade,
+    cascade_task,
+    trained,
+)
 from facelign.train.landmarks.config import LandmarkConfig, ModelOptions
 from facelign.train.landmarks.crops import Crops
 from facelign.train.landmarks.task import LandmarkTask
-from facelign.train.loop import best_network, fit
+from facelign.train.loop import best_network, fit, steps_of
 from facelign.train.run_folder import RunFolder
 from facelign.train.told import Told
 from facelign.types.arrays import IntArray
@@ -67,7 +75,13 @@ class LandmarkArm:
         return f"{self.model}, {self.optimizer}, seed {self.seed}"
 
     def changed(self, config: LandmarkConfig) -> LandmarkConfig:
-        """Return the configuration of the arm; raises ConfigError for a model that is none."""
+        """Return the configuration of the arm; raises ConfigError for a model that is none.
+
+        Raises ExtraMissing for ``cascade`` without dlib.
+        """
+        if self.model == CASCADE:
+            needs()
+            return dataclasses.replace(config, seed=self.seed)
         name, _, rest = self.model.rpartition("-")
         if self.model in NETWORKS:
             name, rest = self.model, ""
@@ -75,7 +89,7 @@ class LandmarkArm:
         if not known or self.optimizer not in RATES:
             raise ConfigError(
                 f"'{self.model}' with '{self.optimizer}' cannot be trained.",
-                f"Models: {', '.join(NETWORKS)}, such as inception-4; optimizers: "
+                f"Models: {', '.join((*NETWORKS, CASCADE))}, such as inception-4; optimizers: "
                 f"{', '.join(RATES)}.",
             )
         told: dict[str, Any] = {"name": name}
@@ -140,9 +154,14 @@ class LandmarkStudy:
 
     def run(self, arm: LandmarkArm, told: Told | None = None) -> LandmarkResult:
         """Train and test an arm, or take up its run; raises what training raises."""
-        config = arm.changed(self.config)
+        config, folder = arm.changed(self.config), self._folder(arm)
+        if arm.model == CASCADE:
+            task = cascade_task(config, self._crops)
+            trees, row = trained(task, folder)
+            if told:
+                told.step(steps_of(config, task.steps_per_epoch())[0] * config.batch)
+            return self._result(arm, task, trees, [row], task.test(trees), row)
         task = LandmarkTask(config, self._crops)
-        folder = RunFolder(self.out / arm.name.replace(", ", "-").replace(" ", ""))
         if not folder.config.exists():
             folder.begin(config, task.data(), [])
         elif folder.read() != config:
@@ -152,31 +171,43 @@ class LandmarkStudy:
             )
         result = folder.finished() or fit(task, config, folder, told)
         network = best_network(task, folder)
-        rows = self._rows(folder)
+        return self._result(arm, task, network, self._rows(folder), result["test"], result["best"])
+
+    def network(self, arm: LandmarkArm) -> tuple[LandmarkTask, nn.Module]:
+        """Return the task and the best network of an arm that was run."""
+        config, folder = arm.changed(self.config), self._folder(arm)
+        if arm.model == CASCADE:
+            task = cascade_task(config, self._crops)
+            return task, trained(task, folder)[0]
+        task = LandmarkTask(config, self._crops)
+        return task, best_network(task, folder)
+
+    def _folder(self, arm: LandmarkArm) -> RunFolder:
+        return RunFolder(self.out / arm.name.replace(", ", "-").replace(" ", ""))
+
+    def _result(
+        self,
+        arm: LandmarkArm,
+        task: LandmarkTask,
+        network: nn.Module,
+        rows: Sequence[Mapping[str, float]],
+        test: Mapping[str, float],
+        best: Mapping[str, float],
+    ) -> LandmarkResult:
         tested = task.rows["test"]
-        weights = list(network.parameters())
         return LandmarkResult(
             arm,
             rows,
-            result["best"],
-            result["test"],
+            best,
+            test,
             {
                 "mirrored": task.looked(network, tested, flip="horizontal")["nme"],
                 "upside down": task.looked(network, tested, flip="vertical")["nme"],
             },
             self._spread(task, network, tested),
-            (
-                sum(weight.numel() for weight in weights),
-                sum(weight.numel() for weight in weights if weight.requires_grad),
-            ),
+            _parameters(network),
             sum(row["seconds"] for row in rows),
         )
-
-    def network(self, arm: LandmarkArm) -> tuple[LandmarkTask, nn.Module]:
-        """Return the task and the best network of an arm that was run."""
-        task = LandmarkTask(arm.changed(self.config), self._crops)
-        folder = RunFolder(self.out / arm.name.replace(", ", "-").replace(" ", ""))
-        return task, best_network(task, folder)
 
     @staticmethod
     def _rows(folder: RunFolder) -> list[Mapping[str, float]]:
@@ -192,9 +223,20 @@ class LandmarkStudy:
         return float(np.std(placed, axis=1).mean() / np.std(true, axis=1).mean())
 
 
+def _parameters(network: nn.Module) -> tuple[int, int]:
+    """Return how many numbers a model has, and how many of them learn: of trees all."""
+    if isinstance(network, TrainedCascade):
+        return network.numbers, network.numbers
+    weights = list(network.parameters())
+    return (
+        sum(weight.numel() for weight in weights),
+        sum(weight.numel() for weight in weights if weight.requires_grad),
+    )
+
+
 def arms_of(models: Sequence[str], optimizers: Sequence[str], seeds: int) -> Iterator[LandmarkArm]:
-    """Yield every model with every optimizer and seed."""
+    """Yield every model with every optimizer and seed; the cascade has no optimizer to choose."""
     for model in models:
-        for optimizer in optimizers:
+        for optimizer in (BOOSTING,) if model == CASCADE else optimizers:
             for seed in range(1, seeds + 1):
                 yield LandmarkArm(model, optimizer, seed)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from facelign.errors import ConfigError
 from facelign.files import disk
+from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import comparable, reduced
@@ -248,7 +249,7 @@ class LandmarkTask(TrainingTask):
         axis = 1 if flip == "vertical" else 0
         for begin in range(0, len(rows), 32):
             part = [int(row) for row in rows[begin : begin + 32]]
-            cut = [self._regions.square(row) for row in part]
+            cut = [self.looking(row) for row in part]
             samples = []
             for row, (picture, onto) in zip(part, cut, strict=True):
                 truth = onto.forward(table.points[row]) + np.float32(0.5)
@@ -268,6 +269,22 @@ class LandmarkTask(TrainingTask):
             points = points * self.side - 0.5
             found += [onto.back(p) for p, (_, onto) in zip(points, cut, strict=True)]
         return np.stack(found).astype(np.float64), total / len(rows)
+
+    def square(self, row: int) -> tuple[ByteArray, Float64Array, BoolArray]:
+        """Return the crop of a face as the model has it in use, its points (k, 2) px, and mask."""
+        picture, onto = self.looking(row)
+        points = np.asarray(onto.forward(self.sets.table.points[row]), np.float64)
+        return picture, points, self.sets.table.visible[row]
+
+    def looking(self, row: int) -> tuple[ByteArray, PlaneMap]:
+        """Return the crop of a face as the model has it in use, and the map onto it."""
+        return self._regions.square(row)
+
+    def pixels(self, pictures: Tensor) -> ByteArray:
+        """Return the pixels (n, side, side, 3) of what a network reads."""
+        mean, spread = (np.array(v).reshape(1, 3, 1, 1) for v in (self._mean, self._spread))
+        values = np.rint(pictures.cpu().numpy() * spread + mean)
+        return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).astype(np.uint8)
 
     def _found(self) -> crops.Crops:
         """Return the boxes of all faces, by detector or label."""
