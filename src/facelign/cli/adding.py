@@ -135,13 +135,15 @@ class OnFaces:
     """Tries a model of one's own on faces before it is kept.
 
     folder: photos of the user, or None for the portrait. open: what the trial may choose by itself.
-    as_said: keep the record whatever the trial tells.
+    as_said: keep the record whatever the trial tells. known: how the network is fed is known, as
+    that of a run of one's own is; the trial is told in a note then, and refuses nothing.
     """
 
     registry: Registry
     folder: Path | None = None
     open: Collection[str] = ()
     as_said: bool = False
+    known: bool = False
 
     def __call__(self, spec: ModelSpec, store: Store) -> None:
         """Raise ConfigError when the record is clearly wrong, tell when it is a little."""
@@ -163,6 +165,13 @@ class OnFaces:
             return
         asked, best = verdict.asked, verdict.best
         on = f"{counted(verdict.faces, 'face')} of {counted(verdict.people, 'person', 'people')}"
+        if self.known and not asked.fits:
+            note(
+                f"{spec.id} does not tell people apart yet: only {asked.nearer:.0%} of {on} are "
+                "nearer to their mirror image than to other faces. It is kept; train it on more "
+                "people, or for longer."
+            )
+            return
         if not best.fits and not self.as_said:
             raise ConfigError(
                 f"{spec.id} does not tell people apart, however it is fed: {best.nearer:.0%} of "
@@ -176,6 +185,12 @@ class OnFaces:
             )
             return
         wrong = _differences(asked, best)
+        if self.known:
+            note(
+                f"{spec.id} is fed as it was trained; on {on} it would fit better fed otherwise "
+                f"({_fields(best, wrong)}), as networks do that have learned little."
+            )
+            return
         # lengths alone do not choose colors in silence: they point to the wrong ones for some
         # networks (docs/how-to/own-model.md), and then the edits of a face lie farther apart
         doubtful = "order" in wrong and best.gap < asked.gap

@@ -138,6 +138,7 @@ def export(
     train.needs()
     from facelign.cli import adding
     from facelign.cli.models import registry_and_store
+    from facelign.models import own
     from facelign.recognition.presets import PRESETS
     from facelign.train.export import export as exported
     from facelign.train.run_folder import RunFolder
@@ -152,9 +153,15 @@ def export(
         model_id or replace,
         registry,
         store,
+        lambda record: own.add(
+            record,
+            registry,
+            store,
+            replace=bool(replace),
+            reserved=PRESETS,
+            seen=adding.OnFaces(registry, faces, known=True),
+        ),
         replace=bool(replace),
-        reserved=PRESETS,
-        seen=adding.OnFaces(registry, faces),
     )
     record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
     answer(record, f"{spec.id}: added; its card is {record['card']}", json=output.json)

@@ -159,7 +159,8 @@ def _scales(here: Trial) -> _Ways:
 def _best(trials: Sequence[Trial], asked: Trial, few: bool) -> Trial:
     """Return the trial that fits best; ``asked`` where none is noticeably better."""
     top = max(trial.gap for trial in trials)
-    good = [trial for trial in trials if trial.gap >= _AS_GOOD * top]
+    # of a network that learned nothing every gap may be below 0
+    good = [trial for trial in trials if trial.gap >= top - (1 - _AS_GOOD) * abs(top)]
     if few and any(trial.layout == asked.layout for trial in good):
         good = [trial for trial in good if trial.layout == asked.layout]
     lengths = [trial.length for trial in good]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 
 from facelign._version import __version__
@@ -16,13 +17,15 @@ _PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-learn", "
 
 def versions() -> dict[str, str]:
     """Return the versions of whatever the figures depend on."""
-    found = {"facelign": __version__, "Python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    own = {"facelign": __version__, "Python": platform.python_version()}
+    return own | dict(installed(_PACKAGES))
+
+
+def installed(packages: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (package, version) of those packages that are here."""
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
 
 
 def table(

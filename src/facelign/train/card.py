@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,22 +34,26 @@ def card(
     """Return the card as plain data.
 
     data: with the findings of the check. result: of the run. figures: further ones on data that was
-    not trained on, such as intervals.
+    not trained on, such as intervals. What a run of an earlier version did not keep is left out.
     """
     findings = data.get("findings", [])
-    wrong = [one["text"] for one in findings if one["severity"] == "error"]
     failed = [test.distrust or test.name for test in tests if not test.passed]
     return {
         "id": model_id,
         "kind": kind,
         "data": {name: value for name, value in data.items() if name != "findings"},
-        "best": result["best"],
-        "test": {**result["test"], **figures},
+        "best": result.get("best", {}),
+        "test": {**result.get("test", {}), **figures},
         "tests": [{"test": test.name, "passed": test.passed} for test in tests],
         "findings": findings,
-        "not_to_be_trusted_for": [*_NEVER, *failed, *wrong],
+        "not_to_be_trusted_for": [*_NEVER, *failed, *errors_of(findings)],
         "environment": dict(environment),
     }
+
+
+def errors_of(findings: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the texts of the findings that stand against a result."""
+    return [one["text"] for one in findings if one.get("severity") == "error"]
 
 
 def markdown(card: Mapping[str, Any]) -> str:
@@ -61,7 +65,8 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"# {card['id']}", "", f"A model for {card['kind']}, trained with facelign.")
     yield from ("", "## Data", "", *_table(card["data"]))
     yield from ("", "## On data that it was not trained on", "", *_table(card["test"]))
-    yield from ("", "The epoch was chosen on the validation set:", "", *_table(card["best"]))
+    if card["best"]:
+        yield from ("", "The epoch was chosen on the validation set:", "", *_table(card["best"]))
     yield from ("", "## Tests", "")
     for test in card["tests"]:
         yield f"- {'passed' if test['passed'] else 'FAILED'}: {test['test']}"

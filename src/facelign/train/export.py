@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ def export(
     model_id: str,
     registry: Registry,
     store: Store,
+    add: Callable[[Path], ModelSpec],
     *,
     replace: bool = False,
-    reserved: Collection[str] = (),
-    seen: Callable[[ModelSpec, Store], None] | None = None,
 ) -> ModelSpec:
-    """Write the best network as ONNX with record and model card, and add it (``own.add``).
+    """Write the best network as ONNX with record and model card, and add it.
 
+    add: takes the record; with ``replace`` it puts the model in the place of one (``own.add``).
     Nothing is added unless ONNX Runtime gives what PyTorch gives (at most 1e-4 apart), and nothing
     replaced by a model that errs more on the test set; a network that is there already stays.
     Raises ConfigError for a run that has not ended or an id that cannot be had, Refused.
@@ -86,17 +86,20 @@ def export(
         there = registry.spec(spec.task, model_id)
         if there.weights[0].sources[0].sha256 == disk.digest(weights):
             return there  # this very network was exported before
-    return own.add(record, registry, store, replace=replace, reserved=reserved, seen=seen)
+    return add(record)
 
 
 def _of_run(
     data: Mapping[str, Any], result: Mapping[str, Any], *, same_loss: bool
 ) -> Iterator[CardTest]:
     """Yield what the run itself tells of its network."""
-    wrong = [one for one in data["findings"] if one["severity"] == "error"]
-    yield CardTest("the check of the data found no error", not wrong, "comparisons with others")
-    learned, judged = result["best"].get("loss"), result["best"]["val_loss"]
-    if same_loss and learned:
+    findings = data.get("findings")
+    if findings is not None:  # runs of earlier versions kept none
+        wrong = card.errors_of(findings)
+        yield CardTest("the check of the data found no error", not wrong, "comparisons with others")
+    best = result.get("best", {})
+    learned, judged = best.get("loss"), best.get("val_loss")
+    if same_loss and learned and judged is not None:
         ratio = judged / learned
         yield CardTest(
             f"the validation loss is at most {_BY_HEART:g} times the training loss ({ratio:.2g})",

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from facelign._version import __version__
 from facelign.errors import ConfigError, InputError, Refused
 from facelign.files import disk
 from facelign.jobs.claims import Claims
+from facelign.report.provenance import installed
 from facelign.train import config as configuration
 from facelign.train.config import TrainConfig
 
@@ -160,15 +160,10 @@ class RunFolder:
 
 def environment(seed: int) -> dict[str, Any]:
     """Return what a run stands on: versions, system, seed."""
-    found: dict[str, Any] = {
+    return {
         "facelign": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "seed": seed,
+        **dict(installed(_PACKAGES)),
     }
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -9,6 +9,7 @@ import pytest
 
 from facelign import models
 from facelign.cli.adding import OnFaces, faces_of
+from facelign.errors import ConfigError
 from facelign.files.disk import digest
 from facelign.models.convert import rewrites
 from facelign.models.convert.graph import FLOAT32, Node, Value, serialize
@@ -96,6 +97,41 @@ def test_lengths_alone_do_not_choose_a_color_in_silence(
     assert verdict.best.gap < verdict.asked.gap
     OnFaces(known, open={"order", "scale", "layout"})(spec, store)  # nothing is raised
     assert "it is kept as said" in capsys.readouterr().err
+
+
+def test_what_is_known_is_told_and_not_refused(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of one's own knows how it fed its network; its command has no flag to say it again."""
+    known = models.default()
+    spec = known.spec("embed", "sface")
+    store.pull(spec)
+    for given, told in (
+        (replace(spec.input, **SCALED), "would fit better fed otherwise ([input] mean = [0.0"),
+        (spec.input, "a face mirrored is nearer"),
+    ):
+        asked = replace(spec, input=given)
+        if given != spec.input:
+            with pytest.raises(ConfigError, match="--as-said"):
+                OnFaces(known)(asked, store)
+        capsys.readouterr()
+        OnFaces(known, known=True)(asked, store)
+        said = capsys.readouterr().err
+        assert told in said
+        assert "--" not in said
+
+
+def test_a_network_that_sees_next_to_nothing_is_tried(store: Store) -> None:
+    """Whatever is tried first, every vector is the same: gaps of both signs are rounding."""
+    known = models.default()
+    spec = known.spec("embed", "mobilefacenet")
+    store.pull(spec)
+    blind = replace(spec, input=replace(spec.input, std=(3e5,) * 3))
+    found = tried(blind, store, faces_of(None), models.detector("yunet"), known)
+    assert found is not None
+    assert abs(found.asked.gap) < 1e-4
+    assert found.best.fits
+    assert found.clearly
 
 
 @pytest.mark.parametrize("right", ["nhwc", "nwhc"])

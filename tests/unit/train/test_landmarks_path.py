@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,25 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     assert run(["train", "export", str(worse), "--replace", "mine-68"]) == 3
     assert "is worse than 'mine-68'" in capfd.readouterr().err
     assert served.read_bytes() == before
+
+
+def test_a_run_of_an_earlier_version_is_exported_without_what_it_did_not_keep(ended, capfd):
+    older = ended.parent / "older"
+    shutil.copytree(ended, older)
+    data = json.loads((older / "data.json").read_text(encoding="utf-8"))
+    assert data.pop("findings")
+    (older / "data.json").write_text(json.dumps(data), encoding="utf-8")
+    result = json.loads((older / "result.json").read_text(encoding="utf-8"))
+    for name in ("test", "seconds"):
+        del result[name]
+    del result["best"]["loss"]
+    (older / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    assert run(["train", "export", str(older), "--id", "older-68"]) == 0
+    assert "bug" not in capfd.readouterr().err
+    card = json.loads((older / "model-card.json").read_text(encoding="utf-8"))
+    assert card["findings"] == []
+    assert [test["passed"] for test in card["tests"]] == [True]
+    assert set(card["test"]) == {"error of the exported model"}
 
 
 def test_a_run_goes_on_with_the_data_that_it_was_begun_on(config, tmp_path, capfd):

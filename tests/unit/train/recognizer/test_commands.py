@@ -47,6 +47,7 @@ def test_an_embedder_is_trained_exported_and_verifies(config, people, tmp_path, 
     assert "by photo within each person" in told.err
     assert rows(told.out)[-1].keys() >= {"run", "epochs", "best", "test"}
     assert run(["train", "export", str(folder), "--id", "mine"]) == 0
+    assert "--" not in capfd.readouterr().err  # three steps teach little, and that is no refusal
     photos = sorted((people / "Tony_Blair").glob("*.jpg"))[:2]
     capfd.readouterr()
     verify = ["verify", *map(str, photos), "--model", "mine", "--threshold", "0.2", "--json"]
