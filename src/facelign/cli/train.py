@@ -55,6 +55,20 @@ class TrainFlags(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeFlags(OptionSet):
+    """What a run changes of its configuration from here on."""
+
+    set: Annotated[
+        list[str] | None,
+        Option(
+            "Change that leaves data and network as they are, such as "
+            "optimizer.learning_rate=0.0001; may be repeated.",
+            once=True,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class EmbedderTrainFlags(TrainFlags):
     """The same, and what an embedder begins with or learns from."""
 
@@ -91,22 +105,30 @@ def recognizer(config: ConfigFile, flags: EmbedderTrainFlags, output: JsonFlag) 
 
 
 @app.add("resume")
-def resume(run: RunPlace, output: JsonFlag) -> int:
+def resume(run: RunPlace, flags: ResumeFlags, output: JsonFlag) -> int:
     """Go on with a run that was ended; one that has ended says its last line again."""
     from facelign import train
 
     train.needs()
+    from facelign.train.config import gone_on
+    from facelign.train.loop import reached
     from facelign.train.run_folder import RunFolder
     from facelign.train.task import task_of
 
     folder = RunFolder(run)
-    config = folder.read()
+    config, other = gone_on(folder.read(), flags.set or ())
     ended = folder.finished()
+    if ended is not None and other:
+        raise ConfigError(
+            f"The run in {run} has ended, so nothing of it can change.", "Begin another run."
+        )
     if ended is not None:
         _say(ended, json=output.json)
         return Exit.DONE
     task = task_of(config)
     folder.same_data(task.data())
+    if other:
+        folder.change(config, other, *reached(folder))
     return _fitted(task, config, folder, json=output.json)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +30,13 @@ def card(
     figures: Mapping[str, Any],
     tests: list[CardTest],
     environment: Mapping[str, Any],
+    changes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the card as plain data.
 
     data: with the findings of the check. result: of the run. figures: further ones on data that was
-    not trained on, such as intervals. What a run of an earlier version did not keep is left out.
+    not trained on, such as intervals. changes: of the configuration while the run went on. What a
+    run of an earlier version did not keep is left out.
     """
     findings = data.get("findings", [])
     failed = [test.distrust or test.name for test in tests if not test.passed]
@@ -47,6 +49,7 @@ def card(
         "tests": [{"test": test.name, "passed": test.passed} for test in tests],
         "findings": findings,
         "not_to_be_trusted_for": [*_NEVER, *failed, *errors_of(findings)],
+        "changes": [dict(change) for change in changes],
         "environment": dict(environment),
     }
 
@@ -75,6 +78,11 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"- {one['severity']}: {one['text']}" for one in card["findings"])
     yield from ("", "## Not to be trusted for", "")
     yield from (f"- {what}" for what in card["not_to_be_trusted_for"])
+    if card["changes"]:
+        yield from ("", "## Changed while it was trained", "")
+        for one in card["changes"]:
+            when = f"from step {one['step']} of epoch {one['epoch']} on"
+            yield f"- {one['key']}: {_said(one['after'])} {when}, {_said(one['before'])} before"
     yield from ("", "## Made with", "", *_table(card["environment"]))
 
 

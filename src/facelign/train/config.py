@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -29,6 +30,8 @@ KINDS = ("landmarks", "recognizer")
 _MOST_BYTES = 1 << 20
 #: what marks a value as the path of a file or folder
 PATH = "PATH"
+#: what may change while a run goes on: neither its data nor its network depend on it
+_GOING_ON = ("epochs", "steps", "optimizer", "schedule", "stop", "checkpoint", "machine")
 
 Kind = Literal["landmarks", "recognizer"]
 
@@ -202,6 +205,27 @@ def changed(config: Any, changes: Sequence[str]) -> Any:
     for change in changes:
         _change(table, change)
     return of_table(table)
+
+
+def gone_on(config: Any, changes: Sequence[str]) -> tuple[Any, dict[str, tuple[Any, Any]]]:
+    """Return the configuration with which a run goes on, and what is another: before and after.
+
+    Raises ConfigError for changes after which it would be another run: of data, network or loss.
+    """
+    made = changed(config, changes)
+    if made.kind != config.kind:
+        raise ConfigError(f"The run trains {config.kind}, not {made.kind}.", "Begin another run.")
+    read_off = {name: attrgetter(name) for name, _, _ in keys(type(config))}
+    both = {name: (value(config), value(made)) for name, value in read_off.items()}
+    other = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+    for name in other:
+        # what another optimizer remembers of its steps is of no use to this one
+        if name.partition(".")[0] not in _GOING_ON or name == "optimizer.name":
+            raise ConfigError(
+                f"With another {name} it would not be the same run.",
+                f"Begin another one; one that goes on takes {', '.join(_GOING_ON)}.",
+            )
+    return made, other
 
 
 def of_table(table: Mapping[str, Any], kind: str = "") -> Any:

@@ -79,7 +79,8 @@ def export(
     if replace:
         tests.append(_no_worse(task, spec, errors, registry, store))
     figures = {} if errors is None else {"error of the exported model": _mean(errors).to_dict()}
-    written = card.card(model_id, task.kind, run.data(), result, figures, tests, run.environment())
+    made_with = run.environment(), run.changes()
+    written = card.card(model_id, task.kind, run.data(), result, figures, tests, *made_with)
     run.write("model-card.json", written)
     disk.write(run.path / "model-card.md", card.markdown(written).encode())
     if not replace and model_id in own.ids(store.home):

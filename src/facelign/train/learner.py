@@ -133,7 +133,13 @@ class Learner:
         """Become what ``state`` gave."""
         self._network.module.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        # the state brings the settings of its time, and the run may have others since
+        for group in self._optimizer.param_groups:
+            group["weight_decay"] = self._options.weight_decay
+            if "momentum" in group:
+                group["momentum"] = self._options.momentum
+        if state["precision"]:  # numbers of other sizes keep none
+            self._fabric.strategy.precision.load_state_dict(state["precision"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
 

@@ -143,6 +143,14 @@ def _resumed(run: RunFolder, learner: Learner) -> Where:
     return Where(**json.loads(state["where"]))
 
 
+def reached(run: RunFolder) -> tuple[int, int]:
+    """Return the epoch and the step that a run goes on with, from 1."""
+    at = Where()
+    if run.last.exists():
+        at = Where(**json.loads(checkpoint.load(run.last)["where"]))
+    return at.epoch + 1, at.step + 1
+
+
 def _ended(task: TrainingTask, run: RunFolder, at: Where, learner: Learner) -> dict[str, Any]:
     """Test the best network, write the last record and return it."""
     if not at.best:
@@ -200,5 +208,5 @@ def _not_finite(task: TrainingTask, run: RunFolder, at: Where, batch: Batch) -> 
     return Refused(
         f"The loss was not finite at step {at.step + 1} of epoch {at.epoch + 1}; the batch{told} "
         f"is kept in {path}.",
-        "Begin a run with a lower optimizer.learning_rate, or with optimizer.clip.",
+        "Go on with a lower optimizer.learning_rate, or with optimizer.clip.",
     )

@@ -96,6 +96,34 @@ class RunFolder:
             raise ConfigError(f"There is no run in {self.path}.", "Name the folder of a run.")
         return configuration.read(self.config)
 
+    def change(
+        self, config: TrainConfig, other: Mapping[str, tuple[Any, Any]], epoch: int, step: int
+    ) -> None:
+        """Keep another configuration, and in ``changes.json`` what is another from when on.
+
+        other: before and after, by key. epoch, step: that come next, from 1. Raises ConfigError
+        where another process works on the run.
+        """
+        rows = [
+            {"epoch": epoch, "step": step, "key": name, "before": before, "after": after}
+            for name, (before, after) in other.items()
+        ]
+        with self.held():
+            self.write("changes.json", {"changes": [*self.changes(), *rows]})
+            text = configuration.written(config)
+            notes = "".join(
+                f"# {row['key']} was {configuration.as_toml(row['before'])} until step "
+                f"{row['step']} of epoch {row['epoch']}\n"
+                for row in self.changes()
+            )
+            disk.write(self.config, f"{text}\n{notes}".encode(), sync=True)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return what was changed while the run went on; [] for nothing."""
+        if not (self.path / "changes.json").is_file():
+            return []
+        return list(self._record("changes.json").get("changes", []))
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other processes from this run; raises ConfigError where one works on it."""

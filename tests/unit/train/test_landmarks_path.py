@@ -160,6 +160,16 @@ def test_a_loss_that_is_not_finite_names_the_photos(config, tmp_path, capfd):
     assert run([*arguments, "--out", str(folder)]) == Exit.INPUT
     assert ".jpg and 7 more) is kept in" in capfd.readouterr().err
     assert len(json.loads((folder / "batch.json").read_text())["samples"]) == 8
+    # the same rate stops there again, another data set would be another run, a lower rate goes on
+    assert run(["train", "resume", str(folder)]) == Exit.INPUT
+    assert run(["train", "resume", str(folder), "--set=data.limit=50"]) == Exit.USAGE
+    assert "With another data.limit it would not be the same run." in capfd.readouterr().err
+    lower = ["train", "resume", str(folder), "--set=optimizer.learning_rate=0.001"]
+    assert run(lower) == 0
+    assert "learning_rate = 0.001\n" in (folder / "config.toml").read_text(encoding="utf-8")
+    assert run(["train", "resume", str(folder)]) == 0
+    assert run([*lower[:-1], "--set=epochs=9"]) == Exit.USAGE
+    assert "has ended" in capfd.readouterr().err
 
 
 def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, capfd):
