@@ -155,7 +155,7 @@ class LossOptions(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
-class CascadeOptions(OptionSet):
+class ShapeTreesOptions(OptionSet):
     """Of ``cascade``, the classic baseline of a study; dlib's names stand in brackets.
 
     Fewer trees and starts than dlib's own 500 and 20, for small machines.
@@ -184,7 +184,7 @@ class LandmarkConfig(TrainConfig):
     model: ModelOptions = field(default_factory=ModelOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     augment: Augmentation = field(default_factory=Augmentation)
-    cascade: CascadeOptions = field(default_factory=CascadeOptions)
+    cascade: ShapeTreesOptions = field(default_factory=ShapeTreesOptions)
 
 
 CONFIG = LandmarkConfig

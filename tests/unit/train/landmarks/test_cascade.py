@@ -18,11 +18,11 @@ from facelign.errors import ConfigError, ExtraMissing, Refused
 from facelign.runtime import dlib as runtime_dlib
 from facelign.train.landmarks.augment import NONE
 from facelign.train.landmarks.cascade import cascade_task, rectangle, trained
-from facelign.train.landmarks.config import CascadeOptions, DataOptions, LandmarkConfig
+from facelign.train.landmarks.config import DataOptions, LandmarkConfig, ShapeTreesOptions
 from facelign.train.landmarks.study import LandmarkArm, arms_of
 from facelign.train.run_folder import RunFolder
 
-SMALL = CascadeOptions(levels=3, trees=20, depth=3, starts=3)
+SMALL = ShapeTreesOptions(levels=3, trees=20, depth=3, starts=3)
 
 
 def test_trees_have_no_optimizer_to_choose() -> None:
@@ -99,7 +99,7 @@ def test_points_that_are_hidden_have_no_say_in_trees(
     table = landmarks_data / "muct/muct_crops.csv"
     data = DataOptions(source=str(table), limit=120, detector="label", cameras="b", masked=False)
     config = LandmarkConfig(kind="landmarks", batch=8, data=data, augment=NONE)
-    task = cascade_task(replace(config, cascade=CascadeOptions(levels=1, trees=1, starts=1)))
+    task = cascade_task(replace(config, cascade=ShapeTreesOptions(levels=1, trees=1, starts=1)))
     trained(task, RunFolder(tmp_path))
     assert capfd.readouterr().out == ""  # dlib warns there of points far from the face
     with np.load(tmp_path / "cascade.npz") as tables:
