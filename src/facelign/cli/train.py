@@ -258,7 +258,11 @@ def _fitted(task: TrainingTask, config: Any, folder: RunFolder, *, json: bool) -
 
     with _told(task, config, json=json) as told, signals.postponed() as stopped:
         try:
-            _say(fit(task, config, folder, told(stopped)), json=json)
+            result = fit(task, config, folder, told(stopped))
+            for sentence, holds in task.doubts(result["test"]).items():
+                if not holds:
+                    note(f"warning: it does not hold that {sentence}.")
+            _say(result, json=json)
         except KeyboardInterrupt:
             note(f"facelign: the run is kept; go on with: facelign train resume {folder.path}")
             raise

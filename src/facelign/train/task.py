@@ -109,6 +109,13 @@ class TrainingTask(Protocol):
         """
         return None
 
+    def doubts(self, test: Mapping[str, float]) -> dict[str, bool]:
+        """Return what the figures of a test say of data that are unlike those trained on.
+
+        test: what ``test`` gave. A sentence each, and whether it holds.
+        """
+        return {}
+
 
 def task_of(config: TrainConfig) -> TrainingTask:
     """Return the task of a configuration, its data read and split."""

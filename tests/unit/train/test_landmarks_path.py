@@ -92,6 +92,9 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     # the served model, with its record, errs as the network in training did
     assert mean["value"] == pytest.approx(card["test"]["nme"], rel=0.02)
     assert mean["low"] < mean["value"] < mean["high"]
+    assert card["test"]["mirror_limit"] > 0
+    (alike,) = [t["test"] for t in card["tests"] if "look like those of validation" in t["test"]]
+    assert "faces of the test set" in alike
     text = (ended / "model-card.md").read_text(encoding="utf-8")
     assert "passed: ONNX Runtime and PyTorch give the same" in text
     assert "Not to be trusted for" in text

@@ -35,6 +35,10 @@ from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
 _MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
 _IMAGENET = ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 
+#: share of the validation faces that may be called unlike the others; a set of which surely more
+#: than twice as many are is told
+_FEW = 0.05
+
 #: how a crop is flipped before it is looked at
 Flip = Literal["", "horizontal", "vertical"]
 Sample = tuple[ByteArray, Float32Array, BoolArray]
@@ -159,7 +163,54 @@ class LandmarkTask(TrainingTask):
         for name, rows in self.beside.items():
             if len(rows):
                 found[f"nme_{name}"] = self.looked(network, rows)["nme"]
+        return found | self._unlike(network)
+
+    def mirror_errors(self, network: nn.Module, rows: IntArray) -> Float64Array:
+        """Return how far (n,) points of faces lie from those of their mirror images: a mean over
+        the points, as a share of the box's longer side.
+
+        It needs no annotation and grows where a face is unlike what was learned (Yang and Patras,
+        "Mirror, mirror on the wall, tell me, is the error small?", CVPR 2015). It says nothing of a
+        network that puts all points into the middle.
+        """
+        plain, _ = self.placed(network, rows)
+        mirrored, _ = self.placed(network, rows, "horizontal")
+        boxes = self.crops.boxes[rows]
+        apart = np.linalg.norm(plain - mirrored, axis=2).mean(axis=1)
+        size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1e-6)
+        return np.asarray(apart / size, np.float64)
+
+    def _unlike(self, network: nn.Module) -> dict[str, float]:
+        """Return the mirror error that few validation faces have, and the shares of others beyond.
+
+        "unlike": of the test faces; "unlike_NAME": of a set beside; "_low": where a 95 % interval
+        begins, by the normal distribution.
+        """
+        usual = self.mirror_errors(network, self.rows["validation"])
+        limit = float(np.quantile(usual, 1 - _FEW))
+        found = {"mirror_limit": limit}
+        for name, rows in {"": self.rows["test"], **self.beside}.items():
+            if len(rows):
+                beyond = self.mirror_errors(network, rows) > limit
+                share = float(beyond.mean())
+                key = f"unlike_{name}" if name else "unlike"
+                found[key] = share
+                found[f"{key}_low"] = share - 1.96 * (share * (1 - share) / len(rows)) ** 0.5
         return found
+
+    def doubts(self, test: Mapping[str, float]) -> dict[str, bool]:
+        """Return for the test faces and each set beside whether they are unlike validation's."""
+        told = {}
+        for key, low in test.items():
+            if key.startswith("unlike") and key.endswith("_low"):
+                name = key.removesuffix("_low")
+                who = name.removeprefix("unlike").removeprefix("_") or "the test set"
+                told[
+                    f"faces of {who} look like those of validation "
+                    f"({100 * test[name]:.0f} % are beyond the mirror error of {100 * _FEW:.0f} % "
+                    "of those)"
+                ] = low <= 2 * _FEW
+        return told
 
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data."""
