@@ -11,6 +11,7 @@ from facelign.train.landmarks.crops import Crops
 from facelign.train.landmarks.sets import Sets, outliers
 from facelign.train.task import DataFinding
 from facelign.types.arrays import IntArray
+from facelign.types.wording import counted
 
 #: fewer faces than this teach a network little
 _FEW = 500
@@ -53,7 +54,8 @@ def _photos(sets: Sets, crops: Crops, config: LandmarkConfig) -> list[DataFindin
         told.append(
             DataFinding(
                 f"{int(crops.absent.sum())} of {len(sets.table)} faces are left out: "
-                f"{len(crops.reasons)} photos cannot be read, such as {path.name}: {reason}"
+                f"{counted(len(crops.reasons), 'photo')} not to be read, such as {path.name}: "
+                f"{reason}"
             )
         )
     lost = np.flatnonzero(~crops.found & ~crops.absent)
@@ -81,7 +83,10 @@ def _parts(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
         told.append(
             DataFinding(f"{len(rows['train'])} faces are few to train on; take {_FEW} or more.")
         )
-    for kind, groups in (("photos", sets.table.photos), ("people", sets.table.people)):
+    for kinds, groups in (
+        (("photo", "photos"), sets.table.photos),
+        (("person", "people"), sets.table.people),
+    ):
         if not groups:
             continue
         held = {part: {groups[row] for row in found} - {""} for part, found in rows.items()}
@@ -90,7 +95,8 @@ def _parts(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
             if both:
                 told.append(
                     DataFinding(
-                        f"{len(both)} {kind} are in {one} and {other}, such as {min(both)}.",
+                        f"{counted(len(both), *kinds)} in both {one} and {other}, such as "
+                        f"{min(both)}.",
                         "error" if other == "test" else "warning",
                     )
                 )
@@ -112,15 +118,17 @@ def _points(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
             by_camera = f" ({', '.join(f'camera {c}: {n}' for c, n in counts.items() if n)})"
         told.append(
             DataFinding(
-                f"{int(hidden.sum())} points of {int(hidden.any(axis=1).sum())} faces are hidden "
-                f"and have no say{by_camera}.",
+                f"{counted(int(hidden.sum()), 'hidden point')}, on "
+                f"{counted(int(hidden.any(axis=1).sum()), 'face')}, without a say{by_camera}.",
                 "note",
             )
         )
     if len(table.outside):
         names = ", ".join(table.files[row].name for row in table.outside[:_NAMED])
         told.append(
-            DataFinding(f"{len(table.outside)} faces have points outside of them: {names}.")
+            DataFinding(
+                f"{counted(len(table.outside), 'face')} with points outside of the photo: {names}."
+            )
         )
     every = np.concatenate(list(rows.values()))
     far = outliers(table.points, table.visible, every)
@@ -128,7 +136,7 @@ def _points(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
         names = ", ".join(f"{table.files[row].name} ({z:.0f})" for row, z in far[:_NAMED])
         told.append(
             DataFinding(
-                f"{len(far)} faces have a shape far from all others (look at them; usual "
+                f"{counted(len(far), 'face')} of a shape far from all others (look at them; usual "
                 f"deviations in brackets): {names}.",
                 "note",
             )

@@ -71,7 +71,9 @@ def counts(people: People, split: PeopleSplit) -> Iterator[DataFinding]:
         yield DataFinding(f"{scarce} with too few photos left out.", "note")
     if people.left_out:
         yield DataFinding(
-            f"{len(people.left_out)} people were left out by name: {some(people.left_out)}.", "note"
+            f"{counted(len(people.left_out), 'person', 'people')} left out by name: "
+            f"{some(people.left_out)}.",
+            "note",
         )
     if people.skipped:
         file, why = people.skipped[0]
@@ -97,7 +99,8 @@ def shared_names(people: People, listed: Sequence[str], what: str) -> Iterator[D
     both = [name for name in people.names if plain_name(name) in wanted]
     if both:
         yield DataFinding(
-            f"{len(both)} people are in the photos and in {what} too: {some(both)}. Figures on "
+            f"{counted(len(both), 'person', 'people')} both in the photos and in {what}: "
+            f"{some(both)}. Figures on "
             "them are too good; leave them out with data.leave_out.",
             "error",
         )
@@ -117,7 +120,7 @@ def same_files(people: People, digests: Sequence[str], split: PeopleSplit) -> It
         if found:
             a, b = (people.photos[place].path for place in found[0][:2])
             yield DataFinding(
-                f"{counted(len(found), 'photo')} are {what}, such as {a} and {b}.", "error"
+                f"{counted(len(found), 'photo')} {what}, such as {a} and {b}.", "error"
             )
 
 
@@ -251,7 +254,7 @@ def near_doubles(people: People, looked: Looked, split: PeopleSplit) -> Iterator
         if pairs:
             a, b = (people.photos[looked.places[place]].path for place in pairs[0])
             yield DataFinding(
-                f"{counted(len(pairs), 'pair')} of all but the same faces lie {what}, by "
+                f"{counted(len(pairs), 'pair')} of all but the same faces {what}, by "
                 f"{looked.judge}, such as {a} and {b}."
             )
 

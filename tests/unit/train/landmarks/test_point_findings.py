@@ -90,7 +90,7 @@ def test_a_person_in_two_parts_is_named(one, other, severity):
     people[rows[other][0]] = people[rows[one][0]]
     found = told(replace(table, people=tuple(people)))
     assert found == [
-        (severity, f"1 people are in {one} and {other}, such as {people[rows[one][0]]}.")
+        (severity, f"1 person in both {one} and {other}, such as {people[rows[one][0]]}.")
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_photo_in_two_parts_is_named():
     photos = tuple(f"photo{n % (FACES - 1):04d}" for n in range(FACES))
     ((severity, text),) = told(made(photos=photos))
     assert severity == "error"
-    assert "1 photos are in train and test, such as photo0000" in text
+    assert "1 photo in both train and test, such as photo0000" in text
 
 
 def test_a_set_that_does_not_tell_people_says_so():
@@ -117,7 +117,7 @@ def test_hidden_points_are_counted_by_camera():
     cameras = tuple("ab"[n % 2] for n in range(FACES))
     ((severity, text),) = told(made(visible=visible, cameras=cameras))
     assert severity == "note"
-    assert "3 points of 2 faces are hidden" in text
+    assert "3 hidden points, on 2 faces" in text
     assert "(camera a: 1, camera b: 2)" in text
     ((_, text),) = told(made(visible=visible))
     assert "camera" not in text
@@ -126,7 +126,7 @@ def test_hidden_points_are_counted_by_camera():
 def test_a_shape_far_from_all_others_is_told_by_its_file():
     ((severity, text),) = told(moved(made(), 7, 3, (90, -70)))
     assert severity == "note"
-    assert "1 faces have a shape far from all others" in text
+    assert "1 face of a shape far from all others" in text
     assert "0007.jpg" in text
 
 
@@ -136,7 +136,7 @@ def test_photos_that_cannot_be_read_and_faces_that_are_missed():
     found[:9] = False
     reasons = {Path("0000.jpg"): "it is empty", Path("0001.jpg"): "it is empty"}
     one, other = told(crops=found_in(FACES, absent=absent, found=found, reasons=reasons))
-    assert one[1].startswith("2 of 600 faces are left out: 2 photos cannot be read, such as 0000")
+    assert one[1].startswith("2 of 600 faces are left out: 2 photos not to be read, such as 0000")
     assert "yunet misses 7 of 600 faces" in other[1]
     assert "0002.jpg" in other[1]
     assert other[1].endswith(" ....")

@@ -98,7 +98,7 @@ def test_people_of_the_test_are_known_however_they_are_spelled():
     people = made()
     (found,) = findings.shared_names(people, ["Person 001", "nobody"], "the list")
     assert found.severity == "error"
-    assert "1 people are in the photos and in the list too: person_001" in found.text
+    assert "1 person both in the photos and in the list: person_001" in found.text
     assert not [*findings.shared_names(people, ["nobody"], "the list")]
 
 
@@ -162,7 +162,7 @@ def test_a_photo_that_was_saved_again_is_seen(copy, what):
     vectors[copy] = vectors[0] + 0.01 * vectors[1]
     vectors[copy] /= np.linalg.norm(vectors[copy])
     (found,) = findings.near_doubles(people, replace(looked, vectors=vectors), split(people))
-    assert f"1 pair of all but the same faces lie {what}, by judge" in found.text
+    assert f"1 pair of all but the same faces {what}, by judge" in found.text
     assert f"such as {people.photos[0].path} and {people.photos[copy].path}" in found.text
 
 
