@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import pickle
 import stat
@@ -356,7 +357,10 @@ def test_nothing_in_the_package_unpickles():
 
     import facelign
 
+    words = (r"import pickle\n", r"pickle\.load", "allow_pickle=True", r"(?<![\w.])eval\(")
+    # PyTorch unpickles files, but for tensors alone where it is asked to (network.eval() runs nothing)
+    words += (r"torch\.load\((?![^()]*weights_only=True)",)
     for file in Path(facelign.__file__).parent.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        for word in ("import pickle\n", "pickle.load", "allow_pickle=True", "torch.load", "eval("):
-            assert word not in text.replace("literal_eval(", ""), (file, word)
+        for word in words:
+            assert re.search(word, text) is None, (file, word)
