@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ def load(path: Path) -> dict[str, Any]:
             f"The checkpoint {path} cannot be read: {problem.strerror or problem}.",
             "Check the folder of the run.",
         ) from problem
-    except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as problem:
+    except (RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as problem:
         raise InputError(
             f"{path} is no checkpoint, or a damaged one.", "Train again, or take a back-up."
         ) from problem

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import os
 import pickle
+import re
 import stat
 import zipfile
 
@@ -358,7 +358,7 @@ def test_nothing_in_the_package_unpickles():
     import facelign
 
     words = (r"import pickle\n", r"pickle\.load", "allow_pickle=True", r"(?<![\w.])eval\(")
-    # PyTorch unpickles files, but for tensors alone where it is asked to (network.eval() runs nothing)
+    # PyTorch unpickles files, tensors alone where it is asked to; network.eval() runs nothing
     words += (r"torch\.load\((?![^()]*weights_only=True)",)
     for file in Path(facelign.__file__).parent.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
