@@ -53,6 +53,11 @@ class TrainFlags(OptionSet):
         bool, Option("Say what would be trained, measured on a few steps, and end.", once=True)
     ] = False
 
+    @property
+    def changes(self) -> list[str]:
+        """All changes of the configuration."""
+        return list(self.set or ())
+
 
 @dataclass(frozen=True, slots=True)
 class ResumeFlags(OptionSet):
@@ -100,8 +105,7 @@ def landmarks(config: ConfigFile, flags: TrainFlags, output: JsonFlag) -> int:
 @app.add("recognizer")
 def recognizer(config: ConfigFile, flags: EmbedderTrainFlags, output: JsonFlag) -> int:
     """Train a model that turns faces into vectors."""
-    changed = TrainFlags(flags.out, flags.changes)
-    return _train("recognizer", config, changed, json=output.json)
+    return _train("recognizer", config, flags, json=output.json)
 
 
 @app.add("resume")
@@ -186,7 +190,8 @@ def export(
         replace=bool(replace),
     )
     record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
-    answer(record, f"{spec.id}: added; its card is {record['card']}", json=output.json)
+    done = "replaced" if replace else "added"
+    answer(record, f"{spec.id}: {done}; its card is {record['card']}", json=output.json)
     return Exit.DONE
 
 
@@ -221,7 +226,7 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
     from facelign import train
     from facelign.train import config as configuration
 
-    config = configuration.read(file, kind, flags.set or ())
+    config = configuration.read(file, kind, flags.changes)
     if flags.out is None and not flags.plan:
         raise ConfigError("The run has no folder.", "Name one: --out run")
     train.needs()

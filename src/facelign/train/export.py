@@ -28,7 +28,7 @@ from facelign.train.loop import best_network
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import Exported, TrainingTask
 from facelign.types.arrays import Float64Array
-from facelign.types.specs import ModelSpec
+from facelign.types.specs import LandmarkerOutput, ModelSpec
 
 #: largest difference of what ONNX Runtime and PyTorch give
 CLOSE = 1e-4
@@ -124,8 +124,17 @@ def _no_worse(
     registry: Registry,
     store: Store,
 ) -> CardTest:
-    """Return the paired test with the model that is replaced; raises Refused where it is lost."""
+    """Return the paired test with the model that is replaced; raises Refused where it is lost.
+
+    Whoever uses a landmarker by its id counts on its points: one of another scheme replaces none.
+    """
     old = registry.spec(spec.task, spec.id)
+    if isinstance(old.output, LandmarkerOutput) and old.output != spec.output:
+        raise Refused(
+            f"'{old.id}' gives the points of {old.output.scheme}, the new model others, so it "
+            "stays.",
+            "Give the new one another id.",
+        )
     theirs = task.errors(load(old, store))
     if errors is None or theirs is None:
         raise Refused(

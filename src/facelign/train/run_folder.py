@@ -62,11 +62,13 @@ class RunFolder:
         return self.path / "tensorboard"
 
     def check_new(self) -> None:
-        """Raise ConfigError where a run is kept already."""
+        """Raise ConfigError where a run is kept already, or anything else."""
         if self.config.exists():
             raise ConfigError(
                 f"There is a run in {self.path} already.", "Resume it, or name another folder."
             )
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{self.path} is a file.", "Name a new folder for the run.")
 
     def begin(
         self,

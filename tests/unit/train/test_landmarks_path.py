@@ -117,6 +117,30 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     assert served.read_bytes() == before
 
 
+def test_points_of_another_scheme_replace_none(ended, shared, capfd):
+    """Whoever takes a model by its id counts on its points."""
+    assert run(["train", "export", str(ended), "--id", "kept-68"]) == 0
+    served = ended.parent / "models" / "kept-68" / "kept-68.onnx"
+    before = served.read_bytes()
+    other, folder = ended.parent / "muct.toml", ended.parent / "muct"
+    table = shared / "data" / "landmarks" / "muct" / "muct_crops.csv"
+    assert run(["train", "init", "landmarks", "--data", str(table), "--out", str(other)]) == 0
+    arguments = ["train", "landmarks", str(other), *SMALL, "--set=steps=1", "--out", str(folder)]
+    assert run(arguments) == 0
+    capfd.readouterr()
+    assert run(["train", "export", str(folder), "--replace", "kept-68"]) == Exit.INPUT
+    assert "'kept-68' gives the points of ibug-68" in capfd.readouterr().err
+    assert served.read_bytes() == before
+
+
+def test_a_run_is_kept_in_a_folder(config, tmp_path, capfd):
+    taken = tmp_path / "file"
+    taken.touch()
+    arguments = ["train", "landmarks", str(config), *SMALL, "--out", str(taken)]
+    assert run(arguments) == Exit.USAGE
+    assert "is a file" in capfd.readouterr().err
+
+
 def test_a_run_of_an_earlier_version_is_exported_without_what_it_did_not_keep(ended, capfd):
     older = ended.parent / "older"
     shutil.copytree(ended, older)

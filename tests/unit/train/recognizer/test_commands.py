@@ -12,6 +12,7 @@ training.needed()
 
 from facelign import models
 from facelign.cli.app import run
+from facelign.cli.exits import Exit
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import task_of
 
@@ -34,6 +35,21 @@ def config(people, tmp_path, monkeypatch):
 
 def rows(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.shared
+def test_a_plan_trains_nothing_and_strict_ends_before_the_run(config, tmp_path, capfd):
+    folder = tmp_path / "run"
+    command = ["train", "recognizer", str(config), *SMALL, "--json"]
+    capfd.readouterr()
+    assert run([*command, "--plan"]) == 0
+    (told,) = rows(capfd.readouterr().out)
+    assert told["kind"] == "recognizer"
+    assert told["steps"] == 3
+    assert told["parameters"] > 100_000
+    assert run([*command, "--strict", "--out", str(folder)]) == Exit.NO
+    assert "Only 10 people train" in capfd.readouterr().err
+    assert not folder.exists()
 
 
 @pytest.mark.shared
