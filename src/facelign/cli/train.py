@@ -189,6 +189,7 @@ def export(
         ),
         replace=bool(replace),
     )
+    _warn(task, folder.finished() or {})
     record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
     done = "replaced" if replace else "added"
     answer(record, f"{spec.id}: {done}; its card is {record['card']}", json=output.json)
@@ -264,14 +265,18 @@ def _fitted(task: TrainingTask, config: Any, folder: RunFolder, *, json: bool) -
     with _told(task, config, json=json) as told, signals.postponed() as stopped:
         try:
             result = fit(task, config, folder, told(stopped))
-            for sentence, holds in task.doubts(result["test"]).items():
-                if not holds:
-                    note(f"warning: it does not hold that {sentence}.")
+            _warn(task, result)
             _say(result, json=json)
         except KeyboardInterrupt:
             note(f"facelign: the run is kept; go on with: facelign train resume {folder.path}")
             raise
     return Exit.DONE
+
+
+def _warn(task: TrainingTask, result: Mapping[str, Any]) -> None:
+    for test in task.doubts(result.get("test", {})):
+        if not test.passed:
+            note(f"warning: it does not hold that {test.name}.")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
+from facelign.train.card import CardTest
 from facelign.train.config import TrainConfig
 from facelign.types.arrays import Float64Array
 
@@ -109,12 +110,9 @@ class TrainingTask(Protocol):
         """
         return None
 
-    def doubts(self, test: Mapping[str, float]) -> dict[str, bool]:
-        """Return what the figures of a test say of data that are unlike those trained on.
-
-        test: what ``test`` gave. A sentence each, and whether it holds.
-        """
-        return {}
+    def doubts(self, test: Mapping[str, float]) -> list[CardTest]:
+        """Return what the figures of a test, as ``test`` gave them, are held against."""
+        return []
 
 
 def task_of(config: TrainConfig) -> TrainingTask:

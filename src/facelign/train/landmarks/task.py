@@ -17,6 +17,7 @@ from facelign.geometry.letterbox import PlaneMap
 from facelign.imaging.read import read
 from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import comparable, reduced
+from facelign.train.card import CardTest
 from facelign.train.landmarks import augment, crops, losses
 from facelign.train.landmarks.config import LABEL, LandmarkConfig
 from facelign.train.landmarks.networks.named import check, network_of, side_of
@@ -30,6 +31,7 @@ from facelign.types.arrays import BoolArray, ByteArray, Float32Array, Float64Arr
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
+from facelign.types.wording import counted
 
 #: what a network reads: (x - MEAN) / SPREAD; of ImageNet's files their own
 _MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
@@ -63,6 +65,13 @@ class LandmarkTask(TrainingTask):
         self.beside = {name: rows[~gone[rows]] for name, rows in self.sets.beside.items()}
         if min(map(len, self.rows.values())) == 0 or self.steps_per_epoch() == 0:
             sizes = ", ".join(f"{len(self.rows[name])} {name}" for name in PARTS)
+            if self.crops.reasons:
+                path, reason = next(iter(self.crops.reasons.items()))
+                raise ConfigError(
+                    f"{counted(len(self.crops.reasons), 'photo')} not to be read, such as {path}: "
+                    f"{reason}",
+                    "Name the folder of the photos with data.images.",
+                )
             raise ConfigError(
                 f"{len(self.sets.table)} faces are too few: {sizes}.",
                 "Take more photos, or a smaller batch.",
@@ -198,18 +207,34 @@ class LandmarkTask(TrainingTask):
                 found[f"{key}_low"] = share - 1.96 * (share * (1 - share) / len(rows)) ** 0.5
         return found
 
-    def doubts(self, test: Mapping[str, float]) -> dict[str, bool]:
-        """Return for the test faces and each set beside whether they are unlike validation's."""
-        told = {}
+    def doubts(self, test: Mapping[str, float]) -> list[CardTest]:
+        """Return whether most test faces are placed well, and whether those of the test and of each
+        set beside are like validation's.
+        """
+        told = []
+        if "fr_0.08" in test:
+            placed = 1 - test["fr_0.08"]
+            told.append(
+                CardTest(
+                    "most faces of the test set are placed with an error of at most 8 % of the "
+                    f"distance of the eyes ({placed:.0%})",
+                    placed > 0.5,
+                    "anything: its points lie wrong on most faces",
+                )
+            )
         for key, low in test.items():
             if key.startswith("unlike") and key.endswith("_low"):
                 name = key.removesuffix("_low")
                 who = name.removeprefix("unlike").removeprefix("_") or "the test set"
-                told[
-                    f"faces of {who} look like those of validation "
-                    f"({100 * test[name]:.0f} % are beyond the mirror error of {100 * _FEW:.0f} % "
-                    "of those)"
-                ] = low <= 2 * _FEW
+                told.append(
+                    CardTest(
+                        f"faces of {who} look like those of validation "
+                        f"({100 * test[name]:.0f} % are beyond the mirror error of "
+                        f"{100 * _FEW:.0f} % of those)",
+                        low <= 2 * _FEW,
+                        "faces unlike those that it was trained on",
+                    )
+                )
         return told
 
     def findings(self) -> list[DataFinding]:

@@ -13,7 +13,7 @@ import training
 training.needed()
 
 from facelign.train.landmarks.cascade import cascade_task, trained
-from facelign.train.landmarks.config import CascadeOptions, DataOptions, LandmarkConfig
+from facelign.train.landmarks.config import DataOptions, LandmarkConfig, ShapeTreesOptions
 from facelign.train.landmarks.task import LandmarkTask
 from facelign.train.run_folder import RunFolder
 
@@ -26,7 +26,7 @@ def test_pictures_beside_faces_are_told_from_faces(landmarks_data: Path, tmp_pat
         kind="landmarks",
         batch=8,
         data=replace(data, detector="label", validation=0.25),
-        cascade=CascadeOptions(levels=4, trees=40, depth=3, starts=3),
+        cascade=ShapeTreesOptions(levels=4, trees=40, depth=3, starts=3),
     )
     task = cascade_task(config)
     network, _ = trained(task, RunFolder(tmp_path))
@@ -48,9 +48,17 @@ def test_a_set_that_is_surely_unlike_is_told() -> None:
     test = {"nme": 0.1, "mirror_limit": 0.02}
     test |= {"unlike": 0.07, "unlike_low": 0.02, "unlike_party": 0.4, "unlike_party_low": 0.3}
     told = LandmarkTask.doubts(None, test)  # type: ignore[arg-type] # it asks nothing of the task
-    assert {s.split(" look")[0]: holds for s, holds in told.items()} == {
+    assert {test.name.split(" look")[0]: test.passed for test in told} == {
         "faces of the test set": True,
         "faces of party": False,
     }
+    assert {test.distrust for test in told} == {"faces unlike those that it was trained on"}
     # a run of before it was told
-    assert LandmarkTask.doubts(None, {"nme": 0.1}) == {}  # type: ignore[arg-type]
+    assert LandmarkTask.doubts(None, {"nme": 0.1}) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("failed", "holds"), [(1.0, False), (0.4, True)])
+def test_points_that_lie_wrong_on_most_faces_are_told(failed: float, holds: bool) -> None:
+    (told,) = LandmarkTask.doubts(None, {"nme": 0.6, "fr_0.08": failed})  # type: ignore[arg-type]
+    assert told.passed is holds
+    assert "lie wrong on most faces" in told.distrust
