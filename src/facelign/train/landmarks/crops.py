@@ -71,10 +71,17 @@ def detected(
 
 
 def by_label(table: PointTable) -> Crops:
-    """Return the boxes around the points themselves; no photo is read."""
+    """Return the boxes around the points themselves; photos are read to tell which cannot be."""
     n = len(table)
     boxes = np.array([around(table.points[i], table.visible[i]) for i in range(n)]).reshape(n, 4)
-    return Crops(boxes, np.ones(n, bool), np.zeros(n, bool), {})
+    absent, reasons = np.zeros(n, bool), dict[Path, str]()
+    for path, rows in by_photo(table).items():
+        try:
+            read(path)
+        except FacelignError as error:
+            reasons[path] = error.message
+            absent[rows] = True
+    return Crops(boxes, ~absent, absent, reasons)
 
 
 def by_photo(table: PointTable) -> dict[Path, list[int]]:

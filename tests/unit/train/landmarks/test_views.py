@@ -128,7 +128,10 @@ def test_a_face_that_is_missed_is_cut_by_its_label(tmp_path: Path) -> None:
             Pillow.fromarray(np.roll(dots(), i, axis=1)).save(files[-1])
     (tmp_path / "4.png").write_bytes(b"no picture")
     made = replace(made, files=tuple(files))
-    labels = crops.by_label(made).boxes
+    by_label = crops.by_label(made)
+    assert by_label.absent.tolist() == [False, False, False, False, True, False]
+    assert list(by_label.reasons) == [tmp_path / "4.png"]
+    labels = by_label.boxes
     calls = []
 
     def find(image: Image) -> Faces:
