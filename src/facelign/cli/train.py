@@ -231,6 +231,7 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
     if flags.out is None and not flags.plan:
         raise ConfigError("The run has no folder.", "Name one: --out run")
     train.needs()
+    from facelign.train.loop import steps_of
     from facelign.train.run_folder import RunFolder
     from facelign.train.task import task_of
 
@@ -243,6 +244,12 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
         note(f"{finding.severity}: {finding.text}")
     if flags.strict and any(finding.severity != "note" for finding in findings):
         return Exit.NO
+    steps, _ = steps_of(config, task.steps_per_epoch())
+    if config.schedule.warm_up >= steps:
+        note(
+            f"warning: the learning rate rises for {config.schedule.warm_up} steps "
+            f"(schedule.warm_up), and the run has {steps}."
+        )
     if flags.plan:
         _say_plan(task, config, json=json)
         return Exit.DONE

@@ -202,7 +202,9 @@ def test_a_loss_that_is_not_finite_names_the_photos(config, tmp_path, capfd):
 def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert run(["train", "landmarks", str(config), *SMALL, "--plan", "--json"]) == 0
-    (told,) = rows(capfd.readouterr().out)
+    said = capfd.readouterr()
+    (told,) = rows(said.out)
+    assert f"(schedule.warm_up), and the run has {told['steps']}." in said.err
     assert told["parameters"] >= told["learning"] > 100_000
     assert told["steps"] == 2 * told["steps_per_epoch"]
     assert told["seconds_per_epoch"] > 0
@@ -241,6 +243,11 @@ def test_refusals_say_what_to_do(config, tmp_path, capfd):
             ["landmarks", str(config), "--out", str(folder), "--set=data.limit=9"],
             2,
             "9 faces are too few",
+        ),
+        (
+            ["landmarks", str(config), "--out", str(folder), "--set=data.cameras=a"],
+            2,
+            "does not tell cameras",
         ),
     ):
         assert run(["train", *arguments]) == code

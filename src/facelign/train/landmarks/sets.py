@@ -65,7 +65,9 @@ def read_sets(options: DataOptions) -> Sets:
     rows["train"] = np.concatenate([rows["train"], *extra])
     rest = tables[1 + len(options.more) :]
     beside = {t.name: span for t, span in zip(rest, spans[1 + len(extra) :], strict=True)}
-    if options.cameras and first.cameras:
+    if options.cameras and not first.cameras:
+        raise ConfigError(f"{first.name} does not tell cameras.", "Leave data.cameras empty.")
+    if options.cameras:
         asked = np.array([camera in options.cameras for camera in first.cameras])
         others = rows["test"][~asked[rows["test"]]]
         for name in PARTS:
