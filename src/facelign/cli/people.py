@@ -102,7 +102,8 @@ def merge(
 ) -> int:
     """Make two people one: B stays, and A's templates become B's.
 
-    Two who look unlike are merged only when that is confirmed, or with --yes.
+    Two who look unlike are told; on a terminal it is asked first, unless --yes. people undo takes a
+    merge back.
     """
     from facelign.recognition.enrolling import likeness
 
@@ -119,13 +120,17 @@ def merge(
 
 
 def _unlike(a: str, b: str, like: Likeness) -> bool:
-    """Ask whether two who look unlike are one person; without a terminal, refuse."""
+    """Ask whether two who look unlike are one person; without a terminal, tell it and go on.
+
+    A script cannot answer, and a merge can be undone.
+    """
     score = f"best score {like.score:.3f}, and {like.threshold:.3f} is one person's"
     if not _terminal():
-        raise ConfigError(
-            f"{a} and {b} look like two people ({score}).",
-            "Add --yes to merge them without a question.",
+        note(
+            f"warning: {a} and {b} look like two people ({score}); take it back with: "
+            "facelign people undo"
         )
+        return True
     return typer.confirm(f"{a} and {b} look like two people ({score}). Merge them?", err=True)
 
 

@@ -120,10 +120,14 @@ def two_people(home, cosine, model="sface"):
 def test_people_who_look_unlike_are_not_merged_without_a_word(run, home, monkeypatch):
     two_people(home, 0.1)
     before = listed(run)
-    with pytest.raises(ConfigError, match=r"look like two people \(best score 0\.100") as caught:
-        run("people", "merge", "Cleo", "Dora", "--json")
-    assert code_of(caught.value) == 2
-    assert "--yes" in caught.value.hint
+    told: list[str] = []
+    monkeypatch.setattr("facelign.cli.people.note", told.append)
+    (record,) = rows(run("people", "merge", "Cleo", "Dora", "--json")[1])  # nobody can be asked
+    assert record["merged"]["score"] == pytest.approx(0.1, abs=1e-3)
+    assert "look like two people (best score 0.100" in told[0]
+    assert "facelign people undo" in told[0]
+    run("people", "undo")
+    assert listed(run) == before
     monkeypatch.setattr("facelign.cli.people._terminal", lambda: True)
     assert run("people", "merge", "Cleo", "Dora", ask="n\n")[0] == 1
     assert listed(run) == before
