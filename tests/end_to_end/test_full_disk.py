@@ -26,7 +26,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def people(portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def people(
+    portraits: Path, plain_weights: object, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A gallery, its home with all weights, and photos of more than one person's worth."""
     root = tmp_path_factory.mktemp("full")
     shutil.copytree(portraits / "people", root / "people")
