@@ -11,7 +11,7 @@ import numpy as np
 from facelign.errors import FacelignError
 from facelign.gallery.gallery import Gallery
 from facelign.geometry.boxes import iou
-from facelign.recognition.enrolling import lookalike, looks_like
+from facelign.recognition.enrolling import Doubt, lookalike, looks_like
 from facelign.recognition.presets import PRESETS
 from facelign.recognition.recognizer import Photo, Recognizer
 from facelign.types.analysis import Analysis
@@ -31,14 +31,14 @@ class Elsewhere:
         self._others: dict[str, Recognizer | None] = {}
         self._away: tuple[Person, ...] | None = None  # looked up once, by the first newcomer
 
-    def like(self, person: str, photo: Photo, found: Analysis, face: int) -> str:
-        """Return whom a face looks like who is enrolled in other spaces only, or "".
+    def like(self, person: str, photo: Photo, found: Analysis, face: int) -> Doubt:
+        """Return whom a face looks like who is enrolled in other spaces only.
 
         Where that cannot be seen, says so. person: under which name it is to be enrolled; somebody
         who is enrolled already under it is no newcomer.
         """
         if self._gallery.store.person(person) is not None:
-            return ""
+            return Doubt()
         if self._away is None:
             self._away = self._gallery.people_without(self._own.space.id)
         unseen = 0
@@ -50,11 +50,12 @@ class Elsewhere:
                 continue
             candidate = lookalike(self._gallery, person, vector, other.calibration)
             if candidate is not None:
-                return looks_like(self._gallery, candidate, vector, other.calibration)
+                words = looks_like(self._gallery, candidate, vector, other.calibration)
+                return Doubt(words, candidate.person)
         if not unseen:
-            return ""
+            return Doubt()
         people = "1 person has" if unseen == 1 else f"{unseen} people have"
-        return f"may be somebody who is enrolled: {people} no template of this preset"
+        return Doubt(f"may be somebody who is enrolled: {people} no template of this preset")
 
     def _recognizer(self, space_id: str) -> Recognizer | None:
         """Return a recognizer of a space, or None where no preset at hand has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,13 @@ class _Usable:
     quality: float | None = None
 
 
+class Doubt(NamedTuple):
+    """Why a face is held back, "" for no reason, and whom it looks like where that is why."""
+
+    reason: str = ""
+    person: str = ""
+
+
 def enroll(
     gallery: Gallery,
     person: str,
@@ -62,7 +70,7 @@ def enroll_together(
     options: EnrollOptions,
     *,
     calibration: Calibration | None = None,
-    elsewhere: Callable[[Analysis, int], str] | None = None,
+    elsewhere: Callable[[Analysis, int], Doubt] | None = None,
     quality: Callable[[Analysis, int], float] | None = None,
     run: str | None = None,
 ) -> Iterator[Enrollment]:
@@ -72,25 +80,25 @@ def enroll_together(
     enrolled: who is unlike the others is held back, and so are all when most do not show one
     person. photos: a PhotoInfo is one that is enrolled already. calibration: by which that and
     look-alikes are told; without one neither is. elsewhere: asked with a photo and its face, says
-    whom it looks like beyond the space of its vector, or "". quality: asked with a photo and its
+    whom it looks like beyond the space of its vector. quality: asked with a photo and its
     face where the options want some, says its number. run: see ``Gallery.enroll``.
     """
     name = person_name(person)
     usable = [_usable(gallery, name, photo, options, quality) for photo in photos]
     known = None if options.force else calibration
     fresh = [one for one in usable if isinstance(one, _Usable)]
-    doubts: dict[int, str] = {}
+    doubts: dict[int, Doubt] = {}
     if known is not None and fresh:
         vectors = Embeddings.joined([one.vector for one in fresh])
         digests = [one.photo.photo.digest for one in fresh]
         reasons = doubtful(gallery, name, vectors, known, digests)
-        doubts = {id(one): reason for one, reason in zip(fresh, reasons, strict=True) if reason}
+        doubts = {id(one): Doubt(why) for one, why in zip(fresh, reasons, strict=True)}
     for one in usable:
         if isinstance(one, Enrollment):
             yield one
         else:
-            doubt = doubts.get(id(one), "")
-            if elsewhere is not None and not doubt and not options.force:
+            doubt = doubts.get(id(one), Doubt())
+            if elsewhere is not None and not doubt.reason and not options.force:
                 doubt = elsewhere(one.photo, one.face)
             yield _kept(gallery, name, one, options, known, doubt, run)
 
@@ -130,18 +138,20 @@ def _kept(
     one: _Usable,
     options: EnrollOptions,
     calibration: Calibration | None,
-    doubt: str,
+    doubt: Doubt,
     run: str | None,
 ) -> Enrollment:
     """Return what became of a face: a template, or why it is held back."""
     source, digest, face = one.photo.photo.source, one.photo.photo.digest, one.photo.faces[one.face]
     result = Enrollment(source, person, False, face_height=face.box.height, quality=one.quality)
     other = lookalike(gallery, person, one.vector, calibration)
-    if doubt or other is not None:
-        like = "" if other is None else looks_like(gallery, other, one.vector, calibration)
-        if other is not None and doubt.startswith(f"looks like {other.person} ("):
-            doubt = ""  # the same person, in another space
-        return replace(result, reason=" and ".join(filter(None, (like, doubt))), held=True)
+    if other is not None:
+        why = [looks_like(gallery, other, one.vector, calibration)]
+        if doubt.reason and doubt.person != other.person:  # not the same one in another space
+            why.append(doubt.reason)
+        return replace(result, reason=" and ".join(why), held=True)
+    if doubt.reason:
+        return replace(result, reason=doubt.reason, held=True)
     try:
         ids = gallery.enroll(
             person,

@@ -107,7 +107,7 @@ class PhotoGallery(Closing):
         be.
         """
         from facelign.recognition.elsewhere import Elsewhere
-        from facelign.recognition.enrolling import enroll_together
+        from facelign.recognition.enrolling import Doubt, enroll_together
         from facelign.recognition.judging import Judge
 
         options = options or EnrollOptions()
@@ -130,7 +130,7 @@ class PhotoGallery(Closing):
             while some := list(islice(group, _TOGETHER)):
                 sources = {id(found): photo for (_, photo), found in some}
 
-                def like(found: Analysis, face: int, who: str = person) -> str:
+                def like(found: Analysis, face: int, who: str = person) -> Doubt:
                     return elsewhere.like(who, sources[id(found)], found, face)  # noqa: B023 - now
 
                 def number(found: Analysis, face: int) -> float:

@@ -13,7 +13,7 @@ import pytest
 from facelign.compare import calibrations, thresholds
 from facelign.errors import UnreadableImage
 from facelign.gallery.gallery import Gallery
-from facelign.recognition.enrolling import LOOKALIKE_FMR, enroll, enroll_together, lookalike
+from facelign.recognition.enrolling import LOOKALIKE_FMR, Doubt, enroll, enroll_together, lookalike
 from facelign.recognition.options import ALREADY, EnrollOptions
 from facelign.types.analysis import Analysis, PhotoInfo
 from facelign.types.faces import Faces
@@ -114,8 +114,11 @@ def test_a_face_like_another_persons_is_held_back(gallery: Gallery, make: Any) -
     assert held.reason == "looks like Ada (1.jpg)", "by which of her photos"
     assert held.face_height == 100
     for doubt, told in (
-        ("looks like Ada (5.jpg)", "looks like Ada (1.jpg)"),  # in another space, too
-        ("looks like Eve (5.jpg)", "looks like Ada (1.jpg) and looks like Eve (5.jpg)"),
+        (Doubt("looks like Ada (5.jpg)", "Ada"), "looks like Ada (1.jpg)"),  # in another space, too
+        (
+            Doubt("looks like Eve (5.jpg)", "Eve"),
+            "looks like Ada (1.jpg) and looks like Eve (5.jpg)",
+        ),
     ):
         (held,) = enroll_together(
             gallery,

@@ -245,6 +245,14 @@ def test_refusals_say_what_to_do(config, tmp_path, capfd):
             "9 faces are too few",
         ),
         (
+            [
+                *("landmarks", str(config), "--out", str(folder), "--set=data.limit=9"),
+                f"--set=data.images={folder}",
+            ],
+            2,
+            "; 9 photos not to be read, such as ",
+        ),
+        (
             ["landmarks", str(config), "--out", str(folder), "--set=data.cameras=a"],
             2,
             "does not tell cameras",

@@ -20,6 +20,7 @@ from facelign.lab.landmarks.run import around, matched
 from facelign.types.arrays import BoolArray, Float64Array, check
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.wording import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,16 @@ class Crops:
         check(self, np.float64, boxes=("n", 4))
         check(self, np.bool_, found=("n",), absent=("n",))
 
+    @property
+    def unread(self) -> str:
+        """How many photos cannot be read, and why one of them; "" where all can."""
+        if not self.reasons:
+            return ""
+        path, reason = next(iter(self.reasons.items()))
+        return (
+            f"{counted(len(self.reasons), 'photo')} not to be read, such as {path.name}: {reason}"
+        )
+
 
 def detected(
     table: PointTable,
@@ -50,21 +61,17 @@ def detected(
     A face belongs to the detection that overlaps most with the box around its points
     (``lab.landmarks.run``).
     """
-    n = len(table)
-    boxes = np.array([around(table.points[i], table.visible[i]) for i in range(n)]).reshape(n, 4)
-    labels, found, absent = boxes.copy(), np.zeros(n, bool), np.zeros(n, bool)
-    reasons: dict[Path, str] = {}
-    for path, rows in by_photo(table).items():
-        try:
-            faces = find(read(path))
-        except FacelignError as error:
-            reasons[path] = error.message
-            absent[rows] = True
-            continue
+    labels = _labels(table)
+    boxes, found = labels.copy(), np.zeros(len(table), bool)
+
+    def look(rows: list[int], image: Image) -> None:
+        faces = find(image)
         for row, index in matched(table, rows, faces).items():
             boxes[row], found[row] = faces.boxes[index], True
         if done:
             done(len(rows))
+
+    absent, reasons = _each(table, look)
     lost = ~found
     boxes[lost] = as_detected(labels[lost], labels[found], boxes[found])
     return Crops(boxes, found, absent, reasons)
@@ -72,16 +79,28 @@ def detected(
 
 def by_label(table: PointTable) -> Crops:
     """Return the boxes around the points themselves; photos are read to tell which cannot be."""
-    n = len(table)
-    boxes = np.array([around(table.points[i], table.visible[i]) for i in range(n)]).reshape(n, 4)
-    absent, reasons = np.zeros(n, bool), dict[Path, str]()
+    absent, reasons = _each(table, lambda _rows, _image: None)
+    return Crops(_labels(table), ~absent, absent, reasons)
+
+
+def _labels(table: PointTable) -> Float64Array:
+    """Return the boxes (n, 4) around the points, px."""
+    each = [around(points, seen) for points, seen in zip(table.points, table.visible, strict=True)]
+    return np.array(each, np.float64).reshape(len(table), 4)
+
+
+def _each(
+    table: PointTable, look: Callable[[list[int], Image], None]
+) -> tuple[BoolArray, dict[Path, str]]:
+    """Look at each photo with the rows of its faces; return which faces (n,) have none, and why."""
+    absent, reasons = np.zeros(len(table), bool), dict[Path, str]()
     for path, rows in by_photo(table).items():
         try:
-            read(path)
+            look(rows, read(path))
         except FacelignError as error:
             reasons[path] = error.message
             absent[rows] = True
-    return Crops(boxes, ~absent, absent, reasons)
+    return absent, reasons
 
 
 def by_photo(table: PointTable) -> dict[Path, list[int]]:

@@ -50,12 +50,9 @@ def findings(
 def _photos(sets: Sets, crops: Crops, config: LandmarkConfig) -> list[DataFinding]:
     told = []
     if crops.reasons:
-        path, reason = next(iter(crops.reasons.items()))
         told.append(
             DataFinding(
-                f"{int(crops.absent.sum())} of {len(sets.table)} faces are left out: "
-                f"{counted(len(crops.reasons), 'photo')} not to be read, such as {path.name}: "
-                f"{reason}"
+                f"{int(crops.absent.sum())} of {len(sets.table)} faces are left out: {crops.unread}"
             )
         )
     lost = np.flatnonzero(~crops.found & ~crops.absent)

@@ -31,7 +31,6 @@ from facelign.types.arrays import BoolArray, ByteArray, Float32Array, Float64Arr
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
-from facelign.types.wording import counted
 
 #: what a network reads: (x - MEAN) / SPREAD; of ImageNet's files their own
 _MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
@@ -65,17 +64,11 @@ class LandmarkTask(TrainingTask):
         self.beside = {name: rows[~gone[rows]] for name, rows in self.sets.beside.items()}
         if min(map(len, self.rows.values())) == 0 or self.steps_per_epoch() == 0:
             sizes = ", ".join(f"{len(self.rows[name])} {name}" for name in PARTS)
+            hint = "Take more photos, or a smaller batch."
             if self.crops.reasons:
-                path, reason = next(iter(self.crops.reasons.items()))
-                raise ConfigError(
-                    f"{counted(len(self.crops.reasons), 'photo')} not to be read, such as {path}: "
-                    f"{reason}",
-                    "Name the folder of the photos with data.images.",
-                )
-            raise ConfigError(
-                f"{len(self.sets.table)} faces are too few: {sizes}.",
-                "Take more photos, or a smaller batch.",
-            )
+                sizes += f"; {self.crops.unread.rstrip('.')}"
+                hint = "Name the folder of the photos with data.images, or take more of them."
+            raise ConfigError(f"{len(self.sets.table)} faces are too few: {sizes}.", hint)
         self._loss = losses.named(config.loss.name, self.scheme.eye_corners)
         imagenet = config.model.name in ("resnet50", "inception", "inception-bottleneck")
         self._mean, self._spread = _IMAGENET if imagenet else (_MEAN, _SPREAD)
