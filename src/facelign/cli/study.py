@@ -14,6 +14,7 @@ from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only, without
 from facelign.cli.output import emit, line, note, progress
+from facelign.cli.train import ConfigFile, told_findings
 from facelign.errors import ConfigError, FacelignError
 from facelign.lab.defaults import DEGRADATIONS, LAYOUTS, LEANS
 from facelign.recognition.options import DEFAULT_DETECTOR
@@ -197,9 +198,7 @@ class LandmarkArmFlags(OptionSet):
 @app.command("landmarks")
 @command
 def landmarks(
-    config: Annotated[
-        Path, typer.Argument(help="The configuration (facelign train init).", show_default=False)
-    ],
+    config: ConfigFile,
     asked: LandmarkArmFlags,
     pages: inputs.PageFlags,
     output: JsonFlag,
@@ -224,8 +223,7 @@ def landmarks(
     for arm in arms:  # before the first step, so that no study ends half-way
         arm.changed(made)
     study = LandmarkStudy(made, asked.runs)
-    for finding in study.task.findings():
-        note(f"{finding.severity}: {finding.text}")
+    told_findings(study.task)
     steps, _ = steps_of(made, study.task.steps_per_epoch())
     results = []
     with (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from facelign.train.run_folder import RunFolder
-    from facelign.train.task import TrainingTask
+    from facelign.train.task import DataFinding, TrainingTask
     from facelign.train.told import Told
 
 app = Commands("Train models of your own: landmarks and embeddings.")
@@ -239,9 +239,7 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
     if not flags.plan:
         folder.check_new()
     task = task_of(config)
-    findings = task.findings()
-    for finding in findings:
-        note(f"{finding.severity}: {finding.text}")
+    findings = told_findings(task)
     if flags.strict and any(finding.severity != "note" for finding in findings):
         return Exit.NO
     steps, _ = steps_of(config, task.steps_per_epoch())
@@ -255,6 +253,14 @@ def _train(kind: str, file: Path, flags: TrainFlags, *, json: bool) -> int:
         return Exit.DONE
     folder.begin(config, task.data(), [asdict(finding) for finding in findings])
     return _fitted(task, config, folder, json=json)
+
+
+def told_findings(task: TrainingTask) -> list[DataFinding]:
+    """Tell what the check of the data finds, and return it."""
+    findings = task.findings()
+    for finding in findings:
+        note(f"{finding.severity}: {finding.text}")
+    return findings
 
 
 def _say_plan(task: TrainingTask, config: Any, *, json: bool) -> None:
