@@ -13,6 +13,7 @@ from typing import get_args
 
 import pytest
 
+import facelign
 from facelign.imaging.write import write
 from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
@@ -20,7 +21,8 @@ from facelign.types import changes, contracts
 from facelign.wire.records import identify_record
 
 ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / "src" / "facelign"
+#: where the package that is tested lies: an installed one is watched as the checkout's own is
+HOME = Path(facelign.__file__).resolve().parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CONTRACTS = SETTINGS["tool"]["importlinter"]["contracts"]
