@@ -73,6 +73,9 @@ from facelign.errors import (
     SeveralFaces as SeveralFaces,
 )
 from facelign.errors import (
+    SinkError as SinkError,
+)
+from facelign.errors import (
     SpaceMismatch as SpaceMismatch,
 )
 from facelign.errors import (

@@ -29,6 +29,7 @@ FacelignError(message, hint)              every one ends with what to do next
 ├─ DatasetError
 │   ├─ DatasetMissing
 │   └─ DatasetMalformed
+├─ SinkError                              events cannot be kept or passed on now
 ├─ Refused                                a question that the data cannot answer (calibrate)
 └─ ConfigError                            settings or options that cannot be meant
 """
@@ -193,6 +194,10 @@ class DatasetMissing(DatasetError):
 
 class DatasetMalformed(DatasetError):
     """A file of a data set has not the form it should have; the message names the line."""
+
+
+class SinkError(FacelignError):
+    """A sink could not take events; none is lost that is given to it again."""
 
 
 class Refused(FacelignError):

@@ -64,6 +64,7 @@ ERRORS = {
     "Refused",
     "SchemaTooNew",
     "SeveralFaces",
+    "SinkError",
     "SpaceMismatch",
     "UnknownModel",
     "UnknownPerson",

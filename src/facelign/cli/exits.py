@@ -34,6 +34,7 @@ TABLE: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.ModelError, Exit.MODEL),
     (errors.CompareError, Exit.MODEL),
     (errors.GalleryError, Exit.GALLERY),
+    (errors.SinkError, Exit.INPUT),
     (errors.Refused, Exit.INPUT),
     (errors.ConfigError, Exit.USAGE),
     (KeyboardInterrupt, Exit.INTERRUPTED),

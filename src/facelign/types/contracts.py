@@ -14,6 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -24,6 +25,7 @@ from facelign.types.changes import Change, Enroll, Entry, Erased, PersonRef
 from facelign.types.chips import Chips
 from facelign.types.closing import Closing
 from facelign.types.embeddings import Embeddings, Space
+from facelign.types.events import Event
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.schemes import Scheme
@@ -244,6 +246,56 @@ class Tracker(Protocol):
     @abstractmethod
     def reset(self) -> None:
         """Forget every track, as at the cut of a film."""
+        ...
+
+
+class EventSink(Closing, Protocol):
+    """Takes events. Laws: an event that is put twice (by its id) is taken once; order is kept; no
+    events are ordinary; after SinkError the same events can be put again and none is lost, none
+    taken twice; closing twice does no harm.
+
+    name: for people, without any password. durable: whether what ``put`` has returned for is there
+    after the process was killed.
+    """
+
+    name: str
+    durable: bool = False
+
+    @abstractmethod
+    def put(self, events: Sequence[Event]) -> None:
+        """Take events, oldest first; returns when they are kept, or where they should be.
+
+        Raises SinkError, which says in one sentence why they could not be taken.
+        """
+        ...
+
+    def forget(self, person: str) -> int:
+        """Take a person out of what is kept; returns how many events that were.
+
+        Events that bear the name are deleted; of others the reason goes where it tells the name.
+        Raises SinkError. Nothing is done where nothing is kept.
+        """
+        return 0
+
+    def close(self) -> None:
+        """Let the file or connection go."""
+
+
+class EventLog(EventSink, Protocol):
+    """A durable sink that can be read. Laws: those of sinks; what was put comes back as it was, to
+    the digits of its record.
+    """
+
+    durable: bool = True
+
+    @abstractmethod
+    def newest(self) -> Iterator[Event]:
+        """Yield what is kept, the last that was put first."""
+        ...
+
+    @abstractmethod
+    def drop_before(self, time: datetime) -> int:
+        """Delete the events from before a moment; returns how many. Raises SinkError."""
         ...
 
 

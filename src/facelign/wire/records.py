@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from facelign.recognition.results import Comparison, Enrollment, Identification, IdentifiedFace
     from facelign.types.analysis import Analysis
     from facelign.types.decisions import SearchThreshold, Threshold
+    from facelign.types.events import Event
     from facelign.types.faces import Face
     from facelign.types.templates import TemplateInfo
 
@@ -197,3 +198,16 @@ def identify_record(result: Identification) -> Record:
         record["gallery_size"] = first.gallery_size
     record["people_elsewhere"] = result.people_elsewhere
     return record
+
+
+def event_record(event: Event) -> Record:
+    """Return an event; its time is ISO 8601, UTC, in milliseconds."""
+    moment = event.time.isoformat(timespec="milliseconds")
+    record: Record = {"event": event.kind.value, "camera": event.camera, "time": moment}
+    record |= {"visit": event.visit, "person": event.person}
+    record |= {"score": _number(event.score), "threshold": _number(event.threshold)}
+    record |= {"looks": event.looks, "height": _number(event.height, 1), "zone": event.zone}
+    record |= some(event, "snapshot", "reason")
+    return record | {
+        "live": _number(event.live, 3), "delay_s": _number(event.delay_s, 3), "id": event.id
+    }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from facelign.types.decisions import (
     Threshold,
 )
 from facelign.types.embeddings import Embeddings, Space, same_space
+from facelign.types.events import Event, EventKind
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE, SCHEMES, Scheme
@@ -59,7 +61,7 @@ def analysis(record: Record, space: Space | None = None, *, five: Scheme = FIVE)
             tuple(record.get("attempts", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _malformed("photo", error) from error
+        raise _malformed("a photo", error) from error
 
 
 def enrollment(record: Record) -> Enrollment:
@@ -69,7 +71,7 @@ def enrollment(record: Record) -> Enrollment:
         told = {"face_height": height, "quality": record.get("quality")}
         return _of(Enrollment, record, enrolled=bool(enrolled), reason=reason, **told)
     except (KeyError, TypeError) as error:
-        raise _malformed("enrollment", error) from error
+        raise _malformed("an enrollment", error) from error
 
 
 def identification(record: Record) -> Identification:
@@ -85,7 +87,7 @@ def identification(record: Record) -> Identification:
             for i, face in enumerate(record["faces"])
         )
     except (KeyError, TypeError) as error:
-        raise _malformed("identification", error) from error
+        raise _malformed("an identification", error) from error
     return Identification(found, faces if refusal is None else (), refusal)
 
 
@@ -98,7 +100,7 @@ def decision(record: Record, space: Space) -> Decision:
         scores = (record["score"], record["distance"], record["metric"])
         return Decision(*scores, limit, same, space, ratio)
     except (KeyError, TypeError) as error:
-        raise _malformed("verification", error) from error
+        raise _malformed("a verification", error) from error
 
 
 def threshold(record: Record) -> Threshold:
@@ -112,7 +114,16 @@ def search_threshold(record: Record) -> SearchThreshold:
     return _of(SearchThreshold, record, threshold=threshold(record), note=record["note"])
 
 
-def _of(kind: Callable[..., T], record: Record, **given: object) -> T:
+def event(record: Record) -> Event:
+    """Return an event, from its record; raises DatasetMalformed for a record that is none."""
+    try:
+        kind, time = EventKind(record["event"]), datetime.fromisoformat(record["time"])
+        return _of(Event, record, kind=kind, time=time)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed("an event", error) from error
+
+
+def _of(kind: Callable[..., T], record: Record, /, **given: object) -> T:
     """Return a dataclass whose fields the record tells by their names, but those ``given``."""
     names = inspect.signature(kind).parameters
     return kind(**{name: record[name] for name in names if name in record} | given)
@@ -152,5 +163,5 @@ def _vectors(record: Record, kept: list[int], space: Space) -> Embeddings:
 
 def _malformed(kind: str, error: Exception) -> DatasetMalformed:
     return DatasetMalformed(
-        f"This is no record of a {kind}: {error}.", "Give a record as it was written."
+        f"This is no record of {kind}: {error}.", "Give a record as it was written."
     )
