@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -40,18 +41,14 @@ def read_points_csv(path: str | Path, images: str | Path | None = None) -> Point
     k, places = _point_columns(source, header)
     rows: list[list[str]] = []
     coordinates: list[list[float]] = []
+    at: list[int] = []
     for line, row in lines:
         if len(row) != len(header):
             raise malformed(source, line, f"{len(row)} cells", f"{len(header)} as the header")
-        try:
-            coordinates.append([float(row[i]) for i in places])
-        except ValueError as error:
-            raise malformed(source, line, str(error), _NUMBERS) from error
+        coordinates.append(_numbers(source, line, header, row, places))
         rows.append(row)
+        at.append(line)
     points = np.array(coordinates, np.float64).reshape(len(rows), k, 2)
-    if not np.isfinite(points).all():
-        bad = int(np.flatnonzero(~np.isfinite(points).all(axis=(1, 2)))[0])
-        raise malformed(source, bad + 2, "a point is NaN or infinite", _NUMBERS)
     column, suffix = ("file", "") if "file" in header else ("name", ".jpg")
     if rows and column not in header:
         raise malformed(source, 1, "no column file or name", "file or name, then x00, y00 ...")
@@ -62,18 +59,36 @@ def read_points_csv(path: str | Path, images: str | Path | None = None) -> Point
         for name in names
         if name in header
     }
-    boxes = _boxes(source, header, rows) if set(_BOX) <= set(header) else None
+    boxes = _boxes(source, header, rows, at) if set(_BOX) <= set(header) else None
     seen = np.ones(points.shape[:2], bool)
     return PointTable(source.name, files, points, seen, boxes=boxes, **told)
 
 
-def _boxes(source: Path, header: list[str], rows: list[list[str]]) -> Float64Array:
-    """Return the boxes (n, 4) of columns with corner and sides."""
-    at = [header.index(name) for name in _BOX]
-    try:
-        sides = np.array([[float(row[i]) for i in at] for row in rows], np.float64).reshape(-1, 4)
-    except ValueError as error:
-        raise malformed(source, 2, str(error), "numbers in the columns of the box") from error
+def _numbers(
+    source: Path, line: int, header: list[str], row: list[str], places: list[int]
+) -> list[float]:
+    """Return finite numbers of a row; raises DatasetMalformed with line and column."""
+    found = []
+    for place in places:
+        try:
+            found.append(float(row[place]))
+        except ValueError:
+            found.append(math.nan)
+        if not math.isfinite(found[-1]):
+            cell = row[place].strip()
+            said = f"column {header[place].strip()} holds {repr(cell) if cell else 'nothing'}"
+            raise malformed(source, line, said, "a finite number")
+    return found
+
+
+def _boxes(
+    source: Path, header: list[str], rows: list[list[str]], lines: list[int]
+) -> Float64Array:
+    """Return the boxes (n, 4) of columns with corner and sides; lines: of the rows."""
+    places = [header.index(name) for name in _BOX]
+    told = zip(lines, rows, strict=True)
+    found = [_numbers(source, line, header, row, places) for line, row in told]
+    sides = np.array(found, np.float64).reshape(-1, 4)
     return np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
 
 

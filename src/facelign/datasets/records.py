@@ -70,11 +70,15 @@ class PairList:
 
 @dataclass(frozen=True, slots=True)
 class PeopleFolder:
-    """Photos by person, sorted. skipped: files that are no photos of a person, with the reason."""
+    """Photos by person, sorted. skipped: files that are no photos of a person, with the reason.
+
+    repeated: of a list, the line of a photo, and the line that says the same once more.
+    """
 
     root: Path
     photos: tuple[Photo, ...]
     skipped: tuple[tuple[Path, str], ...] = ()
+    repeated: tuple[tuple[int, int], ...] = ()
 
 
 def existing(path: str | Path) -> Path:

@@ -144,11 +144,14 @@ class RunFolder:
         return self._record("data.json")
 
     def same_data(self, data: Mapping[str, Any]) -> None:
-        """Raise Refused unless data are those that the run was begun on."""
+        """Raise Refused unless data are those that the run was begun on.
+
+        What a run of an earlier version did not keep of them is not compared.
+        """
         before = {name: value for name, value in self.data().items() if name != "findings"}
         now = json.loads(json.dumps(data))
-        if before != now:
-            name = next(key for key in {**before, **now} if before.get(key) != now.get(key))
+        name = next((key for key in before if before[key] != now.get(key)), None)
+        if name is not None:
             raise Refused(
                 f"The data are not those that the run in {self.path} was begun on: {name} was "
                 f"{before.get(name)}, and is {now.get(name)}.",

@@ -114,3 +114,31 @@ def test_a_damaged_table_is_named_by_line(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("1.png,", "1.png,x,", 1))
     with pytest.raises(DatasetMalformed, match="line 3"):
         read_annotated(path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("abc", "holds 'abc'"),
+        ("", "holds nothing"),
+        ("nan", "holds 'nan'"),
+        ("1e999", "holds '1e999'"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named_by_line_and_column(tmp_path: Path, cell, said) -> None:
+    path = table(tmp_path, POINTS)
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    rows[3][6] = cell  # the file comes first, so that this is y of the third point
+    path.write_text("\n".join(",".join(row) for row in rows))
+    with pytest.raises(DatasetMalformed, match=f"faces.csv, line 4: column y02 {said}"):
+        read_annotated(path)
+
+
+def test_a_box_that_is_no_number_is_named_by_line_and_column(tmp_path: Path) -> None:
+    path = table(tmp_path, POINTS)
+    rows = path.read_text().splitlines()
+    boxed = [f"{rows[0]},box_x,box_y,box_w,box_h", *(f"{row},1,2,3,4" for row in rows[1:])]
+    boxed[2] = boxed[2].replace(",3,4", ",wide,4")
+    path.write_text("\n".join(boxed))
+    with pytest.raises(DatasetMalformed, match="line 3: column box_w holds 'wide'"):
+        read_annotated(path)

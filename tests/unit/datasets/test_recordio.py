@@ -170,6 +170,16 @@ def test_a_csv_of_photos_and_people(tmp_path):
         read_people_csv(listed, tmp_path / "elsewhere")
 
 
+def test_a_line_that_says_the_same_once_more_counts_once(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(1))
+    listed = tmp_path / "people.csv"
+    lines = ("file,person", "a.png,Ann", "a.png,Bob", "a.png, Ann ", "./a.png,Bob")
+    listed.write_text("\n".join(lines), encoding="utf-8")
+    found = read_people_csv(listed)
+    assert [p.person for p in found.photos] == ["Ann", "Bob"]
+    assert found.repeated == ((2, 4), (3, 5))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -45,7 +45,6 @@ def test_tuples_are_the_lists_that_a_file_makes_of_them(tmp_path):
     [
         {**DATA, "name": "houses"},
         {**DATA, "splits": {"train": 7, "test": 2}},
-        {**DATA, "license": "none"},
         {"name": "faces"},
     ],
 )
@@ -54,6 +53,12 @@ def test_other_data_are_refused_with_what_is_another(run, other):
         run.same_data(other)
     name = next(key for key in {**DATA, **other} if DATA.get(key) != other.get(key))
     assert f"{name} was {DATA.get(name)}, and is {other.get(name)}" in str(refused.value)
+
+
+def test_what_an_earlier_version_did_not_keep_is_not_compared(run):
+    run.same_data({**DATA, "labels_outside": 0})
+    with pytest.raises(Refused, match="name was faces, and is houses"):
+        run.same_data({**DATA, "labels_outside": 0, "name": "houses"})
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

@@ -29,16 +29,34 @@ class Crops:
 
     boxes: (n, 4) px of the photo. found: (n,) bool, false where the box is told from the label.
     absent: (n,) bool, true where the photo cannot be read; ``reasons`` says why, by photo.
+    astray: (n,) bool, true where most points of the label lie outside of the photo.
     """
 
     boxes: Float64Array
     found: BoolArray
     absent: BoolArray
+    astray: BoolArray
     reasons: dict[Path, str]
 
     def __post_init__(self) -> None:
         check(self, np.float64, boxes=("n", 4))
-        check(self, np.bool_, found=("n",), absent=("n",))
+        check(self, np.bool_, found=("n",), absent=("n",), astray=("n",))
+
+    @property
+    def gone(self) -> BoolArray:
+        """(n,) which faces nothing can be learned of or tested on."""
+        return self.absent | self.astray
+
+    @property
+    def missed(self) -> BoolArray:
+        """(n,) which faces are cut by their labels, since the detector does not see them."""
+        return ~self.found & ~self.gone
+
+    @property
+    def outside(self) -> str:
+        """How many labels lie outside of their photos."""
+        lie = counted(int(self.astray.sum()), "label lies", "labels lie")
+        return f"{lie} outside of the photo"
 
     @property
     def unread(self) -> str:
@@ -71,16 +89,16 @@ def detected(
         if done:
             done(len(rows))
 
-    absent, reasons = _each(table, look)
+    absent, far, reasons = _each(table, look)
     lost = ~found
     boxes[lost] = as_detected(labels[lost], labels[found], boxes[found])
-    return Crops(boxes, found, absent, reasons)
+    return Crops(boxes, found, absent, far, reasons)
 
 
 def by_label(table: PointTable) -> Crops:
     """Return the boxes around the points themselves; photos are read to tell which cannot be."""
-    absent, reasons = _each(table, lambda _rows, _image: None)
-    return Crops(_labels(table), ~absent, absent, reasons)
+    absent, far, reasons = _each(table, lambda _rows, _image: None)
+    return Crops(_labels(table), ~absent, absent, far, reasons)
 
 
 def _labels(table: PointTable) -> Float64Array:
@@ -91,16 +109,32 @@ def _labels(table: PointTable) -> Float64Array:
 
 def _each(
     table: PointTable, look: Callable[[list[int], Image], None]
-) -> tuple[BoolArray, dict[Path, str]]:
-    """Look at each photo with the rows of its faces; return which faces (n,) have none, and why."""
-    absent, reasons = np.zeros(len(table), bool), dict[Path, str]()
+) -> tuple[BoolArray, BoolArray, dict[Path, str]]:
+    """Look at each photo with the rows of its faces that lie in it.
+
+    Return which faces (n,) have no photo, which (n,) lie outside of theirs, and why photos cannot
+    be read.
+    """
+    absent, far = np.zeros((2, len(table)), bool)
+    reasons: dict[Path, str] = {}
     for path, rows in by_photo(table).items():
         try:
-            look(rows, read(path))
+            image = read(path)
+            far[rows] = [_astray(table, row, image.size) for row in rows]
+            inside = [row for row in rows if not far[row]]
+            if inside:
+                look(inside, image)
         except FacelignError as error:
             reasons[path] = error.message
             absent[rows] = True
-    return absent, reasons
+    return absent, far, reasons
+
+
+def _astray(table: PointTable, row: int, size: tuple[int, int]) -> bool:
+    """Whether most known points of a face lie outside of its photo of ``size``, px."""
+    points = table.points[row][table.visible[row]] + 0.5
+    inside = ((points >= 0) & (points <= size)).all(axis=1)
+    return bool(inside.sum() * 2 < len(points))
 
 
 def by_photo(table: PointTable) -> dict[Path, list[int]]:

@@ -11,7 +11,7 @@ from facelign.train.landmarks.crops import Crops
 from facelign.train.landmarks.sets import Sets, outliers
 from facelign.train.task import DataFinding
 from facelign.types.arrays import IntArray
-from facelign.types.wording import counted
+from facelign.types.wording import counted, some
 
 #: fewer faces than this teach a network little
 _FEW = 500
@@ -23,7 +23,7 @@ def findings(
     sets: Sets, rows: Mapping[str, IntArray], crops: Crops, config: LandmarkConfig
 ) -> list[DataFinding]:
     """Return what was found. rows: of each part, without faces whose photo cannot be read."""
-    told = [*_photos(sets, crops, config), *_parts(sets, rows), *_points(sets, rows)]
+    told = [*_photos(sets, crops, config), *_parts(sets, rows), *_points(sets, rows, crops)]
     if config.augment.flip_vertical:
         told.append(DataFinding("Faces are shown upside down, as no detector gives them.", "note"))
     if not config.data.masked:
@@ -55,7 +55,16 @@ def _photos(sets: Sets, crops: Crops, config: LandmarkConfig) -> list[DataFindin
                 f"{int(crops.absent.sum())} of {len(sets.table)} faces are left out: {crops.unread}"
             )
         )
-    lost = np.flatnonzero(~crops.found & ~crops.absent)
+    far = np.flatnonzero(crops.astray)
+    if len(far):
+        names = some([sets.table.files[row].name for row in far], _NAMED)
+        told.append(
+            DataFinding(
+                f"{crops.outside}, so that the face is left out: {names}. Labels are wrong, or "
+                "those of a photo of another size."
+            )
+        )
+    lost = np.flatnonzero(crops.missed)
     if len(lost):
         names = ", ".join(sets.table.files[row].name for row in lost[:_NAMED])
         told.append(
@@ -104,7 +113,7 @@ def _parts(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
     return told
 
 
-def _points(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
+def _points(sets: Sets, rows: Mapping[str, IntArray], crops: Crops) -> list[DataFinding]:
     table, told = sets.table, []
     hidden = ~table.visible
     if hidden.any():
@@ -120,11 +129,12 @@ def _points(sets: Sets, rows: Mapping[str, IntArray]) -> list[DataFinding]:
                 "note",
             )
         )
-    if len(table.outside):
-        names = ", ".join(table.files[row].name for row in table.outside[:_NAMED])
+    outside = [row for row in table.outside if not crops.gone[row]]
+    if outside:
+        names = ", ".join(table.files[row].name for row in outside[:_NAMED])
         told.append(
             DataFinding(
-                f"{counted(len(table.outside), 'face')} with points outside of the photo: {names}."
+                f"{counted(len(outside), 'face')} with points outside of the photo: {names}."
             )
         )
     every = np.concatenate(list(rows.values()))

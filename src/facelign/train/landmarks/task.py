@@ -59,7 +59,7 @@ class LandmarkTask(TrainingTask):
         self.sets: Sets = read_sets(config.data)
         self.scheme = SCHEMES[self.sets.table.scheme]
         self.crops = found or self._found()
-        gone = self.crops.absent
+        gone = self.crops.gone
         self.rows = {name: rows[~gone[rows]] for name, rows in self.sets.rows.items()}
         self.beside = {name: rows[~gone[rows]] for name, rows in self.sets.beside.items()}
         if min(map(len, self.rows.values())) == 0 or self.steps_per_epoch() == 0:
@@ -68,6 +68,8 @@ class LandmarkTask(TrainingTask):
             if self.crops.reasons:
                 sizes += f"; {self.crops.unread.rstrip('.')}"
                 hint = "Name the folder of the photos with data.images, or take more of them."
+            if self.crops.astray.any():
+                sizes += f"; {self.crops.outside}"
             raise ConfigError(f"{len(self.sets.table)} faces are too few: {sizes}.", hint)
         self._loss = losses.named(config.loss.name, self.scheme.eye_corners)
         imagenet = config.model.name in ("resnet50", "inception", "inception-bottleneck")
@@ -250,8 +252,9 @@ class LandmarkTask(TrainingTask):
             "license": asked.license or "not stated",
             "scheme": self.scheme.id,
             "detector": asked.detector,
-            "missed_by_detector": int((~self.crops.found & ~self.crops.absent).sum()),
+            "missed_by_detector": int(self.crops.missed.sum()),
             "absent": int(self.crops.absent.sum()),
+            "labels_outside": int(self.crops.astray.sum()),
             "kept_together": self.sets.grouped,
             **{name: len(self.rows[name]) for name in PARTS},
         }

@@ -80,6 +80,13 @@ def counts(people: People, split: PeopleSplit) -> Iterator[DataFinding]:
         yield DataFinding(
             f"{counted(len(people.skipped), 'file')} passed over, such as {file}: {why}.", "note"
         )
+    if people.repeated:
+        lines = counted(len(people.repeated), "line says", "lines say")
+        first, again = people.repeated[0]
+        yield DataFinding(
+            f"{lines} once more what another does, such as line {again} and line {first}; each "
+            "photo counts once."
+        )
 
 
 def lost(reasons: Mapping[int, str], photos: Sequence[Photo]) -> Iterator[DataFinding]:

@@ -12,7 +12,7 @@ import numpy as np
 from facelign.datasets.folder import read_folder
 from facelign.datasets.people_csv import read_people_csv
 from facelign.datasets.recordio import RecordFile
-from facelign.datasets.records import Photo, list_text
+from facelign.datasets.records import PeopleFolder, Photo, list_text
 from facelign.errors import ConfigError, DatasetMissing
 from facelign.files.home import expanded
 from facelign.train.recognizer.config import PeopleDataOptions, RecognizerConfig
@@ -26,7 +26,8 @@ class People:
 
     photos: n. labels: (n,) int64 numbers of people. names: by number. left_out: people who were
     left out by name. scarce: people with too few photos, who were left out too. skipped: files that
-    are no photos, with the reason. records: the file that holds the pictures, where they are no
+    are no photos, with the reason. repeated: lines of a list that say one thing, the first and the
+    later. records: the file that holds the pictures, where they are no
     files of their own; a photo is then called after the number of its record.
     """
 
@@ -37,6 +38,7 @@ class People:
     left_out: tuple[str, ...] = ()
     scarce: int = 0
     skipped: tuple[tuple[Path, str], ...] = ()
+    repeated: tuple[tuple[int, int], ...] = ()
     records: RecordFile | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -58,17 +60,15 @@ def read_people(options: PeopleDataOptions, without: Iterable[str] = ()) -> Peop
     """
     source = expanded(options.source)
     records: RecordFile | None = None
-    skipped: tuple[tuple[Path, str], ...] = ()
     if source.is_dir():
-        found = read_folder(source)
-        photos, skipped = found.photos, found.skipped
+        listed = read_folder(source)
     elif source.suffix.lower() == ".rec":
         records = RecordFile(source)
         numbers = zip(records.keys.tolist(), records.people().tolist(), strict=True)
         photos = tuple(Photo(Path(str(key)), str(person)) for key, person in numbers)
+        listed = PeopleFolder(source.parent, photos)
     elif source.suffix.lower() in (".csv", ".tsv"):
         listed = read_people_csv(source, options.images or None)
-        photos, skipped = listed.photos, listed.skipped
     else:
         raise DatasetMissing(
             f"{source} is no folder, no CSV and no .rec file, or is not there.",
@@ -77,17 +77,17 @@ def read_people(options: PeopleDataOptions, without: Iterable[str] = ()) -> Peop
     banned = {plain_name(name) for name in without}
     if options.leave_out:
         banned |= names_of_list(expanded(options.leave_out))
-    return _kept(str(source), photos, banned, options, skipped, records)
+    return _kept(str(source), listed, banned, options, records)
 
 
 def _kept(
     source: str,
-    photos: Sequence[Photo],
+    listed: PeopleFolder,
     banned: Collection[str],
     options: PeopleDataOptions,
-    skipped: tuple[tuple[Path, str], ...],
     records: RecordFile | None,
 ) -> People:
+    photos = listed.photos
     counts = Counter(photo.person for photo in photos)
     left_out = sorted(name for name in counts if plain_name(name) in banned)
     scarce = {name for name, count in counts.items() if count < options.least}
@@ -112,7 +112,8 @@ def _kept(
         tuple(names),
         tuple(left_out),
         len(scarce - set(left_out)),
-        skipped,
+        listed.skipped,
+        listed.repeated,
         records,
     )
 

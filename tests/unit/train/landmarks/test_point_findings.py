@@ -14,9 +14,10 @@ training.needed()
 
 from facelign.datasets.point_table import PointTable
 from facelign.train.landmarks.config import DataOptions, LandmarkConfig, ModelOptions
-from facelign.train.landmarks.crops import Crops
+from facelign.train.landmarks.crops import Crops, by_label, detected
 from facelign.train.landmarks.report import findings
 from facelign.train.landmarks.sets import PARTS, Sets, outliers, place
+from facelign.types.faces import Faces
 
 FACE = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
 FACES = 600
@@ -48,6 +49,7 @@ def found_in(faces: int, **changes) -> Crops:
         "boxes": np.tile([0.0, 0, 99, 99], (faces, 1)),
         "found": np.ones(faces, bool),
         "absent": np.zeros(faces, bool),
+        "astray": np.zeros(faces, bool),
         "reasons": {},
     }
     return Crops(**{**given, **changes})
@@ -140,6 +142,38 @@ def test_photos_that_cannot_be_read_and_faces_that_are_missed():
     assert "yunet misses 7 of 600 faces" in other[1]
     assert "0002.jpg" in other[1]
     assert other[1].endswith(" ....")
+
+
+def test_labels_outside_of_their_photos_are_bad_labels_and_no_misses(tmp_path):
+    from PIL import Image as Pillow
+
+    table = made(8)
+    files = tuple(tmp_path / path.name for path in table.files)
+    for file in files:
+        Pillow.new("RGB", (200, 200)).save(file)
+    points = table.points.copy()
+    points[3] += [5000, 0]  # of a larger photo
+    points[5] -= [0, 900]
+    points[6, 0] = [-40, 10]  # one point of a face that stands at the edge
+    bad = replace(table, files=files, points=points)
+    seen = []
+
+    def nobody(image):
+        seen.append(image.source)
+        return Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), None, "-", image.size)
+
+    for crops in (detected(bad, nobody), by_label(bad)):
+        assert np.flatnonzero(crops.astray).tolist() == [3, 5]
+        assert not set(np.flatnonzero(crops.missed)) & {3, 5}
+    assert len(seen) == 6
+    crops = detected(bad, nobody)
+    rows = {name: np.arange(8) for name in ("train", "validation", "test")}
+    said = [text for _, text in told(replace(bad, people=()), rows, crops)]
+    (labels,) = [text for text in said if "labels lie outside" in text]
+    assert labels.startswith("2 labels lie outside of the photo")
+    assert "0003.jpg, 0005.jpg" in labels
+    assert any("yunet misses 6 of 8 faces" in text for text in said)
+    assert any(text.startswith("1 face with points outside") for text in said)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,12 @@ def test_a_person_with_most_of_the_photos_is_named():
     assert "bob has 80 photos, half of the others 6 or fewer" in told
 
 
+def test_lines_that_say_the_same_are_told():
+    people = replace(made(), repeated=((2, 9), (3, 11)))
+    (told,) = [t for t in texts(findings.counts(people, split(people))) if "once more" in t]
+    assert told.startswith("2 lines say once more what another does, such as line 9 and line 2;")
+
+
 def test_who_and_what_was_left_out_is_a_note():
     people = replace(
         made(), scarce=1, left_out=("ann", "bob"), skipped=((Path("a.txt"), "no photo"),)
