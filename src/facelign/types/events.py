@@ -38,7 +38,7 @@ class Event:
     decision, in the gallery's space. looks: how many views of the face voted. height: of the face,
     px. zone: where it stood, "" for none. snapshot: the file of its best view. reason: why there is
     no name, or what went wrong, in words. live: 0 to 1, larger is more likely a living face; None
-    where that was not checked. delay_s: from the frame to the telling.
+    where that was not checked. delay_s: from the frame to the telling. last_seen: of who left, UTC.
     """
 
     id: str
@@ -56,11 +56,14 @@ class Event:
     reason: str = ""
     live: float | None = None
     delay_s: float | None = None
+    last_seen: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
             raise ValueError("the time of an event says no time zone")
         object.__setattr__(self, "time", self.time.astimezone(UTC))
+        if self.last_seen is not None:
+            object.__setattr__(self, "last_seen", self.last_seen.astimezone(UTC))
 
 
 def event_id(camera: str, time: datetime, kind: EventKind, visit: int | None = None) -> str:

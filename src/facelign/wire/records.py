@@ -202,12 +202,12 @@ def identify_record(result: Identification) -> Record:
 
 def event_record(event: Event) -> Record:
     """Return an event; its time is ISO 8601, UTC, in milliseconds."""
-    moment = event.time.isoformat(timespec="milliseconds")
-    record: Record = {"event": event.kind.value, "camera": event.camera, "time": moment}
+    record: Record = {"event": event.kind.value, "camera": event.camera}
+    record["time"] = event.time.isoformat(timespec="milliseconds")
     record |= {"visit": event.visit, "person": event.person}
     record |= {"score": _number(event.score), "threshold": _number(event.threshold)}
     record |= {"looks": event.looks, "height": _number(event.height, 1), "zone": event.zone}
     record |= some(event, "snapshot", "reason")
-    return record | {
-        "live": _number(event.live, 3), "delay_s": _number(event.delay_s, 3), "id": event.id
-    }  # fmt: skip
+    seen = event.last_seen and event.last_seen.isoformat(timespec="milliseconds")
+    record |= {"live": _number(event.live, 3), "last_seen": seen}
+    return record | {"delay_s": _number(event.delay_s, 3), "id": event.id}

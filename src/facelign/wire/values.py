@@ -118,7 +118,9 @@ def event(record: Record) -> Event:
     """Return an event, from its record; raises DatasetMalformed for a record that is none."""
     try:
         kind, time = EventKind(record["event"]), datetime.fromisoformat(record["time"])
-        return _of(Event, record, kind=kind, time=time)
+        seen = record.get("last_seen")
+        seen = seen and datetime.fromisoformat(seen)
+        return _of(Event, record, kind=kind, time=time, last_seen=seen)
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed("an event", error) from error
 

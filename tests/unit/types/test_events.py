@@ -31,7 +31,7 @@ def happened(draw: st.DrawFn) -> Event:
         event_id("door", time, kind, visit), kind, draw(words), time, visit, draw(maybe),
         draw(share), draw(share), draw(st.one_of(st.none(), st.integers(0, 99))),
         draw(st.one_of(st.none(), st.integers(0, 4000).map(lambda n: n / 10))), draw(words),
-        draw(maybe), draw(words), draw(share), draw(share),
+        draw(maybe), draw(words), draw(share), draw(share), draw(st.sampled_from([None, time])),
     )  # fmt: skip
 
 
