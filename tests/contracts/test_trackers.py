@@ -11,6 +11,7 @@ from facelign.geometry.boxes import iou
 from facelign.types.arrays import IntArray
 from facelign.types.contracts import Tracker
 from facelign.types.faces import Faces
+from facelign.video.tracker import ByteTracker
 
 
 class Overlap(Tracker):
@@ -45,7 +46,7 @@ class Overlap(Tracker):
         self._boxes, self._ids = np.zeros((0, 4)), np.zeros(0, np.int64)
 
 
-TRACKERS: tuple[Callable[[], Tracker], ...] = (Overlap,)
+TRACKERS: tuple[Callable[[], Tracker], ...] = (Overlap, ByteTracker)
 
 
 @pytest.fixture(params=TRACKERS, ids=lambda made: made.__name__)

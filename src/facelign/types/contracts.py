@@ -231,7 +231,7 @@ class FrameSource(Closing, Protocol):
 class Tracker(Protocol):
     """Follows faces from frame to frame. Laws: the same faces in the same order come back, each
     with an id of its own in ``track_ids``; a face that stays keeps its id; a new one gets an id
-    that was never used; ``reset`` forgets all tracks.
+    that was never used, below 0 where it is too weak to be followed; ``reset`` forgets all tracks.
 
     patience_s: how long a face may be out of sight and keep its id.
     """

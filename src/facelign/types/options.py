@@ -95,6 +95,12 @@ def share(name: str, value: float) -> None:
         raise ConfigError(f"{name} {value:g} is no share.", "Give one above 0 and up to 1.")
 
 
+def seconds(name: str, value: float) -> None:
+    """Refuse what is no length of time, s."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(f"{name} {value:g} is no time.", "Give seconds, 0 or more.")
+
+
 def height(name: str, value: float) -> None:
     """Refuse what is no height of faces, px."""
     if not (math.isfinite(value) and value >= 0):
