@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facelign.types.contracts import Frame, FrameSource
 from facelign.types.image import Image
+from made_films import numbered, write_film
+from video_parts import needed
 
 
 class Pictures(FrameSource):
@@ -26,18 +29,31 @@ class Pictures(FrameSource):
         self._pictures = []
 
 
-def film(length: int) -> Pictures:
+def film(length: int, _: Path) -> Pictures:
     shades = np.linspace(0, 255, length or 1, dtype=np.uint8)[:length]
-    return Pictures([Image.from_array(np.full((8, 9), v, np.uint8), "gray") for v in shades])
+    return Pictures([Image.from_array(np.full((24, 32), v, np.uint8), "gray") for v in shades])
 
 
-SOURCES: tuple[Callable[[int], FrameSource], ...] = (film,)
+def file(length: int, folder: Path) -> FrameSource:
+    """A film on the disk; one without pictures is a head and nothing else."""
+    needed("av")
+    from facelign.video.sources import opened
+
+    pictures = [numbered(n, (32, 24)) for n in range(max(length, 1))]
+    path = write_film(folder / "a.mkv", pictures, codec="ffv1", format="bgr0")
+    if not length:
+        data = path.read_bytes()
+        path.write_bytes(data[: data.index(b"\x1f\x43\xb6\x75") + 16])  # Matroska's Cluster
+    return opened(str(path))
+
+
+SOURCES: tuple[Callable[[int, Path], FrameSource], ...] = (film, file)
 
 
 @pytest.fixture(params=SOURCES, ids=lambda made: made.__name__)
-def source(request: pytest.FixtureRequest) -> Callable[[int], FrameSource]:
-    made: Callable[[int], FrameSource] = request.param
-    return made
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], FrameSource]:
+    made: Callable[[int, Path], FrameSource] = request.param
+    return lambda length: made(length, tmp_path)
 
 
 def test_numbers_and_times_rise(source: Callable[[int], FrameSource]) -> None:
@@ -49,7 +65,7 @@ def test_numbers_and_times_rise(source: Callable[[int], FrameSource]) -> None:
     assert (np.diff(times) > 0).all()
     if frames.fps is not None:
         assert times[-1] == pytest.approx(4 / frames.fps)
-    assert {frame.image.size for frame in seen} == {(9, 8)}
+    assert {frame.image.size for frame in seen} == {(32, 24)}
     assert not frames.live
 
 

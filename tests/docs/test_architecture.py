@@ -183,6 +183,7 @@ def test_every_room_but_its_own_is_kept_from_terminal_and_engines():
     rooms = set(re.findall(r"\w+", re.sub(r"\(\w+\)", "", " ".join(first["layers"]))))
     homes = {"typer": {"cli"}, "onnxruntime": {"runtime"}, "dlib": {"runtime"}}
     homes["matplotlib"], homes["torch"] = {"lab", "report"}, {"train"}
+    homes["av"] = {"video"}
     forbidden = [one for one in others if one["type"] == "forbidden"]
     assert {one["forbidden_modules"][0] for one in forbidden} == set(homes)
     for one in forbidden:

@@ -22,7 +22,8 @@ class Image(Arrays):
     pixels: (h, w, 3) uint8, RGB, sRGB, contiguous.
     size: (width, height) of the whole upright file, px; boxes and points are in this plane.
     scale: 1, or less when the file was decoded reduced; x -> ``(x + 0.5) * scale - 0.5``.
-    source: where it came from, for people. digest: SHA-256 of the file (of the pixels of an array).
+    source: where it came from, for people. digest: SHA-256 of the file (of the pixels of an array;
+    of a frame, of what its film and its number are).
     orientation: EXIF code that was applied (1-8; 1 = as stored).
     turned_deg: degrees clockwise by which the picture was turned after reading (0, 90, 180, 270).
     """

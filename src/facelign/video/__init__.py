@@ -1,1 +1,4 @@
-"""Names on moving pictures: films and cameras, tracks, votes over looks, visits, events."""
+"""Names on moving pictures: films and cameras, tracks, votes over looks, visits, events.
+
+PyAV lives in ``sources`` and nowhere else.
+"""

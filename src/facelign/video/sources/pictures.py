@@ -1,0 +1,77 @@
+"""PyAV, and how one of its frames becomes a picture: upright, square pixels, RGB.
+
+The only module that imports PyAV is this one (extra ``video``); what else of it is needed is asked
+for here.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from facelign.errors import ExtraMissing
+from facelign.imaging.decode import guard, upright
+from facelign.types.image import Image
+
+
+def needs() -> Any:
+    """Return PyAV; raises ExtraMissing where it is not installed."""
+    try:
+        import av
+    except ImportError as problem:
+        raise ExtraMissing(
+            "Films and cameras need PyAV, which is not installed.",
+            "Run: pip install 'facelign[video]'",
+        ) from problem
+    return av
+
+
+#: shapes of a pixel, width by height, that are believed: those of DVDs and tapes lie between
+_SHAPES = (0.25, 4.0)
+#: of pictures without a word about it, ITU-R BT.709 is meant from this height on, else BT.601
+_HIGH_DEFINITION = 720
+_UNSAID, _BT709 = 2, 1  # ITU-T H.273, matrix coefficients
+#: EXIF orientation by quarters to turn counterclockwise
+_TURNS = (1, 8, 3, 6)
+
+
+def image_of(frame: Any, shape: float, most_pixels: int, source: str, key: str) -> Image:
+    """Return a frame of PyAV as a photo: turned as its film says, its pixels made square.
+
+    shape: how many times as wide as high a stored pixel is. most_pixels: more are not made into a
+    picture; raises ``imaging.faults.Unsupported``. source: where it came from, for people. key:
+    what no other picture is called; the digest is made of it, as that of all its pixels would take
+    as long as to decode them.
+    """
+    wide = round(frame.width * shape)
+    guard((max(wide, frame.width), frame.height), most_pixels)
+    colors = {}
+    if frame.colorspace == _UNSAID and frame.height >= _HIGH_DEFINITION:
+        colors["src_colorspace"] = _BT709
+    stored = frame.to_ndarray(format="rgb24", width=wide, height=frame.height, **colors)
+    pixels = np.ascontiguousarray(upright(stored, _turn(frame)))
+    size = (pixels.shape[1], pixels.shape[0])
+    return Image(pixels, size, source=source, digest=sha256(key.encode()).hexdigest())
+
+
+def shape_of(stream: Any) -> float:
+    """Return how many times as wide as high a pixel is; 1 where nothing credible is said."""
+    told = stream.sample_aspect_ratio
+    return float(told) if told and _SHAPES[0] <= told <= _SHAPES[1] else 1.0
+
+
+def _turn(frame: Any) -> int:
+    """Return the EXIF orientation that a film's display matrix means, by whole quarters.
+
+    What a matrix mirrors besides is not: only ``side_data`` tells that, and PyAV frees the metadata
+    of such data twice, which ends the process (seen with pictures that carry a color profile).
+    """
+    return _TURNS[round(frame.rotation / 90) % 4]
+
+
+def reason(problem: BaseException) -> str:
+    """Return what FFmpeg says is wrong, in its words and without the address it says it about."""
+    told = getattr(problem, "strerror", None)
+    return str(told or type(problem).__name__)
