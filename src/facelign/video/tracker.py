@@ -8,8 +8,8 @@ track. Three things are otherwise here:
 - Time is continuous. The Kalman filter predicts by the seconds that have passed and its doubt grows
   with them, so that a variable frame rate and frames that were left out move nobody.
 - Near is told by the distance of centers in sizes of the face and by the ratio of the sizes, not by
-  overlap: at five frames a second a walking face leaves its own box, and a small face behind a large
-  one overlaps it. What may lie between grows with the time that a face was not seen.
+  overlap: at five frames a second a walking face leaves its own box, and a small face behind a
+  large one overlaps it. What may lie between grows with the time that a face was not seen.
 - A track begins with its first frame. Whether it is worth a name is decided later, by its looks.
 """
 
@@ -60,8 +60,9 @@ class TrackOptions(OptionSet):
 class _Tracks:
     """n tracks and what is known of them.
 
-    ids: (n,) int64. unseen_s: (n,) how long each was not seen. state: (n, 4, 2) value and velocity of
-    center x and y, px, and of the logarithms of width and height. spread: (n, 4, 2, 2) covariance.
+    ids: (n,) int64. unseen_s: (n,) how long each was not seen. state: (n, 4, 2) value and velocity
+    of center x and y, px, and of the logarithms of width and height. spread: (n, 4, 2, 2) their
+    covariance.
     """
 
     ids: IntArray
