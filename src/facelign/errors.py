@@ -197,7 +197,13 @@ class DatasetMalformed(DatasetError):
 
 
 class SinkError(FacelignError):
-    """A sink could not take events; none is lost that is given to it again."""
+    """A sink could not take events; none is lost that is given to it again. ``again``: whether
+    giving it the same ones again makes sense.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, again: bool = True) -> None:
+        super().__init__(message, hint)
+        self.again = again
 
 
 class Refused(FacelignError):

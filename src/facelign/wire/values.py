@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -127,8 +128,13 @@ def event(record: Record) -> Event:
 
 def _of(kind: Callable[..., T], record: Record, /, **given: object) -> T:
     """Return a dataclass whose fields the record tells by their names, but those ``given``."""
-    names = inspect.signature(kind).parameters
+    names = _fields(kind)
     return kind(**{name: record[name] for name in names if name in record} | given)
+
+
+@cache
+def _fields(kind: Callable[..., object]) -> tuple[str, ...]:
+    return tuple(inspect.signature(kind).parameters)
 
 
 def _answer(face: Record, limit: SearchThreshold | None, size: int) -> CandidateList:
