@@ -9,10 +9,13 @@ import pytest
 
 from facelign import models
 from facelign.models.weights.store import Store
+from facelign.types.contracts import Landmarker
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.landmarks import Landmarks
+from facelign.types.mesh import GROUPS
 from facelign.types.schemes import MESH_468, MESH_478
+from made_reactions import Surface
 
 pytestmark = pytest.mark.weights
 BOX = np.array([[178, 62, 268, 176]], np.float32)
@@ -63,3 +66,33 @@ def test_mirrored_irises_are_the_partners(found: Callable[..., Landmarks], portr
     back = there[list(MESH_478.mirror)] * [-1, 1] + [511, 0]
     here = found("mesh-478", portrait, BOX).points[0]
     assert np.linalg.norm(back - here, axis=1)[468:].max() < 1.5
+
+
+def test_lids_follow_eyes_that_close_where_the_mesh_hardly_does(
+    pulled: Callable[..., Store], portrait: Image
+) -> None:
+    (spec,) = models.default().find("mesh-478")
+    pulled(spec)
+    faces = Faces(BOX, np.ones(1, np.float32), None, "by hand", portrait.size)
+    mesh, lids = (models.landmarker("mesh-478", lids=lids) for lids in (False, True))
+    seen = lids.locate(portrait, faces).landmarks
+    assert seen is not None
+    assert seen.depth is not None
+    surface = Surface(portrait.pixels, np.c_[seen.points[0, :468], seen.depth[0, :468]])
+    closed = Image.from_array(surface.shown(eyes=0), "rgb")
+
+    def gap(marker: Landmarker, image: Image) -> float:
+        points = marker.locate(image, faces).landmarks
+        assert points is not None
+        return float(
+            np.linalg.norm(
+                points.points[0, [159, 386]] - points.points[0, [145, 374]], axis=1
+            ).mean()
+        )
+
+    assert gap(lids, closed) < 0.5 * gap(lids, portrait)
+    assert gap(mesh, closed) > 0.5 * gap(mesh, portrait)
+    others = [i for i in range(468) if i not in {*GROUPS["right_eye"], *GROUPS["left_eye"]}]
+    alike = mesh.locate(portrait, faces).landmarks
+    assert alike is not None
+    np.testing.assert_array_equal(seen.points[0, others], alike.points[0, others])

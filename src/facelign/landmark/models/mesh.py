@@ -13,6 +13,8 @@ The irises come from a network of their own, as in MediaPipe's graph of irises (
 "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020): a square of 64 px about
 each eye, 2.3 times as wide as its corners of the mesh are apart, level, that of the picture's right
 mirrored. The 468 points stay those of the mesh; the depth of an iris is the mean of its eye's.
+That network tells the outline of the eye too, and follows lids that close, which the mesh hardly
+does: ``lids=True`` puts it in the place of the mesh's, as MediaPipe's graph does in a film.
 
 Known limits: the hidden half of a profile is the mesh's guess; made for faces of at least 50 px. A
 closed eye has an iris all the same.
@@ -46,6 +48,9 @@ _SIDE, _ROOM = 192, 1.5
 _EYE_SIDE, _EYE_ROOM = 64, 2.3
 _EYES = (("right_eye", (33, 133)), ("left_eye", (362, 263)))
 _IRIS = 5
+#: of an eye on the subject's right: its outline as the network of irises counts it, the lower lid
+#: with both corners first, then the upper
+_OUTLINE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
 
 _MESH_FILE = mediapipe_models.weights(
     "face_landmark.tflite",
@@ -103,6 +108,13 @@ class FaceMeshOptions:
             raise ConfigError(f"looks: wanted a number from 1 to 8, got {self.looks}.")
 
 
+@dataclass(frozen=True, slots=True)
+class IrisOptions(FaceMeshOptions):
+    """lids: whether the outlines of the eyes are those that the network of irises sees."""
+
+    lids: bool = False
+
+
 class FaceMesh(Landmarker):
     """Places 468 points, with depth, on the faces of a detector."""
 
@@ -158,28 +170,38 @@ class FaceMesh(Landmarker):
 class FaceMeshWithIrises(FaceMesh):
     """Places the points of the mesh, and five of each iris, with depth."""
 
+    Options = IrisOptions
     scheme = MESH_478
 
     def __init__(
         self,
         spec: specs.ModelSpec,
         files: WeightPaths,
-        options: FaceMeshOptions,
+        options: IrisOptions,
         engine: OnnxOptions,
     ) -> None:
         super().__init__(spec, files, options, engine)
+        self._lids = options.lids
         self._eye_net = Session(files[spec.weights[1].name], engine)
 
     def _placed(self, image: Image, faces: Faces, i: int) -> Float64Array:
         """Return the points of one face (478, 3), px of the photo."""
         found = super()._placed(image, faces, i)
-        irises = [self._iris(image, found, eye, corners) for eye, corners in _EYES]
+        irises = []
+        for eye, corners in _EYES:
+            iris, outline = self._eye(image, found, eye, corners)
+            irises.append(iris)
+            if self._lids:
+                places = [MESH_468.mirror[i] if eye == "left_eye" else i for i in _OUTLINE]
+                found[places, :2] = outline
         return np.concatenate([found, *irises])
 
-    def _iris(
+    def _eye(
         self, image: Image, found: Float64Array, eye: str, corners: tuple[int, int]
-    ) -> Float64Array:
-        """Return the middle of an iris and its ring (5, 3), from the right over the top."""
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return the middle of an iris and its ring (5, 3), from the right over the top, and the
+        outline of the eye (16, 2).
+        """
         ends = found[list(corners), :2]
         box = np.concatenate([ends.min(axis=0), ends.max(axis=0)])
         to_square = _square(box, ends[1] - ends[0], _EYE_SIDE, _EYE_ROOM)
@@ -188,11 +210,17 @@ class FaceMeshWithIrises(FaceMesh):
             square = np.ascontiguousarray(square[:, ::-1])
         feed = blob_of(square[None], self.spec.input)
         outputs = self._eye_net.run({self._eye_net.inputs[0].name: feed})
-        (raw,) = (o.reshape(-1, 3)[:, :2] - 0.5 for o in outputs if o.size == 3 * _IRIS)
+        raw, outline = (
+            points.reshape(-1, 3)[:, :2].astype(np.float64) - 0.5
+            for points in sorted(outputs, key=lambda output: output.size)
+        )
         if mirrored:
-            raw = raw[[0, 3, 2, 1, 4]] * [-1, 1] + [_EYE_SIDE - 1, 0]
+            raw = raw[[0, 3, 2, 1, 4]]
+            raw, outline = ([_EYE_SIDE - 1, 0] + side * [-1, 1] for side in (raw, outline))
         depth = np.full((_IRIS, 1), found[list(GROUPS[eye]), 2].mean())
-        return np.concatenate([apply(invert(to_square), raw), depth], axis=1)
+        to_photo = invert(to_square)
+        iris = np.concatenate([apply(to_photo, raw), depth], axis=1)
+        return iris, apply(to_photo, outline[: len(_OUTLINE)])
 
 
 def _cut(image: Image, to_square: Float64Array, side: int) -> ByteArray:
