@@ -16,6 +16,7 @@ from facelign.cli.flags import Commands, JsonFlag
 from facelign.cli.output import answer, emit, line, note, progress
 from facelign.errors import ConfigError
 from facelign.types.options import Option, OptionSet
+from facelign.types.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,29 +111,36 @@ def recognizer(config: ConfigFile, flags: EmbedderTrainFlags, output: JsonFlag) 
 
 @app.add("resume")
 def resume(run: RunPlace, flags: ResumeFlags, output: JsonFlag) -> int:
-    """Go on with a run that was ended; one that has ended says its last line again."""
+    """Go on with a run that was ended; one that has ended says its last line again.
+
+    With more epochs a run that has ended goes on too.
+    """
     from facelign import train
 
     train.needs()
     from facelign.train.config import gone_on
-    from facelign.train.loop import reached
+    from facelign.train.loop import longer, where
     from facelign.train.run_folder import RunFolder
     from facelign.train.task import task_of
 
     folder = RunFolder(run)
     config, other = gone_on(folder.read(), flags.set or ())
     ended = folder.finished()
-    if ended is not None and other:
-        raise ConfigError(
-            f"The run in {run} has ended, so nothing of it can change.", "Begin another run."
-        )
-    if ended is not None:
+    if ended is not None and not other:
         _say(ended, json=output.json)
         return Exit.DONE
-    task = task_of(config)
+    at, task = where(folder), task_of(config)
+    if ended is not None:
+        told = longer(config, at, task.steps_per_epoch())
+        if told:
+            note(f"note: {told}")
     folder.same_data(task.data())
     if other:
-        folder.change(config, other, *reached(folder))
+        folder.change(config, other, at.epoch + 1, at.step + 1)
+    note(
+        f"goes on with step {at.step + 1} of epoch {at.epoch + 1}; so far "
+        f"{counted(at.epoch, 'epoch')}, {counted(at.done, 'step')}"
+    )
     return _fitted(task, config, folder, json=output.json)
 
 
@@ -173,6 +181,7 @@ def export(
     folder = RunFolder(run)
     task = task_of(folder.read())
     registry, store = registry_and_store()
+    known = model_id in own.ids(store.home)
     spec = exported(
         task,
         folder,
@@ -190,9 +199,10 @@ def export(
         replace=bool(replace),
     )
     _warn(task, folder.finished() or {})
-    record = {"id": spec.id, "task": spec.task.value, "card": str(folder.path / "model-card.md")}
-    done = "replaced" if replace else "added"
-    answer(record, f"{spec.id}: {done}; its card is {record['card']}", json=output.json)
+    done = "replaced" if replace else "the same as before" if known else "added"
+    card = str(folder.path / "model-card.md")
+    record = {"id": spec.id, "task": spec.task.value, "card": card, "done": done}
+    answer(record, f"{spec.id}: {done}; its card is {card}", json=output.json)
     return Exit.DONE
 
 
@@ -264,12 +274,14 @@ def told_findings(task: TrainingTask) -> list[DataFinding]:
 
 
 def _say_plan(task: TrainingTask, config: Any, *, json: bool) -> None:
+    from facelign.train import words
     from facelign.train.plan import plan
 
     told = plan(task, config)
-    lines = (f"{name}: {value}" for name, value in told.items() if name != "data")
-    data = (f"data, {name}: {value}" for name, value in told["data"].items())
-    answer(told, *lines, *data, json=json)
+    sizes = {name: value for name, value in told.items() if name not in ("data", "kind")}
+    lines = (f"{name}: {value}" for name, value in words.rows(sizes))
+    data = (f"data, {name}: {value}" for name, value in words.rows(told["data"]))
+    answer(told, f"a model that {words.KINDS[task.kind]}", *lines, *data, json=json)
 
 
 def _fitted(task: TrainingTask, config: Any, folder: RunFolder, *, json: bool) -> int:
@@ -297,27 +309,31 @@ def _told(
     task: TrainingTask, config: Any, *, json: bool
 ) -> Iterator[Callable[[Callable[[], bool]], Told]]:
     """Yield what makes the one who is told how the run goes."""
+    from facelign.train import words
     from facelign.train.loop import steps_of
     from facelign.train.told import Told
+
+    steps, epochs = steps_of(config, task.steps_per_epoch())
 
     def said(row: Mapping[str, float]) -> None:
         if json:
             emit(row)
         else:
-            words = (f"{name} {value:.5g}" for name, value in row.items() if name != "epoch")
-            line(f"epoch {row['epoch']:.0f}: {', '.join(words)}")
+            told = {name: value for name, value in row.items() if name != "epoch"}
+            line(f"epoch {row['epoch']:.0f} of {epochs}: {words.sentence(told)}")
 
-    steps, _ = steps_of(config, task.steps_per_epoch())
     with progress("images", steps * config.batch) as done:
         yield lambda stopped: Told(said, done, stopped)
 
 
 def _say(result: Mapping[str, Any], *, json: bool) -> None:
+    from facelign.train import words
+
     best = result["best"]
-    figures = ", ".join(f"{name} {value:.5g}" for name, value in result["test"].items())
     answer(
         result,
-        f"best of {result['epochs']} epochs: {best['epoch']:.0f}, val_loss {best['val_loss']:.5g}",
-        f"test: {figures}",
+        f"best of {counted(result['epochs'], 'epoch')}: {best['epoch']:.0f}, validation loss "
+        f"{best['val_loss']:.5g}",
+        f"test: {words.sentence(result['test'])}",
         json=json,
     )

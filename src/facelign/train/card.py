@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facelign.train import words
+
 #: what no figure of a test set can promise
 _NEVER = (
     "photos unlike those that it was tested on",
@@ -65,7 +67,8 @@ def markdown(card: Mapping[str, Any]) -> str:
 
 
 def _lines(card: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"# {card['id']}", "", f"A model for {card['kind']}, trained with facelign.")
+    does = words.KINDS.get(card["kind"], f"is for {card['kind']}")
+    yield from (f"# {card['id']}", "", f"A model that {does}, trained with facelign.")
     yield from ("", "## Data", "", *_table(card["data"]))
     yield from ("", "## On data that it was not trained on", "", *_table(card["test"]))
     if card["best"]:
@@ -87,13 +90,13 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(values: Mapping[str, Any]) -> list[str]:
-    rows = [f"| {name} | {_said(value)} |" for name, value in values.items()]
+    rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in words.rows(values)]
     return ["| what | value |", "|---|---|", *rows]
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
 def _said(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys():
-        return f"{value['value']:.5g} (95 %: {value['low']:.5g} to {value['high']:.5g})"
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -15,7 +15,7 @@ import torch
 from facelign.errors import ConfigError, Refused
 from facelign.files import disk
 from facelign.lab.statistics.paired import verdict_of
-from facelign.lab.statistics.resampling import Interval, people_weights
+from facelign.lab.statistics.resampling import Interval, people_weights, room
 from facelign.models import own, specfile
 from facelign.models.catalog import Registry
 from facelign.models.load import load
@@ -79,7 +79,7 @@ def export(
     tests += task.doubts(result.get("test", {}))
     if replace:
         tests.append(_no_worse(task, spec, errors, registry, store))
-    figures = {} if errors is None else {"error of the exported model": _mean(errors).to_dict()}
+    figures = {} if errors is None else {"error of the exported model": _error(errors).to_dict()}
     made_with = run.environment(), run.changes()
     written = card.card(model_id, task.kind, run.data(), result, figures, tests, *made_with)
     run.write("model-card.json", written)
@@ -114,6 +114,12 @@ def _mean(errors: Float64Array) -> Interval:
     """Return the mean with its interval over draws of samples."""
     drawn = people_weights(len(errors)) @ errors / len(errors)
     return Interval.of_draws(float(errors.mean()), drawn)
+
+
+def _error(errors: Float64Array) -> Interval:
+    """Return the mean error with its interval, with room for an error where there was none."""
+    found = _mean(errors).with_room(room(len(errors)), best=0.0)
+    return Interval(found.value, max(found.low, 0.0), found.high)
 
 
 def _no_worse(

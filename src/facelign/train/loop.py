@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from facelign.errors import Refused
+from facelign.errors import ConfigError, Refused
 from facelign.train import checkpoint, schedule
 from facelign.train.config import TrainConfig
 from facelign.train.curves import curves
@@ -26,6 +26,7 @@ from facelign.train.processes import agreed, launched
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import Batch, TrainingTask
 from facelign.train.told import Told
+from facelign.types.wording import counted
 
 
 @dataclass(slots=True)
@@ -143,12 +144,42 @@ def _resumed(run: RunFolder, learner: Learner) -> Where:
     return Where(**json.loads(state["where"]))
 
 
-def reached(run: RunFolder) -> tuple[int, int]:
-    """Return the epoch and the step that a run goes on with, from 1."""
-    at = Where()
-    if run.last.exists():
-        at = Where(**json.loads(checkpoint.load(run.last)["where"]))
-    return at.epoch + 1, at.step + 1
+def where(run: RunFolder) -> Where:
+    """Return how far a run is."""
+    if not run.last.exists():
+        return Where()
+    return Where(**json.loads(checkpoint.load(run.last)["where"]))
+
+
+def longer(config: TrainConfig, at: Where, per_epoch: int) -> str:
+    """Return what is to be known of an ended run that goes on with a configuration, "" for nothing.
+
+    Nothing is where every step is what it would be in a run that was begun so. Raises ConfigError
+    for a configuration with which it has ended all the same.
+    """
+    steps, epochs = steps_of(config, per_epoch)
+    if _stopped_early(config, at):
+        raise ConfigError(
+            "The run has ended, as its validation had not become better for "
+            f"{counted(config.stop.patience, 'epoch')}.",
+            "Raise stop.patience too, or set it to 0.",
+        )
+    if at.done >= steps or at.epoch >= epochs:
+        raise ConfigError(
+            f"The run has ended, after {counted(at.epoch, 'epoch')} and "
+            f"{counted(at.done, 'step')}.",
+            "Give it more: --set epochs=N (and steps=0, where steps ended it).",
+        )
+    if at.done % per_epoch:
+        return "It ended within an epoch, the rest of which is left out."
+    if config.schedule.name == "cosine":
+        rate = config.optimizer.learning_rate
+        share = schedule.share(config.schedule, at.done, steps, at.epoch, at.losses)
+        return (
+            f"Its learning rate had fallen to its end and begins again at {rate * share:.3g}, so "
+            f"that it will not be the run that {epochs} epochs from the begin had been."
+        )
+    return ""
 
 
 def _ended(task: TrainingTask, run: RunFolder, at: Where, learner: Learner) -> dict[str, Any]:

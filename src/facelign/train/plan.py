@@ -44,7 +44,7 @@ def _planned(fabric: Fabric, config: TrainConfig, _: Told, task: TrainingTask) -
     weights = list(learner.judged.parameters())
     told = {
         "kind": task.kind,
-        "data": task.data(),
+        "data": task.sizes(),
         "parameters": sum(weight.numel() for weight in weights),
         "learning": sum(weight.numel() for weight in weights if weight.requires_grad),
         "weights_mb": round(sum(w.numel() * w.element_size() for w in weights) / (1 << 20), 2),

@@ -103,13 +103,16 @@ class RunFolder:
     ) -> None:
         """Keep another configuration, and in ``changes.json`` what is another from when on.
 
-        other: before and after, by key. epoch, step: that come next, from 1. Raises ConfigError
+        other: before and after, by key. epoch, step: that come next, from 1. A run that has ended
+        has not any more. Raises ConfigError
         where another process works on the run.
         """
         rows = [
             {"epoch": epoch, "step": step, "key": name, "before": before, "after": after}
             for name, (before, after) in other.items()
         ]
+        # first, since what has ended does not go on: a run that lost its end tests again, no more
+        self.result.unlink(missing_ok=True)
         with self.held():
             self.write("changes.json", {"changes": [*self.changes(), *rows]})
             text = configuration.written(config)

@@ -68,9 +68,9 @@ def test_people_read_all_of_it(made):
     text = markdown(made)
     for line in (
         "# mine",
-        "A model for landmarks, trained with facelign.",
+        "A model that places landmarks, trained with facelign.",
         "| license | my own |",
-        "| nme | 0.051235 |",
+        "| mean error (NME) | 5.12 % |",
         "| error of the exported model | 0.05 (95 %: 0.04 to 0.06) |",
         "- passed: ONNX Runtime and PyTorch give the same",
         "- FAILED: the loss is small",
@@ -88,6 +88,23 @@ def test_parts_that_hold_nothing_are_left_out():
     assert "Changed while" not in text
     assert "The epoch was chosen" not in text
     assert "Not to be trusted for" in text
+
+
+def test_an_embedder_is_told_by_what_it_does_and_its_sets_in_words():
+    pairs = {"set": "pairs.csv", "photos": 9, "subjects": 3, "non_mated": 2000}
+    told = markdown(card("a", "recognizer", {"test": pairs, "left out": []}, {}, {}, [], {}))
+    assert "A model that turns faces into vectors, trained with facelign." in told
+    assert "| tested on | set pairs.csv, photos 9, people 3, non-mated 2,000 |" in told
+    assert "| left out | none |" in told
+    assert "{" not in told
+
+
+def test_an_interval_without_width_is_none():
+    figures = {"auc": 0.75, "auc_low": 0.75, "auc_high": 0.75, "eer": 0.25, "eer_low": 0.2}
+    result = {"test": {**figures, "eer_high": 0.3}, "best": {}}
+    told = markdown(card("a", "recognizer", {}, result, {}, [], {}))
+    assert "| AUC | 0.7500 (too few for an interval) |" in told
+    assert "| EER | 25.00 % (95 %: 20.00 % to 30.00 %) |" in told
 
 
 def test_words_do_not_break_the_table():

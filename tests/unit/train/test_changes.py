@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import training
@@ -15,12 +17,13 @@ from facelign.errors import ConfigError, Refused
 from facelign.train.config import (
     MachineOptions,
     OptimizerOptions,
+    ScheduleOptions,
     TrainConfig,
     gone_on,
     written,
 )
 from facelign.train.landmarks.config import started
-from facelign.train.loop import fit, reached
+from facelign.train.loop import fit, longer, where
 from facelign.train.run_folder import RunFolder
 from facelign.train.told import Told
 
@@ -121,7 +124,7 @@ def test_a_run_whose_loss_was_not_finite_goes_on_with_a_lower_rate(tmp_path):
             fit(Toy(wild), wild, run)
         assert "not finite" in str(refused.value)
     lower, other = gone_on(wild, ["optimizer.learning_rate=0.01"])
-    run.change(lower, other, *reached(run))
+    run.change(lower, other, where(run).epoch + 1, where(run).step + 1)
     assert fit(Toy(lower), lower, run)["epochs"] == 3
 
 
@@ -133,9 +136,56 @@ def test_settings_of_a_checkpoint_give_way_to_those_of_the_run(tmp_path):
     steps = iter(range(100))
     with pytest.raises(KeyboardInterrupt):
         fit(Toy(config), config, run, Told(stopped=lambda: next(steps) >= 10))
-    assert reached(run) == (2, 4)
+    assert (where(run).epoch, where(run).step) == (1, 3)
     changes = ["optimizer.momentum=0.5", "optimizer.weight_decay=0", "schedule.name=constant"]
     other, _ = gone_on(config, [*changes, "optimizer.learning_rate=0.0005"])
     fit(Toy(other), other, run)
     (group,) = torch.load(run.last, weights_only=True)["optimizer"]["param_groups"]
     assert (group["momentum"], group["weight_decay"], group["lr"]) == (0.5, 0, 0.0005)
+
+
+@pytest.mark.parametrize("name", ["constant", "step", "plateau"])
+def test_a_run_that_has_ended_gets_more_epochs_and_is_the_run_begun_with_them(tmp_path, name):
+    """Bit for bit, also over what an optimizer remembers."""
+    falls = ScheduleOptions(name=name, every=2, patience=1, warm_up=5)
+    short = replace(made(), schedule=falls)
+    run = RunFolder(tmp_path / "longer")
+    run.begin(short, {})
+    first = fit(Toy(short), short, run)
+    long, other = gone_on(short, ["epochs=5"])
+    assert longer(long, where(run), Toy(long).steps_per_epoch()) == ""
+    run.change(long, other, where(run).epoch + 1, where(run).step + 1)
+    assert run.finished() is None
+    second = fit(Toy(long), long, run)
+    assert (first["epochs"], second["epochs"]) == (3, 5)
+    whole = RunFolder(tmp_path / "whole")
+    whole.begin(long, {})
+    assert fit(Toy(long), long, whole)["test"] == second["test"]
+    mine, theirs = (torch.load(r.last, weights_only=True)["network"] for r in (run, whole))
+    assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+    assert [row["key"] for row in run.changes()] == ["epochs"]
+
+
+def test_what_a_longer_run_is_not_is_said(tmp_path):
+    config = made(learning_rate=0.1)
+    run = RunFolder(tmp_path / "run")
+    run.begin(config, {})
+    fit(Toy(config), config, run)
+    per_epoch, at = Toy(config).steps_per_epoch(), where(run)
+    long, _ = gone_on(config, ["epochs=6"])
+    assert "begins again at 0.05," in longer(long, at, per_epoch)  # half a cosine is half-way down
+    cut, _ = gone_on(config, ["epochs=9", "steps=40", "schedule.name=constant"])
+    assert longer(cut, at, per_epoch) == ""
+    at.done -= 3
+    assert "within an epoch" in longer(cut, at, per_epoch)
+    for change, told in (
+        (["optimizer.clip=1"], "The run has ended, after 3 epochs and 21 steps"),
+        (["epochs=2"], "has ended"),
+        (["epochs=9", "steps=20"], "has ended"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            longer(gone_on(config, change)[0], at, per_epoch)
+    at.rows += [{"val_loss": 9.0}] * 4
+    with pytest.raises(ConfigError, match="not become better for 2 epochs") as refused:
+        longer(gone_on(config, ["epochs=9", "stop.patience=2"])[0], at, per_epoch)
+    assert "Raise stop.patience" in str(refused.value)

@@ -99,8 +99,12 @@ def test_what_was_trained_serves_and_is_replaced_by_what_is_not_worse(
     assert "passed: ONNX Runtime and PyTorch give the same" in text
     assert "Not to be trusted for" in text
     # the same network once more is no other model
+    capfd.readouterr()
     assert run(["train", "export", str(ended), "--id", "mine-68"]) == 0
     assert run(["train", "export", str(ended), "--replace", "mine-68"]) == 0
+    again, replaced = capfd.readouterr().out.splitlines()
+    assert again.startswith("mine-68: the same as before;")
+    assert replaced.startswith("mine-68: replaced;")
     card = json.loads((ended / "model-card.json").read_text(encoding="utf-8"))
     assert {"test": "no worse than the model that it replaces: +0.0000 (+0.0000 to +0.0000)",
             "passed": True} in card["tests"]  # fmt: skip
@@ -195,8 +199,16 @@ def test_a_loss_that_is_not_finite_names_the_photos(config, tmp_path, capfd):
     assert run(lower) == 0
     assert "learning_rate = 0.001\n" in (folder / "config.toml").read_text(encoding="utf-8")
     assert run(["train", "resume", str(folder)]) == 0
-    assert run([*lower[:-1], "--set=epochs=9"]) == Exit.USAGE
-    assert "has ended" in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "goes on with step 1 of epoch 1; so far 0 epochs, 0 steps" in said.err
+    assert "epoch 2 of 2: loss " in said.out
+    assert run([*lower[:-1], "--set=optimizer.clip=9"]) == Exit.USAGE
+    assert "has ended, after 2 epochs and 10 steps" in capfd.readouterr().err
+    assert run([*lower[:-1], "--set=epochs=3"]) == 0
+    said = capfd.readouterr()
+    assert "note: Its learning rate had fallen to its end and begins again at " in said.err
+    assert "goes on with step 1 of epoch 3; so far 2 epochs, 10 steps" in said.err
+    assert "best of 3 epochs" in said.out
 
 
 def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, capfd):
@@ -204,6 +216,8 @@ def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, ca
     assert run(["train", "landmarks", str(config), *SMALL, "--plan", "--json"]) == 0
     said = capfd.readouterr()
     (told,) = rows(said.out)
+    assert told["data"].keys() >= {"train", "test", "sha256"}
+    assert "photos_sha256" not in told["data"]
     assert f"(schedule.warm_up), and the run has {told['steps']}." in said.err
     assert told["parameters"] >= told["learning"] > 100_000
     assert told["steps"] == 2 * told["steps_per_epoch"]

@@ -242,13 +242,16 @@ class LandmarkTask(TrainingTask):
         for path, row in zip(self.sets.table.files, ~self.crops.absent, strict=True):
             if row:
                 whole.update(disk.digest(path).encode())
+        return {**self.sizes(), "photos_sha256": whole.hexdigest()}
+
+    def sizes(self) -> dict[str, Any]:
+        """Return the sizes; of the photos no digest."""
         asked = self.config.data
         sources = [Path(s) for s in (asked.source, *asked.more, *asked.beside)]
         digests = ", ".join(disk.digest(path) if path.is_file() else "" for path in sources)
         return {
             "name": self.sets.table.name,
             "sha256": digests,
-            "photos_sha256": whole.hexdigest(),
             "license": asked.license or "not stated",
             "scheme": self.scheme.id,
             "detector": asked.detector,

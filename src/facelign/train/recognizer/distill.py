@@ -153,6 +153,22 @@ class DistillTask(TrainingTask):
                 "note",
             )
         ]
+        init = self.config.model.init
+        if init in self.config.teacher.names:
+            found.append(
+                DataFinding(
+                    f"The student goes on from {init}, which is its teacher too: there is little "
+                    "to learn. Name another network (model.name), or another teacher."
+                )
+            )
+        elif init:
+            found.append(
+                DataFinding(
+                    f"The student goes on from {init} (model.init) and learns the vectors of its "
+                    f"{'teachers' if several else 'teacher'} in the place of its own.",
+                    "note",
+                )
+            )
         if told.without:
             found.append(
                 DataFinding(f"{told.without} of {len(told.names)} photos show no face.", "note")

@@ -89,6 +89,15 @@ def counts(people: People, split: PeopleSplit) -> Iterator[DataFinding]:
         )
 
 
+def few_tested(subjects: int, fewest: int) -> Iterator[DataFinding]:
+    """Yield whether fewer people are tested than an interval takes."""
+    if subjects < fewest:
+        yield DataFinding(
+            f"{counted(subjects, 'person is', 'people are')} tested, too few for an interval: "
+            "figures tell nothing of others. Add people, or name a list of pairs in test.pairs."
+        )
+
+
 def lost(reasons: Mapping[int, str], photos: Sequence[Photo]) -> Iterator[DataFinding]:
     """Yield how many photos gave no face."""
     if reasons:

@@ -45,8 +45,9 @@ from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArra
 from facelign.types.chips import Chips
 from facelign.types.specs import InputSpec, Task
 
-#: draws of people for the intervals of the test
-DRAWS = 200
+#: draws of people for the intervals of the test, and fewer people than they tell something of:
+#: a draw of two of them is one of both, or has no pair of one kind
+DRAWS, FEWEST_DRAWN = 200, 5
 
 
 class RecognizerNetwork(nn.Module):
@@ -201,13 +202,12 @@ class RecognizerTask(TrainingTask):
         scored = self.test_set.scored(embedder_of(before))
         (compared,) = differences(System.of(scored), [System.of(after)])
         row = figures_of(self.test_set.figures(scored), "before_")
+        enough = self.test_set.trials.subjects >= FEWEST_DRAWN
         for name, gain in compared.figures.items():
-            row |= {
-                f"gain_{name}": gain.value,
-                f"gain_{name}_low": gain.low,
-                f"gain_{name}_high": gain.high,
-            }
-        return row | {"gain_p": compared.p}
+            row[f"gain_{name}"] = gain.value
+            if enough:
+                row |= {f"gain_{name}_low": gain.low, f"gain_{name}_high": gain.high}
+        return row | ({"gain_p": compared.p} if enough else {})
 
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data, in plain words."""
@@ -222,6 +222,7 @@ class RecognizerTask(TrainingTask):
                 )
             )
         found += findings.counts(people, self.split)
+        found += findings.few_tested(self.test_set.trials.subjects, FEWEST_DRAWN)
         found += findings.lost(self.chips.reasons, people.photos)
         found += findings.same_files(people, self.chips.digests, self.split)
         if self._listed_test is not None:
@@ -458,12 +459,13 @@ def _settle(network: nn.Module, batch: Batch) -> None:
 
 
 def tested(found: Verification) -> dict[str, float]:
-    """Return the figures of a test, with the ends of its interval."""
+    """Return the figures of a test, with the ends of its interval where there are enough people."""
     ends = found.intervals["auc"]
+    enough = found.subjects >= FEWEST_DRAWN
     return {
         **figures_of(found),
-        "auc_low": ends.low,
-        "auc_high": ends.high,
+        **({"auc_low": ends.low, "auc_high": ends.high} if enough else {}),
+        "people": float(found.subjects),
         "pairs": float(found.pairs),
         "failed_pairs": float(found.failed_pairs),
     }

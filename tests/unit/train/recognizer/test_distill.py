@@ -151,11 +151,32 @@ def test_a_student_comes_near_its_teacher(photos: Path, teacher: str) -> None:
     assert figures["to_teacher"] < 1  # nearer than any vector by chance
     said = " ".join(found.text for found in task.findings())
     assert "faces are too few" in said
+    assert "goes on from" not in said
     assert "nobody is named" in said
     record = task.exported(network)
     assert record.sections["license"]["weights"] == "Apache-2.0 (sface)"
     assert record.sections["license"]["commercial"] == default().find("sface")[0].license.commercial
     assert "taught by sface" in record.record["title"]
+
+
+@pytest.mark.weights
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("teachers", "told"),
+    [
+        ("sface", "warning: The student goes on from sface, which is its teacher too"),
+        ("dlib-resnet", "note: The student goes on from sface (model.init) and learns the vectors"),
+    ],
+)
+def test_a_student_that_goes_on_from_an_embedder_says_so(
+    photos: Path, teacher: str, pulled: Callable[..., Store], teachers: str, told: str
+) -> None:
+    pulled(default().spec("embed", teachers))
+    asked = config(
+        photos, model=EmbeddingModelOptions(init=teacher), teacher=TeacherOptions(ids=teachers)
+    )
+    said = [f"{found.severity}: {found.text}" for found in DistillTask(asked).findings()]
+    assert any(one.startswith(told) for one in said)
 
 
 @pytest.mark.weights
@@ -183,7 +204,7 @@ def test_an_embedder_goes_on_and_is_held_against_itself(
     tmp_path: Path, pulled: Callable[..., Store]
 ) -> None:
     pulled(default().spec("embed", "mobilefacenet"))
-    source = patterns.folder(tmp_path / "people", side=112)
+    source = patterns.folder(tmp_path / "people", people=10, side=112)
     model = EmbeddingModelOptions(init="mobilefacenet", frozen=40)
     given = patterns.config(source, loss={"name": "arcface"}, data={"split": "person"})
     task = RecognizerTask(replace(given, model=model))
@@ -197,7 +218,15 @@ def test_an_embedder_goes_on_and_is_held_against_itself(
     changed = [name for name, value in after.items() if not torch.equal(value, before[name])]
     assert 0 < len(changed) < len(before) / 2
     figures = task.test(network.eval())
-    assert {"before_auc", "gain_auc", "gain_auc_low", "gain_auc_high", "gain_p"} <= set(figures)
+    assert {"before_auc", "gain_auc", "people"} <= set(figures)
+    # two people tell nothing of others, so there is neither an interval nor a p
+    assert figures["people"] == 2
+    assert not [name for name in figures if name.endswith(("_low", "_high", "_p"))]
+    assert any(told.text.startswith("2 people are tested, too few") for told in task.findings())
+    more = {"split": "person", "test": 0.5}
+    wider = RecognizerTask(replace(given, model=model, data=replace(given.data, **more)))
+    wide = wider.test(wider.network().eval())
+    assert {"auc_low", "auc_high", "gain_auc_low", "gain_auc_high", "gain_p"} <= set(wide)
     assert figures["gain_auc"] == pytest.approx(figures["auc"] - figures["before_auc"], abs=1e-6)
     made = task.exported(network)
     assert made.sections["license"]["note"].startswith("made of mobilefacenet")
