@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import operator
 import re
 import sys
 import tempfile
@@ -421,17 +422,32 @@ def training() -> str:
         "key with its comment, `--set key=value` changes one for a run. A key that is not here is "
         "refused with the near name, and every value is checked before anything is loaded. A path "
         "is relative to the folder in which the command runs, and kept whole.",
+        "",
+        "A default is what holds where a configuration lacks the key. What `train init` writes "
+        "is told where it is another value: a better begin on a small set.",
     ]
     kinds = {kind: list(config.keys(config.kind_of(kind))) for kind in config.KINDS}
     shared = {name for name, _, _ in config.keys(config.TrainConfig)}
     groups = {"Every kind": list(config.keys(config.TrainConfig))}
     groups |= {kind.capitalize(): [k for k in keys if k[0] not in shared]
                for kind, keys in kinds.items()}  # fmt: skip
+    begun = {kind: importlib.import_module(f"facelign.train.{kind}.config").started("PATH")
+             for kind in config.KINDS}  # fmt: skip
     for title, keys in groups.items():
-        lines += ["", f"## {title}", "", "| key | default | what |", "|---|---|---|"]
+        head = "| key | default | `train init` writes | what |"
+        lines += ["", f"## {title}", "", head, "|---|---|---|---|"]
+        shown = {kind: made for kind, made in begun.items()
+                 if title in ("Every kind", kind.capitalize())}  # fmt: skip
         for name, hint, default in keys:
             value = "needed" if default is dataclasses.MISSING else f"`{config.as_toml(default)}`"
-            lines.append(f"| `{name}` | {value} | {_cell(config.said_of(hint))} |")
+            written = []
+            for kind, made in shown.items():
+                said = operator.attrgetter(name)(made)
+                if said != default:
+                    who = f"{kind}: " if len(shown) > 1 else ""
+                    written.append(f"{who}`{config.as_toml(said)}`")
+            told = ", ".join(written)
+            lines.append(f"| `{name}` | {value} | {told} | {_cell(config.said_of(hint))} |")
     return "\n".join(lines) + "\n"
 
 

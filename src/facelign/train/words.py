@@ -39,7 +39,7 @@ _NAMED: Mapping[str, tuple[str, str]] = {
     "accuracy": ("accuracy", ".2%"),
     "pairs": ("pairs", ",.0f"),
     "failed_pairs": ("pairs without a face", ",.0f"),
-    "p": ("p", ".3g"),
+    "gain_p": ("chance of such a gain without one (p)", ".3g"),
     # data
     "name": ("set", ""),
     "subjects": ("people", ",.0f"),
@@ -68,11 +68,11 @@ _NAMED: Mapping[str, tuple[str, str]] = {
 _BEFORE: Mapping[str, str] = {
     "val_": "validation ",
     "test_": "test ",
-    "before_": "before, ",
-    "untrained_": "untrained, ",
-    "gain_": "gain, ",
-    "nme_": "mean error, ",
-    "nme by yaw ": "mean error, nose aside ",
+    "before_": "before: ",
+    "untrained_": "untrained: ",
+    "gain_": "gain in ",
+    "nme_": "mean error on ",
+    "nme by yaw ": "mean error with the nose aside ",
     "unlike_": "beyond it of ",
     "tar_at_fmr_": "TAR at FMR ",
 }
@@ -97,25 +97,25 @@ def rows(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     >>> list(rows({"loss": 0.25, "nme": 0.05, "nme_low": 0.04, "nme_high": 0.06}))
     [('loss', '0.25'), ('mean error (NME)', '5.00 % (95 %: 4.00 % to 6.00 %)')]
+    >>> list(rows({"unlike_muct": 0.25, "unlike_muct_low": 0.2, "before_auc": 0.9}))
+    [('beyond it of muct', '25 % (95 %: 20 % or more)'), ('before: AUC', '0.9000')]
     """
     for key, value in values.items():
         stem, _, end = key.rpartition("_")
         if end == "high" and f"{stem}_low" in values and stem in values:
             continue
         if end == "low" and stem in values:
-            if f"{stem}_high" not in values:
-                yield f"{_name(stem)[0]}, surely (95 %)", _text(value, _name(stem)[1])
             continue
         name, form = _name(key)
         if isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys():
             yield name, _interval(value["value"], value["low"], value["high"], form)
         elif f"{key}_low" in values and f"{key}_high" in values:
             yield name, _interval(value, values[f"{key}_low"], values[f"{key}_high"], form)
+        elif f"{key}_low" in values:
+            least = _text(max(values[f"{key}_low"], 0.0), form)
+            yield name, f"{_text(value, form)} (95 %: {least} or more)"
         elif isinstance(value, Mapping):
-            yield (
-                _SETS.get(key, name),
-                ", ".join(" ".join(pair) for pair in rows(value)) or "nothing",
-            )
+            yield _SETS.get(key, name), sentence(value) or "nothing"
         else:
             yield name, _text(value, form)
 
