@@ -31,6 +31,7 @@ from facelign.errors import FacelignError
 from facelign.imaging.read import read
 from facelign.lab.alignment import report as study
 from facelign.lab.alignment.run import Bench
+from facelign.lab.pad.attacks import Species, attack
 from facelign.models import load
 from facelign.models.weights.store import Store
 from facelign.preprocess import photometric
@@ -465,6 +466,19 @@ def quality(recognizer: Recognizer) -> None:
     save_figure(figure, "quality", photos=False)
 
 
+def liveness(recognizer: Recognizer) -> None:
+    """The portrait and three attacks that are made from it, as ``liveness --draw`` marks them."""
+    box = recognizer.find(portrait()).faces[0].box
+    shown = [portrait(), *(photo(attack(PORTRAIT, box, kind, seed=1)) for kind in Species)]
+    tiles = [drawing.draw(one, recognizer.check_live(one)).crop((86, 0, 366, 280)) for one in shown]
+    whole = Pillow.new("RGB", (4 * 280 + 3 * 8, 280), "white")
+    for number, tile in enumerate(tiles):
+        whole.paste(tile, (288 * number, 0))
+    target = TARGET / "liveness.jpg"
+    whole.save(target, quality=88)
+    print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
+
+
 def picture_of_hog(recognizer: Recognizer) -> None:
     """HOG of the face (A4-19)."""
     save(_hog(recognizer), "hog", dpi=85)
@@ -690,7 +704,8 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
     "occlusion": occlusion, "detectors": detectors,
     "compare": compare, "gallery": gallery, "named": named,
-    "quality": quality, "hog": picture_of_hog, "gallery-size": sizes, "plots": examples,
+    "quality": quality, "liveness": liveness, "hog": picture_of_hog,
+    "gallery-size": sizes, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,
     "networks": networks, "pathways": pathways,

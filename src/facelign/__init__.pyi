@@ -102,6 +102,7 @@ from facelign.recognition.drawing import draw as draw
 from facelign.recognition.options import ChainOptions as ChainOptions
 from facelign.recognition.options import EnrollOptions as EnrollOptions
 from facelign.recognition.options import IdentifyOptions as IdentifyOptions
+from facelign.recognition.options import LiveOptions as LiveOptions
 from facelign.recognition.photo_gallery import PhotoGallery as PhotoGallery
 from facelign.recognition.photo_gallery import open_gallery as open_gallery
 from facelign.recognition.recognizer import Recognizer as Recognizer
@@ -118,4 +119,6 @@ from facelign.types.embeddings import Space as Space
 from facelign.types.faces import Faces as Faces
 from facelign.types.image import Image as Image
 from facelign.types.landmarks import Landmarks as Landmarks
+from facelign.types.liveness import LiveAnswer as LiveAnswer
+from facelign.types.liveness import LiveDecision as LiveDecision
 from facelign.types.policies import FacePolicy as FacePolicy

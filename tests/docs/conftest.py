@@ -10,6 +10,8 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageOps
 
+from facelign import models
+
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory) -> Path:
@@ -45,9 +47,16 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
+#: weights that a page's examples want beyond those of a plain run
+NEEDS = {"liveness.md": ("minifasnet",)}
+
+
 @pytest.fixture
-def desk(photos, tmp_path, facelign_home, monkeypatch, plain_weights) -> Path:
+def desk(request, photos, tmp_path, facelign_home, monkeypatch, plain_weights, pulled) -> Path:
     """A fresh copy of the photos as working folder, with a home that has only the weights."""
+    page = getattr(getattr(request.node, "callspec", None), "params", {}).get("page")
+    for model in NEEDS.get(page.name if page else "", ()):
+        pulled(*models.default().find(model))
     home = tmp_path / "home"
     weights = facelign_home / "weights"
     if weights.is_dir():

@@ -25,6 +25,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "detect": "Find every face: box, score and points, in pixels of the upright photo.",
         "align": "Write one aligned face a photo (the largest, unless --face says otherwise).",
+        "liveness": (
+            "Tell living faces from photos of faces: exit 0 when all are live; never the only gate."
+        ),
         "embed": "Turn every face into a vector. Vectors are biometric data: keep them as such.",
         "verify": "Compare two photos: exit 0 for the same person, 1 for different people.",
         "enroll": "Enroll a folder of folders (one a person), or photos of one person with --name.",

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facelign.cli.output import note
+from facelign.cli.output import line, note
 from facelign.errors import InputError
 from facelign.files.home import cache_path, may_write
+from facelign.types.liveness import NEVER_ALONE
 from facelign.wire.records import Record, failure, with_pose, with_quality
 
 if TYPE_CHECKING:
     from facelign.gallery.cache import VectorCache
-    from facelign.recognition.judging import Heads, Judge
+    from facelign.recognition.judging import Heads, Judge, LiveCheck
     from facelign.recognition.options import IdentifyOptions
     from facelign.recognition.photo_gallery import PhotoGallery
     from facelign.recognition.recognizer import Recognizer
@@ -82,6 +83,24 @@ def posed(record: Record, analysis: Analysis, heads: Heads | None) -> Record:
     if heads is None or analysis.image is None:
         return record
     return with_pose(record, heads.angles(analysis))
+
+
+def live_told(record: Record) -> str:
+    """Return in words whether a face is a living person's. record: the ``live`` of a face."""
+    score, reason = record["score"], record.get("reason", "")
+    if score is None:
+        return f"not checked for being live ({reason})"
+    return f"{record['decision']} {score:.2f}"
+
+
+def tell_live(check: LiveCheck | None, *, json: bool) -> None:
+    """Say by what living faces were told, and that this is no gate by itself."""
+    if check is None:
+        return
+    limit = check.threshold
+    if not json:
+        line(f"liveness by {check.model}, from {limit.score:.2f} on ({limit.source})")
+    note(f"note: {NEVER_ALONE}")
 
 
 def _noted(built: Recognizer) -> Recognizer:

@@ -85,6 +85,7 @@ _NAMES: dict[str, Callable[[], list[str]]] = {
     "landmarker": partial(_models, "landmark"),
     "embedder": partial(_models, "embed"),
     "quality": partial(_models, "quality"),
+    "liveness": partial(_models, "liveness"),
     "layout": _layouts,
 }
 
@@ -98,8 +99,8 @@ def names(kind: str) -> Callable[[typer.Context, str], list[str]]:
     """Return what completes a name of that kind, as typer's ``autocompletion`` takes it.
 
     kind: "preset", "model", "own model", "model or preset", "detector", "landmarker", "embedder",
-    "quality", "layout", or "person": of the gallery that the words before name. What cannot be read
-    completes nothing.
+    "quality", "liveness", "layout", or "person": of the gallery that the words before name. What
+    cannot be read completes nothing.
     """
 
     def found(ctx: typer.Context, incomplete: str) -> list[str]:

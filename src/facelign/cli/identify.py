@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from facelign.cli import building
@@ -13,6 +14,7 @@ from facelign.cli.pictures import Pictures
 from facelign.cli.results import reporting
 from facelign.cli.totals import Totals
 from facelign.files.home import gallery_path
+from facelign.recognition.options import LiveOptions
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags, NamingFlags, OutputFlags
@@ -28,6 +30,7 @@ def identify(
     output: OutputFlags,
     naming: NamingFlags,
     which: FaceFlags,
+    live: LiveOptions,
     chain: ChainFlags,
 ) -> int:
     """Name every face of every photo, or say Unknown; exit 1 when nobody is known."""
@@ -36,7 +39,9 @@ def identify(
     recognizer.prepare()  # the embedding network opens while the rest is loaded
     path = gallery_path(where.gallery)
     policy = which.policy(FacePolicy.BEST) if which != FaceFlags() else None
-    options = building.naming(naming, recognizer, path, policy)
+    options = replace(building.naming(naming, recognizer, path, policy), live=live)
+    check = recognizer.live_check(live)
+    by = {} if check is None else {"liveness": records.liveness_record(check)}
     pictures = Pictures(output.draw, found)
     keep = output.draw is not None
     totals = Totals(len(found.missing))
@@ -51,9 +56,10 @@ def identify(
         for answer in gallery.identify_many(found.files, options, keep=keep, done=done):
             totals.take(answer)
             known |= any(face.person for face in answer.faces)
-            results.add(records.identify_record(answer), _lines(answer))
+            results.add(records.identify_record(answer) | by, _lines(answer))
             pictures.add(answer.analysis, answer)
     totals.tell(json=output.json)
+    building.tell_live(check, json=output.json)
     return Exit.NO if results.code is Exit.DONE and not known else results.code
 
 
@@ -70,6 +76,11 @@ def _lines(found: Identification) -> Iterator[str]:
             margin = face.answer.margin
             ahead = margin is not None and best.rank == 1
             lead = f", {margin:.3f} ahead of the next" if ahead else ""
-            yield f"    {face.person} (score {best.score:.3f}{lead})"
+            live = (
+                ""
+                if face.live is None
+                else f"; {building.live_told(records.live_record(face.live))}"
+            )
+            yield f"    {face.person} (score {best.score:.3f}{lead}{live})"
         else:
             yield f"    Unknown ({face.answer.reason}{nearest})"

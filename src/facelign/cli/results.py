@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: commands that change nothing unless they are told to write a file
-_PRINTING = frozenset({"detect", "embed", "identify"})
+_PRINTING = frozenset({"detect", "embed", "identify", "liveness"})
 
 
 @contextmanager

@@ -30,14 +30,14 @@ import typer
 from facelign.cli.flags import said, word_of
 from facelign.errors import ConfigError
 from facelign.files.home import expanded, home_folder
-from facelign.recognition.options import EnrollOptions
+from facelign.recognition.options import EnrollOptions, LiveOptions
 from facelign.types.options import Option, option_of
 from facelign.wire.options import ChainFlags, FaceFlags, GalleryFlags, NamingFlags, VerifyFlags
 
 NAME = "facelign.toml"
 #: whose options a file may hold
 GROUPS: tuple[type, ...] = (
-    *(ChainFlags, FaceFlags, GalleryFlags, EnrollOptions, NamingFlags, VerifyFlags),
+    *(ChainFlags, FaceFlags, GalleryFlags, EnrollOptions, NamingFlags, VerifyFlags, LiveOptions),
 )
 #: keys that stand for a variable of the environment
 VARIABLES: Mapping[str, str] = MappingProxyType(
@@ -283,7 +283,7 @@ def _typed(key: Key, value: object, path: Path) -> Any:
     if kind is float:
         value = float(value)  # type: ignore[arg-type] # a number, as was seen
     key.option.refuse(place, value)
-    if key.word == "threshold":
+    if key.word in ("threshold", "liveness-threshold"):
         return _threshold(str(value), place, path)
     return _beside(str(value), path) if kind is Path else value
 

@@ -14,6 +14,7 @@ from facelign.cli.flags import command, only, without
 from facelign.cli.output import answer
 from facelign.cli.pictures import pair, spare
 from facelign.errors import ConfigError
+from facelign.recognition.options import LiveOptions
 from facelign.types.policies import FacePolicy
 from facelign.wire import records
 from facelign.wire.options import ChainFlags, FaceFlags, OutputFlags, VerifyFlags
@@ -29,6 +30,7 @@ def verify(
     output: Annotated[OutputFlags, only("json", "draw")],
     at: VerifyFlags,
     which: FaceFlags,
+    live: LiveOptions,
     chain: Annotated[ChainFlags, without("workers")],
     context: typer.Context,
 ) -> int:
@@ -45,12 +47,18 @@ def verify(
     photos = [building.path_of(text) for text in (a, b)]
     if output.draw is not None:
         spare([output.draw], photos)
-    result = recognizer.compare(*photos, threshold=limit, policy=policy, calibration=rule.record)
+    result = recognizer.compare(
+        *photos, threshold=limit, policy=policy, calibration=rule.record, live=live
+    )
     record = records.verify_record(result, distance(limit.score, recognizer.space.metric))
+    check = recognizer.live_check(live)
+    if check is not None:
+        record["liveness"] = records.liveness_record(check)
     if output.draw is not None:
         pair(output.draw, result)
-    answer(record, *_lines(record, policy), json=output.json)
-    return Exit.DONE if result.decision.is_match else Exit.NO
+    answer(record, *_lines(record, policy, alike=result.decision.is_match), json=output.json)
+    building.tell_live(check, json=output.json)
+    return Exit.DONE if result.same else Exit.NO
 
 
 #: what may be said beside an ensemble, which brings everything else
@@ -78,14 +86,20 @@ def _typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
 
 
-def _lines(record: records.Record, policy: FacePolicy) -> Iterator[str]:
-    same = "same person" if record["same"] else "different people"
+def _lines(record: records.Record, policy: FacePolicy, *, alike: bool) -> Iterator[str]:
+    same = "same person" if alike else "different people"
+    if alike and not record["same"]:
+        same = "not said to be the same person"
     distance = f"{record['metric']} distance {record['distance']:.3f}"
     yield f"{same}: score {record['score']:.3f} ({distance})"
     limit = record["threshold"]
     yield f"    threshold {limit['score']:.3f}: {limit['source']}"
+    if record.get("reason"):
+        yield f"    {record['reason']}"
     for name in ("a", "b"):
         face = record[f"face_{name}"]
+        if "live" in face:
+            yield f"    {record[name]}: {building.live_told(face['live'])}"
         if face["faces"] > 1:
             number = f"face {face['face'] + 1} of {face['faces']}"
             yield f"    {record[name]}: {number} was compared ({policy})"

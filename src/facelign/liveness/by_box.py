@@ -41,16 +41,21 @@ class LivenessByBox(Liveness):
     """Judges faces by their boxes, a batch at a time.
 
     NETS: how many networks there are, the first weight files of the record; ``nets`` runs them.
+    REACH: how many times the box the nearest look takes in. A face of fewer pixels than fill the
+    network's input at that reach would be enlarged, and the traces of a print or screen with it:
+    that is the smallest one that is judged.
     """
 
     Options = LivenessOptions
     NETS = 1
+    REACH = 1.0
 
     def __init__(
         self, spec: ModelSpec, files: WeightPaths, options: LivenessOptions, engine: OnnxOptions
     ) -> None:
         self.spec, self.options = spec, options
         self.id, self.threshold = spec.id, options.threshold
+        self.smallest_px = (spec.input.size or (0, 0))[1] / self.REACH
         self.nets = tuple(Session(files[file.name], engine) for file in spec.weights[: self.NETS])
 
     def judge(self, image: Image, faces: Faces) -> Float32Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping, Sequence
 
 from PIL import Image as Pillow
 
@@ -15,6 +16,14 @@ from facelign.recognition.results import Identification
 from facelign.types.analysis import Analysis
 from facelign.types.decisions import CandidateList
 from facelign.types.faces import Faces
+from facelign.types.liveness import LiveAnswer, LiveDecision
+
+#: green, vermillion and gray; the word beside the box says it too
+_LIVE_COLORS: Mapping[LiveDecision, Color] = {
+    LiveDecision.LIVE: COLORS[2],
+    LiveDecision.ATTACK: COLORS[5],
+    LiveDecision.NOT_CHECKED: GRAY,
+}
 
 
 def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image:
@@ -45,7 +54,11 @@ def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image
             f"{_by(full.size)}.",
             "Give the photo that they were found in.",
         )
-    looks = looks_of(found) if isinstance(found, Identification) else ()
+    looks: Sequence[Look] = ()
+    if isinstance(found, Identification):
+        looks = looks_of(found)
+    elif isinstance(analysis, Analysis) and analysis.live:
+        looks = [_live_look(answer) for answer in analysis.live]
     return Pillow.fromarray(draw_faces(full.pixels, faces, looks, points=not named))
 
 
@@ -55,6 +68,12 @@ def looks_of(found: Identification) -> list[Look]:
     for face in found.faces:
         looks[face.face.index] = _look(face.answer)
     return looks
+
+
+def _live_look(answer: LiveAnswer) -> Look:
+    told = answer.decision.replace("-", " ")
+    label = told if answer.score is None else f"{told} {answer.score:.2f}"
+    return Look(_LIVE_COLORS[answer.decision], label)
 
 
 def _look(answer: CandidateList) -> Look:

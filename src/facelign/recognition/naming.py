@@ -13,11 +13,12 @@ import numpy as np
 
 from facelign.compare import thresholds
 from facelign.errors import NoCalibration, Remedy
-from facelign.recognition.options import IdentifyOptions
+from facelign.recognition.options import IdentifyOptions, LiveOptions
 from facelign.types.calibrations import Calibration
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import same_space
-from facelign.types.policies import TemplateMode
+from facelign.types.liveness import LiveAnswer
+from facelign.types.policies import LiveMode, TemplateMode
 
 #: how the reason begins of a face that is too small to be named
 TOO_SMALL = "too small"
@@ -80,6 +81,20 @@ def decide(
     return replace(
         searched, candidates=listed, person=person, reason=reason, threshold=limit, margin=margin
     )
+
+
+def living(
+    answer: CandidateList, live: LiveAnswer | None, options: LiveOptions | None
+) -> CandidateList:
+    """Return the answer for a face without its name where a living one is required and this is not.
+
+    live: whether it is one, or None where nobody looked.
+    """
+    if options is None or options.liveness != LiveMode.REQUIRE or answer.person is None:
+        return answer
+    told = LiveAnswer.not_checked("nobody looked") if live is None else live
+    refusal = told.refusal
+    return replace(answer, person=None, reason=refusal) if refusal else answer
 
 
 def one_name_each(answers: Sequence[CandidateList]) -> list[CandidateList]:

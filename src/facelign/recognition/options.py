@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from facelign.types.options import Option, OptionSet, factor, height, share
-from facelign.types.policies import SEARCH_FPIR, TOP_K, Attempts, FacePolicy, TemplateMode
+from facelign.types.policies import (
+    SEARCH_FPIR,
+    TOP_K,
+    Attempts,
+    FacePolicy,
+    LiveMode,
+    TemplateMode,
+)
 
 if TYPE_CHECKING:
     from facelign.compare.classifiers import NameClassifier
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_PRESET = "default"
 #: the detector of the presets that share one
 DEFAULT_DETECTOR = "yunet"
+#: the liveness model that is used where none is named
+DEFAULT_LIVENESS = "minifasnet"
 #: why a photo is not enrolled a second time, which is no failure
 ALREADY = "already enrolled"
 
@@ -90,6 +99,34 @@ class EnrollOptions(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
+class LiveOptions(OptionSet):
+    """Whether a face must be that of a living person: passive, by single photos, never the only
+    gate.
+
+    liveness: what comes of the answer. liveness_model: who answers, by id. liveness_threshold: a
+    score between 0 and 1, or a file that ``facelign calibrate --liveness`` wrote; None for the
+    model's own.
+    """
+
+    panel: ClassVar[str | None] = "Liveness"
+
+    liveness: Annotated[
+        LiveMode,
+        Option(
+            "off; observe tells beside each face whether it is a living person's; require gives no "
+            "name to an attack or what could not be checked. Never the only gate."
+        ),
+    ] = LiveMode.OFF
+    liveness_model: Annotated[
+        str, Option("The liveness model, by id (minifasnet, minifas-98).", names="liveness")
+    ] = DEFAULT_LIVENESS
+    liveness_threshold: Annotated[
+        str | None,
+        Option("A score, or a file of calibrate --liveness (default: the model's own score)."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class IdentifyOptions(OptionSet):
     """How faces are named.
 
@@ -98,7 +135,8 @@ class IdentifyOptions(OptionSet):
     px. threshold: used instead of the calibrated one. calibration: its threshold, for the size of
     the gallery, instead of that of the record in the gallery or of the recognizer. policy: only
     this face, or None for all. classifier: chooses the name, which then counts only if a template
-    of that person reaches the threshold; it must be fitted on the gallery as it is.
+    of that person reaches the threshold; it must be fitted on the gallery as it is. live: whether a
+    face must be a living person's, or None for not asked.
     """
 
     fpir: Annotated[
@@ -120,3 +158,4 @@ class IdentifyOptions(OptionSet):
     policy: FacePolicy | None = None
     calibration: Calibration | None = None
     classifier: NameClassifier | None = None
+    live: LiveOptions | None = None

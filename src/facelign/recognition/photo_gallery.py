@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +14,7 @@ from facelign.errors import BadArray, GalleryError, InputError
 from facelign.gallery.gallery import Gallery
 from facelign.gallery.stores.migrations import calibration_path
 from facelign.imaging.read import is_photo
-from facelign.recognition.naming import decide, limit_of, one_name_each
+from facelign.recognition.naming import decide, limit_of, living, one_name_each
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.recognizer import Photo, Recognizer, several
 from facelign.recognition.results import Enrollment, Identification, IdentifiedFace
@@ -24,6 +25,7 @@ from facelign.types.calibrations import Calibration
 from facelign.types.closing import Closing
 from facelign.types.decisions import CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, same_space
+from facelign.types.liveness import LiveAnswer
 from facelign.types.templates import Checkup, Person, Receipt, person_name
 
 #: photos of one person that are looked at before they are kept: memory does not grow with more
@@ -161,8 +163,14 @@ class PhotoGallery(Closing):
         Raises InputError for a photo that cannot be used, SpaceMismatch and NoCalibration.
         """
         if not isinstance(photo, Analysis):
-            return self.name_faces(self.recognizer.analyze_one(photo), options)
-        found = photo if photo.embeddings is not None else self.recognizer.embed(photo)
+            found = self.recognizer.analyze_one(photo)
+        else:
+            found = photo if photo.embeddings is not None else self.recognizer.embed(photo)
+        check = None if options is None else self.recognizer.live_check(options.live)
+        if check is not None and len(found.live) != len(found.faces):
+            if found.image is None and not isinstance(photo, Analysis):  # it came out of the cache
+                found = replace(found, image=self.recognizer.read(photo))
+            found = check.of(found)
         return self.name_faces(found, options)
 
     def identify_many(
@@ -174,7 +182,8 @@ class PhotoGallery(Closing):
         done: Callable[[int], None] | None = None,
     ) -> Iterator[Identification]:
         """Yield one Identification a photo, in order; ``error`` says why a photo gave nothing."""
-        for analysis in self.recognizer.stream(photos, keep=keep, done=done):
+        check = None if options is None else self.recognizer.live_check(options.live)
+        for analysis in self.recognizer.stream(photos, keep=keep, live=check, done=done):
             if analysis.error is not None:
                 yield Identification(analysis, (), analysis.error)
                 continue
@@ -197,16 +206,18 @@ class PhotoGallery(Closing):
         if options.policy is not None and len(faces):
             wanted = [choose(faces, options.policy, photo.source)]
         without = (CandidateList((), None, "", None, size), None)
+        live: Sequence[LiveAnswer | None] = analysis.live or [None] * len(faces)
         asked, answers = [faces[i] for i in wanted], []
         for face in asked:
             place, why = analysis.place_of(face.index), analysis.reason_of(face.index)
             searched, name = without if place is None else found[place]
             height = face.box.height
-            answers.append(decide(searched, limit, options, height, unaligned=why, suggested=name))
+            answer = decide(searched, limit, options, height, unaligned=why, suggested=name)
+            answers.append(living(answer, live[face.index], options.live))
         named = zip(asked, one_name_each(answers), strict=True)
         return Identification(
             analysis,
-            tuple(IdentifiedFace(face, answer) for face, answer in named),
+            tuple(IdentifiedFace(face, answer, live[face.index]) for face, answer in named),
             people_elsewhere=away,
         )
 

@@ -21,8 +21,9 @@ from facelign.jobs.stream import Ledger, processors, stream
 from facelign.models.weights.store import Store
 from facelign.recognition.chain import Chain
 from facelign.recognition.embedding import cut, embed, whole
+from facelign.recognition.judging import LiveCheck
 from facelign.recognition.looks import Looks
-from facelign.recognition.options import DEFAULT_PRESET, ChainOptions
+from facelign.recognition.options import DEFAULT_PRESET, ChainOptions, LiveOptions
 from facelign.recognition.presets import Part, Preset
 from facelign.recognition.presets import preset as preset_of
 from facelign.recognition.results import Comparison
@@ -33,7 +34,7 @@ from facelign.types.calibrations import Calibration
 from facelign.types.decisions import Decision, Threshold
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.image import Image
-from facelign.types.policies import VERIFY_FMR, FacePolicy
+from facelign.types.policies import VERIFY_FMR, FacePolicy, LiveMode
 
 Photo = Source
 T = TypeVar("T")
@@ -52,12 +53,14 @@ class Walk:
     """How photos are carried.
 
     until: the last stage that is wanted. keep: keep pixels and chips in the results. whole: look
-    for no face, the whole photo is taken for one chip (sets of chips; photos without a face).
+    for no face, the whole photo is taken for one chip (sets of chips; photos without a face). live:
+    tells whether faces are living persons', where that is asked.
     """
 
     until: Stage = Stage.EMBED
     keep: bool = False
     whole: bool = False
+    live: LiveCheck | None = None
 
 
 class Recognizer:
@@ -105,6 +108,7 @@ class Recognizer:
         self.looks: Looks | None = None
         self._calibration = calibration
         self._prepared = False
+        self._live_checks: dict[tuple[str, str | None], LiveCheck] = {}
 
     def __repr__(self) -> str:
         models = ", ".join(model for _, model in self.chain.preset.models)
@@ -193,15 +197,17 @@ class Recognizer:
         *,
         until: Stage = Stage.EMBED,
         keep: bool = False,
+        live: LiveCheck | None = None,
         done: Callable[[int], None] | None = None,
     ) -> Iterator[Analysis]:
         """Yield one Analysis a photo, in order, several photos at a time; memory stays flat.
 
-        until: the last stage that is wanted. keep: keep pixels and chips in the results. done:
-        called with the number of photos done.
+        until: the last stage that is wanted. keep: keep pixels and chips in the results. live:
+        tells of each face whether it is a living person's (``live_check``). done: called with the
+        number of photos done.
         """
         jobs = ((None, photo) for photo in several(photos))
-        for _, result in self.carry(jobs, Walk(until, keep), done=done):
+        for _, result in self.carry(jobs, Walk(until, keep, live=live), done=done):
             if isinstance(result, Analysis):
                 yield result
 
@@ -266,7 +272,8 @@ class Recognizer:
             vectors = embed(self.chain.embedder, vectors)
         for place, analysis in zip(fresh, vectors, strict=True):
             self._keep(analysis, walk)
-            results[place] = analysis if walk.keep else analysis.without_pixels()
+            told = analysis if walk.live is None else walk.live.of(analysis)
+            results[place] = told if walk.keep else told.without_pixels()
         return results
 
     def _walked(self, opened: Encoded | Image, walk: Walk) -> Analysis:
@@ -310,6 +317,8 @@ class Recognizer:
         """Return what the cache knows about the bytes of a photo; pixels have no file to spare."""
         if self.cache is None or walk.until is not Stage.EMBED or isinstance(opened, Image):
             return None
+        if walk.live is not None:  # which wants pixels
+            return None
         entry = self.cache.get(opened.digest, self._key(walk))
         if entry is None or entry.embeddings is None or entry.embeddings.space.id != self.space.id:
             return None
@@ -322,6 +331,35 @@ class Recognizer:
 
     def _key(self, walk: Walk) -> str:
         return f"{self.chain.id}, whole picture" if walk.whole else self.chain.id
+
+    # -- living faces ----------------------------------------------------------------------------
+
+    def live_check(self, options: LiveOptions | None = None) -> LiveCheck | None:
+        """Return what tells living faces, as ``stream`` takes it; None where nobody asks.
+
+        Raises as ``LiveCheck``.
+        """
+        if options is None or options.liveness == LiveMode.OFF:
+            return None
+        asked = options.liveness_model, options.liveness_threshold
+        if asked not in self._live_checks:
+            self._live_checks[asked] = LiveCheck(*asked, self.chain.store)
+        return self._live_checks[asked]
+
+    def check_live(self, photo: Analysis | Photo, options: LiveOptions | None = None) -> Analysis:
+        """Return what ``find`` returned, with the answer in ``live`` for each of its faces.
+
+        A photo is looked through first. options: their model and threshold count. Passive liveness
+        is never the only gate. Raises as ``LiveCheck``.
+
+        Example:
+            >>> recognizer.check_live("selfie.jpg").live[0].decision  # doctest: +SKIP
+            <LiveDecision.LIVE: 'live'>
+        """
+        found = photo if isinstance(photo, Analysis) else self.find(photo)
+        asked = replace(options or LiveOptions(), liveness=LiveMode.OBSERVE)
+        check = self.live_check(asked)
+        return found if check is None else check.of(found)
 
     # -- comparison ------------------------------------------------------------------------------
 
@@ -342,12 +380,16 @@ class Recognizer:
         threshold: float | Threshold | None = None,
         policy: FacePolicy = FacePolicy.LARGEST,
         calibration: Calibration | None = None,
+        live: LiveOptions | None = None,
     ) -> Comparison:
         """Return the decision of ``verify`` with the faces that were compared.
 
-        calibration: what scores mean, instead of the calibration of this recognizer.
+        calibration: what scores mean, instead of the calibration of this recognizer. live: whether
+        the faces must be living persons'; where that is required, ``same`` is False for one that is
+        not, and ``refusal`` says why.
         """
-        first, second = self._one(a), self._one(b)
+        walk = Walk(keep=True, live=self.live_check(live))
+        first, second = self._one(a, walk), self._one(b, walk)
         limit = self.threshold() if threshold is None else threshold
         if isinstance(limit, float | int):
             limit = thresholds.uncalibrated(float(limit), "given by the caller")
@@ -355,7 +397,11 @@ class Recognizer:
         score = float(scores.pair_scores(vector_of(first, face_a), vector_of(second, face_b))[0])
         known = calibration or self.calibration
         decision = thresholds.decide(score, limit, self.space, known)
-        return Comparison(decision, first, second, face_a, face_b)
+        refusal = ""
+        if live is not None and live.liveness == LiveMode.REQUIRE:
+            told = [(p.photo.source, p.live[f]) for p, f in ((first, face_a), (second, face_b))]
+            refusal = "; ".join(f"{s}: {one.refusal}" for s, one in told if one.refusal)
+        return Comparison(decision, first, second, face_a, face_b, refusal)
 
     def threshold(self, fmr: float = VERIFY_FMR) -> Threshold:
         """Return the calibrated threshold of one comparison; raises NoCalibration."""

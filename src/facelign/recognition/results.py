@@ -8,30 +8,45 @@ from facelign.errors import FacelignError
 from facelign.types.analysis import Analysis
 from facelign.types.decisions import CandidateList, Decision
 from facelign.types.faces import Face
+from facelign.types.liveness import LiveAnswer
 from facelign.types.tables import table
 from facelign.types.wording import counted, some
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """A verification with its circumstances: which face of how many was compared."""
+    """A verification with its circumstances: which face of how many was compared.
+
+    refusal: why it is not said to be the same person however alike they are, such as a face that is
+    taken for an attack where a living one is required; or "".
+    """
 
     decision: Decision
     a: Analysis
     b: Analysis
     face_a: int
     face_b: int
+    refusal: str = ""
 
     def __repr__(self) -> str:
         return f"Comparison({self.decision!r}, {self.a.photo.source!r}, {self.b.photo.source!r})"
 
+    @property
+    def same(self) -> bool:
+        """Whether they are taken for one person: alike enough, and nothing refuses it."""
+        return self.decision.is_match and not self.refusal
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentifiedFace:
-    """One face of a probe photo and the answer of the gallery."""
+    """One face of a probe photo and the answer of the gallery.
+
+    live: whether it is a living person's, where that was asked.
+    """
 
     face: Face
     answer: CandidateList
+    live: LiveAnswer | None = None
 
     def __repr__(self) -> str:
         return f"IdentifiedFace({self.face!r}, {self.answer!r})"

@@ -12,6 +12,7 @@ from facelign.types.chips import Chips
 from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.liveness import LiveAnswer
 from facelign.types.tables import table
 from facelign.types.wording import counted
 
@@ -36,6 +37,8 @@ class Analysis:
     faces, or "". turned_deg: degrees clockwise by which the photo was turned to find them. error:
     why the photo gave nothing, in a batch.
 
+    live: the answer for each face, where somebody asked whether they are living persons.
+
     image, prepared (what the models saw of it: light evened) and chips (one set a layout, of the
     faces ``embedded``) are kept when asked for, and are None and empty in cached results.
     """
@@ -53,6 +56,7 @@ class Analysis:
     found_by: str = ""
     turned_deg: int = 0
     prepared: Image | None = None
+    live: tuple[LiveAnswer, ...] = ()
 
     def __repr__(self) -> str:
         if self.error is not None:

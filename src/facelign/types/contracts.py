@@ -172,11 +172,17 @@ class Liveness(Protocol):
     """Tells bona fide presentations from attacks. Laws: one score in [0, 1] a face, in their order;
     deterministic; input unchanged; no face gives no score.
 
-    threshold: the score from which on a presentation is taken for bona fide.
+    threshold: the score from which on a presentation is taken for bona fide. smallest_px: height
+    of the smallest face that it can judge. least_reach: how many times the sides of a face's box
+    the photo must hold, for what is around it to be seen. widest_yaw_deg: how far a head may be
+    turned aside, or None.
     """
 
     id: str
     threshold: float = 0.5
+    smallest_px: float = 0.0
+    least_reach: float = 1.0
+    widest_yaw_deg: float | None = None
 
     @abstractmethod
     def judge(self, image: Image, faces: Faces) -> Float32Array:

@@ -36,8 +36,8 @@ class Option:
     be meant (never None); it is told the option's name. word: what people call it, where that is
     not the name of the field. metavar: the word for its value. unread: a file that is refused by
     what opens it, with a better sentence. names: what its value is the name of: "preset",
-    "detector", "landmarker", "embedder", "quality" or "layout". once: said each time; no file of
-    settings holds it.
+    "detector", "landmarker", "embedder", "quality", "liveness" or "layout". once: said each
+    time; no file of settings holds it.
     """
 
     help: str

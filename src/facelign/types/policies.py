@@ -47,6 +47,18 @@ class TemplateMode(StrEnum):
     ROBUST = "robust"
 
 
+class LiveMode(StrEnum):
+    """What is asked of a face before it gets a name.
+
+    off: nothing. observe: whether it is a living person is told beside the name. require: a face
+    that is taken for an attack, or that could not be checked, gets no name.
+    """
+
+    OFF = "off"
+    OBSERVE = "observe"
+    REQUIRE = "require"
+
+
 class ClassifierRule(StrEnum):
     """How a classifier over enrolled vectors chooses a name."""
 

@@ -10,12 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facelign.types.liveness import NEVER_ALONE
+
 if TYPE_CHECKING:
+    from facelign.recognition.judging import LiveCheck
     from facelign.recognition.results import Comparison, Enrollment, Identification, IdentifiedFace
     from facelign.types.analysis import Analysis
     from facelign.types.decisions import SearchThreshold, Threshold
     from facelign.types.events import Event
     from facelign.types.faces import Face
+    from facelign.types.liveness import LiveAnswer
     from facelign.types.templates import TemplateInfo
 
 Record = dict[str, Any]
@@ -63,6 +67,19 @@ def face_record(face: Face) -> Record:
     }
 
 
+def live_record(answer: LiveAnswer) -> Record:
+    """Return whether a face is a living person's; the score is null where it was not checked."""
+    record: Record = {"score": _number(answer.score, 4), "decision": str(answer.decision)}
+    return record | ({"reason": answer.reason} if answer.reason else {})
+
+
+def liveness_record(check: LiveCheck) -> Record:
+    """Return by what living faces were told, what stands behind it, and what it is not."""
+    limit = check.threshold
+    told = {"score": number(limit.score), "source": limit.source}
+    return {"model": check.model, "threshold": told, "note": NEVER_ALONE}
+
+
 def photo_record(analysis: Analysis) -> Record:
     """Return what detect prints for one photo."""
     if analysis.error is not None:
@@ -70,6 +87,8 @@ def photo_record(analysis: Analysis) -> Record:
     width, height = analysis.photo.size
     record: Record = {"image": analysis.photo.source, "width": width, "height": height}
     record["faces"] = [face_record(face) for face in analysis.faces]
+    for face, answer in zip(record["faces"], analysis.live, strict=False):
+        face["live"] = live_record(answer)
     record["error"] = None
     if analysis.attempts:
         record["attempts"] = list(analysis.attempts)
@@ -130,12 +149,15 @@ def verify_record(comparison: Comparison, threshold_distance: float) -> Record:
     decision = comparison.decision
 
     def chosen(analysis: Analysis, face: int) -> Record:
-        return {"face": face, "faces": len(analysis.faces)} | face_record(analysis.faces[face])
+        record = {"face": face, "faces": len(analysis.faces)} | face_record(analysis.faces[face])
+        return record | ({"live": live_record(analysis.live[face])} if analysis.live else {})
 
+    refused = {"reason": comparison.refusal} if comparison.refusal else {}
     return {
         "a": comparison.a.photo.source,
         "b": comparison.b.photo.source,
-        "same": decision.is_match,
+        "same": comparison.same,
+        **refused,
         "score": number(decision.score),
         "distance": number(decision.distance),
         "metric": decision.metric,
@@ -183,7 +205,7 @@ def _named(found: IdentifiedFace) -> Record:
             for c in answer.candidates
         ],
     }
-    return record
+    return record | ({} if found.live is None else {"live": live_record(found.live)})
 
 
 def identify_record(result: Identification) -> Record:

@@ -24,6 +24,7 @@ _NAME = ("person", "score", "distance", "threshold", "margin", "reason")
 COLUMNS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "detect": (*_BOX, "score", "error"),
+        "liveness": (*_BOX, "score", "decision", "live", "reason", "error"),
         "embed": (*_BOX, "score", "norm", "reason", "error", "embedding"),
         "enroll": ("image", "person", "enrolled", "held", "height", "reason", "error"),
         "identify": (*_BOX, *_NAME, "error"),
@@ -34,6 +35,7 @@ COLUMNS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
 COLUMNS = (
     *_BOX,
     *_NAME,
+    *("decision", "live"),
     *("enrolled", "held", "norm", "folders", "left", "error", "embedding"),
 )
 #: of the table of failures
@@ -185,6 +187,10 @@ def rows(record: Record, columns: Sequence[str]) -> Iterable[list[Any]]:
     faces: list[Record] = record["faces"] or [{}] if "faces" in record else [record]
     for index, face in enumerate(faces):
         cells = dict(face)
+        if "live" in face:  # score, decision and reason
+            told = face["live"]
+            cells |= {"live": told["score"], "decision": told["decision"]}
+            cells.setdefault("reason", told.get("reason", ""))
         cells |= zip(("x1", "y1", "x2", "y2"), face.get("box") or (), strict=False)
         cells |= {
             "image": record["image"],

@@ -85,6 +85,7 @@ def values(weights: Store, portrait: Any, tmp_path_factory: Any) -> list[Any]:
     analysis = found.analysis
     made += [analysis.faces[0], analysis.faces.landmarks, analysis.embeddings, analysis.chips]
     made += [facelign.EnrollOptions(), facelign.IdentifyOptions(), Limits(), *default().specs()]
+    made += [facelign.LiveOptions(), facelign.LiveAnswer.not_checked("too small")]
     made += [type_("a", "b") for type_ in map(errors.__dict__.get, errors.PUBLIC) if type_]
     return [*made, errors.DegenerateLandmarks("a", "b", [1, 2]), *SCHEMES.values()]
 

@@ -71,6 +71,8 @@ SPECS = (
 class Human(LivenessByBox):
     """Judges a face by a square around it."""
 
+    REACH = _REACH
+
     def score(self, image: Image, boxes: Float32Array) -> AnyArray:
         """Return the network's first number, as Human reads it."""
         assert self.spec.input.size is not None  # noqa: S101 - both records have one

@@ -74,6 +74,8 @@ SPECS = (
 class MiniFas98(LivenessByBox):
     """Judges a face by a square around it."""
 
+    REACH = _REACH
+
     def score(self, image: Image, boxes: Float32Array) -> AnyArray:
         """Return the network's probability of a bona fide presentation."""
         squares = np.stack([mirrored_square(image, box, _REACH, _SIDE) for box in boxes])
