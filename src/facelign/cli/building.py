@@ -50,7 +50,15 @@ def finder(chain: ChainFlags) -> Recognizer:
 
 def aligner(chain: ChainFlags, layout: str, options: Mapping[str, object]) -> Recognizer:
     """Return a recognizer that cuts chips of a layout."""
-    return _noted(chain.aligner(layout, options))
+    from facelign.recognition.finding import GIVERS
+    from facelign.recognition.presets import preset
+
+    made = chain.aligner(layout, options)
+    used = made.chain.preset.landmarker
+    usual = GIVERS.get(made.chain.layouts[0].needs[0], (used,))[0]
+    if used not in (None, usual, chain.landmarker, preset(chain.preset).landmarker):
+        note(f"note: the license guard refuses {usual}, so {used} gives the points.")
+    return _noted(made)
 
 
 def judge(model: str | None) -> Judge | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from facelign.detect.attempts import find, turned_back, turned_with
@@ -132,6 +132,30 @@ class Finder:
         size = (max(1, round(width / factor)), max(1, round(height / factor)))
         scale = image.scale * size[0] / width
         return replace(image, pixels=resized(image.pixels, size), scale=scale, reload=None)
+
+
+#: who gives points that no detector has, by what a layout wants first. OpenFace's three of the 68:
+#: what its network was trained with; the nearest to that, and free (docs/stages/align.md); free
+GIVERS: Mapping[str, tuple[str, ...]] = {
+    "ibug-68": ("dlib-68", "dlib-5", "face-api-68"),
+    "dlib-5": ("dlib-5",),
+}
+
+
+def giver(needs: Sequence[str], store: Store, models: Registry) -> ModelSpec | None:
+    """Return the landmarker for a layout that wants ``needs``, None where a detector's points do.
+
+    It is the first whose points will do and whose license the guard of ``store`` lets pass; the
+    first of all, to be refused by its name, where none passes.
+    """
+    known = [models.spec(Task.LANDMARK, name) for name in GIVERS.get(needs[0], ())]
+    fitting = [
+        spec
+        for spec in known
+        if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme in needs
+    ]
+    allowed = [spec for spec in fitting if not store.refused(spec)]
+    return next(iter([*allowed, *fitting]), None)
 
 
 def require(store: Store, specs: Sequence[ModelSpec], also: Sequence[ModelSpec] = ()) -> None:

@@ -83,12 +83,16 @@ class ChainFlags(OptionSet):
         detector gives.
         """
         from facelign import models
+        from facelign.models.weights.store import Store
+        from facelign.recognition.finding import giver
         from facelign.recognition.presets import preset
         from facelign.types.schemes import IBUG_68
 
-        first = models.default().layout(layout, **options).needs[0]
-        given = self.landmarker or preset(self.preset).landmarker
-        chosen = self if given or first != IBUG_68.id else replace(self, landmarker="dlib-68")
+        known, chosen = models.default(), self
+        needs = known.layout(layout, **options).needs
+        if needs[0] == IBUG_68.id and not (self.landmarker or preset(self.preset).landmarker):
+            found = giver(needs, Store.from_environment(), known)
+            chosen = replace(self, landmarker=found.id) if found else self
         return chosen.recognizer(layout=layout, layout_options=options, embeds=False)
 
 

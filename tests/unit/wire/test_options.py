@@ -11,8 +11,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
+from facelign.cli import building
 from facelign.errors import ConfigError, GalleryError, ModelMismatch
 from facelign.models import catalog
+from facelign.models.weights.store import Store
+from facelign.recognition.finding import giver
 from facelign.recognition.options import EnrollOptions, IdentifyOptions
 from facelign.recognition.presets import preset
 from facelign.recognition.recognizer import Recognizer
@@ -123,6 +126,39 @@ def test_recognizers_that_go_less_far(pulled, recognizer):
     assert aligner.chain.layouts[0].size == (80, 80)
     assert aligner.chain.preset.landmarker is None
     assert ChainFlags().aligner("arcface-112", {}).chain.preset.landmarker is None
+
+
+@pytest.mark.parametrize(
+    ("guard", "form", "wanted"),
+    [
+        ("", "outer", "dlib-68"),
+        ("", "inner", "dlib-68"),
+        ("commercial", "outer", "dlib-5"),
+        ("strict", "outer", "dlib-5"),
+        ("commercial", "inner", "face-api-68"),
+    ],
+)
+def test_points_of_openface_come_from_who_may_be_used(guard, form, wanted, tmp_path):
+    known = catalog.default()
+    needs = known.layout("openface-96", form=form).needs
+    assert giver(needs, Store(tmp_path, guard=guard), known).id == wanted
+    for layout in ("arcface-112", "crop", "eyes"):
+        assert giver(known.layout(layout).needs, Store(tmp_path, guard=guard), known) is None
+
+
+@pytest.mark.weights
+def test_the_guard_is_told_where_it_changes_the_points(pulled, monkeypatch, capfd):
+    known = catalog.default()
+    pulled(known.spec("detect", "yunet"), *known.find("dlib-5"))
+    monkeypatch.setenv("FACELIGN_LICENSE", "commercial")
+    made = building.aligner(ChainFlags(), "openface-96", {})
+    assert made.chain.preset.landmarker == "dlib-5"
+    assert made.chain.points == ("dlib-5",)
+    told = "note: the license guard refuses dlib-68, so dlib-5 gives the points."
+    assert told in capfd.readouterr().err
+    building.aligner(ChainFlags(landmarker="dlib-5"), "openface-96", {})
+    building.aligner(ChainFlags(), "arcface-112", {})
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.weights

@@ -8,7 +8,7 @@ in the vector cache, whose key spells everything that was done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from facelign.models import catalog, load
 from facelign.models.weights.store import Store
 from facelign.recognition import embedding
 from facelign.recognition.chain import CHAIN_VERSION
-from facelign.recognition.finding import Finder
+from facelign.recognition.finding import Finder, giver, require
 from facelign.recognition.selection import choose
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import BoolArray, ByteArray, Float64Array
@@ -42,14 +42,13 @@ from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Faces
 from facelign.types.image import Image
 from facelign.types.policies import FacePolicy
-from facelign.types.specs import DetectorOutput, EmbedderOutput, LandmarkerOutput, ModelSpec, Task
+from facelign.types.schemes import FIVE, IBUG_68
+from facelign.types.specs import DetectorOutput, EmbedderOutput, ModelSpec, Task
 
 #: label of all chips and vectors of a study: an arm is told by the key, not by the space
 LABEL = "study"
 #: finds the face of the untouched photo that degradations are relative to
 REFERENCE = "yunet"
-#: gives points where a detector has none
-POINTS = "dlib-68"
 #: raised when this file cuts otherwise: cached vectors are computed anew
 VERSION = 1
 
@@ -147,6 +146,8 @@ class Bench:
         self._workers = workers
         self._cache = cache
         self.layouts = tuple(name for name in LAYOUTS if name in layouts)
+        # all at once and first: a study that lacks the last of its weights ends before it begins
+        require(self._store, [*self._wanted(detectors, models)])
         self.detectors = {name: self._finder(name) for name in dict.fromkeys(detectors)}
         self._reference = self.detectors.get(REFERENCE) or self._finder(REFERENCE)
         self.models = {name: self._model(name) for name in dict.fromkeys(models)}
@@ -354,12 +355,30 @@ class Bench:
 
     # -- construction ----------------------------------------------------------------------------
 
+    def _wanted(self, detectors: Iterable[str], models: Iterable[str]) -> Iterator[ModelSpec]:
+        """Yield every model of the study."""
+        for name in dict.fromkeys((REFERENCE, *detectors)):
+            yield self._known.spec(Task.DETECT, name)
+            yield from filter(None, [self._points(name)])
+        for name in dict.fromkeys(models):
+            spec = self._known.spec(Task.EMBED, name)
+            yield spec
+            if "native" in self.layouts and isinstance(spec.output, EmbedderOutput):
+                needs = self._known.layout(spec.output.layout).needs
+                yield from filter(None, [giver(needs, self._store, self._known)])
+
+    def _points(self, detector: str) -> ModelSpec | None:
+        """Return what gives five points where a detector does not."""
+        output = self._known.spec(Task.DETECT, detector).output
+        if isinstance(output, DetectorOutput) and output.scheme == FIVE.id:
+            return None
+        return giver((IBUG_68.id,), self._store, self._known)
+
     def _finder(self, detector: str) -> Finder:
         """Return the walk up to the faces: a detector, and a landmarker where it has no points."""
-        output = self._known.spec(Task.DETECT, detector).output
-        scheme = output.scheme if isinstance(output, DetectorOutput) else None
-        points = None if scheme == "five" else POINTS
-        return Finder.load(detector, points, store=self._store, models=self._known)
+        points = self._points(detector)
+        name = None if points is None else points.id
+        return Finder.load(detector, name, store=self._store, models=self._known)
 
     def _model(self, name: str) -> _Model:
         spec = self._known.spec(Task.EMBED, name)
@@ -382,16 +401,9 @@ class Bench:
         if native.needs[0] == "five":
             same = {} if "five" in self.layouts else {"native": native}
             return _Model(embedder, layouts | same, size, None)
-        giver = self._giver(native.needs[0])
-        landmarker = load(giver, self._store)
+        found = giver(native.needs, self._store, self._known)
+        landmarker = None if found is None else load(found, self._store)
         return _Model(embedder, layouts | {"native": native}, size, landmarker)
-
-    def _giver(self, scheme: str) -> ModelSpec:
-        """Return the landmarker that gives points of ``scheme``."""
-        for spec in self._known.specs(Task.LANDMARK):
-            if isinstance(spec.output, LandmarkerOutput) and spec.output.scheme == scheme:
-                return spec
-        raise ConfigError(f"No landmarker gives points of scheme '{scheme}'.")
 
 
 def _nothing(reason: str) -> Analysis:

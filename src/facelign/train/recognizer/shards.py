@@ -26,6 +26,7 @@ from facelign.jobs.stream import stream
 from facelign.models import catalog
 from facelign.models.weights.store import Store
 from facelign.recognition.chain import CHAIN_VERSION
+from facelign.recognition.finding import giver
 from facelign.recognition.recognizer import Recognizer, Stage, Walk
 from facelign.recognition.selection import face_of
 from facelign.train.recognizer.config import PeopleDataOptions
@@ -33,14 +34,14 @@ from facelign.types.analysis import Analysis
 from facelign.types.arrays import ByteArray
 from facelign.types.policies import FacePolicy
 from facelign.types.schemes import IBUG_68
-from facelign.types.specs import Task
+from facelign.types.specs import ModelSpec
 from facelign.wire.options import ChainFlags
 
 #: photos of one file: 38 MB of chips at 112 px
 PER_FILE = 1024
 
-#: the landmarker that layouts over 68 points are fed by, and the layout that stands in for them
-POINTS_68, _STAND_IN = "dlib-68", "eyes"
+#: the layout that stands in for one over 68 points, where nothing here gives such
+_STAND_IN = "eyes"
 
 Picture = Path | bytes
 Done = Callable[[int], None]
@@ -127,10 +128,15 @@ class Aligner:
 
 def usable_layout(layout: str) -> str:
     """Return a layout, or one that five points do for where its landmarker is not here."""
+    giver = giver_of(layout)
+    return layout if giver is None or Store.from_environment().present(giver) else _STAND_IN
+
+
+def giver_of(layout: str) -> ModelSpec | None:
+    """Return the landmarker that a layout over 68 points is fed by, None for other layouts."""
     registry, store = catalog.default(), Store.from_environment()
-    if registry.layout(layout).needs[0] != IBUG_68.id:
-        return layout
-    return layout if store.present(registry.spec(Task.LANDMARK, POINTS_68)) else _STAND_IN
+    needs = registry.layout(layout).needs
+    return giver(needs, store, registry) if needs[0] == IBUG_68.id else None
 
 
 def _central(found: Analysis) -> Cut:

@@ -24,6 +24,9 @@ from facelign.lab.defaults import PAIRED_DRAWS, SEED
 from facelign.lab.statistics.paired import System, verdict_of
 from facelign.lab.statistics.rates import lowest_rate, number, percent, rate_text, tar_label
 from facelign.lab.statistics.resampling import Interval, pair_weights
+from facelign.models import catalog
+from facelign.models.weights.store import Store
+from facelign.recognition.finding import require
 from facelign.report.page import Fact, Mood, Report, Section, Table
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import roc
@@ -35,6 +38,7 @@ from facelign.train.recognizer.task import RecognizerTask, embedder_of
 from facelign.train.run_folder import RunFolder
 from facelign.train.told import Told
 from facelign.types.arrays import Float64Array
+from facelign.types.specs import Task
 
 #: arms by name: what is done to a photo, the layout ("" where no face is looked for)
 TRAINED_ARMS: Mapping[str, tuple[str, str]] = {
@@ -148,6 +152,8 @@ def study(
         raise ConfigError("The trained arms are tested on a list of pairs.", "Name test.pairs.")
     if len(seeds) < 2:
         raise ConfigError("One seed tells nothing of chance.", "Take two or more.")
+    # the arm of whole photos looks for no face, so that this would be told after all were read
+    require(Store.from_environment(), [catalog.default().spec(Task.DETECT, config.data.detector)])
     systems: dict[tuple[str, str], list[System]] = {}
     failed: dict[str, int] = {}
     data: dict[str, Any] = {}

@@ -26,12 +26,12 @@ from facelign.train.recognizer.config import EmbeddingModelOptions, RecognizerCo
 from facelign.train.recognizer.networks import NetworkSpec, network_spec
 from facelign.train.recognizer.people import read_people, split
 from facelign.train.recognizer.shards import (
-    POINTS_68,
     Aligner,
     ChipShards,
     FreshChips,
     PhotoPaths,
     PictureSource,
+    giver_of,
     usable_layout,
 )
 from facelign.train.recognizer.validation import (
@@ -43,6 +43,7 @@ from facelign.train.recognizer.validation import (
 from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
 from facelign.types.arrays import ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.chips import Chips
+from facelign.types.schemes import IBUG_68
 from facelign.types.specs import InputSpec, Task
 
 #: draws of people for the intervals of the test, and fewer people than they tell something of:
@@ -214,11 +215,13 @@ class RecognizerTask(TrainingTask):
         config, people = self.config, self.people
         found = [DataFinding(self.split.words, "note")]
         if self.layout != (config.data.layout or self.spec.layout):
+            wanted = giver_of(self.spec.layout)
             found.append(
                 DataFinding(
                     f"The layout '{self.spec.layout}' of this network wants the points of "
-                    f"'{POINTS_68}', whose weights are not on this machine: faces are aligned by "
-                    f"'{self.layout}'. Fetch them, or name a layout in data.layout."
+                    f"'{wanted.id if wanted else IBUG_68.id}', whose weights are not on this "
+                    f"machine: faces are aligned by '{self.layout}'. Fetch them, or name a layout "
+                    "in data.layout."
                 )
             )
         found += findings.counts(people, self.split)

@@ -14,13 +14,14 @@ from facelign.align.layouts.five_points import FivePoints
 from facelign.align.layouts.square import Square
 from facelign.compare.pairs import Failures
 from facelign.datasets.records import PeopleFolder, Photo
-from facelign.errors import ConfigError
+from facelign.errors import ConfigError, WeightsMissing
 from facelign.gallery.cache import VectorCache
 from facelign.geometry.transforms import apply
 from facelign.lab.alignment import figures as study
 from facelign.lab.alignment.run import Arm, Bench, Vectors
 from facelign.lab.material.trials import Trials
 from facelign.lab.statistics.paired import PairedOptions
+from facelign.models.weights.store import Store
 from facelign.types.embeddings import Metric, Space
 from facelign.types.faces import Faces
 from facelign.types.landmarks import Landmarks
@@ -40,6 +41,15 @@ def face(tilt: float = 0.0) -> Faces:
         "x",
         (300, 300),
     )
+
+
+def test_all_weights_that_a_study_lacks_are_named_at_once(tmp_path: Path) -> None:
+    """A detector without points, its landmarker, the reference, and a model with its own points."""
+    with pytest.raises(WeightsMissing) as told:
+        Bench(["dlib-resnet", "sface"], ["ssd-res10", "yunet"], ["native"], store=Store(tmp_path))
+    pulled = str(told.value).partition("facelign models pull ")[2]
+    names = {"yunet", "ssd-res10", "dlib-68", "dlib-resnet", "dlib-5", "sface"}
+    assert names == set(pulled.split(";")[0].split())
 
 
 def test_square_is_eyes_without_the_turn() -> None:

@@ -10,9 +10,13 @@ import training
 
 training.needed()
 
+import pattern_people as patterns
 from facelign import models
 from facelign.cli.app import run
 from facelign.cli.exits import Exit
+from facelign.errors import WeightsMissing
+from facelign.train.recognizer.config import PairTestOptions
+from facelign.train.recognizer.study import study
 from facelign.train.run_folder import RunFolder
 from facelign.train.task import task_of
 
@@ -115,6 +119,19 @@ def test_arms_of_the_study_are_trained_and_tested_on_every_cut(config, people, t
     assert gap["low"] <= gap["value"] <= gap["high"]
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
     assert "ROC" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_study_that_lacks_the_detector_of_one_arm_ends_before_it_cuts_another(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FACELIGN_HOME", str(tmp_path / "home"))
+    source = patterns.folder(tmp_path / "people", people=3)
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("a,b,same\nperson_00/0.png,person_00/1.png,1\n", encoding="utf-8")
+    config = patterns.config(source, test=PairTestOptions(pairs=str(listed)))
+    with pytest.raises(WeightsMissing, match="facelign models pull yunet"):
+        study(config, tmp_path / "runs", (1, 2))
+    assert not list((tmp_path / "home").rglob("*.chips"))
 
 
 @pytest.mark.shared
