@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 Contra = TypeVar("Contra", contravariant=True)
 
-#: items that one worker takes at a time: what they have in common is done as one batch
+#: items that one worker takes at a time, at most: what they have in common is done as one batch
 CHUNK = 4
 
 
@@ -70,10 +70,8 @@ def stream(
             elif done:
                 done(1)
 
-    source = mine()
-    chunks = iter(lambda: list(islice(source, CHUNK)), [])
     try:
-        for results in _ordered(chunks, work, workers):
+        for results in _ordered(_chunks(mine(), workers), work, workers):
             for result in results:
                 yield claimed[0], result
                 _let_go(claimed, ledger)
@@ -82,6 +80,23 @@ def stream(
     finally:
         while claimed:
             _let_go(claimed, ledger)
+
+
+def _chunks(source: Iterator[T], workers: int) -> Iterator[list[T]]:
+    """Cut items into pieces of CHUNK; with several workers the last pieces are smaller and smaller.
+
+    Else one worker has a whole piece to do while the others have none left: of 20 photos that two
+    work on, a tenth of the time.
+    """
+    most = CHUNK if workers == 1 else CHUNK * workers
+    ahead: deque[T] = deque()
+    while True:
+        ahead.extend(islice(source, most - len(ahead)))
+        if not ahead:
+            return
+        at_the_end = workers > 1 and len(ahead) < most
+        size = -(-len(ahead) // (2 * workers)) if at_the_end else min(CHUNK, len(ahead))
+        yield [ahead.popleft() for _ in range(size)]
 
 
 def _let_go(claimed: deque[T], ledger: Ledger[T] | None) -> None:

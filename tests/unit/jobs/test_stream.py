@@ -72,7 +72,7 @@ def test_little_is_read_ahead_of_what_is_taken() -> None:
     for _ in range(10):
         next(results)
     results.close()
-    assert len(read) <= CHUNK * (2 * 2 + 2) + 10
+    assert len(read) <= CHUNK * (2 * 2 + 2) + 10 + CHUNK * 2
 
 
 def test_work_gets_few_items_at_a_time_in_several_threads() -> None:
@@ -87,8 +87,33 @@ def test_work_gets_few_items_at_a_time_in_several_threads() -> None:
         return list(items)
 
     assert len(list(stream(range(4 * CHUNK + 1), work, workers=2))) == 4 * CHUNK + 1
-    assert sorted(sizes) == [1, *[CHUNK] * 4]
+    assert max(sizes) == CHUNK
     assert len(names) == 2
+
+
+@pytest.mark.parametrize(("count", "workers"), [(0, 2), (1, 2), (7, 2), (8, 2), (100, 2), (101, 3)])
+def test_the_last_pieces_are_small_so_that_all_workers_end_together(
+    count: int, workers: int
+) -> None:
+    sizes: dict[int, int] = {}
+
+    def work(items: Sequence[int]) -> list[int]:
+        sizes[items[0]] = len(items)
+        return list(items)
+
+    found = [item for item, _ in stream(range(count), work, workers=workers)]
+    assert found == list(range(count))
+    in_order = [sizes[first] for first in sorted(sizes)]
+    assert in_order == sorted(in_order, reverse=True)
+    assert set(in_order[-workers:]) <= {1}
+    whole = max(0, count - workers * CHUNK) // CHUNK
+    assert in_order[:whole] == [CHUNK] * whole
+
+
+def test_one_worker_takes_whole_pieces_to_the_end() -> None:
+    sizes: list[int] = []
+    list(stream(range(CHUNK + 3), lambda items: [sizes.append(len(items)) or 0] * len(items)))
+    assert sizes == [CHUNK, 3]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
