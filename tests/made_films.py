@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 #: bits of a number that are drawn: as squares, black or white, in the middle of the picture
-BITS = 12
+BITS = 24
 
 
 def numbered(number: int, size: tuple[int, int] = (320, 180)) -> np.ndarray:

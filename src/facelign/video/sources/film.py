@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facelign.errors import Remedy, UnreadableImage, UnsupportedImage
-from facelign.imaging.decode import guard
+from facelign.errors import UnreadableImage, UnsupportedImage
 from facelign.imaging.faults import Unsupported
 from facelign.types.contracts import Frame, FrameSource
 from facelign.types.policies import Limits
 from facelign.types.wording import counted
-from facelign.video.sources.pictures import image_of, needs, reason, shape_of
+from facelign.video.sources.pictures import image_of, needs, rate_of, reason, shape_of, video_of
 
 #: what FFmpeg reads and is no film: text drawn as pictures, photos, lists that name other files
 _NO_FILMS = frozenset(
@@ -27,8 +26,6 @@ _TELL_LENGTH = ("mov", "matroska", "avi", "flv", "asf")
 _SLACK_S, _SLACK = 1.0, 0.02
 #: threads that decode one film: each holds pictures of its own
 _THREADS = 4
-#: attached pictures, such as the cover of a song, are no film
-_ATTACHED = "attached_pic"
 
 
 @dataclass
@@ -88,7 +85,7 @@ class Film(FrameSource):
         container = self._opened()
         with closing(container):
             stream = self._stream(container)
-            self.fps = _rate(stream)
+            self.fps = rate_of(stream)
             self.size: tuple[int, int] = (stream.width, stream.height)
             self.duration_s: float | None = container.duration / 1e6 if container.duration else None
 
@@ -111,7 +108,7 @@ class Film(FrameSource):
         options = {"max_pixels": str(self._limits.pixels), "protocol_whitelist": "file,crypto,data"}
         try:
             # an absolute path, as one that begins like an address would be taken for one
-            return av.open(str(self.path.absolute()), options=options)
+            return av.open(str(self.path.absolute()), options=options, metadata_errors="replace")
         except av.FFmpegError as problem:
             told, why = _unopened(self.path), reason(problem)
         raise UnreadableImage(f"{self.path} {told} ({why}).", "Copy the file again.")
@@ -120,27 +117,9 @@ class Film(FrameSource):
         kinds = set(container.format.name.split(","))
         if kinds & _NO_FILMS or any(kind.endswith("_pipe") for kind in kinds):
             raise UnsupportedImage(f"{self.path} is no film.", "Name a film, such as an MP4.")
-        streams = [one for one in container.streams.video if _ATTACHED not in str(one.disposition)]
-        if not streams:
-            raise UnsupportedImage(f"{self.path} has no moving picture in it.", "Name a film.")
-        best = container.streams.best("video")
-        stream = best if best in streams else streams[0]
-        context = stream.codec_context
-        if context is None:
-            raise UnsupportedImage(
-                f"{self.path} is made by a way of coding that PyAV does not know.",
-                "Convert it to MP4 with H.264.",
-            )
-        try:
-            guard((context.width, context.height), self._limits.pixels)
-            if not context.width * context.height:  # the decoder refused, before it told a size
-                most = f"{self._limits.pixels:,} pixels"
-                raise Unsupported(f"is damaged, or its pictures have more than {most}")
-        except Unsupported as fault:
-            raise UnsupportedImage(f"{self.path} {fault.told}.", Remedy.PIXELS) from None
-        context.options = {"max_pixels": str(self._limits.pixels)}
-        context.thread_type = "AUTO"
-        context.thread_count = min(_THREADS, os.cpu_count() or 1)
+        stream = video_of(container, str(self.path), self._limits.pixels)
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = min(_THREADS, os.cpu_count() or 1)
         return stream
 
     # -- decoding ----------------------------------------------------------------------------------
@@ -235,7 +214,9 @@ def _check(path: Path) -> None:
         raise UnsupportedImage(f"{path} is a folder.", "Name the films in it.")
     if not os.access(path, os.R_OK):
         raise UnreadableImage(f"{path} may not be read.", "Ask its owner for the right to.")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise UnsupportedImage(f"{path} is no file.", "Name a film, or give it as -.")
+    if path.stat().st_size == 0:
         raise UnreadableImage(f"{path} is empty.", "Copy the file again.")
 
 
@@ -246,8 +227,3 @@ def _unopened(path: Path) -> str:
     if head[4:8] == b"ftyp":
         return "has lost its index, and was perhaps not recorded or copied to its end"
     return "is no film, or a damaged one"
-
-
-def _rate(stream: Any) -> float | None:
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else None

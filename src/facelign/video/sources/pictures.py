@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from facelign.errors import ExtraMissing
+from facelign.errors import ExtraMissing, Remedy, UnsupportedImage
 from facelign.imaging.decode import guard, upright
+from facelign.imaging.faults import Unsupported
 from facelign.types.image import Image
 
 
@@ -35,6 +36,42 @@ _HIGH_DEFINITION = 720
 _UNSAID, _BT709 = 2, 1  # ITU-T H.273, matrix coefficients
 #: EXIF orientation by quarters to turn counterclockwise
 _TURNS = (1, 8, 3, 6)
+
+
+#: attached pictures, such as the cover of a song, are no film
+_ATTACHED = "attached_pic"
+
+
+def video_of(container: Any, name: str, most_pixels: int) -> Any:
+    """Return the stream of pictures of an open container, to be decoded within ``most_pixels``.
+
+    name: what the source is called. Raises UnsupportedImage, in a sentence, where there is none.
+    """
+    streams = [one for one in container.streams.video if _ATTACHED not in str(one.disposition)]
+    if not streams:
+        raise UnsupportedImage(f"{name} has no moving picture in it.", "Name a film or a camera.")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise UnsupportedImage(
+            f"{name} is made by a way of coding that PyAV does not know.",
+            "Make it H.264, in MP4 if it is a file.",
+        )
+    try:
+        guard((context.width, context.height), most_pixels)
+        if not context.width * context.height:  # the decoder refused, before it told a size
+            raise Unsupported(f"is damaged, or its pictures have more than {most_pixels:,} pixels")
+    except Unsupported as fault:
+        raise UnsupportedImage(f"{name} {fault.told}.", Remedy.PIXELS) from None
+    context.options = {"max_pixels": str(most_pixels)}
+    return stream
+
+
+def rate_of(stream: Any) -> float | None:
+    """Return the mean frames a second, where the source tells them."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
 
 
 def image_of(frame: Any, shape: float, most_pixels: int, source: str, key: str) -> Image:
