@@ -18,7 +18,10 @@ from facelign.errors import SinkError
 from facelign.types.contracts import EventLog, EventSink
 from facelign.types.events import Event, EventKind, event_id
 from facelign.video.sinks.jsonl import JsonlLog
+from facelign.video.sinks.outbox import Outbox
 from facelign.video.sinks.sqlite import SqliteLog
+from facelign.video.sinks.webhook import WebhookSink
+from receivers import receiver
 
 START = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
 
@@ -45,6 +48,9 @@ class Trial:
 
     def open(self) -> EventSink:
         raise NotImplementedError
+
+    def end(self) -> None:
+        """Let go of what receives."""
 
     def taken(self) -> list[str]:
         """Return the ids of what arrived, in order."""
@@ -130,6 +136,52 @@ class Database(Trial):
             yield
 
 
+class Posted(Listing):
+    """An outbox before the toy; broken: another process holds its file."""
+
+    def open(self) -> Outbox:
+        self.boxes.append(Outbox(Listed(self.rows, self), self.folder / "events.outbox"))
+        return self.boxes[-1]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.boxes: list[Outbox] = []
+
+    def taken(self) -> list[str]:
+        for box in self.boxes:
+            box.close()
+        return super().taken()
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        with elsewhere(HOLD_TABLE, self.folder / "events.outbox"):
+            yield
+
+
+class Hooked(Trial):
+    """A web address; broken: it answers 503."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.place = receiver()
+        self.address = self.place.__enter__()
+
+    def open(self) -> WebhookSink:
+        return WebhookSink(self.address.url, "a secret")
+
+    def end(self) -> None:
+        self.place.__exit__(None, None, None)
+
+    def taken(self) -> list[str]:
+        return [json.loads(body)["id"] for _, body in self.address.taken]
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        self.address.answers = 503
+        yield
+        self.address.answers = 200
+
+
 HOLD_LINES = """
 import sys
 from facelign.files.locking import locked
@@ -162,12 +214,16 @@ TRIALS: dict[str, Callable[[Path], Trial]] = {
     "toy": Listing,
     "jsonl": JsonLines,
     "sqlite": Database,
+    "outbox": Posted,
+    "webhook": Hooked,
 }
 
 
 @pytest.fixture(params=TRIALS)
-def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Trial:
-    return TRIALS[request.param](tmp_path)
+def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trial]:
+    made = TRIALS[request.param](tmp_path)
+    yield made
+    made.end()
 
 
 def ids(some: Sequence[Event]) -> list[str]:
@@ -272,7 +328,7 @@ def test_events_from_before_a_moment_are_deleted(log: EventLog) -> None:
 def test_two_processes_write_one_log_and_nothing_is_lost(log: EventLog) -> None:
     code = """
 import sys
-sys.path.insert(0, sys.argv[3])
+sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from test_event_sinks import events, JsonlLog, SqliteLog
 kind = {"JsonlLog": JsonlLog, "SqliteLog": SqliteLog}[sys.argv[1]]
@@ -286,7 +342,7 @@ with kind(Path(sys.argv[2])) as log:
         code,
         type(log).__name__,
         str(log.path),
-        str(Path(__file__).parent),
+        *(str(folder) for folder in Path(__file__).parents[:2]),
     ]
     with subprocess.Popen(words) as other:
         for event in events(60, 30):

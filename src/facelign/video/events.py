@@ -188,7 +188,6 @@ class CameraEvents:
         """Return what is to be told when a person was removed from the gallery: the visit bears no
         name any more, and none is told.
         """
-        self._left_s.pop(person, None)
         told = []
         for visit in self._visits.values():
             visit.lost.discard(person)

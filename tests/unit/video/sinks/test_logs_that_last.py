@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +19,7 @@ from facelign.video.sinks.sqlite import SqliteLog
 from facelign.video.stays import Stay, stays
 from facelign.wire.printable import json_line
 from facelign.wire.records import event_record
+from killed import RUNS, killed
 
 START = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
 KINDS: dict[str, Callable[[Path], EventLog]] = {"e.jsonl": JsonlLog, "e.db": SqliteLog}
@@ -35,22 +32,25 @@ def event(number: int, person: str = "Ada", **more: object) -> Event:
     return Event(key, EventKind.RECOGNIZED, "door", time, number, person, **more)  # type: ignore[arg-type]
 
 
-WRITER = """
-import sys, time
+WRITER = (
+    """
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from facelign.types.events import Event, EventKind, event_id
 from facelign.video.sinks.jsonl import JsonlLog
 from facelign.video.sinks.sqlite import SqliteLog
-
-path, run = Path(sys.argv[1]), int(sys.argv[2])
+""",
+    """
+path = Path(words[0])
 with (SqliteLog if path.suffix == ".db" else JsonlLog)(path) as log:
     for number in range(100_000):
         moment = datetime(2026, 11, 28, tzinfo=UTC) + timedelta(days=run, milliseconds=number)
         key = event_id("door", moment, EventKind.LEFT, number)
         log.put([Event(key, EventKind.LEFT, "door", moment, number, "Ada " * (number % 50))])
-        print(key, flush=True)
-"""
+        tell(key)
+""",
+)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -58,25 +58,15 @@ with (SqliteLog if path.suffix == ".db" else JsonlLog)(path) as log:
 def test_every_event_that_was_told_is_in_the_log_once_after_kill_9(
     tmp_path: Path, name: str
 ) -> None:
-    told: list[str] = []
-    for run in range(10):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path / name), str(run)],
-            stdout=subprocess.PIPE, text=True,
-        ) as writer:  # fmt: skip
-            assert writer.stdout is not None
-            told.append(writer.stdout.readline().strip())
-            time.sleep(0.003 * run)
-            os.kill(writer.pid, signal.SIGKILL)
-            told += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    told = killed(*WRITER, tmp_path / name)
     with KINDS[name](tmp_path / name) as log:
         log.put([event(1)])
         kept = [one.id for one in log.newest()][::-1]
-    assert len(told) >= 10
+    assert len(told) >= RUNS
     assert len(kept) == len(set(kept))
     assert [key for key in kept if key in set(told)] == told
     # what was kept and not told: at most one of each process
-    assert len(kept) - 1 - len(told) <= 10
+    assert len(kept) - 1 - len(told) <= RUNS
 
 
 @contextmanager
