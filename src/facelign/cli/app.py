@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sort": (
             "Copy (or link) photos into a folder per person; unknown and no-face have folders too."
         ),
+        "video": "Tell who is in a film and when: a line a visit, names by a vote over many looks.",
         "evaluate": "Measure error rates, with intervals, on photos whose truth is known.",
         "calibrate": (
             "Make a threshold from photos of people you know, with interval, counts and "
@@ -43,7 +44,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "study": "Experiments that answer one question.",
         "train": "Train models of your own: landmarks and embeddings.",
         "plot": (
-            "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
+            "Pictures that explain: barcodes, similarity, t-SNE, scores, chain, detectors, HOG, "
+            "timeline."
         ),
         "people": "List, correct, remove, export and import the people of a gallery.",
         "gallery": "Look a gallery through for damage, back it up, show its calibration.",

@@ -94,7 +94,7 @@ def drawn(photo: Analysis, found: Identification | None = None) -> ByteArray:
 
 def pair(path: Path, comparison: Comparison) -> None:
     """Write both photos side by side, the compared faces in color, the answer beneath."""
-    from facelign.imaging.draw import COLORS, GRAY, Look, contact_sheet, draw_faces
+    from facelign.imaging.draw import COLORS, GRAY, Mark, contact_sheet, draw_faces
     from facelign.imaging.write import write
 
     decision = comparison.decision
@@ -104,7 +104,7 @@ def pair(path: Path, comparison: Comparison) -> None:
     for analysis, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):
         if analysis.image is None:
             return
-        looks = [Look(GRAY)] * len(analysis.faces)
-        looks[face] = Look(COLORS[0])
+        looks = [Mark(GRAY)] * len(analysis.faces)
+        looks[face] = Mark(COLORS[0])
         tiles.append(draw_faces(analysis.image.full().pixels, analysis.faces, looks))
     write(path, contact_sheet(tiles, captions, columns=2))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from facelign.types.decisions import Threshold
 
 app = Commands(
-    "Pictures that explain: barcodes, similarity, t-SNE, scores, the chain, detectors, HOG."
+    "Pictures that explain: barcodes, similarity, t-SNE, scores, chain, detectors, HOG, timeline."
 )
 
 OutFile = Annotated[Path, typer.Option("--out", help="FILE.png, FILE.svg, or FILE.csv (numbers).")]
@@ -45,6 +45,11 @@ Run = Annotated[
     Path,
     typer.Argument(help="A run saved with --json --pair-scores.", show_default=False),
 ]
+Visits = Annotated[
+    Path,
+    typer.Argument(help="A table of visits, by video --out.", show_default=False, metavar="TABLE"),
+]
+FilmOf = Annotated[str | None, typer.Option("--film", help="Of which film, by its name.")]
 Kind = Annotated[str, typer.Option("--kind", help="histograms, roc, det, f1_accuracy or rates.")]
 Detectors = Annotated[str, typer.Option("--detectors", help="Detectors, by id.")]
 Tile = Annotated[int, typer.Option("--tile", min=80, help="Side of one picture, px.")]
@@ -265,6 +270,31 @@ def hog(photo: Photo, out: OutFile, chain: Annotated[ChainFlags, only("detector"
     high = np.ceil([x2 + edge, y2 + edge]).astype(int)
     cut = np.ascontiguousarray(image.pixels[low[1] : high[1], low[0] : high[0]])
     return _save(figure.draw(fitted(cut, 200)), out)
+
+
+@app.add("timeline")
+def timeline(table: Visits, out: OutFile, film: FilmOf = None) -> int:
+    """Who is in a film and when: a line a person, a bar a visit."""
+    trials.needs("report", "matplotlib")
+    from facelign.report.plots import timeline as figure
+    from facelign.video.visits import read_table
+
+    _free(out, [str(table)])
+    records = read_table(table)
+    films = sorted({record["film"] for record in records})
+    if film is not None:
+        films = [one for one in films if film in (one, Path(one).name)]
+    if not films:
+        raise InputError(f"{table} tells no visit{f' in {film}' if film else ''}.")
+    if len(films) > 1:
+        names = ", ".join(Path(one).name for one in films)
+        raise ConfigError(f"{table} tells of {len(films)} films: {names}.", "Say --film NAME.")
+    stretches = [
+        figure.Stretch(one["person"], one["stranger"] is None, one["start"], one["end"])
+        for one in records
+        if one["film"] == films[0]
+    ]
+    return _save(figure.draw(stretches, film=Path(films[0]).name), out)
 
 
 # -- what the commands share ---------------------------------------------------------------------

@@ -47,7 +47,7 @@ _NOTHING = "\U0010fffe"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Mark:
     """How one face is drawn. label: what is written beside it, or "". shown: whether it is drawn;
     a face that is not keeps its place free of labels all the same.
     """
@@ -58,7 +58,7 @@ class Look:
 
 
 def draw_faces(
-    pixels: ByteArray, faces: Faces, looks: Sequence[Look] = (), *, points: bool = True
+    pixels: ByteArray, faces: Faces, looks: Sequence[Mark] = (), *, points: bool = True
 ) -> ByteArray:
     """Return a copy of the picture with the box, points and label of every face.
 
@@ -70,7 +70,7 @@ def draw_faces(
     faces = _onto(faces, (pixels.shape[1], pixels.shape[0]))
     picture = Pillow.fromarray(np.array(pixels))
     draw = ImageDraw.Draw(picture)
-    looks = looks or [Look()] * len(faces)
+    looks = looks or [Mark()] * len(faces)
     for i, look in enumerate(looks):
         if not look.shown:
             continue
@@ -145,7 +145,7 @@ class _Text:
 
 
 def labels_of(
-    faces: Faces, looks: Sequence[Look], size: tuple[int, int]
+    faces: Faces, looks: Sequence[Mark], size: tuple[int, int]
 ) -> list[tuple[_Text, Rectangle, Color]]:
     """Return what is written, where (x1, y1, x2, y2 in px of the picture) and on which color.
 

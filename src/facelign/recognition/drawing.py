@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image as Pillow
 
 from facelign.errors import BadArray
-from facelign.imaging.draw import COLORS, GRAY, Color, Look, draw_faces
+from facelign.imaging.draw import COLORS, GRAY, Color, Mark, draw_faces
 from facelign.imaging.read import read_image
 from facelign.recognition.naming import TOO_SMALL
 from facelign.recognition.recognizer import Photo
@@ -54,7 +54,7 @@ def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image
             f"{_by(full.size)}.",
             "Give the photo that they were found in.",
         )
-    looks: Sequence[Look] = ()
+    looks: Sequence[Mark] = ()
     if isinstance(found, Identification):
         looks = looks_of(found)
     elif isinstance(analysis, Analysis) and analysis.live:
@@ -62,24 +62,24 @@ def draw(photo: Photo, found: Faces | Analysis | Identification) -> Pillow.Image
     return Pillow.fromarray(draw_faces(full.pixels, faces, looks, points=not named))
 
 
-def looks_of(found: Identification) -> list[Look]:
+def looks_of(found: Identification) -> list[Mark]:
     """Return how every face of the photo is drawn: by who it is."""
-    looks = [Look(GRAY)] * len(found.analysis.faces)
+    looks = [Mark(GRAY)] * len(found.analysis.faces)
     for face in found.faces:
         looks[face.face.index] = _look(face.answer)
     return looks
 
 
-def _live_look(answer: LiveAnswer) -> Look:
+def _live_look(answer: LiveAnswer) -> Mark:
     told = answer.decision.replace("-", " ")
     label = told if answer.score is None else f"{told} {answer.score:.2f}"
-    return Look(_LIVE_COLORS[answer.decision], label)
+    return Mark(_LIVE_COLORS[answer.decision], label)
 
 
-def _look(answer: CandidateList) -> Look:
+def _look(answer: CandidateList) -> Mark:
     if answer.person is not None:
-        return Look(color_of(answer), answer.person)
-    return Look(GRAY, "?", shown=not answer.reason.startswith(TOO_SMALL))
+        return Mark(color_of(answer), answer.person)
+    return Mark(GRAY, "?", shown=not answer.reason.startswith(TOO_SMALL))
 
 
 def color_of(answer: CandidateList) -> Color:

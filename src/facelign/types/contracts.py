@@ -221,12 +221,13 @@ class FrameSource(Closing, Protocol):
     does no harm.
 
     live: whether frames that nobody takes in time are lost, as those of a camera. fps: frames a
-    second, where the source says so. broke: after the last frame, where pictures are missing that
-    should be there, in a sentence; None where all came.
+    second, where the source says so. duration_s: its length, where it says so. broke: after the
+    last frame, where pictures are missing that should be there, in a sentence; None where all came.
     """
 
     live: bool = False
     fps: float | None = None
+    duration_s: float | None = None
     broke: str | None = None
 
     @abstractmethod

@@ -30,6 +30,11 @@ class Box:
         return f"{self.x1:.0f},{self.y1:.0f} to {self.x2:.0f},{self.y2:.0f}"
 
     @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, px."""
+        return self.x1, self.y1, self.x2, self.y2
+
+    @property
     def width(self) -> float:
         """Width, px."""
         return self.x2 - self.x1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facelign.imaging.draw import COLORS, Look, draw_faces, labels_of
+from facelign.imaging.draw import COLORS, Mark, draw_faces, labels_of
 from facelign.imaging.labels import place
 from facelign.types.faces import Faces
 
@@ -69,7 +69,7 @@ def test_any_crowd(rows, label, size):
     boxes = [[x, y, x + w, y + h] for x, y, w, h in rows]
     boxes = [b for b in boxes if np.float32(b[2]) > np.float32(b[0]) and b[3] > b[1]]
     faces = faces_of(boxes, size)
-    drawn = labels_of(faces, [Look(label=label)] * len(faces), size)
+    drawn = labels_of(faces, [Mark(label=label)] * len(faces), size)
     check(boxes, [spot for _, spot, _ in drawn], size)
 
 
@@ -78,7 +78,7 @@ def test_letters_can_be_read_in_a_photo_of_any_size(side):
     """Shown a thousand pixels wide, they are at least ten pixels high and at most a few dozen."""
     for height in (side / 50, side / 5, side / 2):
         faces = faces_of([[0.3 * side, 0.3 * side, 0.4 * side, 0.3 * side + height]], (side, side))
-        ((_, (_, top, _, bottom), _),) = labels_of(faces, [Look(label="Ann")], (side, side))
+        ((_, (_, top, _, bottom), _),) = labels_of(faces, [Mark(label="Ann")], (side, side))
         shown = (bottom - top) * min(1, 1000 / side)
         assert 10 <= shown <= 60
 
@@ -87,7 +87,7 @@ def test_large_faces_have_larger_letters():
     faces = faces_of([[100, 200, 200, 300], [500, 300, 900, 800]], (1000, 1000))
     small, large = (
         spot[3] - spot[1]
-        for _, spot, _ in labels_of(faces, [Look(label="Ann"), Look(label="Bob")], (1000, 1000))
+        for _, spot, _ in labels_of(faces, [Mark(label="Ann"), Mark(label="Bob")], (1000, 1000))
     )
     assert large > small
 
@@ -97,8 +97,8 @@ def test_only_labels_and_frames_are_drawn_and_no_face_is_covered():
     pixels = rng.integers(0, 255, (400, 600, 3), np.uint8)
     boxes = [[x, y, x + 60, y + 80] for x in range(20, 560, 90) for y in range(30, 300, 110)]
     faces = faces_of(boxes, (600, 400))
-    looks = [Look(COLORS[i % 7], f"Person {i}") for i in range(len(faces))]
-    bare = draw_faces(pixels, faces, [Look(look.color) for look in looks])
+    looks = [Mark(COLORS[i % 7], f"Person {i}") for i in range(len(faces))]
+    bare = draw_faces(pixels, faces, [Mark(look.color) for look in looks])
     changed = (bare != draw_faces(pixels, faces, looks)).any(axis=2)
     assert changed.any()
     for x1, y1, x2, y2 in boxes:
@@ -108,5 +108,5 @@ def test_only_labels_and_frames_are_drawn_and_no_face_is_covered():
 def test_a_face_that_is_not_shown_is_not_covered_either():
     faces = faces_of([[100, 100, 160, 180], [105, 60, 150, 98]], (400, 400))
     pixels = np.full((400, 400, 3), 90, np.uint8)
-    drawn = draw_faces(pixels, faces, [Look(label="Ann"), Look(label="?", shown=False)])
+    drawn = draw_faces(pixels, faces, [Mark(label="Ann"), Mark(label="?", shown=False)])
     assert not (drawn[60:96, 105:150] != 90).any()

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from facelign.errors import BadArray, InputError, UnsupportedImage
 from facelign.imaging import draw
-from facelign.imaging.draw import Look, contact_sheet, draw_faces, fitted, line_width
+from facelign.imaging.draw import Mark, contact_sheet, draw_faces, fitted, line_width
 from facelign.imaging.read import read
 from facelign.imaging.write import data_url, encode, write
 from facelign.types.faces import Faces
@@ -121,9 +121,9 @@ class TestDraw:
             "x" * 500,
         ]
         for label in labels:
-            drawn = draw_faces(portrait.pixels, faces, [Look(label=label)])
+            drawn = draw_faces(portrait.pixels, faces, [Mark(label=label)])
             assert (drawn != plain).any(axis=2).sum() > 300, label
-        assert np.array_equal(draw_faces(portrait.pixels, faces, [Look()]), plain)
+        assert np.array_equal(draw_faces(portrait.pixels, faces, [Mark()]), plain)
 
     def test_letters_that_no_font_has_are_spelled(self, monkeypatch):
         monkeypatch.setattr(draw, "_font_files", lambda: ())
@@ -147,7 +147,7 @@ class TestDraw:
         boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
         picture = np.zeros((height, width, 3), np.uint8)
         drawn = draw_faces(
-            picture, faces_of(boxes.tolist(), (width, height)), [Look(label=label)] * len(boxes)
+            picture, faces_of(boxes.tolist(), (width, height)), [Mark(label=label)] * len(boxes)
         )
         assert drawn.shape == picture.shape
         assert not picture.any()

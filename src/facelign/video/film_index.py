@@ -1,0 +1,234 @@
+"""A film becomes its visits: who is in it, and when, to the frame.
+
+Key frames are looked at a few times a second, several at a time. Where two of them show the same
+faces, what lies between is not looked at; where something has changed, every frame between is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from facelign.geometry.boxes import iou
+from facelign.recognition.photo_gallery import PhotoGallery
+from facelign.types.analysis import Analysis
+from facelign.types.arrays import ByteArray
+from facelign.types.contracts import Frame, Tracker
+from facelign.types.faces import Box, Faces
+from facelign.video.cuts import Cuts
+from facelign.video.following import FaceFollower, Track
+from facelign.video.options import FilmOptions, FollowOptions
+from facelign.video.visits import Strangers, Visit, one_place_each
+
+#: how much two boxes overlap that are the same face in two key frames
+_SAME = 0.3
+#: bytes of frames that are held at a time, before the ones that must be
+_HELD = 200_000_000
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A key frame, the frames before it that were passed over, and where a cut lies among both.
+
+    cuts: numbers of the frames that begin another scene.
+    """
+
+    between: list[Frame]
+    key: Frame
+    found: Future[Analysis]
+    cuts: set[int]
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its pictures."""
+        return sum(frame.image.pixels.nbytes for frame in (*self.between, self.key))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """What is known of a film up to a frame at which nobody is in view: nothing changes it later.
+
+    visits: those since the moment before. paths: for each of them, by its number, the box in each
+    frame in which it was found, by the frame's number. frame: the number of the last frame, -1
+    before the first. passed: sightings that were too short to count. crops: the best view of each
+    face, by the number of its visit, where that is kept.
+    """
+
+    visits: tuple[Visit, ...] = ()
+    paths: Mapping[int, Mapping[int, Box]] = field(default_factory=dict)
+    frame: int = -1
+    passed: int = 0
+    crops: Mapping[int, ByteArray] = field(default_factory=dict)
+
+
+class FilmIndex:
+    """Looks through films, one after another; strangers keep their numbers from film to film.
+
+    tracker: makes a fresh one for every film. crops: whether the best view of each face is kept.
+    """
+
+    def __init__(
+        self,
+        gallery: PhotoGallery,
+        tracker: Callable[[], Tracker],
+        options: FilmOptions | None = None,
+        follow: FollowOptions | None = None,
+        *,
+        crops: bool = False,
+    ) -> None:
+        self.crops = crops
+        self.gallery = gallery
+        self.options = options or FilmOptions()
+        self.follow = follow or FollowOptions()
+        self.strangers = Strangers(gallery.calibration)
+        self._tracker = tracker
+        self._workers = gallery.recognizer.workers
+
+    def watch(
+        self,
+        film: str,
+        frames: Iterable[Frame],
+        done: Callable[[int], None] = lambda _count: None,
+        *,
+        after: int = -1,
+        visits: int = 0,
+    ) -> Iterator[Settled]:
+        """Yield what is settled of a film, whenever nobody is in view and at the end.
+
+        done: called with the number of further frames that are over. after: the frame up to which
+        it was settled in an earlier run, which found so many ``visits``.
+        """
+        follower = FaceFollower(self.gallery, self._tracker(), self.follow, crops=self.crops)
+        tracks: list[Track] = []
+        paths: dict[int, dict[int, Box]] = {}
+        clock, last = _Clock(), after
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="facelign-film")
+        try:
+            fresh = (frame for frame in clock.watched(frames) if frame.number > after)
+            for frame, here in self._followed(fresh, follower, pool):
+                for track in here:
+                    paths.setdefault(track.number, {})[frame.number] = track.box
+                tracks += follower.ended()
+                done(1)
+                last = frame.number
+                if tracks and not follower.active:
+                    settled = self._settled(film, tracks, paths, visits, last, clock.frame_s)
+                    visits += len(settled.visits)
+                    yield settled
+                    tracks, paths = [], {}
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        follower.cut()
+        tracks += follower.ended()
+        yield self._settled(film, tracks, paths, visits, last, clock.frame_s)
+
+    def _followed(
+        self, frames: Iterable[Frame], follower: FaceFollower, pool: ThreadPoolExecutor
+    ) -> Iterator[tuple[Frame, Sequence[Track]]]:
+        """Yield every frame with the tracks found in it; none where it was passed over."""
+        before: Faces | None = None
+        for group in self._ahead(frames, follower, pool):
+            found = group.found.result()
+            calm = before is not None and not group.cuts and _alike(before, found.faces)
+            if calm:
+                yield from ((frame, ()) for frame in group.between)
+            else:
+                looks = [pool.submit(follower.find, frame) for frame in group.between]
+                for frame, look in zip(group.between, looks, strict=True):
+                    yield frame, self._update(follower, frame, look.result(), group.cuts)
+            yield group.key, self._update(follower, group.key, found, group.cuts)
+            before = found.faces
+
+    @staticmethod
+    def _update(
+        follower: FaceFollower, frame: Frame, found: Analysis, cuts: set[int]
+    ) -> list[Track]:
+        if frame.number in cuts:
+            follower.cut()
+        return follower.update(frame, found)
+
+    def _ahead(
+        self, frames: Iterable[Frame], follower: FaceFollower, pool: ThreadPoolExecutor
+    ) -> Iterator[_Group]:
+        """Yield groups of frames while the key frames of the next ones are being looked at."""
+        waiting: deque[_Group] = deque()
+        for between, key, cuts in self._groups(frames):
+            waiting.append(_Group(between, key, pool.submit(follower.find, key), cuts))
+            while len(waiting) > 2 * self._workers or (
+                len(waiting) > 1 and sum(group.bytes for group in waiting) > _HELD
+            ):
+                yield waiting.popleft()
+        yield from waiting
+
+    def _groups(self, frames: Iterable[Frame]) -> Iterator[tuple[list[Frame], Frame, set[int]]]:
+        """Yield frames in groups that end with a key frame; the film's last frame is one."""
+        between: list[Frame] = []
+        cuts: set[int] = set()
+        watch, due, last = Cuts(), float("-inf"), None
+        for frame in frames:
+            if watch.between(frame):
+                cuts.add(frame.number)
+            if frame.time_s >= due:
+                yield between, frame, cuts
+                between, cuts, due, last = [], set(), frame.time_s + 1 / self.options.rate, None
+            else:
+                between.append(frame)
+                last = frame
+        if last is not None:
+            yield between[:-1], last, cuts
+
+    def _settled(
+        self,
+        film: str,
+        tracks: Sequence[Track],
+        paths: Mapping[int, Mapping[int, Box]],
+        before: int,
+        frame: int,
+        frame_s: float,
+    ) -> Settled:
+        """Return the visits of tracks that are over; before: how many the film had already."""
+        ordered = sorted(tracks, key=lambda track: (track.first.number, track.number))
+        kept = [track for track in ordered if self._counts(track, frame_s)]
+        named = one_place_each([Visit.of(film, before + 1 + i, t) for i, t in enumerate(kept)])
+        visits = tuple(
+            visit
+            if visit.verdict.person
+            else visit.numbered(self.strangers.number(visit, track.looks))
+            for visit, track in zip(named, kept, strict=True)
+        )
+        boxes = {before + 1 + i: paths[track.number] for i, track in enumerate(kept)}
+        crops = {before + 1 + i: t.crop for i, t in enumerate(kept) if t.crop is not None}
+        return Settled(visits, boxes, frame, len(tracks) - len(kept), crops)
+
+    def _counts(self, track: Track, frame_s: float) -> bool:
+        """Return whether a track is a visit: a box of a moment may be anything."""
+        lasted = track.last.time_s - track.first.time_s + frame_s
+        return lasted >= self.options.least_s or track.verdict.person is not None
+
+
+class _Clock:
+    """Knows how long a frame lasts: the mean so far."""
+
+    frame_s = 0.0
+
+    def watched(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield the frames as they come."""
+        for frame in frames:
+            if frame.number:
+                self.frame_s = frame.time_s / frame.number
+            yield frame
+
+
+def _alike(a: Faces, b: Faces) -> bool:
+    """Return whether two frames show the same faces at about the same places."""
+    if len(a) != len(b):
+        return False
+    if not len(a):
+        return True
+    shares = iou(a.boxes.astype(np.float64), b.boxes.astype(np.float64))
+    mine = shares.argmax(axis=1)
+    return len(set(mine.tolist())) == len(a) and bool((shares.max(axis=1) > _SAME).all())

@@ -1,0 +1,171 @@
+"""A frame walks the same stairs as a photo: find, follow, look where it is worth it, name.
+
+Films and cameras are followed by this one ``FaceFollower``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from facelign.quality.measure import assess
+from facelign.recognition.photo_gallery import PhotoGallery
+from facelign.types.analysis import Analysis
+from facelign.types.arrays import BoolArray, ByteArray
+from facelign.types.contracts import Frame, Tracker
+from facelign.types.faces import Box, Faces
+from facelign.video.crops import crop
+from facelign.video.evidence import NOBODY, TrackVerdict, verdict
+from facelign.video.looks import Budget, Look, Sighting
+from facelign.video.options import FollowOptions
+
+
+class Track:
+    """A face that is followed: when it was seen, its looks, who it is.
+
+    crop: the face of its best look so far, (h, w, 3) uint8 RGB, where that is kept.
+    """
+
+    def __init__(self, number: int, view: Sighting, options: FollowOptions) -> None:
+        self.number = number
+        self.first = self.last = view
+        self.frames = 0
+        self.looks: list[Look] = []
+        self.verdict: TrackVerdict = NOBODY
+        self.crop: ByteArray | None = None
+        self.budget = Budget(options.looks, options.naming.min_height)
+
+    @property
+    def box(self) -> Box:
+        """Where it was seen last, px of the frame."""
+        return self.last.box
+
+    @property
+    def best(self) -> Look | None:
+        """The look that says most about who it is: among those for its name, if it has one."""
+        person = self.verdict.person
+        mine = [look for look in self.looks if look.answer.person == person]
+        return max(mine or self.looks, key=lambda look: look.view.worth, default=None)
+
+
+class FaceFollower:
+    """Follows the faces of one film or camera and names their tracks.
+
+    gallery: whose people they may be. tracker: a fresh one. ``update`` takes frames with rising
+    times; ``ended`` gives the tracks that are over, once each. crops: whether the best view of each
+    face is kept as a picture.
+    """
+
+    def __init__(
+        self,
+        gallery: PhotoGallery,
+        tracker: Tracker,
+        options: FollowOptions | None = None,
+        *,
+        crops: bool = False,
+    ) -> None:
+        self._crops = crops
+        self.gallery = gallery
+        self.options = options or FollowOptions()
+        self._tracker = tracker
+        self._tracks: dict[int, Track] = {}
+        self._over: list[Track] = []
+        self._revision = gallery.gallery.revision
+
+    @property
+    def active(self) -> int:
+        """How many tracks there are, those out of sight for a moment among them."""
+        return len(self._tracks)
+
+    def find(self, frame: Frame) -> Analysis:
+        """Return the faces of a frame; it may be called by several threads."""
+        return self.gallery.recognizer.find(frame.image)
+
+    def update(self, frame: Frame, found: Analysis | None = None) -> list[Track]:
+        """Return the tracks that are in the frame, with what is known of them now.
+
+        found: what ``find`` gave for the frame, where it was called already.
+        """
+        found = found or self.find(frame)
+        faces = self._tracker.update(found.faces, frame.time_s)
+        found = replace(found, faces=faces)
+        ids = np.zeros(0, np.int64) if faces.track_ids is None else faces.track_ids
+        views = list(_views(frame, faces))
+        here = [self._seen(int(i), view) for i, view in zip(ids, views, strict=True)]
+        asks = [t.budget.wants(view) for t, view in zip(here, views, strict=True)]
+        self._look(found, here, views, np.array(asks, bool))
+        self._follow_the_gallery()
+        self._end(frame.time_s)
+        return here
+
+    def cut(self) -> None:
+        """Say that another scene begins: every track ends."""
+        self._tracker.reset()
+        self._over += self._tracks.values()
+        self._tracks = {}
+
+    def ended(self) -> list[Track]:
+        """Return the tracks that ended since the last call."""
+        over, self._over = self._over, []
+        return over
+
+    def _seen(self, number: int, view: Sighting) -> Track:
+        track = self._tracks.get(number)
+        if track is None:
+            track = self._tracks[number] = Track(number, view, self.options)
+        track.last = view
+        track.frames += 1
+        return track
+
+    def _look(
+        self, found: Analysis, here: Sequence[Track], views: Sequence[Sighting], asks: BoolArray
+    ) -> None:
+        """Embed and name the faces that are worth it."""
+        if not asks.any():
+            return
+        asked = [i for i in range(len(here)) if asks[i]]
+        embedded = self.gallery.recognizer.embed(replace(found, faces=found.faces[asks]))
+        for i in asked:
+            here[i].budget.taken(views[i])
+        placed = [asked[int(k)] for k in embedded.embedded]
+        if embedded.embeddings is None or not placed:
+            return
+        heights = [views[i].box.height for i in placed]
+        answers = self.gallery.name(embedded.embeddings, heights, self.options.naming)
+        for k, (i, answer) in enumerate(zip(placed, answers, strict=True)):
+            here[i].looks.append(Look(views[i], embedded.embeddings[k : k + 1], answer))
+            here[i].verdict = verdict(here[i].looks, self.options.votes)
+            best = here[i].best
+            if self._crops and found.image is not None and best and best.view is views[i]:
+                here[i].crop = crop(found.image, views[i].box)
+
+    def _follow_the_gallery(self) -> None:
+        """Name all looks again when people came or went: who was removed is unknown at once."""
+        revision = self.gallery.gallery.revision
+        if revision == self._revision:
+            return
+        self._revision = revision
+        for track in self._tracks.values():
+            for at, look in enumerate(track.looks):
+                (answer,) = self.gallery.name(
+                    look.vector, [look.view.box.height], self.options.naming
+                )
+                track.looks[at] = replace(look, answer=answer)
+            track.verdict = verdict(track.looks, self.options.votes)
+
+    def _end(self, now_s: float) -> None:
+        for number, track in list(self._tracks.items()):
+            if now_s - track.last.time_s > self._tracker.patience_s:
+                self._over.append(self._tracks.pop(number))
+
+
+def _views(frame: Frame, faces: Faces) -> Iterator[Sighting]:
+    if not len(faces):
+        return
+    numbers = assess(frame.image, faces)
+    for i, face in enumerate(faces):
+        yaw = None if numbers.yaw_deg is None else abs(float(numbers.yaw_deg[i]))
+        sharp = float(numbers.sharpness[i])
+        yield Sighting(frame.time_s, frame.number, face.box, face.score, sharp, yaw)

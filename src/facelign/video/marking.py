@@ -1,0 +1,100 @@
+"""Names, boxes and blur on the frames of a film."""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from facelign.imaging.draw import COLORS, GRAY, Mark, draw_faces
+from facelign.types.arrays import ByteArray, FloatArray
+from facelign.types.faces import Box, Faces
+from facelign.video.visits import Visit
+
+#: how many blocks are left of a blurred face's shorter side: no network gets a face back from
+#: so few, as far as is known
+_BLOCKS = 6
+#: how much wider than its box a face is blurred: hair and ears tell too
+_WIDER = 1.3
+
+
+class Paths:
+    """Where each visit's face is in every frame, also in those between two that were looked at."""
+
+    def __init__(self) -> None:
+        self._of: list[tuple[Visit, list[int], FloatArray]] = []
+
+    def add(self, visits: Iterable[Visit], paths: Mapping[int, Mapping[int, Box]]) -> None:
+        """Take the visits that are settled, with the boxes in which they were found."""
+        for visit in visits:
+            found = sorted(paths[visit.number].items())
+            numbers = [number for number, _ in found]
+            self._of.append((visit, numbers, np.array([box.edges for _, box in found])))
+
+    def at(self, number: int) -> list[tuple[Visit, FloatArray]]:
+        """Return who is in frame ``number``, each with the edges (4,) of the face, px."""
+        here = []
+        for visit, numbers, boxes in self._of:
+            if not numbers[0] <= number <= numbers[-1]:
+                continue
+            i = bisect_right(numbers, number) - 1
+            j = min(i + 1, len(numbers) - 1)
+            span = numbers[j] - numbers[i]
+            share = (number - numbers[i]) / span if span else 0.0
+            here.append((visit, (1 - share) * boxes[i] + share * boxes[j]))
+        return here
+
+
+def marked(pixels: ByteArray, here: Sequence[tuple[Visit, FloatArray]], blur: str) -> ByteArray:
+    """Return a frame with boxes and names; faces that must not be seen are blurred.
+
+    pixels: (h, w, 3) uint8 RGB. blur: "" for nobody, "all", "unknown", or the name of a person.
+    """
+    if not here:
+        return pixels
+    hidden = [edges for visit, edges in here if _hides(blur, visit)]
+    seen = blurred(pixels, hidden) if hidden else pixels
+    boxes = np.array([edges for _, edges in here], np.float32)
+    size = (pixels.shape[1], pixels.shape[0])
+    faces = Faces(boxes, np.ones(len(boxes), np.float32), None, "film", size)
+    return draw_faces(seen, faces, [_mark(visit, blur) for visit, _ in here], points=False)
+
+
+def blurred(pixels: ByteArray, boxes: Iterable[FloatArray]) -> ByteArray:
+    """Return a copy in which every box (4,) is a few blocks of one color each, in an ellipse."""
+    result = np.array(pixels)
+    tall, wide = pixels.shape[:2]
+    for x1, y1, x2, y2 in boxes:
+        middle, half = ((x1 + x2) / 2, (y1 + y2) / 2), ((x2 - x1) / 2, (y2 - y1) / 2)
+        left, top = (int(max(0, m - h * _WIDER)) for m, h in zip(middle, half, strict=True))
+        right = int(min(wide, middle[0] + half[0] * _WIDER + 1))
+        bottom = int(min(tall, middle[1] + half[1] * _WIDER + 1))
+        if right <= left or bottom <= top:
+            continue
+        part = result[top:bottom, left:right]
+        few = cv2.resize(part, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
+        flat = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        mask = np.zeros(part.shape[:2], np.uint8)
+        axes = (max(1, round(half[0] * _WIDER)), max(1, round(half[1] * _WIDER)))
+        center = (round(middle[0]) - left, round(middle[1]) - top)
+        cv2.ellipse(mask, center, axes, 0, 0, 360, 255, -1)
+        part[mask > 0] = flat[mask > 0]
+    return result
+
+
+def _hides(blur: str, visit: Visit) -> bool:
+    person = visit.verdict.person
+    return (
+        blur == "all" or (blur == "unknown" and person is None) or (bool(blur) and blur == person)
+    )
+
+
+def _mark(visit: Visit, blur: str) -> Mark:
+    person = visit.verdict.person
+    if person is None:
+        return Mark(GRAY, f"? {visit.stranger}")
+    label = "" if _hides(blur, visit) else person
+    return Mark(COLORS[(zlib.crc32(person.encode()) + 1) % len(COLORS)], label)

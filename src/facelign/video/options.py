@@ -1,0 +1,62 @@
+"""How films and cameras are followed: the options with their defaults, each once.
+
+Reading a default loads no array library: command lines and services show them in their help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from facelign.errors import ConfigError
+from facelign.recognition.options import IdentifyOptions
+from facelign.types.options import Option, OptionSet
+
+
+def rate(name: str, value: float) -> None:
+    """Refuse what is no rate: above 0, in frames a second."""
+    if not 0 < value <= 1000:
+        raise ConfigError(f"{name} {value:g} is no rate.", "Give frames a second, above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions(OptionSet):
+    """How often a track is looked at. looks: at most, over its whole life. spacing_s: between two
+    looks that are no better than what is there; it doubles from look to look.
+    """
+
+    looks: Annotated[int, Option("Embeddings that one track may ask for, at most.", low=1)] = 12
+    spacing_s: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class VoteOptions(OptionSet):
+    """confirm: looks that must have voted before a track is told to be somebody, or unknown."""
+
+    confirm: Annotated[int, Option("Looks that must have voted before a name is told.", low=1)] = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FollowOptions(OptionSet):
+    """naming: how each look is named. looks: how often a track is looked at. votes: how looks
+    become a name.
+    """
+
+    naming: IdentifyOptions = field(default_factory=IdentifyOptions)
+    looks: LookOptions = field(default_factory=LookOptions)
+    votes: VoteOptions = field(default_factory=VoteOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOptions(OptionSet):
+    """rate: key frames a second; where two of them show the same, what lies between is not looked
+    at. least_s: a face in view for less is no visit, unless it got a name.
+    """
+
+    rate: Annotated[
+        float, Option("Frames looked at in a second of film where nothing changes.", check=rate)
+    ] = 8.0
+    least_s: Annotated[
+        float,
+        Option("Seconds in view below which a face without a name is no visit.", word="least"),
+    ] = 0.2
