@@ -479,6 +479,34 @@ def liveness(recognizer: Recognizer) -> None:
     print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
 
 
+def films(recognizer: Recognizer) -> None:
+    """Draw four frames of a film in which she walks through, and who comes after her."""
+    from facelign.types.contracts import Frame
+    from facelign.video.film_index import FilmIndex
+    from facelign.video.marking import Paths
+    from facelign.video.marking import marked as marked_frame
+    from facelign.video.tracker import ByteTracker
+
+    ground = np.full((300, 480, 3), (96, 104, 92), np.uint8)
+    frames = []
+    for number in range(60):
+        pixels = ground.copy()
+        x = 8 * number
+        part = portrait().pixels[:240, 100:340][:, : max(0, 480 - x)]
+        pixels[:240, x : x + part.shape[1]] = part
+        frames.append(Frame(photo(pixels), number, number / 12.5))
+    with scratch(recognizer) as gallery:
+        gallery.enroll("Eileen", portrait())
+        paths, index = Paths(), FilmIndex(gallery, ByteTracker)
+        for settled in index.watch("film", frames):
+            paths.add(settled.visits, settled.paths)
+    figure, axes = style.figure(10, 1.9, columns=4)
+    for ax, number, blur in zip(axes, (2, 14, 26, 26), ("", "", "", "all"), strict=True):
+        style.picture(ax, marked_frame(frames[number].image.pixels, paths.at(number), blur))
+        ax.set_title(f"{number / 12.5:.2f} s{', --blur all' if blur else ''}", fontsize=9)
+    save_figure(figure, "films")
+
+
 def picture_of_hog(recognizer: Recognizer) -> None:
     """HOG of the face (A4-19)."""
     save(_hog(recognizer), "hog", dpi=85)
@@ -704,7 +732,7 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
     "occlusion": occlusion, "detectors": detectors,
     "compare": compare, "gallery": gallery, "named": named,
-    "quality": quality, "liveness": liveness, "hog": picture_of_hog,
+    "quality": quality, "liveness": liveness, "films": films, "hog": picture_of_hog,
     "gallery-size": sizes, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,

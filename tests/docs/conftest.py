@@ -19,7 +19,7 @@ def photos(tmp_path_factory) -> Path:
 
     portrait.jpg, again.jpg (turned by 12 degrees, darker), crowd.jpg (two faces), coffee.jpg (no
     face), sideways.jpg (on its side, without a tag), people/Eileen/ (two photos), album/ (photos
-    to be named: two of her, one far too small, one without a face).
+    to be named: two of her, one far too small, one without a face), yard.mp4 (a film of her).
     """
     from skimage import data
 
@@ -44,7 +44,22 @@ def photos(tmp_path_factory) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         picture.save(target, quality=92)
+    film(folder / "yard.mp4", np.asarray(portrait), np.asarray(turned))
     return folder
+
+
+def film(path: Path, first: np.ndarray, second: np.ndarray) -> None:
+    """Write a film of 6 s: she walks through, is gone, and comes back leaning."""
+    from facelign.video.sources.written import FilmWriter
+
+    ground = np.full((300, 480, 3), (96, 104, 92), np.uint8)
+    with FilmWriter(path) as writer:
+        for number in range(75):
+            picture, shown = ground.copy(), first if number < 30 else second
+            x = 4 * number if number < 30 else 4 * (number - 45)
+            if number < 30 or number >= 45:
+                picture[:240, x : x + 240] = shown[:240, 100:340]
+            writer.add(picture, number / 12.5)
 
 
 #: weights that a page's examples want beyond those of a plain run

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from facelign.imaging.draw import COLORS, GRAY, Mark, draw_faces
+from facelign.imaging.resize import resized
 from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.faces import Box, Faces
 from facelign.video.visits import Visit
@@ -75,8 +76,9 @@ def blurred(pixels: ByteArray, boxes: Iterable[FloatArray]) -> ByteArray:
         if right <= left or bottom <= top:
             continue
         part = result[top:bottom, left:right]
-        few = cv2.resize(part, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
-        flat = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        few = resized(part, (min(_BLOCKS, right - left), min(_BLOCKS, bottom - top)))
+        rows, columns = (np.arange(part.shape[i]) * few.shape[i] // part.shape[i] for i in (0, 1))
+        flat = few[rows[:, None], columns]
         mask = np.zeros(part.shape[:2], np.uint8)
         axes = (max(1, round(half[0] * _WIDER)), max(1, round(half[1] * _WIDER)))
         center = (round(middle[0]) - left, round(middle[1]) - top)

@@ -41,7 +41,7 @@ _REACH, _REACH_A_SECOND, _REACH_LIMIT = 0.6, 4.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class TrackOptions(OptionSet):
+class ByteTrackOptions(OptionSet):
     """How faces are followed."""
 
     patience_s: Annotated[
@@ -118,12 +118,12 @@ class ByteTracker(Tracker):
     Faces in a picture of another size are in another plane: all tracks end there.
     """
 
-    def __init__(self, options: TrackOptions | None = None) -> None:
+    def __init__(self, options: ByteTrackOptions | None = None) -> None:
         # half a second to import, in the middle of a film, would be a frame that comes too late
         from scipy.optimize import linear_sum_assignment
 
         self._assigned = linear_sum_assignment
-        self.options = options or TrackOptions()
+        self.options = options or ByteTrackOptions()
         self.patience_s = self.options.patience_s
         self._ids, self._weak_ids = count(1), count(-1, -1)
         self._size: tuple[int, int] | None = None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from facelign.errors import ConfigError
 from facelign.types.arrays import Float64Array
 from facelign.types.faces import Faces
-from facelign.video.tracker import ByteTracker, TrackOptions
+from facelign.video.tracker import ByteTracker, ByteTrackOptions
 
 SIZE = (960, 540)
 
@@ -98,20 +98,20 @@ def test_a_face_out_of_sight_keeps_its_number_as_long_as_patience_lasts() -> Non
 
 
 def test_patience_is_an_option_and_the_trait_that_others_read() -> None:
-    tracker = ByteTracker(TrackOptions(patience_s=3.0))
+    tracker = ByteTracker(ByteTrackOptions(patience_s=3.0))
     assert tracker.patience_s == 3.0
     before = numbers(tracker, seen([at(100, 200)]), 0.0)
     assert numbers(tracker, seen([at(100, 200)]), 2.9) == before
     with pytest.raises(ConfigError, match=r"patience_s -1 is no time"):
-        TrackOptions(patience_s=-1)
+        ByteTrackOptions(patience_s=-1)
     with pytest.raises(ConfigError, match=r"begin_score 1\.5 is no share"):
-        TrackOptions(begin_score=1.5)
+        ByteTrackOptions(begin_score=1.5)
 
 
 def test_only_time_counts_not_frames() -> None:
     """A film that tells every frame twice as late moves half as fast, and is followed as well."""
     for slower in (0.25, 1.0, 4.0):
-        tracker = ByteTracker(TrackOptions(patience_s=1.0 * slower))
+        tracker = ByteTracker(ByteTrackOptions(patience_s=1.0 * slower))
         ids = [
             numbers(tracker, seen([at(100 + 8 * k, 200), at(700 - 8 * k, 400)]), k * 0.1 * slower)
             for k in range(40)
