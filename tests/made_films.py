@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def number_of(picture: np.ndarray) -> int:
 
 def write_film(
     path: Path,
-    pictures: Sequence[np.ndarray],
+    pictures: Iterable[np.ndarray],
     *,
     times_s: Sequence[float] | None = None,
     fps: int = 25,
@@ -55,7 +56,9 @@ def write_film(
     """
     import av
 
-    tall, wide = pictures[0].shape[:2]
+    rest = iter(pictures)
+    first = next(rest)
+    tall, wide = first.shape[:2]
     with av.open(str(path), "w", options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt = wide, tall, format
@@ -73,7 +76,7 @@ def write_film(
                 heard.sample_rate, heard.pts = 16_000, start
                 container.mux(sound.encode(heard))
             container.mux(sound.encode())
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate(chain([first], rest)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             seconds = number / fps if times_s is None else times_s[number]
             frame.pts, frame.time_base = round(seconds * 1000), Fraction(1, 1000)
