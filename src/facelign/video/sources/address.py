@@ -87,7 +87,8 @@ def address_of(word: str) -> Address:
         raise InputError(
             f"The address {public_name(word)} names no host.", "Its form is rtsp://host/stream."
         )
-    return Address(SourceForm.NETWORK, public_name(word), word)
+    plain = f"{scheme[1].lower()}{word[scheme.end(1) :]}"  # FFmpeg knows them in lower case only
+    return Address(SourceForm.NETWORK, public_name(word), plain)
 
 
 def public_name(url: str) -> str:

@@ -303,8 +303,10 @@ class Newest(FrameSource):
         for packet in connection.packets():
             attempt.alive_s = time.monotonic()
             told_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-            late = connection.clock and backlog.passes_over(
-                told_s, packet.is_keyframe, attempt.alive_s
+            late = (
+                connection.clock
+                and pace is None
+                and backlog.passes_over(told_s, packet.is_keyframe, attempt.alive_s)
             )
             for picture in () if late else connection.decoded(packet):
                 if pace is not None:

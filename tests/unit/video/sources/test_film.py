@@ -136,6 +136,18 @@ def test_a_film_with_more_sound_than_pictures_is_whole(tmp_path: Path) -> None:
     assert film.broke is None
 
 
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    """A frame of this film takes 0.7 MB: held, they would be 140 MB at the end."""
+    import psutil
+
+    pictures = [numbered(n, (640, 360)) for n in range(4)] * 50
+    film = opened(str(write_film(tmp_path / "long.mkv", pictures, coding={"preset": "ultrafast"})))
+    process = psutil.Process()
+    held = [process.memory_info().rss / 1e6 for frame in film if frame.number % 20 == 19]
+    assert len(held) == 10
+    assert max(held[3:]) - held[2] < 50
+
+
 # -- damaged ---------------------------------------------------------------------------------------
 
 

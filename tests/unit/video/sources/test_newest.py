@@ -23,10 +23,11 @@ from video_parts import needed
 needed("av")
 
 from facelign.errors import InputError
+from facelign.types.policies import Limits
 from facelign.video.sources import newest as room
 from facelign.video.sources import opened, opened_together
 from facelign.video.sources.address import address_of
-from facelign.video.sources.camera import Backlog, CameraOptions, Connection, answers
+from facelign.video.sources.camera import Backlog, CameraOptions, Connection, Lost, answers
 from facelign.video.sources.newest import CameraChange, CameraState, LiveFrame, Newest
 from made_cameras import JpegCamera, age_s, free_port, jpeg, rtsp_camera
 from made_films import number_of, numbered, write_film
@@ -132,6 +133,23 @@ def test_passwords_are_used_and_never_told() -> None:
         assert "annika" not in text
         assert "ge%3A" not in text
         assert "falsch" not in text
+
+
+def test_why_a_camera_cannot_be_reached_is_said_without_its_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    for word, why in (
+        (f"rtsp://anna:geheim@127.0.0.1:{port}/x", "nothing answers at its port"),
+        (f"http://anna:geheim@127.0.0.1:{port}/x", "nothing answers at its port"),
+        ("rtsp://anna:geheim@no.such.host.invalid/x", "its host is not known, or it hung up"),
+    ):
+        with pytest.raises(Lost) as raised:
+            Connection(address_of(word), SHORT, Limits(), lambda: False)
+        assert str(raised.value) == why
+        assert raised.value.silent
+        # what a log would print with it: FFmpeg's own error has the address in it
+        assert raised.value.__context__ is None
+        assert raised.value.__cause__ is None
 
 
 def test_jpegs_by_http_mirrored_and_of_another_size_on_the_way() -> None:
