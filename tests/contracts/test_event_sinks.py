@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers import Broker, Listener
 from facelign.errors import SinkError
 from facelign.types.contracts import EventLog, EventSink
 from facelign.types.events import Event, EventKind, event_id
@@ -22,6 +23,7 @@ from facelign.video.sinks.outbox import Outbox
 from facelign.video.sinks.sqlite import SqliteLog
 from facelign.video.sinks.webhook import WebhookSink
 from receivers import receiver
+from video_parts import needed
 
 START = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
 
@@ -182,6 +184,34 @@ class Hooked(Trial):
         self.address.answers = 200
 
 
+class Published(Trial):
+    """A broker; broken: it is stopped, and says nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        needed("paho", "mosquitto")
+        self.broker = Broker(folder)
+        self.broker.start()
+        self.listener = Listener(self.broker.port)
+
+    def open(self) -> EventSink:
+        from facelign.video.sinks.mqtt import MqttSink
+
+        return MqttSink(self.broker.address, timeout_s=0.5)
+
+    def taken(self) -> list[str]:
+        return [record["id"] for record in self.listener.events()]
+
+    def end(self) -> None:
+        self.listener.close()
+        self.broker.stop()
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        with self.broker.frozen():
+            yield
+
+
 HOLD_LINES = """
 import sys
 from facelign.files.locking import locked
@@ -216,6 +246,7 @@ TRIALS: dict[str, Callable[[Path], Trial]] = {
     "sqlite": Database,
     "outbox": Posted,
     "webhook": Hooked,
+    "mqtt": Published,
 }
 
 
