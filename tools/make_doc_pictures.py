@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
-import network_drawing
 import numpy as np
+import published_networks
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFile, ImageFilter, ImageOps
 from skimage import data
@@ -47,6 +47,7 @@ from facelign.report.plots import (
     chain,
     gallery_size,
     hog,
+    network,
     scatter,
     similarity,
 )
@@ -536,17 +537,28 @@ def sizes(_: Recognizer) -> None:
 def networks(_: Recognizer) -> None:
     """The networks of the articles: two without their last layer (A1-25), one whole (A3-01)."""
     save(
-        network_drawing.draw(network_drawing.VGG_FACE, title="VGG-Face (2015)"),
+        network.draw(published_networks.VGG_FACE, title="VGG-Face (2015)"),
         "network-vgg-face",
     )
     save(
-        network_drawing.draw(network_drawing.DEEPFACE, title="DeepFace (2014)"),
+        network.draw(published_networks.DEEPFACE, title="DeepFace (2014)"),
         "network-deepface",
     )
     save(
-        network_drawing.draw(network_drawing.NN4_SMALL2, title="nn4.small2 (2016)"),
+        network.draw(published_networks.NN4_SMALL2, title="nn4.small2 (2016)"),
         "network-nn4-small2",
     )
+
+
+def retrained(_: Recognizer) -> None:
+    """InceptionV3 with four blocks trained anew (A2-26); this one needs the extra train."""
+    from facelign.train.drawing import drawn
+    from facelign.train.landmarks.config import LandmarkConfig, ModelOptions
+    from facelign.train.task import network_of
+
+    model = ModelOptions(name="inception", blocks=4)
+    plot = drawn(*network_of(LandmarkConfig(kind="landmarks", model=model)), "inception")
+    save(plot, "network-inception-4", dpi=75)
 
 
 def examples(_: Recognizer) -> None:
@@ -736,7 +748,7 @@ PICTURES = {
     "gallery-size": sizes, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,
-    "networks": networks, "pathways": pathways,
+    "networks": networks, "retrained": retrained, "pathways": pathways,
 }  # fmt: skip
 #: these need no model
 PLAIN = {"gallery-size", "plots", "floors", "values", "networks", "preprocess"}

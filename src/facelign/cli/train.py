@@ -75,6 +75,16 @@ class ResumeFlags(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
+class DrawFlags(OptionSet):
+    """What is another in the configuration whose network is drawn."""
+
+    set: Annotated[
+        list[str] | None,
+        Option("Change of it, such as model.blocks=4; may be repeated.", once=True),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class EmbedderTrainFlags(TrainFlags):
     """The same, and what an embedder begins with or learns from."""
 
@@ -203,6 +213,43 @@ def export(
     card = str(folder.path / "model-card.md")
     record = {"id": spec.id, "task": spec.task.value, "card": card, "done": done}
     answer(record, f"{spec.id}: {done}; its card is {card}", json=output.json)
+    return Exit.DONE
+
+
+@app.add("draw")
+def draw(
+    config: Annotated[
+        Path,
+        typer.Argument(help="A configuration, or the folder of a run.", show_default=False),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The picture: .png, .svg, or .csv for its numbers.", show_default=False
+        ),
+    ],
+    flags: DrawFlags,
+    output: JsonFlag,
+) -> int:
+    """Draw the network of a configuration, the blocks that are trained marked."""
+    from facelign import train
+    from facelign.train import config as configuration
+    from facelign.train.run_folder import RunFolder
+
+    changes = flags.set or ()
+    if config.is_dir():
+        made = configuration.changed(RunFolder(config).read(), changes)
+    else:
+        made = configuration.read(config, "", changes)
+    train.needs()
+    from facelign.train.drawing import drawn
+    from facelign.train.task import network_of
+
+    plot = drawn(*network_of(made), getattr(made.model, "init", "") or made.model.name)
+    plot.save(out)
+    columns = zip(*plot.numbers.values(), strict=True)
+    layers = [dict(zip(plot.numbers, row, strict=True)) for row in columns]
+    answer({"out": str(out), "layers": layers}, f"{out}: {plot.alt}", json=output.json)
     return Exit.DONE
 
 

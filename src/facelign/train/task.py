@@ -123,3 +123,13 @@ def task_of(config: TrainConfig) -> TrainingTask:
     """Return the task of a configuration, its data read and split."""
     made: TrainingTask = import_module(config.task).TASK(config)
     return made
+
+
+def network_of(config: TrainConfig) -> tuple[nn.Module, tuple[int, int]]:
+    """Return the untrained network of a configuration and what it reads, (width, height) px.
+
+    No photo is read: whether there are data does not matter.
+    """
+    task = import_module(f"facelign.train.{config.kind}.task")
+    made: tuple[nn.Module, tuple[int, int]] = task.bare(config)
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image as Pillow
@@ -14,7 +15,10 @@ from facelign.lab.statistics.rates import percent
 from facelign.report.page import Fact, Report, Section, Table, Thumbnail, Tile, Wall
 from facelign.report.plot import Plot, Series
 from facelign.report.plots import learning
+from facelign.train.drawing import drawn
+from facelign.train.landmarks.cascade import CASCADE
 from facelign.train.landmarks.study import LandmarkResult, LandmarkStudy
+from facelign.train.landmarks.task import bare
 from facelign.types.arrays import ByteArray, Float64Array
 
 #: faces that are drawn of each part, and their side, px
@@ -73,6 +77,7 @@ def report(
             tables=[Table("Models and optimizers", _COLUMNS, [cells(r) for r in results], note)],
         ),
         Section("How they learned", figures=[_curves(results, "val_loss", "Validation loss")]),
+        _networks(study, results),
         _by_group(results),
         _walls(study, best),
         Section("The data", [finding.text for finding in task.findings()] or ["Nothing found."]),
@@ -110,6 +115,16 @@ def _curves(results: Sequence[LandmarkResult], name: str, title: str) -> Plot:
         lines.append(Series(result.arm.name, epochs, np.array([row[name] for row in rows])))
         best[result.arm.name] = int(result.best["epoch"])
     return learning.draw(lines, best, title=title)
+
+
+def _networks(study: LandmarkStudy, results: Sequence[LandmarkResult]) -> Section:
+    """Return a drawing of each network, the blocks that were trained marked."""
+    arms = {r.arm.model: r.arm for r in results if r.arm.model != CASCADE}
+    plots = []
+    for name, arm in arms.items():
+        network, size = bare(arm.changed(study.config))
+        plots.append(replace(drawn(network, size, name), name=f"network-{name}"))
+    return Section("The networks", figures=plots)
 
 
 def _by_group(results: Sequence[LandmarkResult]) -> Section:

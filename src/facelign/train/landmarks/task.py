@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facelign.datasets.points import read_annotated
 from facelign.errors import ConfigError
 from facelign.files import disk
 from facelign.geometry.letterbox import PlaneMap
@@ -30,7 +31,7 @@ from facelign.train.task import Batch, DataFinding, Exported, TrainingTask
 from facelign.types.arrays import BoolArray, ByteArray, Float32Array, Float64Array, IntArray
 from facelign.types.faces import Faces
 from facelign.types.image import Image
-from facelign.types.schemes import FIVE, REDUCTIONS, SCHEMES
+from facelign.types.schemes import FIVE, IBUG_68, REDUCTIONS, SCHEMES
 
 #: what a network reads: (x - MEAN) / SPREAD; of ImageNet's files their own
 _MEAN, _SPREAD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
@@ -399,6 +400,16 @@ class LandmarkTask(TrainingTask):
 
 
 TASK = LandmarkTask
+
+
+def bare(config: LandmarkConfig) -> tuple[nn.Module, tuple[int, int]]:
+    """Return the network of a configuration and its (width, height); 68 points without a set."""
+    data, side = config.data, side_of(config.model)
+    scheme = data.scheme or IBUG_68.id
+    if not data.scheme and data.source:
+        scheme = read_annotated(data.source, data.images or None).scheme
+    torch.manual_seed(config.seed)
+    return network_of(config.model, torch.rand(SCHEMES[scheme].k, 2)), (side, side)
 
 
 class ReadOut(nn.Module):

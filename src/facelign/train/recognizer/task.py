@@ -512,3 +512,9 @@ def _fill(backbone: nn.Module, given: dict[str, Tensor], name: str) -> None:
 
 
 TASK = RecognizerTask
+
+
+def bare(config: RecognizerConfig) -> tuple[nn.Module, tuple[int, int]]:
+    """Return the network of a configuration, without its loss, and its (width, height)."""
+    spec = spec_of(config.model)
+    return spec.build(config.model.dim), spec.input.size or (112, 112)
