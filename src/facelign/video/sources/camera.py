@@ -1,8 +1,8 @@
 """One connection to a camera, by PyAV: little delay, time limits that hold, no secret in a message.
 
-FFmpeg is asked not to buffer, and frames are decoded one after the other (threads within a picture
-only), as each frame that is decoded beside others comes later. What cannot be tried on every
-machine: webcams under macOS (AVFoundation) and Windows (DirectShow).
+Frames are decoded one after the other (threads within a picture only), as each frame that is
+decoded beside others comes later. Untried: webcams under macOS (AVFoundation) and Windows
+(DirectShow).
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import select
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from facelign.errors import InputError
+from facelign.imaging.decode import guard
+from facelign.imaging.faults import Unsupported
 from facelign.types.options import Option, OptionSet
 from facelign.types.policies import Limits
 from facelign.video.sources.address import Address, SourceForm, host_of
@@ -63,6 +66,8 @@ _NO_CLOCK = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v"})
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"
 #: how long FFmpeg may look into a stream before it gives pictures, microseconds
 _LOOK_US = 1_000_000
+#: a picture that is waited for as long is one of now: those that lie ready come at once, seconds
+_WAITED_S = 0.003
 _WEBCAMS = {"linux": "video4linux2", "darwin": "avfoundation", "win32": "dshow"}
 
 
@@ -70,23 +75,25 @@ class Connection:
     """An open camera, film or pipe, until it breaks.
 
     fps: as the camera says. clock: whether it tells when its pictures were taken. shape: width of
-    a stored pixel over its height.
+    a stored pixel over its height. caught_up: whether what came while FFmpeg looked into the stream
+    has been given: those pictures are needed to decode the next, and old.
     """
 
     def __init__(
         self, address: Address, options: CameraOptions, limits: Limits, closed: Callable[[], bool]
     ) -> None:
         """Connect. closed: says that nobody wants it any more. Raises Lost."""
-        self._options, self._closed = options, closed
+        self._options, self._closed, self._most_pixels = options, closed, limits.pixels
         self.paced = address.form is SourceForm.FILE
         pipe: Pipe | None = None
         if address.form is SourceForm.STDIN:
             pipe = Pipe(sys.stdin.fileno(), closed)
             self.paced = pipe.is_file
         self._ends = address.form in (SourceForm.FILE, SourceForm.STDIN)
+        self.caught_up = self._ends
         self._container = self._opened(address, pipe)
         try:
-            stream = video_of(self._container, "It", limits.pixels)
+            stream = video_of(self._container, "It", limits.pixels, sized=self._ends)
         except InputError as problem:
             self.close()
             raise Lost(_lowered(problem.message), ended=self._ends) from None
@@ -117,22 +124,40 @@ class Connection:
 
     def packets(self) -> Iterator[Any]:
         """Yield the coded pictures as they come; raises Lost at the end, whatever it is."""
-        av = needs()
+        av, limit = needs(), self._options.read_s
         problem: BaseException | None = None
         try:
-            yield from self._container.demux(self._stream)
+            asked = time.monotonic()
+            for packet in self._container.demux(self._stream):
+                if not self._ends and time.monotonic() - asked > 0.99 * limit:
+                    # what FFmpeg still held when its time was over; the next would take as long
+                    problem = TimeoutError()
+                    break
+                self.caught_up = self.caught_up or time.monotonic() - asked > _WAITED_S
+                yield packet
+                asked = time.monotonic()
         except (av.FFmpegError, OSError) as caught:
             problem = caught
         if problem is None:
             raise Lost("it ended", ended=self._ends)
-        raise _lost(problem, self._options.read_s, self._ends)
+        raise _lost(problem, limit, self._ends)
 
     def decoded(self, packet: Any) -> list[Any]:
-        """Return the frames of PyAV in a packet: none, where it cannot be decoded."""
+        """Return the frames of PyAV in a packet: none, where it cannot be decoded.
+
+        Raises Lost for pictures over the limit.
+        """
         try:
-            return list(packet.decode())
+            found = list(packet.decode())
         except needs().FFmpegError:
             return []
+        for picture in found:
+            wide = max(picture.width, round(picture.width * self.shape))
+            try:
+                guard((wide, picture.height), self._most_pixels)
+            except Unsupported as fault:
+                raise Lost(f"it {fault.told}", ended=self._ends) from None
+        return found
 
     def close(self) -> None:
         """Hang up."""
@@ -151,7 +176,7 @@ def _meant(address: Address) -> tuple[str, str | None, dict[str, str]]:
         return str(address.path.absolute()), None, {"protocol_whitelist": "file,crypto,data"}
     if address.form is SourceForm.STDIN:
         return "", None, {}
-    return address.word, None, {"fflags": "nobuffer", "analyzeduration": str(_LOOK_US)}
+    return address.word, None, {"analyzeduration": str(_LOOK_US)}
 
 
 def _named_limits(address: Address, options: CameraOptions) -> dict[str, str]:

@@ -101,6 +101,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _ASKED_EVERY_S = 2.0
 #: what a connection may take beyond its limits, which count its steps, before it is given up
 _GRACE_S = 3.0
+#: how long coded pictures may come of which none can be decoded: a camera that is joined between
+#: two key frames gives none until the next, which some make a minute later
+_NO_PICTURE_S = 90.0
 #: readers that hang although they were given up; beyond these, none is begun
 _MOST_HANGING = 3
 #: how long a reader may take to end when it is no longer wanted
@@ -300,6 +303,7 @@ class Newest(FrameSource):
     def _frames(self, connection: Connection, attempt: _Attempt) -> None:
         backlog, unwanted = Backlog(), attempt.over.is_set
         pace = _Pace(connection.fps) if connection.paced else None
+        pictured_s = time.monotonic()
         for packet in connection.packets():
             attempt.alive_s = time.monotonic()
             told_s = None if packet.pts is None else float(packet.pts * packet.time_base)
@@ -309,11 +313,15 @@ class Newest(FrameSource):
                 and backlog.passes_over(told_s, packet.is_keyframe, attempt.alive_s)
             )
             for picture in () if late else connection.decoded(packet):
+                pictured_s = attempt.alive_s
                 if pace is not None:
                     pace.wait(picture.time, unwanted)
                 if unwanted():
                     return
-                self._offer(attempt, picture, connection)
+                if connection.caught_up:
+                    self._offer(attempt, picture, connection)
+            if attempt.alive_s - pictured_s > _NO_PICTURE_S and pace is None:
+                raise Lost(f"nothing can be decoded that it sent for {_NO_PICTURE_S:g} s")
 
     def _offer(self, attempt: _Attempt, picture: Any, connection: Connection) -> None:
         """Put a picture in the place of the newest one."""

@@ -42,10 +42,11 @@ _TURNS = (1, 8, 3, 6)
 _ATTACHED = "attached_pic"
 
 
-def video_of(container: Any, name: str, most_pixels: int) -> Any:
+def video_of(container: Any, name: str, most_pixels: int, *, sized: bool = True) -> Any:
     """Return the stream of pictures of an open container, to be decoded within ``most_pixels``.
 
-    name: what the source is called. Raises UnsupportedImage, in a sentence, where there is none.
+    name: what the source is called. sized: its head must say a size, as that of a file does.
+    Raises UnsupportedImage, in a sentence, where there is none.
     """
     streams = [one for one in container.streams.video if _ATTACHED not in str(one.disposition)]
     if not streams:
@@ -60,7 +61,9 @@ def video_of(container: Any, name: str, most_pixels: int) -> Any:
         )
     try:
         guard((context.width, context.height), most_pixels)
-        if not context.width * context.height:  # the decoder refused, before it told a size
+        if (
+            sized and not context.width * context.height
+        ):  # the decoder refused, before it told a size
             raise Unsupported(f"is damaged, or its pictures have more than {most_pixels:,} pixels")
     except Unsupported as fault:
         raise UnsupportedImage(f"{name} {fault.told}.", Remedy.PIXELS) from None

@@ -171,6 +171,21 @@ def test_jpegs_by_http_mirrored_and_of_another_size_on_the_way() -> None:
             assert pixels.flags.c_contiguous
 
 
+def test_pictures_that_are_too_large_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_NO_PICTURE_S", 1.0)
+    size, limits = [(320, 180)], Limits(pixels=100_000)
+    with (
+        JpegCamera(lambda number: numbered(number, size[0])) as server,
+        Newest(address_of(server.url), SHORT, limits) as source,
+    ):
+        seen = Seen(source)
+        seen.more(1)
+        size[0] = (640, 360)
+        seen.until(lambda: seen.told(CameraState.LOST))
+    assert {frame.image.size for frame in seen.frames} == {(320, 180)}
+    assert seen.changes[0].reason == "nothing can be decoded that it sent for 1 s"
+
+
 def test_a_camera_that_falls_silent_is_lost_and_back_again() -> None:
     with JpegCamera(numbered) as server, camera(server.url) as source:
         seen = Seen(source)
@@ -261,6 +276,14 @@ def test_a_file_is_played_at_its_own_pace_and_ends(tmp_path: Path) -> None:
     assert times[-1] == pytest.approx(1.96, abs=1)
     assert source.ended
     assert source.broke is None
+
+
+def test_pictures_that_lie_far_apart_are_all_played(tmp_path: Path) -> None:
+    pictures = [numbered(n) for n in range(4)]
+    path = write_film(tmp_path / "a.mkv", pictures, times_s=[0, 0.04, 1.5, 1.54])
+    source = camera(str(path))
+    assert [number_of(frame.image.pixels) for frame in source][-1] == 3
+    assert source.received == 4
 
 
 STDIN = """
