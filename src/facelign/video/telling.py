@@ -10,17 +10,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from facelign.errors import SinkError
 from facelign.types.contracts import EventLog, EventSink
 from facelign.types.events import Event
+from facelign.types.wording import counted
 from facelign.video.sinks.outbox import Outbox
 
 #: events that wait in memory while a log cannot be written; over that the oldest are dropped
 _MOST = 10_000
 #: seconds until a sink that failed is tried again, doubled up to the longest
 _FIRST_S, _LONGEST_S = 1.0, 30.0
+#: how often events that are too old are looked for
+_CLEAN_EVERY_S = 3600.0
+_AFTER = "Check the disk and the rights before the next start."
 
 
 class _Lane:
@@ -65,7 +69,8 @@ class _Lane:
         if over > 0:
             for _ in range(over):
                 self._waiting.popleft()
-            self._say(f"{over} events had to be dropped: {self.sink.name} takes none for too long.")
+            lost = counted(over, "event")
+            self._say(f"{lost} had to be dropped: {self.sink.name} takes none for too long.")
 
 
 class Telling:
@@ -74,8 +79,8 @@ class Telling:
     logs: sinks that last, written before anything is told. show: prints an event. others: where
     events are passed on; an ``Outbox`` there never lets a camera wait, and one with a file gets
     what a killed process had kept and not passed on. on_state: is told, once each, what fails and
-    what works again. ``tell`` is to be called for every frame, also with no events: what failed is
-    tried again then.
+    what works again. keep: how long events stay in the logs; None: for ever. ``tell`` is to be
+    called for every frame, also with no events: what failed is tried again then.
     """
 
     def __init__(
@@ -84,12 +89,15 @@ class Telling:
         show: Callable[[Event], object] | None = None,
         others: Sequence[EventSink] = (),
         on_state: Callable[[str], object] = lambda text: None,
+        keep: timedelta | None = None,
     ) -> None:
         lasting = [sink for sink in others if sink.durable]
         self._kept = [_Lane(sink, on_state) for sink in (*logs, *lasting)]
         self._show = show
         self._passed = [_Lane(sink, on_state) for sink in others if not sink.durable]
         self._done = False
+        self._logs, self._keep, self._say = tuple(logs), keep, on_state
+        self._clean_s = float("-inf")
         for log in logs[:1]:
             for box in lasting:
                 if isinstance(box, Outbox):
@@ -99,6 +107,7 @@ class Telling:
         """Bring events out; returns at once where a sink fails, and tries again later."""
         moment = datetime.now(UTC)
         self._tell([_delayed(event, moment) for event in events])
+        self._clean(moment)
 
     def _tell(self, events: Sequence[Event], *, now: bool = False) -> None:
         for lane in self._kept:
@@ -108,6 +117,17 @@ class Telling:
                 self._show(event)
         for lane in self._passed:
             lane.give(events, now=now)
+
+    def _clean(self, now: datetime) -> None:
+        """Delete what is older than it shall be, once an hour."""
+        if self._keep is None or time.monotonic() - self._clean_s < _CLEAN_EVERY_S:
+            return
+        self._clean_s = time.monotonic()
+        for log in self._logs:
+            try:
+                log.drop_before(now - self._keep)
+            except SinkError as problem:  # the next time will do
+                self._say(f"{problem.message} What is too old stays in {log.name} for now.")
 
     def close(self) -> None:
         """Bring out what waits and close every sink; raises SinkError where events are lost."""
@@ -121,8 +141,9 @@ class Telling:
                 lane.sink.close()
         for lane in self._kept:
             if lane.left() and lane.problem is not None:
+                lost = counted(lane.left(), "event")
                 raise SinkError(
-                    f"{lane.left()} events are lost: {lane.problem.message}", lane.problem.hint
+                    f"{lost} could not be kept: {lane.problem.message}", lane.problem.hint
                 )
 
     def __enter__(self) -> Telling:

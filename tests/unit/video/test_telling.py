@@ -115,7 +115,7 @@ def test_at_the_end_it_is_tried_once_more_and_a_loss_is_an_error() -> None:
     out = Telling([lines])
     lines.works = False
     out.tell([event(1)])
-    with pytest.raises(SinkError, match=r"1 events are lost: lines is full\."):
+    with pytest.raises(SinkError, match=r"1 event could not be kept: lines is full\."):
         out.close()
     out.close()
     assert done == ["lines closed"]
@@ -137,7 +137,7 @@ def test_memory_is_bounded_while_a_log_fails(monkeypatch: pytest.MonkeyPatch) ->
             out.tell([event(number)])
         lines.works = True
     assert done[:-1] == ["lines 2", "lines 3", "lines 4"]
-    assert said.count("1 events had to be dropped: lines takes none for too long.") == 2
+    assert said.count("1 event had to be dropped: lines takes none for too long.") == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
@@ -164,3 +164,20 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing_and_tells_nothing_twice(
         assert [one.visit for one in table.newest()] == list(range(59, -1, -1))
     assert shown == list(range(60))
     assert len(said) in (2, 4)
+
+
+def test_events_that_are_too_old_are_deleted_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = JsonlLog(tmp_path / "e.jsonl")
+    lines.put([event(number) for number in (0, 10, 90)])
+    said: list[str] = []
+    with Telling([lines], None, (), said.append, timedelta(seconds=60)) as out:
+        out.tell([event(95)])
+        assert [one.visit for one in lines.newest()] == [95, 90]
+        out.tell([event(1)])
+        assert len(list(lines.newest())) == 3, "once an hour only"
+        monkeypatch.setattr(telling, "_CLEAN_EVERY_S", 0.0)
+        out.tell([])
+        assert [one.visit for one in lines.newest()] == [95, 90]
+    assert said == []

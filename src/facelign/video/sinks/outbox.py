@@ -26,6 +26,7 @@ from facelign.files.home import expanded
 from facelign.gallery.stores import connection as sql
 from facelign.types.contracts import EventSink
 from facelign.types.events import Event
+from facelign.types.wording import counted
 from facelign.video.sinks.recent import RecentIds
 from facelign.wire import values
 from facelign.wire.records import event_record
@@ -119,8 +120,8 @@ class Outbox(EventSink):
         left = self.waiting()
         self._queue.close()
         if left:
-            fate = "they wait in its outbox" if self.durable else "they are lost"
-            self._say(f"{_counted(left)} could not be passed on to {self.name}: {fate}.")
+            fate = "what is left waits in its outbox" if self.durable else "that is lost"
+            self._say(f"{counted(left, 'event')} could not be passed on to {self.name}: {fate}.")
 
     # -- the thread ------------------------------------------------------------------------------
 
@@ -169,10 +170,6 @@ class Outbox(EventSink):
         return True
 
 
-def _counted(count: int) -> str:
-    return "1 event" if count == 1 else f"{count} events"
-
-
 class _Queue(Protocol):
     """What waits."""
 
@@ -211,7 +208,9 @@ class _Memory(_Queue):
             for _ in range(over):
                 self._rows.popleft()
         if over > 0:
-            self._say(f"{_counted(over)} for {self._name} had to be dropped: too many wait.")
+            self._say(
+                f"{counted(over, 'event')} for {self._name} had to be dropped: too many wait."
+            )
 
     def first(self) -> tuple[int, Event] | None:
         with self._guard:

@@ -158,7 +158,7 @@ def test_what_waits_outlives_the_process_and_is_passed_on_by_the_next(tmp_path: 
         assert box.waiting() == 4
     assert said == [
         "away is away. Events for away wait.",
-        "4 events could not be passed on to away: they wait in its outbox.",
+        "4 events could not be passed on to away: what is left waits in its outbox.",
     ]
     with receiver() as hook:
         sink = WebhookSink(hook.url)
@@ -198,7 +198,7 @@ def test_in_memory_the_oldest_are_dropped_and_that_is_said() -> None:
         box.put([event(n) for n in range(10_005)])
         assert box.waiting() == 10_000
     assert "5 events for away had to be dropped: too many wait." in said
-    assert "10000 events could not be passed on to away: they are lost." in said
+    assert "10,000 events could not be passed on to away: that is lost." in said
 
 
 @pytest.mark.parametrize("kept", [False, True])
