@@ -28,10 +28,12 @@ from facelign import models
 from facelign.align.chips import chips
 from facelign.cli import demo_photos
 from facelign.errors import FacelignError
+from facelign.imaging.mesh import draw_mesh
 from facelign.imaging.read import read
 from facelign.lab.alignment import report as study
 from facelign.lab.alignment.run import Bench
 from facelign.lab.pad.attacks import Species, attack
+from facelign.liveness.expressions import expression, resting
 from facelign.models import load
 from facelign.models.weights.store import Store
 from facelign.preprocess import photometric
@@ -53,6 +55,8 @@ from facelign.report.plots import (
 )
 from facelign.types.chips import Chips
 from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
+from facelign.types.schemes import MESH_468
 from facelign.types.specs import Task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -508,6 +512,42 @@ def films(recognizer: Recognizer) -> None:
     save_figure(figure, "films")
 
 
+def challenge(recognizer: Recognizer) -> None:
+    """What a challenge asks for, made of the portrait as in its tests, and what is measured."""
+    from facelign.types.contracts import Frame
+    from facelign.video import challenge as asked
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    from made_reactions import Surface
+
+    store, (spec,) = Store.from_environment(), models.default().find(asked.MESH)
+    store.pull(spec)
+    mesh = load(spec, store, options={"lids": True})
+    seen = mesh.locate(portrait(), recognizer.find(portrait()).faces).landmarks
+    surface = Surface(PORTRAIT, np.c_[seen.points[0, :468], seen.depth[0, :468]])
+    shown = {
+        "at rest": {}, "eyes closed": {"eyes": 0.0}, "mouth open": {"mouth": 0.2},
+        "turned to the left": {"yaw": 45}, "turned to the right": {"yaw": -45},
+    }  # fmt: skip
+    witness, frames = asked.Witness(recognizer, mesh), [surface.shown(**h) for h in shown.values()]
+    signs = [witness.look(Frame(photo(f), i, i / 10)).signs for i, f in enumerate(frames)]
+    rest = resting(signs[:1])
+    figure, axes = style.figure(12, 3.3, columns=len(shown))
+    for ax, name, frame, sign in zip(axes, shown, frames, signs, strict=True):
+        did = expression(rest, sign)
+        points = Landmarks(sign.points[None].astype(np.float32), MESH_468)
+        large = np.asarray(Pillow.fromarray(frame).resize((1536, 1536), BICUBIC))
+        ax.imshow(draw_mesh(large, points, scale=3)[60:750, 330:1020])
+        ax.set_title(name, fontsize=10)
+        ax.set_xlabel(
+            f"eyes {did.eyes:.2f}, mouth {did.mouth:+.2f}\n"
+            f"turn {did.turn:+.0f}°, nose {did.parallax:+.2f} {did.parallax_five:+.2f}",
+            fontsize=8,
+        )
+        ax.set(xticks=[], yticks=[])
+    save_figure(figure, "challenge")
+
+
 def picture_of_hog(recognizer: Recognizer) -> None:
     """HOG of the face (A4-19)."""
     save(_hog(recognizer), "hog", dpi=85)
@@ -744,7 +784,8 @@ PICTURES = {
     "landmark": landmark, "align": align, "embed": embed, "shapes": shapes,
     "occlusion": occlusion, "detectors": detectors,
     "compare": compare, "gallery": gallery, "named": named,
-    "quality": quality, "liveness": liveness, "films": films, "hog": picture_of_hog,
+    "quality": quality, "liveness": liveness, "films": films, "challenge": challenge,
+    "hog": picture_of_hog,
     "gallery-size": sizes, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "Compare two photos: exit 0 for the same person, 1 for different people.",
         "enroll": "Enroll a folder of folders (one a person), or photos of one person with --name.",
         "identify": "Name every face of every photo, or say Unknown; exit 1 when nobody is known.",
+        "challenge": "Ask somebody to blink, turn and open the mouth, and judge the film of it.",
         "sort": (
             "Copy (or link) photos into a folder per person; unknown and no-face have folders too."
         ),
@@ -59,7 +60,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 GROUPS = frozenset(
-    {"evaluate", "study", "train", "plot", "people", "gallery", "models", "cache", "config"}
+    {
+        *("challenge", "evaluate", "study", "train", "plot", "people", "gallery", "models"),
+        *("cache", "config"),
+    }
 )
 
 #: what refusals of the command line (a wrong word, option or value) derive from. Newer versions

@@ -13,222 +13,40 @@ a face that a program draws while it is asked, or a person behind a mask that mo
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from facelign.errors import ConfigError
+from facelign.liveness.asking import REST_S, TURNS, Action, Prompt, Request
 from facelign.liveness.expressions import Expression, Rest, Signs, expression, resting
 from facelign.types.arrays import Float32Array, Float64Array
-from facelign.types.options import Option, OptionSet
-from facelign.types.reading import Misfit, record
 from facelign.types.wording import counted
-
-#: of a film, seconds: what shows the person at rest
-REST_S = 1.0
-#: prompts of one request
-_MOST = 12
-
-
-class Action(StrEnum):
-    """What somebody is asked to do; left and right are the person's own."""
-
-    BLINK = "blink"
-    TURN_LEFT = "turn-left"
-    TURN_RIGHT = "turn-right"
-    OPEN_MOUTH = "open-mouth"
-
-    @property
-    def words(self) -> str:
-        """What the person is told."""
-        return _WORDS[self][0]
-
-    @property
-    def seen(self) -> str:
-        """What is told of a face that did it."""
-        return _WORDS[self][1]
-
-
-_WORDS = {
-    Action.BLINK: ("blink slowly: close both eyes, and open them", "closed the eyes"),
-    Action.TURN_LEFT: ("turn your head to your left, and back", "turned to the left"),
-    Action.TURN_RIGHT: ("turn your head to your right, and back", "turned to the right"),
-    Action.OPEN_MOUTH: ("open your mouth wide, and close it", "opened the mouth"),
-}
-_TURNS = (Action.TURN_LEFT, Action.TURN_RIGHT)
-
-
-# -- asking --------------------------------------------------------------------------------------
-
-
-def _prompts(name: str, value: int) -> None:
-    if not 1 <= value <= _MOST:
-        raise ConfigError(f"{name} {value} is outside 1 to {_MOST}.", "Ask for 3 or more.")
-
-
-def _seconds(name: str, value: float) -> None:
-    if not 0.5 <= value <= 600:
-        raise ConfigError(f"{name} {value:g} is outside 0.5 to 600.", "Give seconds in between.")
-
-
-@dataclass(frozen=True, slots=True)
-class AskOptions(OptionSet):
-    """How somebody is asked. pause: the shortest and the longest time before a prompt, s."""
-
-    prompts: Annotated[int, Option("How many reactions are asked for.", check=_prompts)] = 4
-    window: Annotated[
-        float, Option("Seconds in which a reaction must begin.", check=_seconds, metavar="SECONDS")
-    ] = 3.0
-    valid: Annotated[
-        float,
-        Option("Seconds for which the request may be used.", check=_seconds, metavar="SECONDS"),
-    ] = 120.0
-    pause: tuple[float, float] = (0.5, 2.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One thing that is asked. at_s, until_s: of the film, when it is told and until when the
-    reaction must have begun.
-    """
-
-    action: Action
-    at_s: float
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody is asked to do. It stays with whoever asks: a person is shown one prompt after
-    another, when it is due. id: good for one film. made, expires: times with a zone.
-    """
-
-    id: str
-    made: datetime
-    expires: datetime
-    prompts: tuple[Prompt, ...]
-
-    def __post_init__(self) -> None:
-        times = [REST_S, *(s for prompt in self.prompts for s in (prompt.at_s, prompt.until_s))]
-        if not self.prompts or len(self.prompts) > _MOST:
-            raise ConfigError(f"The request has {counted(len(self.prompts), 'prompt')}.", _AGAIN)
-        if any(late <= early for early, late in itertools.pairwise(times)):
-            raise ConfigError("The prompts of the request overlap.", _AGAIN)
-        if self.made.tzinfo is None or self.expires.tzinfo is None:
-            raise ConfigError("The times of the request have no zone.", _AGAIN)
-
-    @property
-    def length_s(self) -> float:
-        """How long a film of it must be at most, s."""
-        return self.prompts[-1].until_s
-
-    def expired(self, now: datetime | None = None) -> bool:
-        """Say whether it is too old to be used; now: with a zone."""
-        return (now or datetime.now(UTC)) > self.expires
-
-    def record(self) -> dict[str, Any]:
-        """Return it as plain values for JSON."""
-        return {
-            "id": self.id,
-            "made": self.made.isoformat(),
-            "expires": self.expires.isoformat(),
-            "rest_s": REST_S,
-            "prompts": [
-                {
-                    "action": prompt.action.value,
-                    "words": prompt.action.words,
-                    "at_s": prompt.at_s,
-                    "until_s": prompt.until_s,
-                }
-                for prompt in self.prompts
-            ],
-        }
-
-    @classmethod
-    def of_record(cls, table: object) -> Request:
-        """Return the request that ``record`` gave; raises ConfigError for anything else."""
-        try:
-            read = record(_RequestRecord, table, "the request")
-            made, expires = (datetime.fromisoformat(text) for text in (read.made, read.expires))
-        except KeyError as missing:
-            raise ConfigError(f"The request has no {missing}.", _AGAIN) from None
-        except (Misfit, ValueError) as wrong:
-            raise ConfigError(f"The request cannot be read: {wrong}.", _AGAIN) from None
-        prompts = tuple(Prompt(Action(p.action), p.at_s, p.until_s) for p in read.prompts)
-        return cls(read.id, made, expires, prompts)
-
-
-_AGAIN = "Give the file that was written when it was asked, unchanged."
-
-
-@dataclass(frozen=True, slots=True)
-class _PromptRecord:
-    action: Literal["blink", "turn-left", "turn-right", "open-mouth"]
-    at_s: float
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestRecord:
-    id: str
-    made: str
-    expires: str
-    prompts: tuple[_PromptRecord, ...]
-
-
-def ask(options: AskOptions | None = None, *, now: datetime | None = None) -> Request:
-    """Return a request: reactions in random order at random times, from the system's own random
-    numbers, so that none tells the next.
-
-    Up to four prompts ask for different things, a turn among them; more go on with anything but
-    what was asked last. now: the time of asking, with a zone.
-    """
-    options, now = options or AskOptions(), now or datetime.now(UTC)
-    random = secrets.SystemRandom()
-    actions = list(Action)
-    random.shuffle(actions)
-    if options.prompts == 1:
-        actions = [random.choice(_TURNS)]
-    while len(actions) < options.prompts:
-        actions.append(random.choice([a for a in Action if a is not actions[-1]]))
-    del actions[options.prompts :]
-    if not set(actions) & set(_TURNS):
-        actions[random.randrange(len(actions))] = random.choice(_TURNS)
-    prompts, time = [], REST_S
-    for action in actions:
-        start = round(time + random.uniform(*options.pause), 2)
-        time = round(start + options.window, 2)
-        prompts.append(Prompt(action, start, time))
-    ends = now + timedelta(seconds=options.valid)
-    return Request(secrets.token_urlsafe(12), now, ends, tuple(prompts))
-
-
-# -- judging -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
     """When something counts as done.
 
-    turn_deg: least turn from rest. parallax: how far the nose must run ahead of the plane of the
-    face in such a turn, in distances of the outer corners of the eyes: real ones of 20 degrees gave
-    0.13 or more, a print that was turned by up to 70 degrees 0.08 at most. eyes: share of their
+    turn_deg: least turn from rest. parallax, parallax_five: how far the nose must run ahead of the
+    plane of the face in such a turn, see ``Expression``. turn_slant: a face that is seen narrower
+    than that in one direction begins no turn: real heads that turned by 30 to 50 degrees gave up to
+    1.56. One of the four alone would let some poses of a print through. eyes: share of their
     opening at rest beneath which eyes are closed. mouth: how much farther than at rest the lips are
-    apart, in the same distances. blink_s: how long eyes stay closed at least, which those of a
-    blink that nobody asked for rarely do; hold_s: the same of turns and mouths. early_s: what
-    begins sooner after a prompt was begun before it. lost_s: the longest time without the face.
-    frames: how many the resting state needs. slant: a face that is seen narrower than that in one
-    direction tells nothing of eyes and mouth. flat: where the bend of nine of ten frames stays
-    beneath it, a picture could have shown them. jump: in widths of the face, from frame to frame.
+    apart, in distances of the outer corners of the eyes. blink_s: how long eyes stay closed at
+    least, which those of a blink that nobody asked for rarely do; hold_s: the same of turns and
+    mouths. early_s: what begins sooner after a prompt was begun before it. lost_s: the longest time
+    without the face. frames: how many the resting state needs. slant: a face that is seen narrower
+    than that in one direction tells nothing of eyes and mouth. flat: where the bend of nine of ten
+    frames stays beneath it, a picture could have shown them. jump: in widths of the face, from
+    frame to frame.
     """
 
-    turn_deg: float = 20.0
-    parallax: float = 0.1
+    turn_deg: float = 30.0
+    parallax: float = 0.15
+    parallax_five: float = 0.15
+    turn_slant: float = 1.6
     eyes: float = 0.6
     mouth: float = 0.1
     blink_s: float = 0.2
@@ -244,7 +62,8 @@ class JudgeOptions:
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """What was seen. strength: degrees of a turn, share of the opening of eyes that stayed,
-    distance of the lips. parallax: of a turn, at its height. over: whether it has ended.
+    distance of the lips. parallax, parallax_five: of a turn, at its height. over: whether it has
+    ended.
     """
 
     action: Action
@@ -252,6 +71,7 @@ class Reaction:
     end_s: float
     strength: float
     parallax: float
+    parallax_five: float
     over: bool
 
 
@@ -274,6 +94,18 @@ class Outcome:
     def passed(self) -> bool:
         """Whether all was done as asked."""
         return self.decision == "passed"
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "answered": self.answered,
+            "score": self.score,
+            "reactions": [
+                {**asdict(reaction), "action": reaction.action.value} for reaction in self.reactions
+            ],
+        }
 
 
 @dataclass(slots=True)
@@ -436,9 +268,10 @@ class Challenge:
     def _does(self, action: Action, seen: Expression, *, going_on: bool) -> bool:
         """Say whether a frame shows an action; what goes on needs half as much to do so."""
         options, part = self.options, 0.5 if going_on else 1.0
-        if action in _TURNS:
+        if action in TURNS:
             side = 1 if action is Action.TURN_LEFT else -1
-            return side * seen.turn >= part * options.turn_deg
+            turned = side * seen.turn >= part * options.turn_deg
+            return turned and (going_on or seen.slant <= options.turn_slant)
         if abs(seen.turn) > 0.75 * options.turn_deg or seen.slant > options.slant:
             return False
         if action is Action.BLINK:
@@ -450,8 +283,7 @@ class Challenge:
         answers: dict[Prompt, Reaction] = {}
         wrong: list[str] = []
         for reaction in reactions:
-            flat = reaction.action in _TURNS and reaction.parallax < self.options.parallax
-            if flat and reaction.over:
+            if reaction.over and self._flat(reaction):
                 wrong.append(f"at {reaction.start_s:.1f} s the face turned as a flat picture does")
             prompt = next(
                 (
@@ -475,6 +307,13 @@ class Challenge:
                 break
             first.append(answers[prompt])
         return first, wrong
+
+    def _flat(self, reaction: Reaction) -> bool:
+        """Say whether it is a turn in which the nose stays in the plane of the face."""
+        return reaction.action in TURNS and (
+            reaction.parallax < self.options.parallax
+            or reaction.parallax_five < self.options.parallax_five
+        )
 
     # -- the same person -------------------------------------------------------------------------
 
@@ -549,7 +388,8 @@ def _reaction(action: Action, run: Sequence[Expression], end: float, *, over: bo
     else:
         strength = max(side * seen.turn for seen in run)
     ahead = max(side * seen.parallax for seen in run)
-    return Reaction(action, run[0].time_s, end, float(strength), float(ahead), over)
+    five = max(side * seen.parallax_five for seen in run)
+    return Reaction(action, run[0].time_s, end, float(strength), float(ahead), float(five), over)
 
 
 def repetition(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from facelign.errors import ConfigError
 from facelign.recognition.options import IdentifyOptions
-from facelign.types.options import Option, OptionSet, seconds
+from facelign.types.options import Option, OptionSet
 
 
 def rate(name: str, value: float) -> None:
@@ -20,41 +20,20 @@ def rate(name: str, value: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ByteTrackOptions(OptionSet):
-    """How faces are followed. begin_score: score of the detector from which a face begins a track;
-    weaker ones go on with one that is there. None: every face begins one, as a detector by default
-    tells none that it doubts.
-    """
-
-    patience_s: Annotated[
-        float, Option("Seconds that a face may be out of sight and keep its track.", check=seconds)
-    ] = 1.0
-    begin_score: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LookOptions(OptionSet):
-    """How often a track is looked at. looks: at most, over its whole life. spacing_s: between the
-    first two looks that are no better than what is there; growth: by how much it grows from look to
-    look. wait_s: how long the first look waits for a good view.
+    """How often a track is looked at. looks: at most, over its whole life. spacing_s: between two
+    looks that are no better than what is there; it doubles from look to look.
     """
 
     looks: Annotated[int, Option("Embeddings that one track may ask for, at most.", low=1)] = 12
     spacing_s: float = 0.2
-    growth: float = 1.5
-    wait_s: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class VoteOptions(OptionSet):
-    """confirm: looks that must have voted before a track is told to be somebody. doubt: looks
-    before it is told to be nobody who is enrolled: a good view may still come.
-    """
+    """confirm: looks that must have voted before a track is told to be somebody, or unknown."""
 
     confirm: Annotated[int, Option("Looks that must have voted before a name is told.", low=1)] = 2
-    doubt: Annotated[
-        int, Option("Looks that must have voted before somebody is told unknown.", low=1)
-    ] = 5
 
 
 @dataclass(frozen=True, slots=True)
