@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from PIL import Image as Pillow
 from facelign.errors import ConfigError
 from facelign.geometry.transforms import apply, compose
 from facelign.imaging.warp import warp
+from facelign.train.config import PATH
 from facelign.types.arrays import BoolArray, ByteArray, Float64Array
 from facelign.types.options import Option, OptionSet
 
@@ -54,6 +56,17 @@ class Augmentation(OptionSet):
     gray: Annotated[float, Option("Chance of no color.", check=_chance)] = 0.1
     jpeg: Annotated[float, Option("Chance of a worse file.", check=_chance)] = 0.1
     occlude: Annotated[float, Option("Chance of a blind patch.", check=_chance)] = 0.2
+    background: Annotated[
+        float,
+        Option("Chance of another background, where there are such.", check=_chance),
+    ] = 0.5
+    backgrounds: Annotated[
+        str,
+        Option(
+            "Folder of any pictures that stand behind faces; empty for the photo's own.",
+            metavar=PATH,
+        ),
+    ] = ""
 
 
 NONE = Augmentation(flip=0, rotate=0, scale=0, shift=0, blur=0, light=0, gray=0, jpeg=0, occlude=0)
@@ -68,11 +81,13 @@ def view(
     mirror: tuple[int, ...],
     options: Augmentation,
     rng: np.random.Generator,
+    behind: Callable[[ByteArray, Float64Array, BoolArray], ByteArray] | None = None,
 ) -> tuple[ByteArray, Float64Array, BoolArray]:
     """Return the crop (side, side, 3) uint8, its points (k, 2) px of the crop, and their mask (k,).
 
     pixels: (h, w, 3) uint8. points: (k, 2) px of ``pixels``. mask: which of them are known.
-    onto_crop: (2, 3), pixel of ``pixels`` -> pixel of the crop. mirror: of the scheme.
+    onto_crop: (2, 3), pixel of ``pixels`` -> pixel of the crop. mirror: of the scheme. behind: puts
+    a crop, by its points and mask, before another background.
     """
     moves, mirrored = _moves(side, options, rng)
     matrix = compose(moves, onto_crop)
@@ -81,6 +96,8 @@ def view(
     if mirrored and options.swap:
         order = list(mirror)
         moved, seen = moved[order], seen[order]
+    if behind is not None:
+        picture = behind(picture, moved, seen)
     return _worse(picture, options, rng), moved, seen
 
 

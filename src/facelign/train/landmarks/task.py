@@ -20,6 +20,7 @@ from facelign.lab.landmarks import figures
 from facelign.lab.landmarks.run import comparable, reduced
 from facelign.train.card import CardTest
 from facelign.train.landmarks import augment, crops, losses
+from facelign.train.landmarks.backgrounds import Backgrounds, placed_before
 from facelign.train.landmarks.config import LABEL, LandmarkConfig
 from facelign.train.landmarks.networks.named import check, network_of, side_of
 from facelign.train.landmarks.networks.network import LandmarkNetwork
@@ -41,6 +42,9 @@ _IMAGENET = ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255,
 #: than twice as many are is told
 _FEW = 0.05
 
+#: what the test calls its faces before other backgrounds, and the numbers that choose these
+OTHER, _SCENE = "other backgrounds", 0x5CE0
+
 #: how a crop is flipped before it is looked at
 Flip = Literal["", "horizontal", "vertical"]
 Sample = tuple[ByteArray, Float32Array, BoolArray]
@@ -57,6 +61,8 @@ class LandmarkTask(TrainingTask):
         self.config = config
         check(config.model)
         self.side = side_of(config.model)
+        asked = config.augment.backgrounds
+        self.backgrounds = Backgrounds(asked, self.side) if asked else None
         self.sets: Sets = read_sets(config.data)
         self.scheme = SCHEMES[self.sets.table.scheme]
         self.crops = found or self._found()
@@ -168,9 +174,14 @@ class LandmarkTask(TrainingTask):
         for name, rows in self.beside.items():
             if len(rows):
                 found[f"nme_{name}"] = self.looked(network, rows)["nme"]
+        if self.backgrounds is not None:
+            moved = self.looked(network, self.rows["test"], other_background=True)
+            found[f"nme_{OTHER}"] = moved["nme"]
         return found | self._unlike(network)
 
-    def mirror_errors(self, network: nn.Module, rows: IntArray) -> Float64Array:
+    def mirror_errors(
+        self, network: nn.Module, rows: IntArray, *, other_background: bool = False
+    ) -> Float64Array:
         """Return how far (n,) points of faces lie from those of their mirror images: a mean over
         the points, as a share of the box's longer side.
 
@@ -178,8 +189,9 @@ class LandmarkTask(TrainingTask):
         "Mirror, mirror on the wall, tell me, is the error small?", CVPR 2015). It says nothing of a
         network that puts all points into the middle.
         """
-        plain, _ = self.placed(network, rows)
-        mirrored, _ = self.placed(network, rows, "horizontal")
+        how = {"other_background": other_background}
+        plain, _ = self.placed(network, rows, **how)
+        mirrored, _ = self.placed(network, rows, "horizontal", **how)
         boxes = self.crops.boxes[rows]
         apart = np.linalg.norm(plain - mirrored, axis=2).mean(axis=1)
         size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1e-6)
@@ -197,10 +209,10 @@ class LandmarkTask(TrainingTask):
         for name, rows in {"": self.rows["test"], **self.beside}.items():
             if len(rows):
                 beyond = self.mirror_errors(network, rows) > limit
-                share = float(beyond.mean())
-                key = f"unlike_{name}" if name else "unlike"
-                found[key] = share
-                found[f"{key}_low"] = share - 1.96 * (share * (1 - share) / len(rows)) ** 0.5
+                found |= _share(f"unlike_{name}" if name else "unlike", beyond)
+        if self.backgrounds is not None:
+            errors = self.mirror_errors(network, self.rows["test"], other_background=True)
+            found |= _share(f"unlike_{OTHER}", errors > limit)
         return found
 
     def doubts(self, test: Mapping[str, float]) -> list[CardTest]:
@@ -235,7 +247,10 @@ class LandmarkTask(TrainingTask):
 
     def findings(self) -> list[DataFinding]:
         """Return what is wrong with the data."""
-        return findings(self.sets, self.rows, self.crops, self.config)
+        told = findings(self.sets, self.rows, self.crops, self.config)
+        if self.backgrounds is not None:
+            told.append(DataFinding(self.backgrounds.words, "note"))
+        return told
 
     def data(self) -> dict[str, Any]:
         """Return files, digests and sizes."""
@@ -261,6 +276,7 @@ class LandmarkTask(TrainingTask):
             "labels_outside": int(self.crops.astray.sum()),
             "kept_together": self.sets.grouped,
             **{name: len(self.rows[name]) for name in PARTS},
+            **({} if self.backgrounds is None else {"backgrounds": self.backgrounds.digest}),
         }
 
     def exported(self, network: nn.Module) -> Exported:
@@ -286,10 +302,19 @@ class LandmarkTask(TrainingTask):
         )
 
     def looked(
-        self, network: nn.Module, rows: IntArray, *, more: bool = False, flip: Flip = ""
+        self,
+        network: nn.Module,
+        rows: IntArray,
+        *,
+        more: bool = False,
+        flip: Flip = "",
+        other_background: bool = False,
     ) -> dict[str, float]:
-        """Return loss and NME of faces as they are, or flipped; ``more`` figures for a report."""
-        placed, loss = self.placed(network, rows, flip)
+        """Return loss and NME of faces as they are, flipped, or before another background.
+
+        more: figures for a report.
+        """
+        placed, loss = self.placed(network, rows, flip, other_background=other_background)
         table = self.sets.table
         divisor, told = self._told(rows)
         truth, seen = table.points[told], table.visible[told]
@@ -312,12 +337,18 @@ class LandmarkTask(TrainingTask):
 
     @torch.inference_mode()
     def placed(
-        self, network: nn.Module, rows: IntArray, flip: Flip = ""
+        self,
+        network: nn.Module,
+        rows: IntArray,
+        flip: Flip = "",
+        *,
+        other_background: bool = False,
     ) -> tuple[Float64Array, float]:
         """Return points (n, k, 2) px of the photos, and the loss in the crops.
 
         The crops are cut as the model will cut them in use. flip: look at flipped crops; the points
-        are those of the photo all the same.
+        are those of the photo all the same. other_background: each face before one of the pictures
+        of ``augment.backgrounds``, always the same.
         """
         device = next(network.parameters()).device
         bare, table, found, total = _bare(network), self.sets.table, [], 0.0
@@ -328,6 +359,8 @@ class LandmarkTask(TrainingTask):
             cut = [self.looking(row) for row in part]
             samples = []
             for row, (picture, onto) in zip(part, cut, strict=True):
+                if other_background:
+                    picture = self._moved(row, picture, onto)
                 truth = onto.forward(table.points[row]) + np.float32(0.5)
                 shares = (truth / np.float32(self.side))[order]
                 if flip:
@@ -373,6 +406,9 @@ class LandmarkTask(TrainingTask):
         pixels, onto, points = self._regions.region(row)
         visible = self.sets.table.visible[row]
         rng = np.random.default_rng([self.config.seed, epoch, row])
+        # of its own numbers, so that a view is turned and lit as it is without other backgrounds
+        scene = np.random.default_rng([self.config.seed, epoch, row, _SCENE])
+        other = scene.random() < self.config.augment.background
         picture, moved, seen = augment.view(
             pixels,
             points,
@@ -382,8 +418,28 @@ class LandmarkTask(TrainingTask):
             self.scheme.mirror,
             self.config.augment,
             rng,
+            self._behind(scene) if other else None,
         )
         return picture, ((moved + 0.5) / self.side).astype(np.float32), seen
+
+    def _behind(
+        self, rng: np.random.Generator
+    ) -> Callable[[ByteArray, Float64Array, BoolArray], ByteArray] | None:
+        """Return what puts a crop before one of the backgrounds, None where there are none."""
+        if self.backgrounds is None:
+            return None
+        background = self.backgrounds.one(rng)
+
+        def put(picture: ByteArray, points: Float64Array, seen: BoolArray) -> ByteArray:
+            return placed_before(background, picture, points, seen, self.scheme.id)
+
+        return put
+
+    def _moved(self, row: int, picture: ByteArray, onto: PlaneMap) -> ByteArray:
+        """Return the crop of a test face before a background that is always the same."""
+        behind = self._behind(np.random.default_rng([row, _SCENE]))
+        points = np.asarray(onto.forward(self.sets.table.points[row]), np.float64)
+        return picture if behind is None else behind(picture, points, self.sets.table.visible[row])
 
     def _batch(self, samples: Sequence[Sample], rows: Sequence[int]) -> dict[str, Tensor]:
         pictures, points, visible = zip(*samples, strict=True)
@@ -436,6 +492,13 @@ def _finder(detector: str) -> Callable[[Image], Faces]:
 
     finder = Finder.load(detector)
     return lambda image: finder.find(image).faces
+
+
+def _share(key: str, beyond: BoolArray) -> dict[str, float]:
+    """Return a share and where its 95 % interval begins, by the normal distribution."""
+    share = float(beyond.mean())
+    low = share - 1.96 * (share * (1 - share) / len(beyond)) ** 0.5
+    return {key: share, f"{key}_low": low}
 
 
 def _more(errors: Float64Array, truth: Float64Array, scheme: str) -> dict[str, float]:
