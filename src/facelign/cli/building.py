@@ -107,7 +107,7 @@ def tell_live(check: LiveCheck | None, *, json: bool) -> None:
         return
     limit = check.threshold
     if not json:
-        line(f"liveness by {check.model}, from {limit.score:.2f} on ({limit.source})")
+        line(f"liveness by {check.model}, from {limit.score:.3g} on ({limit.source})")
     note(f"note: {NEVER_ALONE}")
 
 

@@ -48,7 +48,7 @@ def decided(score: float, threshold: float) -> LiveAnswer:
     """Return what a score means."""
     if score >= threshold:
         return LiveAnswer(score, LiveDecision.LIVE)
-    reason = f"liveness {score:.2f}, below {threshold:.2f}"
+    reason = f"liveness {score:.3f}, below {threshold:.3g}"
     return LiveAnswer(score, LiveDecision.ATTACK, reason)
 
 

@@ -119,5 +119,5 @@ class LiveTrack:
             )
         if score >= limit:
             return LiveAnswer(score, LiveDecision.LIVE)
-        reason = f"liveness {score:.2f} over {len(self._scores)} frames, below {limit:.2f}"
+        reason = f"liveness {score:.3f} over {len(self._scores)} frames, below {limit:.3g}"
         return LiveAnswer(score, LiveDecision.ATTACK, reason)

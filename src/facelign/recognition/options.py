@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from facelign.errors import ConfigError
 from facelign.types.options import Option, OptionSet, factor, height, share
 from facelign.types.policies import (
     SEARCH_FPIR,
@@ -98,6 +99,12 @@ class EnrollOptions(OptionSet):
     ] = False
 
 
+def _mode(name: str, value: str) -> None:
+    """Refuse a word that is no mode: a gate that was misspelled would stand open."""
+    if value not in list(LiveMode):
+        raise ConfigError(f"{name} '{value}' cannot be meant.", f"Known: {', '.join(LiveMode)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class LiveOptions(OptionSet):
     """Whether a face must be that of a living person: passive, by single photos, never the only
@@ -114,7 +121,8 @@ class LiveOptions(OptionSet):
         LiveMode,
         Option(
             "off; observe tells beside each face whether it is a living person's; require gives no "
-            "name to an attack or what could not be checked. Never the only gate."
+            "name to an attack or what could not be checked. Never the only gate.",
+            check=_mode,
         ),
     ] = LiveMode.OFF
     liveness_model: Annotated[

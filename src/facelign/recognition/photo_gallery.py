@@ -234,7 +234,8 @@ class PhotoGallery(Closing):
         heights: (n,) of the faces, px, or None where nobody measured them: then none is too small.
         photo_digest: of the photo they come from; people who were rejected for it are left out.
         Each vector is named by itself; ``naming.one_name_each`` is for faces of one photo.
-        ``options.policy`` chooses among faces of a photo, and is not asked.
+        ``options.policy`` chooses among faces of a photo, and is not asked. Vectors say nothing of
+        living faces: where those are required, nobody is named.
 
         Example:
             >>> found = gallery.recognizer.embed(tracked)  # doctest: +SKIP
@@ -248,7 +249,7 @@ class PhotoGallery(Closing):
         found, limit, *_ = self._searched(embeddings, options, photo_digest)
         tall = [None] * len(found) if heights is None else [float(px) for px in heights]
         return [
-            decide(searched, limit, options, height, suggested=name)
+            living(decide(searched, limit, options, height, suggested=name), None, options.live)
             for (searched, name), height in zip(found, tall, strict=True)
         ]
 

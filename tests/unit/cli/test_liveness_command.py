@@ -140,7 +140,7 @@ def test_identify_and_verify_obey(said, photos, tmp_path) -> None:
     code, out, _ = said("verify", portrait, printed, "--json", "--liveness", "require")
     row = json.loads(out)
     assert (code, row["same"]) == (Exit.NO, False)
-    assert row["reason"].endswith("below 0.50")
+    assert row["reason"].endswith("below 0.5")
     assert row["face_b"]["live"]["decision"] == "attack"
     code, out, _ = said("verify", portrait, printed, "--liveness", "require")
     assert out.startswith("not said to be the same person: score 0.")

@@ -47,7 +47,7 @@ def test_a_score_is_live_from_the_threshold_on() -> None:
     told = answers(Bright(), image, faces, 0.5)
     assert [one.decision for one in told] == [LiveDecision.ATTACK, LiveDecision.LIVE]
     assert told[0].score == pytest.approx(25 / 255)
-    assert told[0].reason == "liveness 0.10, below 0.50"
+    assert told[0].reason == "liveness 0.098, below 0.5"
     assert told[1].reason == told[1].refusal == ""
     assert "taken for an attack" in told[0].refusal
     strict = answers(Bright(), image, faces, 0.95)

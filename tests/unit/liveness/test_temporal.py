@@ -36,7 +36,7 @@ def test_one_frame_outvotes_nobody() -> None:
         assert fed(live, 0.9, 0.9, 0.0, 0.9, 0.9, 0.9) is LiveDecision.LIVE
         attack = LiveTrack(TrackOptions(least=3, rule=rule))
         assert fed(attack, 0.1, 0.1, 1.0, 0.1, 0.1, 0.1) is LiveDecision.ATTACK
-        assert "over 6 frames, below 0.50" in attack.answer.reason
+        assert "over 6 frames, below 0.5" in attack.answer.reason
 
 
 def test_a_print_that_is_held_out_later_is_seen_within_the_window() -> None:

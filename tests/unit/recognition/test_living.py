@@ -91,6 +91,9 @@ def test_what_was_found_before_is_judged_where_its_pixels_are_kept(
     (blind,) = family.name_faces(found.without_pixels(), options).faces
     assert blind.person is None
     assert "not checked for being a living face: nobody looked" in blind.answer.reason
+    assert found.embeddings is not None
+    assert family.name(found.embeddings)[0].person == "Eileen"
+    assert family.name(found.embeddings, options=options)[0].person is None
 
 
 def test_a_face_that_cannot_be_judged_is_not_checked_and_gets_no_name(
@@ -130,6 +133,12 @@ def test_a_recognizer_tells_living_faces_by_itself(
     other = LiveOptions(liveness_model="minifas-98")
     with pytest.raises(ConfigError, match="neither a score between 0 and 1 nor a file"):
         recognizer.check_live(printed, replace(other, liveness_threshold="high"))
+
+
+def test_a_gate_that_is_misspelled_is_refused() -> None:
+    assert LiveOptions(liveness="require") == REQUIRED  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="liveness 'required' cannot be meant"):
+        LiveOptions(liveness="required")  # type: ignore[arg-type]
 
 
 def test_a_photo_on_its_side_is_judged_upright(recognizer: Recognizer, portrait: Image) -> None:
