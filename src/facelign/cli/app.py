@@ -37,6 +37,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "Copy (or link) photos into a folder per person; unknown and no-face have folders too."
         ),
         "video": "Tell who is in a film and when: a line a visit, names by a vote over many looks.",
+        "watch": (
+            "Watch cameras: who appears, is recognized or unknown, and leaves, one event a line."
+        ),
         "evaluate": "Measure error rates, with intervals, on photos whose truth is known.",
         "calibrate": (
             "Make a threshold from photos of people you know, with interval, counts and "

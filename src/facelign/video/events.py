@@ -98,7 +98,7 @@ class EventRules(OptionSet):
     who are never told; an ``appeared`` then waits until it is sure that it is none of them.
     """
 
-    confirm: Annotated[
+    confirm_frames: Annotated[
         int, Option("Frames that must show somebody before that is told.", low=1)
     ] = 3
     confirm_s: Annotated[
@@ -228,7 +228,7 @@ class CameraEvents:
         lasted = now.time_s - visit.first_s
         if (
             visit.confirmed is None
-            and visit.frames >= self.rules.confirm
+            and visit.frames >= self.rules.confirm_frames
             and lasted >= self.rules.confirm_s
         ):
             visit.confirmed, visit.number = now, self._next
@@ -242,11 +242,21 @@ class CameraEvents:
         if visit.person is not None and self.rules.cooldown:
             self._left_s[visit.person] = now.time_s
         if visit.appeared:
+            told += self._never_named(visit, now)
             name = None if self._hidden(visit.person) else visit.person
             told.append(
                 self._of(EventKind.LEFT, visit, now, person=name, last_seen=visit.seen.time)
             )
         return told
+
+    def _never_named(self, visit: _Visit, now: Moment) -> list[Event]:
+        """Tell of somebody who leaves before enough looks could say so that nobody knows them."""
+        state = visit.state
+        named = visit.person is not None or state.person is not None
+        if named or visit.unknown or visit.spoof or not state.looks:
+            return []
+        visit.unknown = True
+        return [self._of(EventKind.UNKNOWN, visit, now, reason=state.reason)]
 
     # -- who bears a name ------------------------------------------------------------------------
 

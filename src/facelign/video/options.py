@@ -60,3 +60,14 @@ class FilmOptions(OptionSet):
         float,
         Option("Seconds in view below which a face without a name is no visit.", word="least"),
     ] = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions(OptionSet):
+    """rate: frames of each camera that are decided on in a second, at most; the others are let go
+    unseen.
+    """
+
+    rate: Annotated[
+        float, Option("Frames of each camera that are looked at in a second, at most.", check=rate)
+    ] = 10.0

@@ -16,7 +16,7 @@ from facelign.video.events import CameraEvents, EventRules, Moment, TrackState, 
 
 START = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
 SIZE = (640, 480)
-RULES = EventRules(confirm=2, absence=1.0, cooldown=5.0)
+RULES = EventRules(confirm_frames=2, absence=1.0, cooldown=5.0)
 
 
 def at(second: float) -> Moment:
@@ -137,7 +137,7 @@ def test_ignored_people_are_never_told() -> None:
     assert words(told) == ["appeared 1", "recognized 1 Bob", "left 1 Bob"]
     assert told[0].time == at(0.5).time
     told = play(CameraEvents("door", rules), [[doubt]] * 3)
-    assert words(told) == ["appeared 1", "left 1"]
+    assert words(told) == ["appeared 1", "unknown 1", "left 1"]
     late = [[face(1, reason="nearest is Ada")]] * 3 + [[face(1, "Ada")]] * 3
     told = play(CameraEvents("door", rules), late)
     assert words(told) == ["appeared 1", "unknown 1", "left 1"]
@@ -239,7 +239,7 @@ steps = st.lists(
 )
 rules = st.builds(
     EventRules,
-    confirm=st.integers(1, 3),
+    confirm_frames=st.integers(1, 3),
     absence=st.sampled_from([0.0, 0.6, 3.0]),
     cooldown=st.sampled_from([0.0, 1.0, 30.0]),
     ignored=st.sampled_from([frozenset(), frozenset({"Cyd"})]),
