@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from facelign.report.plots.network import Layer, Mark
+from facelign.report.plots.network import DrawnLayer, BlockMark
 
 # Parkhi, Vedaldi, Zisserman: Deep Face Recognition, BMVC 2015, table 3 (configuration D of VGG).
 VGG_FACE = (
-    Layer("input", (224, 224, 3)),
-    Layer("conv x2", (224, 224, 64)),
-    Layer("conv x2", (112, 112, 128)),
-    Layer("conv x3", (56, 56, 256)),
-    Layer("conv x3", (28, 28, 512)),
-    Layer("conv x3", (14, 14, 512)),
-    Layer("pool", (7, 7, 512)),
-    Layer("fc6", (4096,)),
-    Layer("fc7", (4096,)),
-    Layer("fc8", (2622,), Mark.EMBEDDING),
-    Layer("softmax", (2622,), Mark.DROPPED),
+    DrawnLayer("input", (224, 224, 3)),
+    DrawnLayer("conv x2", (224, 224, 64)),
+    DrawnLayer("conv x2", (112, 112, 128)),
+    DrawnLayer("conv x3", (56, 56, 256)),
+    DrawnLayer("conv x3", (28, 28, 512)),
+    DrawnLayer("conv x3", (14, 14, 512)),
+    DrawnLayer("pool", (7, 7, 512)),
+    DrawnLayer("fc6", (4096,)),
+    DrawnLayer("fc7", (4096,)),
+    DrawnLayer("fc8", (2622,), BlockMark.EMBEDDING),
+    DrawnLayer("softmax", (2622,), BlockMark.DROPPED),
 )
 
 # Taigman, Yang, Ranzato, Wolf: DeepFace, CVPR 2014, figure 2; L: locally connected.
 DEEPFACE = (
-    Layer("input", (152, 152, 3)),
-    Layer("C1", (142, 142, 32)),
-    Layer("M2", (71, 71, 32)),
-    Layer("C3", (63, 63, 16)),
-    Layer("L4", (55, 55, 16)),
-    Layer("L5", (25, 25, 16)),
-    Layer("L6", (21, 21, 16)),
-    Layer("F7", (4096,), Mark.EMBEDDING),
-    Layer("F8 softmax", (4030,), Mark.DROPPED),
+    DrawnLayer("input", (152, 152, 3)),
+    DrawnLayer("C1", (142, 142, 32)),
+    DrawnLayer("M2", (71, 71, 32)),
+    DrawnLayer("C3", (63, 63, 16)),
+    DrawnLayer("L4", (55, 55, 16)),
+    DrawnLayer("L5", (25, 25, 16)),
+    DrawnLayer("L6", (21, 21, 16)),
+    DrawnLayer("F7", (4096,), BlockMark.EMBEDDING),
+    DrawnLayer("F8 softmax", (4030,), BlockMark.DROPPED),
 )
 
 # OpenFace's nn4.small2 (cmusatyalab/openface models/openface/nn4.small2.def.lua), 3,733,968
 # parameters; a letter behind a number is a module of convolutions of several sizes and a pool.
 NN4_SMALL2 = (
-    Layer("input", (96, 96, 3)),
-    Layer("conv 7x7", (48, 48, 64)),
-    Layer("pool, LRN", (24, 24, 64)),
-    Layer("conv x2", (24, 24, 192)),
-    Layer("LRN, pool", (12, 12, 192)),
-    Layer("3a", (12, 12, 256)),
-    Layer("3b", (12, 12, 320)),
-    Layer("3c", (6, 6, 640)),
-    Layer("4a", (6, 6, 640)),
-    Layer("4e", (3, 3, 1024)),
-    Layer("5a", (3, 3, 736)),
-    Layer("5b", (3, 3, 736)),
-    Layer("mean", (736,)),
-    Layer("dense", (128,)),
-    Layer("length 1", (128,), Mark.EMBEDDING),
+    DrawnLayer("input", (96, 96, 3)),
+    DrawnLayer("conv 7x7", (48, 48, 64)),
+    DrawnLayer("pool, LRN", (24, 24, 64)),
+    DrawnLayer("conv x2", (24, 24, 192)),
+    DrawnLayer("LRN, pool", (12, 12, 192)),
+    DrawnLayer("3a", (12, 12, 256)),
+    DrawnLayer("3b", (12, 12, 320)),
+    DrawnLayer("3c", (6, 6, 640)),
+    DrawnLayer("4a", (6, 6, 640)),
+    DrawnLayer("4e", (3, 3, 1024)),
+    DrawnLayer("5a", (3, 3, 736)),
+    DrawnLayer("5b", (3, 3, 736)),
+    DrawnLayer("mean", (736,)),
+    DrawnLayer("dense", (128,)),
+    DrawnLayer("length 1", (128,), BlockMark.EMBEDDING),
 )

@@ -75,7 +75,7 @@ class ResumeFlags(OptionSet):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawFlags(OptionSet):
+class NetworkDrawFlags(OptionSet):
     """What is another in the configuration whose network is drawn."""
 
     set: Annotated[
@@ -228,7 +228,7 @@ def draw(
             "--out", help="The picture: .png, .svg, or .csv for its numbers.", show_default=False
         ),
     ],
-    flags: DrawFlags,
+    flags: NetworkDrawFlags,
     output: JsonFlag,
 ) -> int:
     """Draw the network of a configuration, the blocks that are trained marked."""

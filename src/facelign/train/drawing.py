@@ -14,7 +14,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from facelign.report.plot import Plot
 from facelign.report.plots import network as figure
-from facelign.report.plots.network import Layer, Mark
+from facelign.report.plots.network import DrawnLayer, BlockMark
 
 #: modules that change numbers in their place: they are told with the block before
 _IN_PLACE = (nn.modules.batchnorm._BatchNorm, nn.PReLU, nn.LayerNorm)
@@ -43,7 +43,7 @@ class _Blocks(fx.Tracer):
         return module_qualified_name != "backbone"
 
 
-def layers_of(network: nn.Module, size: tuple[int, int]) -> list[Layer]:
+def layers_of(network: nn.Module, size: tuple[int, int]) -> list[DrawnLayer]:
     """Return the blocks of a network that reads squares (n, 3, height, width) of ``size``.
 
     A block is marked as trained where any of its weights learns, else as kept.
@@ -53,7 +53,7 @@ def layers_of(network: nn.Module, size: tuple[int, int]) -> list[Layer]:
     traced = fx.GraphModule(network, graph)
     with torch.inference_mode():
         ShapeProp(traced).propagate(torch.zeros(1, 3, size[1], size[0]))  # type: ignore[no-untyped-call, unused-ignore]
-    layers = [Layer("input", (size[1], size[0], 3), inputs=())]
+    layers = [DrawnLayer("input", (size[1], size[0], 3), inputs=())]
     comes_of: dict[fx.Node, tuple[int, ...]] = {}
     for node in graph.nodes:
         sources = tuple(
@@ -71,18 +71,18 @@ def layers_of(network: nn.Module, size: tuple[int, int]) -> list[Layer]:
             comes_of[node] = sources
         else:
             name = _name(module, str(node.target))
-            made = Layer(name, _shape(node), inputs=sources)
+            made = DrawnLayer(name, _shape(node), inputs=sources)
             layers.append(_with(made, weights))
             comes_of[node] = (len(layers) - 1,)
     return layers
 
 
-def _with(layer: Layer, weights: list[nn.Parameter]) -> Layer:
+def _with(layer: DrawnLayer, weights: list[nn.Parameter]) -> DrawnLayer:
     """Return a layer with further weights."""
-    learns = layer.mark is Mark.TRAINED or any(one.requires_grad for one in weights)
+    learns = layer.mark is BlockMark.TRAINED or any(one.requires_grad for one in weights)
     count = layer.parameters + sum(one.numel() for one in weights)
-    mark = Mark.TRAINED if learns else Mark.KEPT
-    return Layer(layer.name, layer.shape, mark, layer.inputs, count)
+    mark = BlockMark.TRAINED if learns else BlockMark.KEPT
+    return DrawnLayer(layer.name, layer.shape, mark, layer.inputs, count)
 
 
 def _weighty(row: nn.Sequential) -> list[nn.Module]:

@@ -13,7 +13,7 @@ training.needed()
 import torch
 
 from facelign.cli.app import run
-from facelign.report.plots.network import Mark
+from facelign.report.plots.network import BlockMark
 from facelign.train.config import written
 from facelign.train.drawing import drawn, layers_of
 from facelign.train.landmarks.config import LandmarkConfig, ModelOptions
@@ -46,7 +46,7 @@ def test_every_parameter_of_an_embedder_is_in_a_block(name):
 @pytest.mark.parametrize(("blocks", "first"), [(0, "dense"), (2, "Mixed_7b"), (4, "Mixed_6e")])
 def test_blocks_that_are_trained_anew_are_marked_and_the_others_are_not(blocks, first):
     layers = layers_of(*network_of(config(name="inception", blocks=blocks)))
-    marked = [one.name for one in layers if one.mark is Mark.TRAINED]
+    marked = [one.name for one in layers if one.mark is BlockMark.TRAINED]
     assert marked[0] == first
     assert len(marked) == blocks + 2  # and both dense layers
     assert layers[-len(marked)].name == first  # from the output on, none left out

@@ -17,7 +17,7 @@ from facelign.report.plot import Plot
 _GAP, _APART, _BELOW = 0.32, 1.4, 1.5
 
 
-class Mark(StrEnum):
+class BlockMark(StrEnum):
     """What a layer is to the reader. Told by color, hatch and a word below it."""
 
     KEPT = "kept"
@@ -27,15 +27,15 @@ class Mark(StrEnum):
 
 
 _FILL = {
-    Mark.KEPT: ("#E8EEF4", ""),
-    Mark.EMBEDDING: (style.SKY, ""),
-    Mark.DROPPED: ("#FFFFFF", "xx"),
-    Mark.TRAINED: (style.ORANGE, "//"),
+    BlockMark.KEPT: ("#E8EEF4", ""),
+    BlockMark.EMBEDDING: (style.SKY, ""),
+    BlockMark.DROPPED: ("#FFFFFF", "xx"),
+    BlockMark.TRAINED: (style.ORANGE, "//"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class DrawnLayer:
     """One block. shape: of what comes out, (height, width, channels) or (numbers,).
 
     inputs: places of the layers that it reads, before it; None for the one before. parameters: its
@@ -44,7 +44,7 @@ class Layer:
 
     name: str
     shape: tuple[int, ...]
-    mark: Mark = Mark.KEPT
+    mark: BlockMark = BlockMark.KEPT
     inputs: tuple[int, ...] | None = None
     parameters: int = 0
 
@@ -60,7 +60,7 @@ class _Box:
     row: int
 
 
-def draw(layers: Sequence[Layer], *, title: str, columns: int = 16) -> Plot:
+def draw(layers: Sequence[DrawnLayer], *, title: str, columns: int = 16) -> Plot:
     """Return the network from left to right, in rows of so many columns; branches below each other.
 
     A block's height follows the root of its side in px, its width the logarithm of its channels;
@@ -90,19 +90,21 @@ def draw(layers: Sequence[Layer], *, title: str, columns: int = 16) -> Plot:
     return Plot("network", figure, f"{title}: {_told(layers)}.", numbers)
 
 
-def _told(layers: Sequence[Layer]) -> str:
-    marked = [f"{x.name} {x.mark.value}" for x in layers if x.mark is not Mark.KEPT]
+def _told(layers: Sequence[DrawnLayer]) -> str:
+    marked = [f"{x.name} {x.mark.value}" for x in layers if x.mark is not BlockMark.KEPT]
     if len(marked) > 8:
         marked = [f"{len(marked)} of {len(layers)} layers are marked", *marked[:3], "and more"]
     return ", ".join(marked) or "all layers kept"
 
 
-def _inputs(layers: Sequence[Layer], place: int) -> tuple[int, ...]:
+def _inputs(layers: Sequence[DrawnLayer], place: int) -> tuple[int, ...]:
     told = layers[place].inputs
     return ((place - 1,) if place else ()) if told is None else told
 
 
-def _placed(layers: Sequence[Layer], read: Sequence[tuple[int, ...]], columns: int) -> list[_Box]:
+def _placed(
+    layers: Sequence[DrawnLayer], read: Sequence[tuple[int, ...]], columns: int
+) -> list[_Box]:
     """Return where layers stand: a column behind what they read, equal ones below each other."""
     depth: list[int] = []
     for sources in read:
@@ -128,9 +130,9 @@ def _placed(layers: Sequence[Layer], read: Sequence[tuple[int, ...]], columns: i
     return [boxes[n] for n in range(len(layers))]
 
 
-def _draw(axes: Axes, layer: Layer, box: _Box) -> None:
+def _draw(axes: Axes, layer: DrawnLayer, box: _Box) -> None:
     fill, hatch = _FILL[layer.mark]
-    dropped = layer.mark is Mark.DROPPED
+    dropped = layer.mark is BlockMark.DROPPED
     axes.add_patch(
         FancyBboxPatch(
             (box.left, box.y - box.half),
@@ -146,7 +148,7 @@ def _draw(axes: Axes, layer: Layer, box: _Box) -> None:
     middle, below = (box.left + box.right) / 2, box.y - box.half
     axes.text(middle, box.y + box.half + 0.12, layer.name, ha="center", va="bottom", fontsize=9)
     axes.text(middle, below - 0.12, _shape(layer.shape), ha="center", va="top", fontsize=8)
-    if layer.mark is not Mark.KEPT:
+    if layer.mark is not BlockMark.KEPT:
         word = layer.mark.value
         axes.text(middle, below - 0.62, word, ha="center", va="top", fontsize=9, weight="bold")
 
@@ -173,11 +175,11 @@ def _shape(shape: tuple[int, ...]) -> str:
 def example() -> Plot:
     """Return the figure for a made-up network of which the last blocks are trained anew."""
     layers = [
-        Layer("input", (64, 64, 3)),
-        Layer("conv 3x3", (32, 32, 32), parameters=896),
-        Layer("conv 3x3", (16, 16, 64), inputs=(1,), parameters=18_496),
-        Layer("conv 5x5", (16, 16, 64), inputs=(1,), parameters=51_264),
-        Layer("joined", (8, 8, 128), Mark.TRAINED, inputs=(2, 3), parameters=147_584),
-        Layer("dense", (136,), Mark.TRAINED, parameters=17_544),
+        DrawnLayer("input", (64, 64, 3)),
+        DrawnLayer("conv 3x3", (32, 32, 32), parameters=896),
+        DrawnLayer("conv 3x3", (16, 16, 64), inputs=(1,), parameters=18_496),
+        DrawnLayer("conv 5x5", (16, 16, 64), inputs=(1,), parameters=51_264),
+        DrawnLayer("joined", (8, 8, 128), BlockMark.TRAINED, inputs=(2, 3), parameters=147_584),
+        DrawnLayer("dense", (136,), BlockMark.TRAINED, parameters=17_544),
     ]
     return draw(layers, title="A network with its last blocks trained")
