@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facelign.report.plots.network import DrawnLayer, BlockMark
+from facelign.report.plots.network import BlockMark, DrawnLayer
 
 # Parkhi, Vedaldi, Zisserman: Deep Face Recognition, BMVC 2015, table 3 (configuration D of VGG).
 VGG_FACE = (

@@ -14,7 +14,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from facelign.report.plot import Plot
 from facelign.report.plots import network as figure
-from facelign.report.plots.network import DrawnLayer, BlockMark
+from facelign.report.plots.network import BlockMark, DrawnLayer
 
 #: modules that change numbers in their place: they are told with the block before
 _IN_PLACE = (nn.modules.batchnorm._BatchNorm, nn.PReLU, nn.LayerNorm)
