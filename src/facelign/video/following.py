@@ -5,7 +5,7 @@ Films and cameras are followed by this one ``FaceFollower``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,11 @@ from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.types.analysis import Analysis
 from facelign.types.arrays import BoolArray, ByteArray
 from facelign.types.contracts import Frame, Tracker
+from facelign.types.embeddings import Embeddings
 from facelign.types.faces import Box, Faces
+from facelign.video import evidence
 from facelign.video.crops import crop
-from facelign.video.evidence import NOBODY, TrackVerdict, verdict
+from facelign.video.evidence import NOBODY, TrackVerdict
 from facelign.video.looks import Budget, Look, Sighting
 from facelign.video.options import FollowOptions
 
@@ -25,7 +27,9 @@ from facelign.video.options import FollowOptions
 class Track:
     """A face that is followed: when it was seen, its looks, who it is.
 
-    crop: the face of its best look so far, (h, w, 3) uint8 RGB, where that is kept.
+    alone: who it is by its own looks. verdict: the same, but without a name that another track of
+    the same frames bears with better evidence. met: the tracks that were in a frame with it. crop:
+    the face of its best look so far, (h, w, 3) uint8 RGB, where that is kept.
     """
 
     def __init__(self, number: int, view: Sighting, options: FollowOptions) -> None:
@@ -33,7 +37,9 @@ class Track:
         self.first = self.last = view
         self.frames = 0
         self.looks: list[Look] = []
+        self.alone: TrackVerdict = NOBODY
         self.verdict: TrackVerdict = NOBODY
+        self.met: set[Track] = set()
         self.crop: ByteArray | None = None
         self.budget = Budget(options.looks, options.naming.min_height)
 
@@ -47,7 +53,7 @@ class Track:
         """The look that says most about who it is: among those for its name, if it has one."""
         person = self.verdict.person
         mine = [look for look in self.looks if look.answer.person == person]
-        return max(mine or self.looks, key=lambda look: look.view.worth, default=None)
+        return max(mine or self.looks, key=lambda look: look.weight, default=None)
 
 
 class FaceFollower:
@@ -69,6 +75,7 @@ class FaceFollower:
         self._crops = crops
         self.gallery = gallery
         self.options = options or FollowOptions()
+        self._naming = evidence.visit_naming(self.options.naming, self.options.looks.looks)
         self._tracker = tracker
         self._tracks: dict[int, Track] = {}
         self._over: list[Track] = []
@@ -94,16 +101,23 @@ class FaceFollower:
         ids = np.zeros(0, np.int64) if faces.track_ids is None else faces.track_ids
         views = list(_views(frame, faces))
         here = [self._seen(int(i), view) for i, view in zip(ids, views, strict=True)]
+        for track in here:
+            track.met.update(other for other in here if other is not track)
         asks = [t.budget.wants(view) for t, view in zip(here, views, strict=True)]
-        self._look(found, here, views, np.array(asks, bool))
-        self._follow_the_gallery()
+        looked = self._look(found, here, views, np.array(asks, bool))
+        self._judge(looked | self._named_again())
+        if self._crops and found.image is not None:
+            for track in looked:
+                if track.best is not None and track.best.view is track.last:
+                    track.crop = crop(found.image, track.box)
         self._end(frame.time_s)
         return here
 
     def cut(self) -> None:
         """Say that another scene begins: every track ends."""
         self._tracker.reset()
-        self._over += self._tracks.values()
+        for track in self._tracks.values():
+            self._leave(track)
         self._tracks = {}
 
     def ended(self) -> list[Track]:
@@ -121,44 +135,82 @@ class FaceFollower:
 
     def _look(
         self, found: Analysis, here: Sequence[Track], views: Sequence[Sighting], asks: BoolArray
-    ) -> None:
-        """Embed and name the faces that are worth it."""
-        if not asks.any():
-            return
+    ) -> set[Track]:
+        """Embed and search for the faces that are worth it; returns their tracks."""
         asked = [i for i in range(len(here)) if asks[i]]
+        if not asked:
+            return set()
         embedded = self.gallery.recognizer.embed(replace(found, faces=found.faces[asks]))
         for i in asked:
             here[i].budget.taken(views[i])
         placed = [asked[int(k)] for k in embedded.embedded]
         if embedded.embeddings is None or not placed:
-            return
+            return set()
         heights = [views[i].box.height for i in placed]
         answers = self.gallery.name(embedded.embeddings, heights, self.options.naming)
         for k, (i, answer) in enumerate(zip(placed, answers, strict=True)):
             here[i].looks.append(Look(views[i], embedded.embeddings[k : k + 1], answer))
-            here[i].verdict = verdict(here[i].looks, self.options.votes)
-            best = here[i].best
-            if self._crops and found.image is not None and best and best.view is views[i]:
-                here[i].crop = crop(found.image, views[i].box)
+        return {here[i] for i in placed}
 
-    def _follow_the_gallery(self) -> None:
-        """Name all looks again when people came or went: who was removed is unknown at once."""
+    def _named_again(self) -> set[Track]:
+        """Search for all looks again when people came or went, so that who was removed is unknown
+        at once; returns the tracks.
+        """
         revision = self.gallery.gallery.revision
         if revision == self._revision:
-            return
+            return set()
         self._revision = revision
+        tracks = {track for track in self._tracks.values() if track.looks}
+        for track in tracks:
+            vectors = Embeddings.joined([look.vector for look in track.looks])
+            heights = [look.view.box.height for look in track.looks]
+            answers = self.gallery.name(vectors, heights, self.options.naming)
+            track.looks = [
+                replace(look, answer=answer)
+                for look, answer in zip(track.looks, answers, strict=True)
+            ]
+        return tracks
+
+    def _judge(self, tracks: Iterable[Track]) -> None:
+        """Decide who the tracks are that were looked at, and who of them bears a name."""
+        for track in tracks:
+            together = evidence.together(track.looks)
+            (answer,) = self.gallery.name(together, None, self._naming)
+            track.alone = evidence.verdict(track.looks, answer, self.options)
         for track in self._tracks.values():
-            for at, look in enumerate(track.looks):
-                (answer,) = self.gallery.name(
-                    look.vector, [look.view.box.height], self.options.naming
-                )
-                track.looks[at] = replace(look, answer=answer)
-            track.verdict = verdict(track.looks, self.options.votes)
+            if not track.looks:
+                track.alone = evidence.unseen(track.budget.missing)
+        _one_name_each(set(self._tracks.values()))
 
     def _end(self, now_s: float) -> None:
         for number, track in list(self._tracks.items()):
             if now_s - track.last.time_s > self._tracker.patience_s:
-                self._over.append(self._tracks.pop(number))
+                self._leave(self._tracks.pop(number))
+
+    def _leave(self, track: Track) -> None:
+        track.met = set()  # else each would keep all that came before it
+        self._over.append(track)
+
+
+def _one_name_each(tracks: Collection[Track]) -> None:
+    """Give the tracks their verdicts: of those that met, the best evidence keeps a name.
+
+    What is sure goes before what is not. A track that is over keeps what was told of it, and with
+    better evidence also the name.
+    """
+    claims = {track: track.alone for track in tracks}
+    claims |= {other: other.verdict for t in tracks for other in t.met if other not in claims}
+    order = sorted(claims, key=lambda t: (claims[t].sure, claims[t].score or 0.0), reverse=True)
+    kept: dict[str, set[Track]] = {}
+    for track in order:
+        claim, person = claims[track], claims[track].person
+        if person is not None and not track.met.isdisjoint(kept.get(person, ())):
+            reason = f"another face of these frames is more like {person}"
+            claim = replace(claim, person=None, reason=reason)
+        elif person is not None:
+            kept.setdefault(person, set()).add(track)
+        if track in tracks:
+            track.verdict = claim
 
 
 def _views(frame: Frame, faces: Faces) -> Iterator[Sighting]:
@@ -167,5 +219,5 @@ def _views(frame: Frame, faces: Faces) -> Iterator[Sighting]:
     numbers = assess(frame.image, faces)
     for i, face in enumerate(faces):
         yaw = None if numbers.yaw_deg is None else abs(float(numbers.yaw_deg[i]))
-        sharp = float(numbers.sharpness[i])
-        yield Sighting(frame.time_s, frame.number, face.box, face.score, sharp, yaw)
+        sharp, inside = float(numbers.sharpness[i]), float(numbers.inside[i])
+        yield Sighting(frame.time_s, frame.number, face.box, face.score, sharp, yaw, inside)

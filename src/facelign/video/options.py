@@ -21,19 +21,27 @@ def rate(name: str, value: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LookOptions(OptionSet):
-    """How often a track is looked at. looks: at most, over its whole life. spacing_s: between two
-    looks that are no better than what is there; it doubles from look to look.
+    """How often a track is looked at. looks: at most, over its whole life. spacing_s: between the
+    first two looks that are no better than what is there; growth: by how much it grows from look to
+    look. wait_s: how long the first look waits for a good view.
     """
 
     looks: Annotated[int, Option("Embeddings that one track may ask for, at most.", low=1)] = 12
     spacing_s: float = 0.2
+    growth: float = 1.5
+    wait_s: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class VoteOptions(OptionSet):
-    """confirm: looks that must have voted before a track is told to be somebody, or unknown."""
+    """confirm: looks that must have voted before a track is told to be somebody. doubt: looks
+    before it is told to be nobody who is enrolled: a good view may still come.
+    """
 
     confirm: Annotated[int, Option("Looks that must have voted before a name is told.", low=1)] = 2
+    doubt: Annotated[
+        int, Option("Looks that must have voted before somebody is told unknown.", low=1)
+    ] = 5
 
 
 @dataclass(frozen=True, slots=True)
