@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from facelign.files import disk
+from facelign.types.contracts import EventLog, EventSink
 from facelign.types.events import Event, EventKind
 
 
@@ -36,3 +39,28 @@ def traces(newest: Iterable[Event], person: str) -> Traces:
         if event.kind is EventKind.APPEARED:
             visits.discard(visit)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What is gone: how many events (or states at a broker), and how many files of snapshots."""
+
+    events: int
+    snapshots: int
+
+
+def forget(person: str, logs: Sequence[EventLog], others: Sequence[EventSink] = ()) -> Forgotten:
+    """Take a person out of logs, with the snapshots of all visits, and out of what others keep.
+
+    Raises SinkError where one cannot be changed now; the same again goes on from there.
+    """
+    events = snapshots = 0
+    for log in logs:
+        # the files first: once the events are gone nothing tells which they were
+        for name in traces(log.newest(), person).snapshots:
+            path = Path(name)
+            if path.suffix in (".jpg", ".png") and path.is_file():
+                disk.erase(path)
+                snapshots += 1
+        events += log.forget(person)
+    return Forgotten(events + sum(sink.forget(person) for sink in others), snapshots)

@@ -14,6 +14,7 @@ import pytest
 from facelign.errors import SinkError
 from facelign.types.contracts import EventLog
 from facelign.types.events import Event, EventKind, event_id
+from facelign.video.forgetting import Forgotten, forget
 from facelign.video.sinks.jsonl import JsonlLog
 from facelign.video.sinks.sqlite import SqliteLog
 from facelign.video.stays import Stay, stays
@@ -38,6 +39,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from facelign.types.events import Event, EventKind, event_id
+from facelign.video.forgetting import Forgotten, forget
 from facelign.video.sinks.jsonl import JsonlLog
 from facelign.video.sinks.sqlite import SqliteLog
 """,
@@ -189,3 +191,22 @@ def test_a_log_tells_who_was_here_when(tmp_path: Path) -> None:
             Stay("door", 2, "Cyd", at(60)),
         ]
     assert stays([]) == []
+
+
+def test_who_is_forgotten_goes_with_the_snapshots_of_all_visits(tmp_path: Path) -> None:
+    def view(name: str) -> str:
+        (tmp_path / name).write_bytes(b"a face")
+        return str(tmp_path / name)
+
+    told = [
+        event(1, "Ada", snapshot=view("1.jpg")), event(2, "Bob", snapshot=view("2.jpg")),
+        event(3, "Ada", snapshot=view("3.png")), event(4, "Ada", snapshot=f"{tmp_path}/gone.jpg"),
+        event(5, "Ada", snapshot=view("notes.txt")), event(6, "Bob", snapshot=str(tmp_path)),
+    ]  # fmt: skip
+    with JsonlLog(tmp_path / "e.jsonl") as lines, SqliteLog(tmp_path / "e.db") as table:
+        lines.put(told)
+        table.put(told)
+        assert forget("Ada", [lines, table]) == Forgotten(8, 2)
+        assert forget("Ada", [lines, table]) == Forgotten(0, 0)
+        assert [one.person for one in table.newest()] == ["Bob", "Bob"]
+    assert sorted(path.name for path in tmp_path.glob("*.[jpt][pnx]*")) == ["2.jpg", "notes.txt"]
