@@ -10,13 +10,26 @@ from typing import Annotated
 
 from facelign.errors import ConfigError
 from facelign.recognition.options import IdentifyOptions
-from facelign.types.options import Option, OptionSet
+from facelign.types.options import Option, OptionSet, seconds
 
 
 def rate(name: str, value: float) -> None:
     """Refuse what is no rate: above 0, in frames a second."""
     if not 0 < value <= 1000:
         raise ConfigError(f"{name} {value:g} is no rate.", "Give frames a second, above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteTrackOptions(OptionSet):
+    """How faces are followed. begin_score: score of the detector from which a face begins a track;
+    weaker ones go on with one that is there. None: every face begins one, as a detector by default
+    tells none that it doubts.
+    """
+
+    patience_s: Annotated[
+        float, Option("Seconds that a face may be out of sight and keep its track.", check=seconds)
+    ] = 1.0
+    begin_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Annotated
 
 import numpy as np
 
 from facelign.types.arrays import BoolArray, Float64Array, IntArray
 from facelign.types.contracts import Tracker
 from facelign.types.faces import Faces
-from facelign.types.options import Option, OptionSet, seconds, share
+from facelign.video.options import ByteTrackOptions
 
 # Chosen on made scenes of walking people at 25, 5 and 2.5 frames a second (docs/stages/films.md).
 # Lengths are in sizes of the face, the root of its box's area; sizes are logarithms.
@@ -38,22 +37,6 @@ _FIRST_VELOCITY = np.array([2.0, 2.0, 0.3, 0.3])
 _SIZE_WEIGHT = 2.0
 #: how far from its prediction a face may be: at once, more for each second unseen, at most
 _REACH, _REACH_A_SECOND, _REACH_LIMIT = 0.6, 4.0, 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class ByteTrackOptions(OptionSet):
-    """How faces are followed."""
-
-    patience_s: Annotated[
-        float, Option("Seconds that a face may be out of sight and keep its track.", check=seconds)
-    ] = 1.0
-    begin_score: Annotated[
-        float,
-        Option(
-            "Score of the detector from which a face begins a track; weaker ones go on with one.",
-            check=share,
-        ),
-    ] = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +125,9 @@ class ByteTracker(Tracker):
         self._size, self._time_s = faces.image_size, time_s
         tracks = self._tracks[self._tracks.unseen_s + dt_s <= self.patience_s].predicted(dt_s)
         measured = _measured(faces)
-        high = faces.scores >= self.options.begin_score
+        high = np.full(len(faces), True)
+        if self.options.begin_score is not None:
+            high = faces.scores >= self.options.begin_score
 
         owner = np.full(len(faces), -1)  # the track of each face, -1: none
         self._match(tracks, measured, owner, np.full(len(tracks.ids), True), high)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from facelign.errors import ConfigError
 from facelign.types.arrays import Float64Array
 from facelign.types.faces import Faces
-from facelign.video.tracker import ByteTracker, ByteTrackOptions
+from facelign.video.options import ByteTrackOptions
+from facelign.video.tracker import ByteTracker
 
 SIZE = (960, 540)
 
@@ -104,8 +105,6 @@ def test_patience_is_an_option_and_the_trait_that_others_read() -> None:
     assert numbers(tracker, seen([at(100, 200)]), 2.9) == before
     with pytest.raises(ConfigError, match=r"patience_s -1 is no time"):
         ByteTrackOptions(patience_s=-1)
-    with pytest.raises(ConfigError, match=r"begin_score 1\.5 is no share"):
-        ByteTrackOptions(begin_score=1.5)
 
 
 def test_only_time_counts_not_frames() -> None:
@@ -120,7 +119,7 @@ def test_only_time_counts_not_frames() -> None:
 
 
 def test_a_weak_face_goes_on_with_a_track_and_begins_none() -> None:
-    tracker = ByteTracker()
+    tracker = ByteTracker(ByteTrackOptions(begin_score=0.6))
     (strong,) = numbers(tracker, seen([at(100, 200)], [0.9]), 0.0)
     blurred, alone = numbers(tracker, seen([at(104, 200), at(500, 200)], [0.4, 0.4]), 0.04)
     assert blurred == strong
@@ -132,8 +131,13 @@ def test_a_weak_face_goes_on_with_a_track_and_begins_none() -> None:
     assert begun > strong
 
 
+def test_without_a_score_to_begin_with_every_face_begins_a_track() -> None:
+    """The scores of some detectors are about 0."""
+    assert numbers(ByteTracker(), seen([at(100, 200)], [-0.2]), 0.0) == [1]
+
+
 def test_a_weak_face_finds_no_track_that_was_out_of_sight() -> None:
-    tracker = ByteTracker()
+    tracker = ByteTracker(ByteTrackOptions(begin_score=0.6))
     tracker.update(seen([at(100, 200)]), 0.0)
     tracker.update(seen([]), 0.04)
     (weak,) = numbers(tracker, seen([at(100, 200)], [0.4]), 0.08)
@@ -141,7 +145,7 @@ def test_a_weak_face_finds_no_track_that_was_out_of_sight() -> None:
 
 
 def test_a_strong_face_is_matched_before_a_nearer_weak_one() -> None:
-    tracker = ByteTracker()
+    tracker = ByteTracker(ByteTrackOptions(begin_score=0.6))
     (known,) = numbers(tracker, seen([at(100, 200)]), 0.0)
     ids = numbers(tracker, seen([at(100, 200), at(120, 200)], [0.3, 0.9]), 0.04)
     assert ids[1] == known
