@@ -13,8 +13,9 @@ from PIL import Image as Pillow
 from facelign import models
 from facelign.errors import ConfigError, ModelMismatch
 from facelign.gallery.cache import VectorCache
-from facelign.lab.pad.attacks import Species, attack
+from facelign.lab.pad.attacks import Species, attack, clip
 from facelign.liveness.records import LiveCalibration, SpeciesRate, to_json
+from facelign.liveness.temporal import LiveTrack
 from facelign.models.weights.store import Store
 from facelign.recognition.judging import LiveCheck
 from facelign.recognition.options import IdentifyOptions, LiveOptions
@@ -133,6 +134,21 @@ def test_a_recognizer_tells_living_faces_by_itself(
     other = LiveOptions(liveness_model="minifas-98")
     with pytest.raises(ConfigError, match="neither a score between 0 and 1 nor a file"):
         recognizer.check_live(printed, replace(other, liveness_threshold="high"))
+
+
+@pytest.mark.parametrize("species", [Species.PRINT, Species.SCREEN])
+def test_a_hand_that_shakes_an_instrument_is_one_track(
+    recognizer: Recognizer, portrait: Image, species: Species
+) -> None:
+    track, live = LiveTrack(), LiveTrack()
+    for pixels in clip(portrait.pixels, BOX, species, 1, frames=6):
+        (told,) = recognizer.check_live(Image.from_array(pixels, "rgb")).live
+        held = track.add(told.score)
+    assert held is LiveDecision.ATTACK
+    for shift in range(6):  # a person sways
+        moved = Image.from_array(np.roll(portrait.pixels, 2 * shift, axis=1), "rgb")
+        held = live.add(recognizer.check_live(moved).live[0].score)
+    assert held is LiveDecision.LIVE
 
 
 def test_a_gate_that_is_misspelled_is_refused() -> None:
