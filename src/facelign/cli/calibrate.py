@@ -10,15 +10,18 @@ from facelign.cli import building
 from facelign.cli.evaluate import inputs
 from facelign.cli.exits import Exit
 from facelign.cli.flags import JsonFlag, command, only
-from facelign.cli.output import emit, line, note, progress
+from facelign.cli.output import answer, emit, line, note, progress
 from facelign.cli.trials import read_list
 from facelign.errors import ConfigError, FacelignError, Remedy
 from facelign.files import disk
 from facelign.files.home import may_write
+from facelign.recognition.options import DEFAULT_LIVENESS
+from facelign.types.liveness import NEVER_ALONE
 from facelign.types.options import Option, OptionSet, share
-from facelign.types.policies import SEARCH_FPIR, VERIFY_FMR, FacePolicy
+from facelign.types.policies import LIVE_APCER, SEARCH_FPIR, VERIFY_FMR, FacePolicy
 from facelign.types.wording import counted
 from facelign.wire.options import ChainFlags, FaceFlags
+from facelign.wire.records import plain
 
 if TYPE_CHECKING:
     from facelign.lab.calibration.figures import CalibrationRequest
@@ -40,6 +43,25 @@ class CalibrateFlags(OptionSet):
     without: Annotated[
         Path | None,
         Option("Folder of people who are left out, such as those that will be reported on."),
+    ] = None
+    liveness: Annotated[
+        Path | None,
+        Option(
+            "Calibrate the threshold of liveness on presentations instead: a folder as 'evaluate "
+            "pad' takes it.",
+            once=True,
+        ),
+    ] = None
+    liveness_model: Annotated[
+        str, Option("The liveness model, by id, for --liveness.", names="liveness")
+    ] = DEFAULT_LIVENESS
+    apcer: Annotated[
+        float | None,
+        Option(
+            "With --liveness: the share of attacks of any species that may pass "
+            f"(default: {LIVE_APCER:g}).",
+            check=share,
+        ),
     ] = None
     gallery: Annotated[
         Path | None,
@@ -100,6 +122,13 @@ def calibrate(
     """
     _check(asked)
     target = _out(asked)
+    if asked.liveness is not None:
+        if reporting.wanted:
+            raise ConfigError(
+                "A threshold of liveness has no report of its own.",
+                "Write one with: facelign evaluate pad --report FILE",
+            )
+        return _of_presentations(asked, asked.liveness, target, drawing, chain, json=output.json)
     recognizer: Recognizer | None = None
     lost: tuple[Failure, ...] = ()
     caveats: list[str] = []
@@ -125,11 +154,53 @@ def calibrate(
     return Exit.INPUT if lost else Exit.DONE
 
 
+def _of_presentations(
+    asked: CalibrateFlags,
+    folder: Path,
+    target: Path,
+    drawing: inputs.DrawFlags,
+    chain: ChainFlags,
+    *,
+    json: bool,
+) -> int:
+    """Write a threshold of liveness, as it was earned by presentations."""
+    from facelign.cli.evaluate.pad import judge
+    from facelign.lab.pad import run as pad_run
+    from facelign.liveness import records
+
+    judged, _ = judge(folder, asked.liveness_model, None, chain)
+    if asked.set_name is not None:
+        judged = replace(judged, name=asked.set_name)
+    aim = LIVE_APCER if asked.apcer is None else asked.apcer
+    record = pad_run.calibrate(
+        judged, aim, date=inputs.today(), draws=drawing.draws, seed=drawing.seed
+    )
+    with disk.atomic(target) as file:
+        file.write(records.to_json(record).encode())
+    told = [f"threshold {record.threshold:.4f} of {record.model}: {record.source}"]
+    told += [
+        f"  {one.species}: {one.wrong} of {one.presentations} wrong, at most {100 * one.high:.1f} %"
+        for one in (*record.attacks, record.bona_fide)
+    ]
+    told += [
+        f"  held out: the worst species passes in {100 * record.held_out:.1f} % where other people "
+        "chose the threshold",
+        f"Written to {target}",
+    ]
+    told_as = {"out": str(target), "note": NEVER_ALONE, "source": record.source}
+    answer(told_as | plain(record), *told, json=json)
+    note(f"note: {NEVER_ALONE}")
+    for path, reason in list(judged.unread.items())[:10]:
+        note(f"    {path}: {reason}")
+    return Exit.INPUT if judged.unread else Exit.DONE
+
+
 def _check(asked: CalibrateFlags) -> None:
     """Raise ConfigError for what cannot be meant."""
+    _check_liveness(asked)
     if asked.gallery_size is not None and asked.fpir is None:
         raise ConfigError("--gallery-size belongs to --fpir.", f"Say --fpir {SEARCH_FPIR:g} too.")
-    if (asked.images is None) == (asked.gallery is None):
+    if asked.liveness is None and (asked.images is None) == (asked.gallery is None):
         raise ConfigError("One of --images and --gallery is wanted.", "Say --images DIR.")
     if asked.pairs is not None and asked.images is None:
         raise ConfigError("--pairs belongs to --images.", "Say --images DIR --pairs FILE.")
@@ -141,6 +212,22 @@ def _check(asked: CalibrateFlags) -> None:
         raise ConfigError("--space belongs to --gallery.", "Leave it out: the flags say the space.")
     if asked.set_name is not None and not asked.set_name.strip():
         raise ConfigError("--set is empty.", "Give the name of the set, or leave --set out.")
+
+
+def _check_liveness(asked: CalibrateFlags) -> None:
+    if asked.liveness is None:
+        if asked.apcer is not None:
+            raise ConfigError("--apcer belongs to --liveness.", "Say --liveness DIR.")
+        return
+    beside = ("images", "pairs", "without", "gallery", "space", "fmr", "fpir", "gallery_size")
+    said = [f"--{name.replace('_', '-')}" for name in beside if getattr(asked, name) is not None]
+    if said:
+        raise ConfigError(
+            f"--liveness calibrates another threshold, and {', '.join(said)} would change nothing.",
+            "Leave it out." if len(said) == 1 else "Leave them out.",
+        )
+    if asked.apcer == 1:
+        raise ConfigError("--apcer 1 lets every attack pass.", "Give a smaller share.")
 
 
 def _out(asked: CalibrateFlags) -> Path:
@@ -162,12 +249,15 @@ def _out(asked: CalibrateFlags) -> Path:
 
 def _is_record(path: Path) -> bool:
     from facelign.compare.calibrations import load
+    from facelign.liveness import records
 
-    try:
-        load(path)
-    except FacelignError:
-        return False
-    return True
+    for reading in (load, records.load):
+        try:
+            reading(path)
+        except FacelignError:
+            continue
+        return True
+    return False
 
 
 def _keep(record: Calibration, target: Path, *, held: bool) -> None:

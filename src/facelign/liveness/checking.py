@@ -72,5 +72,5 @@ def unfit(
         )
     widest = model.widest_yaw_deg
     if widest is not None and yaw_deg is not None and abs(yaw_deg) > widest:
-        return f"turned {abs(yaw_deg):.0f} degrees aside, and {widest:g} are allowed"
+        return f"turned aside: {abs(yaw_deg):.0f} degrees, and {widest:g} are allowed"
     return ""

@@ -93,19 +93,25 @@ def to_json(record: LiveCalibration) -> str:
 def load(path: Path) -> LiveCalibration:
     """Return the record of a file; raises ConfigError for one that is none."""
     try:
-        table: Any = json.loads(path.read_bytes())
+        return from_json(path.read_bytes(), path.name)
+    except OSError as problem:
+        raise ConfigError(
+            f"{path} cannot be read: {problem.strerror}.", "Check the path."
+        ) from None
+
+
+def from_json(text: str | bytes, source: str = "the record") -> LiveCalibration:
+    """Return the record of the text of a file; raises ConfigError, which calls it ``source``."""
+    try:
+        table: Any = json.loads(text)
         if not isinstance(table, dict) or table.get("kind") != _KIND:
             raise ValueError("it says another kind")
         if table.get("version") != _VERSION:
             raise ValueError(f"its version is {table.get('version')!r}, wanted {_VERSION}")
         return reading.record(LiveCalibration, table)
-    except OSError as problem:
-        raise ConfigError(
-            f"{path} cannot be read: {problem.strerror}.", "Check the path."
-        ) from None
     except (ValueError, KeyError, RecursionError) as problem:
         why = f"{problem} is lacking" if isinstance(problem, KeyError) else str(problem)
         raise ConfigError(
-            f"{path} is no threshold of liveness: {why}.",
+            f"{source} is no threshold of liveness: {why}.",
             "Make one: facelign calibrate --liveness",
         ) from None

@@ -16,6 +16,8 @@ from facelign.types.options import Option, OptionSet
 VERIFY_FMR = 1e-3
 #: share of searches for strangers that may end with a name
 SEARCH_FPIR = 0.01
+#: share of attacks of any one kind that may pass where a threshold of liveness is calibrated
+LIVE_APCER = 0.05
 #: people that are told as candidates, the most alike first
 TOP_K = 5
 

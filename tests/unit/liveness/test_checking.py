@@ -64,8 +64,8 @@ def test_a_score_is_live_from_the_threshold_on() -> None:
         ([170, 50, 215, 110], 0.0, "cut by the edge of the photo"),
         ([120, -20, 170, 40], 0.0, "cut by the edge of the photo"),
         ([20, 20, 180, 190], 0.0, "too close: the photo shows 1.2 times the face"),
-        ([120, 50, 170, 110], 40.0, "turned 40 degrees aside, and 30 are allowed"),
-        ([120, 50, 170, 110], -40.0, "turned 40 degrees aside"),
+        ([120, 50, 170, 110], 40.0, "turned aside: 40 degrees, and 30 are allowed"),
+        ([120, 50, 170, 110], -40.0, "turned aside: 40 degrees"),
     ],
 )
 def test_what_the_model_was_not_made_for_is_not_checked(

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "identification": "identification:identification",
         "landmarks": "landmarks:landmarks",
         "detection": "detection:detection",
+        "pad": "pad:pad",
         "compare": "compare:compare",
         "ensemble": "ensemble:ensemble",
         "plan": "plan:plan",
