@@ -27,6 +27,8 @@ LISTS = ("--presets", "--detectors", "--models")
 #: and OUT are there or may be written
 RIGHT = {
     "detect": "PHOTO",
+    "liveness": "PHOTO",
+    "evaluate pad": "PEOPLE",
     "align": "PHOTO OUT.png",
     "embed": "PHOTO",
     "verify": "PHOTO PHOTO",

@@ -104,13 +104,13 @@ def judge(
     from facelign.datasets.presentations import read_presentations
     from facelign.lab.pad import run as pad_run
 
-    found = read_presentations(folder)
     recognizer = building.finder(chain)
     asked = LiveOptions(
         liveness=LiveMode.OBSERVE, liveness_model=model, liveness_threshold=threshold
     )
     check = recognizer.live_check(asked)
     assert check is not None  # noqa: S101 - it was asked for
+    found = read_presentations(folder)
     with progress("judging", len(found.shown)) as done:
         return pad_run.judge(recognizer, found, check, done), check
 

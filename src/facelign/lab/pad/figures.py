@@ -3,8 +3,8 @@
 APCER: the share of the presentations of one attack instrument species that are taken for bona
 fide; the species that passes most often leads, since an attacker chooses. BPCER: the share of bona
 fide presentations that are taken for attacks. Both are over the presentations that were answered;
-APNRR and BPNRR are the shares that were not (no face found, or not checked). ACER is the mean of
-the largest APCER and the BPCER.
+APNRR and BPNRR are the shares that were not (no face found, or not checked). ACER, a word of
+papers, is the mean of the largest APCER and the BPCER.
 """
 
 from __future__ import annotations
