@@ -23,9 +23,11 @@ import argparse
 import datetime
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -36,22 +38,34 @@ from facelign.compare.thresholds import search_threshold, uncalibrated
 from facelign.datasets.folder import read_folder
 from facelign.files.home import cache_path
 from facelign.gallery.cache import VectorCache
+from facelign.gallery.gallery import Gallery
+from facelign.gallery.stores.memory import MemoryStore
+from facelign.geometry.boxes import iou
 from facelign.imaging.read import read
 from facelign.lab.calibration.figures import CalibrationRequest, Evidence, calibrate
 from facelign.lab.material import photos as walk
 from facelign.lab.statistics.exact import exact_share
 from facelign.quality.measure import assess
 from facelign.recognition.naming import decide
-from facelign.recognition.options import IdentifyOptions
+from facelign.recognition.options import EnrollOptions, IdentifyOptions
+from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
 from facelign.types.calibrations import Calibration
+from facelign.types.contracts import Frame
 from facelign.types.decisions import Candidate, CandidateList, SearchThreshold
 from facelign.types.embeddings import Embeddings, Space
 from facelign.types.faces import Box
 from facelign.types.image import Image
+from facelign.types.policies import FacePolicy
 from facelign.video import evidence
+from facelign.video.cuts import Cuts
+from facelign.video.following import FaceFollower, Track
 from facelign.video.looks import Budget, Look, Sighting
-from facelign.video.options import FollowOptions, LookOptions
+from facelign.video.options import FollowOptions, LookOptions, VoteOptions
+from facelign.video.sources import opened
+from facelign.video.tracker import ByteTracker
+
+Seen = tuple[str, tuple[float, float, float, float]]
 
 SIZES, RATES, DRAWS = (10, 100, 300), (0.01, 0.1), 4
 FRAMES, SECONDS = 24, 3.0
@@ -472,6 +486,32 @@ RULES: dict[str, Callable[[Case], Told]] = {
 }
 
 
+def chosen(
+    *, weight: str = "both", cost: float | None = None, confirm: int = 2, **looks: float
+) -> Callable[[Case], Told]:
+    options = FollowOptions(
+        looks=LookOptions(**looks),  # type: ignore[arg-type]
+        votes=VoteOptions(confirm=confirm),
+    )
+    return lambda case: ours(case, options, weight, cost)
+
+
+#: what else the rule might have been; each differs from it in one thing
+CHOICES: dict[str, Callable[[Case], Told]] = {
+    "as it is": ours,
+    **{f"{n} looks": chosen(looks=n) for n in (1, 2, 4, 8, 24)},
+    **{f"spacing grows by {g}": chosen(growth=g) for g in (1.0, 2.0)},
+    **{f"spacing begins at {s} s": chosen(spacing_s=s) for s in (0.1, 0.4)},
+    **{f"first look waits {s} s": chosen(wait_s=s) for s in (0.0, 0.5)},
+    "weights: all alike": chosen(weight="none"),
+    "weights: the view": chosen(weight="view"),
+    "weights: the raw vector": chosen(weight="norm"),
+    **{f"told after {n} looks": chosen(confirm=n) for n in (1, 3)},
+    "counts as 1 search": chosen(cost=1),
+    "counts as 12 searches": chosen(cost=12),
+}
+
+
 def cases(
     half: Half, visits: Sequence[Visit], size: int, fpir: float, mated: bool
 ) -> Iterator[Case]:
@@ -536,6 +576,137 @@ def share(hits: Sequence[bool], people: int) -> dict:
     }
 
 
+@dataclass
+class Film:
+    """What a film gave: tracks, by rule how often a name changed, and what was right."""
+
+    seconds: float = 0.0
+    tracks: int = 0
+    switches: int = 0
+    changes: dict[str, int] = field(default_factory=lambda: {"vote": 0, "every frame": 0})
+    visits: int = 0
+    right: int = 0
+    wrong: int = 0
+
+    def add(self, other: Film) -> None:
+        for name in ("seconds", "tracks", "switches", "visits", "right", "wrong"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for rule, count in other.changes.items():
+            self.changes[rule] += count
+
+    def told(self) -> dict:
+        minutes = self.seconds / 60
+        rates = {rule: round(count / minutes, 2) for rule, count in self.changes.items()}
+        return {
+            "seconds_of_faces": round(self.seconds, 1),
+            "tracks": self.tracks,
+            "identity_switches": self.switches,
+            "name_changes": self.changes,
+            "name_changes_a_minute": rates,
+            "visits": self.visits,
+            "right": self.right,
+            "wrong": self.wrong,
+        }
+
+
+def filmed(
+    gallery: PhotoGallery, frames: Iterable[Frame], truth: Sequence[Sequence[Seen]] | None = None
+) -> Film:
+    """Follow a film; beside the vote each frame is named by its nearest.
+
+    truth: who is where in each frame; a visit is a track that lasts half a second, and right where
+    it says who that is, or nobody where that one is not enrolled.
+    """
+    follower, cuts, film = FaceFollower(gallery, ByteTracker()), Cuts(), Film()
+    known = {person.name for person in gallery.people()}
+    names: dict[tuple[str, int], list[str | None]] = {}
+    people: dict[int, list[str]] = {}
+    over: list[Track] = []
+    shots = 0
+    for frame in frames:
+        if cuts.between(frame):
+            follower.cut()
+            shots += 1000  # a tracker that was reset may count from 1 again
+        found = follower.find(frame)
+        here = follower.update(frame, found)
+        single = gallery.name_faces(gallery.recognizer.embed(found)).faces if len(here) else ()
+        seen = () if truth is None else truth[frame.number]
+        for track, face in zip(here, single, strict=True):
+            key = shots + track.number
+            told = track.verdict.person if track.verdict.sure else None
+            names.setdefault(("vote", key), []).append(told)
+            names.setdefault(("every frame", key), []).append(face.person)
+            who = at_place(track.box, seen)
+            if who is not None:
+                people.setdefault(id(track), []).append(who)
+        over += follower.ended()
+    follower.cut()
+    over += follower.ended()
+    for (rule, _), told_of in names.items():
+        known_at = next((i for i, name in enumerate(told_of) if name is not None), len(told_of))
+        later = told_of[known_at:]
+        film.changes[rule] += sum(a != b for a, b in pairwise(later))
+    for track in over:
+        film.tracks += 1
+        film.seconds += track.last.time_s - track.first.time_s
+        whose = people.get(id(track), [])
+        film.switches += sum(a != b for a, b in pairwise(whose))
+        if whose and track.last.time_s - track.first.time_s >= 0.5:
+            person = max(set(whose), key=whose.count)
+            film.visits += 1
+            film.right += track.verdict.person == (person if person in known else None)
+            film.wrong += track.verdict.person not in (None, person)
+    return film
+
+
+def at_place(box: Box, seen: Sequence[Seen]) -> str | None:
+    """Return who is seen there, if anybody."""
+    if not seen:
+        return None
+    shares = iou(np.array([box.edges]), np.array([place for _, place in seen]))[0]
+    return seen[int(shares.argmax())][0] if shares.max() > 0.35 else None
+
+
+def real_films(recognizer: Recognizer, films: Path, images: Path) -> dict[str, dict]:
+    """The three films, before a gallery of the one person whose photo is there and 50 others."""
+    with PhotoGallery(Gallery(MemoryStore()), recognizer) as gallery:
+        gallery.enroll("Lin-Manuel Miranda", [films / "references/lin-manuel-miranda.png"])
+        for folder in sorted(images.iterdir())[:50]:
+            gallery.enroll(folder.name, [next(iter(sorted(folder.glob("*.jpg"))))])
+        found = {}
+        for name in ("short_hamilton_clip.mp4", "head_pose_female.gif", "asl_again.mkv"):
+            with opened(str(films / name)) as frames:
+                found[name] = filmed(gallery, frames).told()
+    return found
+
+
+def made_films(recognizer: Recognizer, seeds: Sequence[int] = (1, 2)) -> dict[str, dict]:
+    """Scenes of tests/made_clips.py: of those who play, every second one is enrolled, with another
+    photo; and 40 others.
+    """
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    from made_clips import SCENES, made, people_of
+
+    every = {name: photos for name, photos in people_of().items() if len(photos) > 1}
+    found: dict[str, dict] = {}
+    whole = Film()
+    for scene in SCENES:
+        film = Film()
+        for seed in seeds:
+            rng = np.random.default_rng([SEED, seed, *scene.encode()])
+            names = [str(name) for name in rng.permutation(sorted(every))]
+            cast, others = names[:10], names[10:50]
+            clip = made(scene, seed, photos={name: every[name][1] for name in cast}, fps=10.0)
+            with PhotoGallery(Gallery(MemoryStore()), recognizer) as gallery:
+                for name in (*cast[::2], *others):
+                    gallery.enroll(name, [every[name][0]], EnrollOptions(FacePolicy.CENTRAL))
+                film.add(filmed(gallery, clip.frames, clip.truth))
+        found[scene] = film.told()
+        whole.add(film)
+        print(scene, found[scene], flush=True)
+    return {"all scenes": whole.told(), **found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
@@ -562,7 +733,15 @@ def main() -> None:
             for size in SIZES
             for name, row in counted(made, RULES, size, fpir).items()
         ],
+        "choices": [
+            {"fpir": fpir, "gallery": 100, "choice": name, **row}
+            for fpir in RATES
+            for name, row in counted(made, CHOICES, 100, fpir).items()
+        ],
+        "made_films": made_films(recognizer),
     }
+    if options.films is not None:
+        record["films"] = real_films(recognizer, options.films, options.images)
     print(json.dumps(record, indent=1))
     machine.write("visits", record, options.out)
 

@@ -101,9 +101,10 @@ def verdict(
     who = None if chosen is None else chosen.person
     agreed = _share(looks, who)
     named = answer.person is not None and agreed > 0.5
+    needed = options.votes.confirm if named else options.votes.doubt
     return TrackVerdict(
         person=answer.person if named else None,
-        sure=len(looks) >= (options.votes.confirm if named else options.votes.doubt),
+        sure=len(looks) >= min(needed, options.looks.looks),
         score=None if chosen is None else chosen.score,
         threshold=_for_the_visit(answer.threshold, options, len(looks)),
         reason="" if named else _reason(looks, answer, who, agreed),
