@@ -57,6 +57,7 @@ SCRIPTS = {
     "detectors": Script(quick=False),
     "embedders": Script(quick=False),
     "int8": Script(quick=False),
+    "cameras": Script(quick=False),
     "fuzz_dat": Script(quick=False),
     "fuzz_weights": Script(quick=False),
     "fuzz_images": Script(quick=False),

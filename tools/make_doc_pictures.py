@@ -9,6 +9,7 @@ stage changes what it shows, look at the result, and commit it.
 from __future__ import annotations
 
 import io
+import json
 import sys
 import tempfile
 import textwrap
@@ -574,6 +575,22 @@ def sizes(_: Recognizer) -> None:
     save(gallery_size.draw(lines, target=0.01), "gallery-size")
 
 
+def cameras(_: Recognizer) -> None:
+    """How old frames of a camera were when they were decided on, as benchmarks/cameras.py saw."""
+    seen = json.loads((ROOT / "benchmarks/results/cameras.json").read_text("utf-8"))
+    worst, period = seen["worst_ms_each_10_s"], seen["period_ms"]
+    figure, (axes,) = style.figure(8.0, 3.0)
+    axes.step(
+        np.arange(len(worst)) / 6, worst, where="post", color=style.BLUE, label="worst of 10 s"
+    )
+    axes.axhline(seen["age_decided_ms"]["median"], color=style.ORANGE, label="median of all")
+    axes.axhline(2 * period, color=style.GRAY, linestyle="--", label="two periods")
+    axes.set_ylim(0, 1.25 * max(*worst, 2 * period))
+    style.label(axes, "From the lens to the decision", "minutes", "age of the frame, ms")
+    style.legend(axes, loc="upper right", ncols=3)
+    save_figure(figure, "cameras", photos=False)
+
+
 def networks(_: Recognizer) -> None:
     """The networks of the articles: two without their last layer (A1-25), one whole (A3-01)."""
     save(
@@ -786,13 +803,13 @@ PICTURES = {
     "compare": compare, "gallery": gallery, "named": named,
     "quality": quality, "liveness": liveness, "films": films, "challenge": challenge,
     "hog": picture_of_hog,
-    "gallery-size": sizes, "plots": examples,
+    "gallery-size": sizes, "cameras": cameras, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,
     "networks": networks, "retrained": retrained, "pathways": pathways,
 }  # fmt: skip
 #: these need no model
-PLAIN = {"gallery-size", "plots", "floors", "values", "networks", "preprocess"}
+PLAIN = {"gallery-size", "cameras", "plots", "floors", "values", "networks", "preprocess"}
 
 
 def save(plot: Plot, name: str, dpi: int = 100) -> None:
