@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facelign.errors import ConfigError
-from facelign.liveness.records import LiveCalibration, SpeciesRate, load, to_json
+from facelign.liveness.records import LiveCalibration, SpeciesRate, from_json, load, to_json
 
 RECORD = LiveCalibration(
     id="door", model="minifasnet", detector="yunet", set="door", digest="00", date="2026-11-28",
@@ -47,6 +49,20 @@ def test_what_is_no_record_is_refused(tmp_path: Path, change: dict[str, object],
     path.write_text(json.dumps(json.loads(to_json(RECORD)) | change), encoding="utf-8")
     with pytest.raises(ConfigError, match=why):
         load(path)
+
+
+@given(st.data())
+def test_a_changed_file_is_refused_or_a_record_all_the_same(data: st.DataObject) -> None:
+    text = bytearray(to_json(RECORD).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(text) - 1))
+        text[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        found = from_json(bytes(text))
+    except ConfigError:
+        return
+    assert 0 <= found.threshold <= 1
+    assert from_json(to_json(found)) == found
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"kind": NaN}'])
