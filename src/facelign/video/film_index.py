@@ -22,7 +22,7 @@ from facelign.types.faces import Box, Faces
 from facelign.video.cuts import Cuts
 from facelign.video.following import FaceFollower, Track
 from facelign.video.options import FilmOptions, FollowOptions
-from facelign.video.visits import Strangers, Visit, one_place_each
+from facelign.video.visits import Strangers, Visit, of_one_face
 
 #: how much two boxes overlap that are the same face in two key frames
 _SAME = 0.3
@@ -191,23 +191,27 @@ class FilmIndex:
         frame_s: float,
     ) -> Settled:
         """Return the visits of tracks that are over; before: how many the film had already."""
-        ordered = sorted(tracks, key=lambda track: (track.first.number, track.number))
-        kept = [track for track in ordered if self._counts(track, frame_s)]
-        named = one_place_each([Visit.of(film, before + 1 + i, t) for i, t in enumerate(kept)])
-        visits = tuple(
-            visit
-            if visit.verdict.person
-            else visit.numbered(self.strangers.number(visit, track.looks))
-            for visit, track in zip(named, kept, strict=True)
-        )
-        boxes = {before + 1 + i: paths[track.number] for i, track in enumerate(kept)}
-        crops = {before + 1 + i: t.crop for i, t in enumerate(kept) if t.crop is not None}
-        return Settled(visits, boxes, frame, len(tracks) - len(kept), crops)
+        kept = [one for one in of_one_face(tracks) if self._counts(one, frame_s)]
+        visits = []
+        for number, mine in enumerate(kept, before + 1):
+            visit = Visit.of(film, number, mine)
+            if visit.verdict.person is None:
+                looks = [look for track in mine for look in track.looks]
+                visit = visit.numbered(self.strangers.number(visit, looks))
+            visits.append(visit)
+        numbered = list(enumerate(kept, before + 1))
+        boxes = {
+            n: {k: v for t in mine for k, v in paths[t.number].items()} for n, mine in numbered
+        }
+        best = {n: max(mine, key=lambda t: len(t.looks)).crop for n, mine in numbered}
+        crops = {number: crop for number, crop in best.items() if crop is not None}
+        passed = len(tracks) - sum(map(len, kept))
+        return Settled(tuple(visits), boxes, frame, passed, crops)
 
-    def _counts(self, track: Track, frame_s: float) -> bool:
-        """Return whether a track is a visit: a box of a moment may be anything."""
-        lasted = track.last.time_s - track.first.time_s + frame_s
-        return lasted >= self.options.least_s or track.verdict.person is not None
+    def _counts(self, tracks: Sequence[Track], frame_s: float) -> bool:
+        """Return whether tracks of one face are a visit: a box of a moment may be anything."""
+        lasted = tracks[-1].last.time_s - tracks[0].first.time_s + frame_s
+        return lasted >= self.options.least_s or tracks[0].verdict.person is not None
 
 
 class _Clock:

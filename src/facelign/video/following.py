@@ -28,12 +28,14 @@ class Track:
     """A face that is followed: when it was seen, its looks, who it is.
 
     alone: who it is by its own looks. verdict: the same, but without a name that another track of
-    the same frames bears with better evidence. met: the tracks that were in a frame with it. crop:
-    the face of its best look so far, (h, w, 3) uint8 RGB, where that is kept.
+    the same frames bears with better evidence. met: the tracks that were in a frame with it. scene:
+    how many cuts there were before it. crop: the face of its best look so far, (h, w, 3) uint8 RGB,
+    where that is kept.
     """
 
-    def __init__(self, number: int, view: Sighting, options: FollowOptions) -> None:
+    def __init__(self, number: int, view: Sighting, options: FollowOptions, scene: int = 0) -> None:
         self.number = number
+        self.scene = scene
         self.first = self.last = view
         self.frames = 0
         self.looks: list[Look] = []
@@ -79,6 +81,7 @@ class FaceFollower:
         self._tracker = tracker
         self._tracks: dict[int, Track] = {}
         self._over: list[Track] = []
+        self._scene = 0
         self._revision = gallery.gallery.revision
 
     @property
@@ -115,6 +118,7 @@ class FaceFollower:
 
     def cut(self) -> None:
         """Say that another scene begins: every track ends."""
+        self._scene += 1
         self._tracker.reset()
         for track in self._tracks.values():
             self._leave(track)
@@ -128,7 +132,7 @@ class FaceFollower:
     def _seen(self, number: int, view: Sighting) -> Track:
         track = self._tracks.get(number)
         if track is None:
-            track = self._tracks[number] = Track(number, view, self.options)
+            track = self._tracks[number] = Track(number, view, self.options, self._scene)
         track.last = view
         track.frames += 1
         return track

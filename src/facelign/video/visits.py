@@ -13,15 +13,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from facelign.compare import thresholds
 from facelign.compare.scores import score_matrix
 from facelign.errors import DatasetMalformed
 from facelign.files import disk
 from facelign.types.calibrations import Calibration
 from facelign.types.embeddings import Embeddings
-from facelign.video.evidence import TrackVerdict
+from facelign.video.evidence import TrackVerdict, together
 from facelign.video.following import Track
 from facelign.video.looks import Look
 from facelign.wire.cells import ENCODING
@@ -47,11 +45,15 @@ class Visit:
     best: Look | None
 
     @classmethod
-    def of(cls, film: str, number: int, track: Track) -> Visit:
-        """Return the visit that a track was; its stranger has no number yet."""
-        frames = track.last.number - track.first.number + 1
-        start, end = track.first.time_s, track.last.time_s
-        return cls(film, number, track.verdict, None, start, end, frames, track.best)
+    def of(cls, film: str, number: int, tracks: Sequence[Track]) -> Visit:
+        """Return the visit that some tracks of one face were; its stranger has no number yet."""
+        first = min((track.first for track in tracks), key=lambda view: view.number)
+        last = max((track.last for track in tracks), key=lambda view: view.number)
+        chief = max(tracks, key=lambda track: (track.verdict.score or 0.0, len(track.looks)))
+        frames = last.number - first.number + 1
+        looks = sum(track.verdict.looks for track in tracks)
+        verdict = replace(chief.verdict, looks=looks)
+        return cls(film, number, verdict, None, first.time_s, last.time_s, frames, chief.best)
 
     @property
     def who(self) -> str:
@@ -67,23 +69,30 @@ class Visit:
         return self.start_s <= end_s and start_s <= self.end_s
 
 
-def one_place_each(visits: Sequence[Visit]) -> list[Visit]:
-    """Return visits so that nobody is in two places at a time: the better score keeps the name."""
-    order = sorted(range(len(visits)), key=lambda i: -(visits[i].verdict.score or 0.0))
-    kept: list[int] = []
-    result = list(visits)
-    for i in order:
-        person = visits[i].verdict.person
-        if person is None:
+#: out of sight for so long, s, somebody with a name is still there
+_GONE_S = 1.0
+
+
+def of_one_face(tracks: Sequence[Track]) -> list[list[Track]]:
+    """Return tracks by their beginning, those of one visit together.
+
+    A tracker loses a face that turns away or jumps; where the next one of the scene, within a
+    second, bears the same name, it was there all the time. Strangers are never joined.
+    """
+    visits: list[list[Track]] = []
+    latest: dict[tuple[str, int], list[Track]] = {}
+    for track in sorted(tracks, key=lambda one: (one.first.number, one.number)):
+        person = track.verdict.person
+        key = person or "", track.scene
+        before = latest.get(key) if person else None
+        gap = track.first.time_s - before[-1].last.time_s if before else float("inf")
+        if before is not None and 0 <= gap <= _GONE_S:
+            before.append(track)
             continue
-        mine = [visits[j] for j in kept if visits[j].verdict.person == person]
-        if any(visits[i].meets(other.start_s, other.end_s) for other in mine):
-            reason = f"another face of these frames is more like {person}"
-            taken = replace(visits[i].verdict, person=None, reason=reason)
-            result[i] = replace(visits[i], verdict=taken)
-        else:
-            kept.append(i)
-    return result
+        visits.append([track])
+        if person:
+            latest[key] = visits[-1]
+    return visits
 
 
 #: film, first and last second, and vector (a set of one) of a visit of a stranger
@@ -107,7 +116,7 @@ class Strangers:
         if not looks:  # nothing that could be known again
             self._seen.append([])
             return len(self._seen)
-        vectors = _mean(looks)
+        vectors = together(looks)
         best, place = self._limit(), len(self._seen)
         for at, known in enumerate(self._seen):
             if any(film == visit.film and visit.meets(*times) for film, *times, _ in known):
@@ -134,21 +143,6 @@ class Strangers:
             return float("inf")
         held = sum(len(vectors) for visits in self._seen for *_, vectors in visits)
         return thresholds.search_threshold(self._calibration, held).threshold.score
-
-
-def _mean(looks: Sequence[Look]) -> Embeddings:
-    """Return the mean vector of looks, weighted by their worth, as a set of one.
-
-    The best of many pairs of looks would be above a threshold more often than one comparison is.
-    """
-    every = Embeddings.joined([look.vector for look in looks])
-    weights = np.array([max(look.view.worth, 1e-3) for look in looks])
-    mean = np.average(every.vectors, axis=0, weights=weights)
-    norm = float(np.linalg.norm(mean))
-    if every.space.unit and norm:
-        mean = mean / norm
-    vector = np.asarray(mean, np.float32)[None]
-    return Embeddings(vector, every.space, np.array([norm], np.float32))
 
 
 #: the columns of a table of visits, in order

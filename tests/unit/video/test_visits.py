@@ -15,14 +15,16 @@ from facelign.types.decisions import CandidateList
 from facelign.types.embeddings import Embeddings, Metric, Space
 from facelign.types.faces import Box
 from facelign.video.evidence import NOBODY, TrackVerdict
+from facelign.video.following import Track
 from facelign.video.looks import Look, Sighting
+from facelign.video.options import FollowOptions
 from facelign.video.subtitles import srt
 from facelign.video.unfinished import Unfinished
 from facelign.video.visits import (
     COLUMNS,
     Strangers,
     Visit,
-    one_place_each,
+    of_one_face,
     read_table,
     row,
     visit_record,
@@ -58,19 +60,38 @@ def person(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=16)
 
 
-def test_nobody_is_in_two_places_at_a_time() -> None:
-    """The better one keeps the name; who comes later may bear it again."""
-    told = one_place_each(
-        [
-            visit("Ada", 0, 5, score=0.5),
-            visit("Ada", 4, 9, score=0.7),
-            visit("Ada", 6, 7, score=0.6),
-            visit("Bo", 0, 9, score=0.4),
-            visit("Ada", 10, 12, score=0.4),
-        ]
-    )
-    assert [v.verdict.person for v in told] == [None, "Ada", None, "Bo", "Ada"]
-    assert told[0].verdict.reason == "another face of these frames is more like Ada"
+def track(person: str | None, start: int, end: int, scene: int = 0, number: int = 1) -> Track:
+    """Return a track from one frame to another, 25 a second."""
+    views = [Sighting(n / 25, n, BOX, 0.9, 0.4, 3.0) for n in (start, end)]
+    made = Track(number, views[0], FollowOptions(), scene)
+    made.last, made.verdict = views[1], verdict(person)
+    return made
+
+
+def test_who_is_lost_for_a_moment_was_there_all_the_time() -> None:
+    """Tracks of one name join within a second and a scene; strangers never do."""
+    tracks = [
+        track("Ada", 0, 50),
+        track("Bo", 40, 60),
+        track("Ada", 70, 100),  # 20 frames later
+        track("Ada", 126, 140),  # 26 frames later
+        track("Ada", 141, 150, scene=1),  # behind a cut
+        track(None, 0, 10),
+        track(None, 11, 20),
+    ]
+    told = [[(one.first.number, one.last.number) for one in mine] for mine in of_one_face(tracks)]
+    assert told == [
+        [(0, 50), (70, 100)],
+        [(0, 10)],
+        [(11, 20)],
+        [(40, 60)],
+        [(126, 140)],
+        [(141, 150)],
+    ]
+    joined = Visit.of("a.mp4", 1, [tracks[0], tracks[2]])
+    assert (joined.start_s, joined.end_s, joined.frames) == (0.0, 4.0, 101)
+    assert joined.verdict.looks == 6
+    assert joined.who == "Ada"
 
 
 def test_a_stranger_keeps_the_number_through_cuts_and_films() -> None:
