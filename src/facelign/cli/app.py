@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "watch": (
             "Watch cameras: who appears, is recognized or unknown, and leaves, one event a line."
         ),
+        "events": "Ask logs of events who was where when, and take a person out of them.",
         "evaluate": "Measure error rates, with intervals, on photos whose truth is known.",
         "calibrate": (
             "Make a threshold from photos of people you know, with interval, counts and "
@@ -65,7 +66,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 GROUPS = frozenset(
     {
         *("challenge", "evaluate", "study", "train", "plot", "people", "gallery", "models"),
-        *("cache", "config"),
+        *("cache", "config", "events"),
     }
 )
 

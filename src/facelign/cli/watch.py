@@ -27,7 +27,7 @@ from facelign.wire.records import event_record
 
 if TYPE_CHECKING:
     from facelign.recognition.recognizer import Recognizer
-    from facelign.types.contracts import EventLog, EventSink
+    from facelign.types.contracts import EventSink
     from facelign.video.live import Watcher
     from facelign.video.places import CameraPlan
     from facelign.video.snapshots import Snapshots
@@ -211,20 +211,6 @@ def _snapshots(flags: TellingFlags) -> Snapshots | None:
     return None if flags.snapshots is None else Snapshots(flags.snapshots, keep)
 
 
-def _logs(flags: TellingFlags) -> Iterator[EventLog]:
-    """Yield the logs, by their suffixes."""
-    from facelign.video.sinks.jsonl import JsonlLog
-    from facelign.video.sinks.sqlite import SqliteLog
-
-    for path in flags.log or ():
-        if path.suffix == ".jsonl":
-            yield JsonlLog(path)
-        elif path.suffix in (".db", ".sqlite"):
-            yield SqliteLog(path)
-        else:
-            raise ConfigError(f"{path.name}: the name of a log must end in .jsonl or .db.")
-
-
 def _passed_on(
     flags: TellingFlags, cameras: Sequence[str], people: Sequence[str]
 ) -> Iterator[EventSink]:
@@ -252,16 +238,13 @@ def _telling(
     people: Sequence[str],
     show: Callable[[Event], object],
 ) -> Iterator[Telling]:
-    from datetime import UTC, datetime
-
+    from facelign.video.sinks import opened_log
     from facelign.video.snapshots import span
     from facelign.video.telling import Telling
 
-    logs = list(_logs(flags))
-    if flags.keep is not None:
-        for log in logs:
-            log.drop_before(datetime.now(UTC) - span("--keep", flags.keep))
-    with Telling(logs, show, list(_passed_on(flags, cameras, people)), note) as told:
+    keep = None if flags.keep is None else span("--keep", flags.keep)
+    logs = [opened_log(path) for path in flags.log or ()]
+    with Telling(logs, show, list(_passed_on(flags, cameras, people)), note, keep) as told:
         yield told
 
 

@@ -307,6 +307,22 @@ class EventLog(EventSink, Protocol):
         """Delete the events from before a moment; returns how many. Raises SinkError."""
         ...
 
+    def between(
+        self, start: datetime | None = None, end: datetime | None = None, person: str | None = None
+    ) -> list[Event]:
+        """Return the events from ``start`` to before ``end``, those that bear a name or all, by
+        their time.
+        """
+        kept = [
+            event
+            for event in self.newest()
+            if (start is None or event.time >= start)
+            and (end is None or event.time < end)
+            and person in (None, event.person)
+        ]
+        kept.reverse()
+        return sorted(kept, key=lambda event: event.time)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:

@@ -91,11 +91,13 @@ def test_an_interruption_ends_it_in_order(gallery: Path, film: Path, tmp_path: P
     words = ["watch", str(film), "--gallery", str(gallery), "--json", "--log", str(log)]
     command = [sys.executable, "-m", "facelign", *words]
     pipe = subprocess.PIPE
-    run_ = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=os.environ)
-    assert run_.stdout is not None
-    first = run_.stdout.readline()
-    run_.send_signal(signal.SIGTERM)
-    rest, problems = run_.communicate(timeout=60)
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=os.environ) as run_:
+        assert run_.stdout is not None
+        assert run_.stderr is not None
+        first = run_.stdout.readline()
+        run_.send_signal(signal.SIGTERM)
+        # not communicate(): it passes over lines that came with the first one
+        rest, problems = run_.stdout.read(), run_.stderr.read()
     assert first, problems
     told = [json.loads(text) for text in [first, *rest.splitlines()]]
     assert told[0]["event"] == "appeared"

@@ -170,6 +170,15 @@ class Outbox(EventSink):
         return True
 
 
+def forget_in(path: Path, person: str) -> int:
+    """Take a person out of an outbox that nobody has open; returns how many events that were."""
+    letters = _Letters(path)
+    try:
+        return letters.forget(person)
+    finally:
+        letters.close()
+
+
 class _Queue(Protocol):
     """What waits."""
 
@@ -240,14 +249,78 @@ class _Memory(_Queue):
         return
 
 
-class _Table(_Queue):
-    """Rows of a file, which several sinks and processes share."""
+class _Letters:
+    """A file of what waits, which several sinks and processes share."""
 
-    def __init__(self, path: Path, sink: EventSink) -> None:
-        self._path, self._sink = expanded(path), sink.name
-        self._me = owners.me()
+    def __init__(self, path: Path) -> None:
+        self._path = expanded(path)
         self._guard = threading.RLock()
         self._db: sqlite3.Connection | None = None
+
+    def forget(self, person: str) -> int:
+        """Take a person out of all letters, whoever they are for."""
+        changed = 0
+        with self._changing() as db:
+            query = "SELECT position, record FROM letters WHERE record != ''"
+            for place, record in db.execute(query).fetchall():
+                event = values.event(json.loads(record))
+                kept = _without(event, person)
+                if kept is event:
+                    continue
+                changed += 1
+                if kept is None:
+                    db.execute("DELETE FROM letters WHERE position = ?", (place,))
+                else:
+                    text = (_text(kept), place)
+                    db.execute("UPDATE letters SET record = ? WHERE position = ?", text)
+        with self._reading() as db:
+            sql.rebuild(db, _WAIT_S)
+        return changed
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._guard:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._guard, sql.translated(self._path):
+                if self._db is None:
+                    self._db = self._open()
+                yield self._db
+        except GalleryError as problem:
+            raise SinkError(problem.message, "Events wait until it can be written.") from problem
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise SinkError(
+                f"{self._path.name} cannot be opened: {why}.", "Name another."
+            ) from problem
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as db, sql.committed(db, _WAIT_S):
+            yield db
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            sql.create(self._path, APPLICATION_ID, _fill)
+        if sql.kind_of(self._path) != APPLICATION_ID:
+            raise SinkError(
+                f"{self._path.name} is no outbox; it was not touched.", "Name another file."
+            )
+        sql.keep_private(self._path)
+        return sql.connect(self._path)
+
+
+class _Table(_Letters, _Queue):
+    """The letters of one sink."""
+
+    def __init__(self, path: Path, sink: EventSink) -> None:
+        super().__init__(path)
+        self._sink, self._me = sink.name, owners.me()
         with self._changing() as db:
             runs = db.execute("SELECT owner, since FROM runs WHERE sink = ?", (self._sink,))
             dead = {owner: since for owner, since in runs.fetchall() if self._gone(owner)}
@@ -314,25 +387,6 @@ class _Table(_Queue):
             )
             return int(db.execute(query, (self._sink, self._me)).fetchone()[0])
 
-    def forget(self, person: str) -> int:
-        changed = 0
-        with self._changing() as db:
-            query = "SELECT position, record FROM letters WHERE sink = ? AND record != ''"
-            for place, record in db.execute(query, (self._sink,)).fetchall():
-                event = values.event(json.loads(record))
-                kept = _without(event, person)
-                if kept is event:
-                    continue
-                changed += 1
-                if kept is None:
-                    db.execute("DELETE FROM letters WHERE position = ?", (place,))
-                else:
-                    text = (_text(kept), place)
-                    db.execute("UPDATE letters SET record = ? WHERE position = ?", text)
-        with self._reading() as db:
-            sql.rebuild(db, _WAIT_S)
-        return changed
-
     def close(self) -> None:
         with self._guard:
             if self._db is None:
@@ -340,38 +394,7 @@ class _Table(_Queue):
             with suppress(SinkError), self._changing() as db:
                 mine = (self._sink, self._me)
                 db.execute("DELETE FROM runs WHERE sink = ? AND owner = ?", mine)
-            self._db.close()
-            self._db = None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._guard, sql.translated(self._path):
-                if self._db is None:
-                    self._db = self._open()
-                yield self._db
-        except GalleryError as problem:
-            raise SinkError(problem.message, "Events wait until it can be written.") from problem
-        except OSError as problem:
-            why = problem.strerror or problem
-            raise SinkError(
-                f"{self._path.name} cannot be opened: {why}.", "Name another."
-            ) from problem
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db, sql.committed(db, _WAIT_S):
-            yield db
-
-    def _open(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            sql.create(self._path, APPLICATION_ID, _fill)
-        if sql.kind_of(self._path) != APPLICATION_ID:
-            raise SinkError(
-                f"{self._path.name} is no outbox; it was not touched.", "Name another file."
-            )
-        sql.keep_private(self._path)
-        return sql.connect(self._path)
+        super().close()
 
 
 def _fill(db: sqlite3.Connection) -> None:

@@ -82,7 +82,7 @@ class SqliteLog(EventLog):
         end: datetime | None = None,
         person: str | None = None,
     ) -> list[Event]:
-        """Return the events from ``start`` to before ``end``, of a person or of all, by time."""
+        """Return the events that are meant by their time; see types.contracts.EventLog."""
         terms, given = ["1"], []
         for term, value in (
             ("time >= ?", start and _text(start)),
