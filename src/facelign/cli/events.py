@@ -118,7 +118,7 @@ def forget_person(
             log.close()
     what = f"{counted(done.events + waiting, 'event')} and {counted(done.snapshots, 'snapshot')}"
     record = {"person": name, **plain(done), "waiting": waiting}
-    answer(record, f"{what} of {name} are gone.", json=output.json)
+    answer(record, f"{what} told of {name}; none does any more.", json=output.json)
     return Exit.DONE
 
 

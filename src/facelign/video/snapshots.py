@@ -36,7 +36,8 @@ class Snapshots:
     """
 
     def __init__(self, folder: Path, keep: timedelta | None = None) -> None:
-        self._folder, self._keep = expanded(folder), keep
+        # events tell where a file is: also to who stands in another folder
+        self._folder, self._keep = expanded(folder).absolute(), keep
         self._looked = datetime.min.replace(tzinfo=UTC)
         ledger.results_folder(self._folder)
 

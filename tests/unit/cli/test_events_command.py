@@ -112,7 +112,7 @@ def test_a_person_is_forgotten_in_logs_and_outboxes(log, tmp_path, capsys):
     kept = [path for path in tmp_path.iterdir() if b"Ada" in path.read_bytes()]
     assert kept == []
     assert run(["events", "forget", "Ada", str(log), "--yes"]) == Exit.DONE
-    assert capsys.readouterr().out == "0 events and 0 snapshots of Ada are gone.\n"
+    assert capsys.readouterr().out == "0 events and 0 snapshots told of Ada; none does any more.\n"
 
 
 def test_what_cannot_be_meant_is_refused(log, tmp_path, capsys, monkeypatch):
