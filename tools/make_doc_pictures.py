@@ -549,6 +549,28 @@ def challenge(recognizer: Recognizer) -> None:
     save_figure(figure, "challenge")
 
 
+def backgrounds(_: Recognizer) -> None:
+    """The portrait before three backgrounds."""
+    from facelign.imaging import background
+
+    store, (spec,) = Store.from_environment(), models.default().find("selfie")
+    store.pull(spec)
+    mask = load(spec, store).segment(portrait())
+    shown = [
+        PORTRAIT,
+        np.repeat(np.round(255 * mask).astype(np.uint8)[..., None], 3, axis=2),
+        background.blurred(PORTRAIT, mask, 12),
+        background.replaced(PORTRAIT, mask, data.coffee()),
+        background.colored(PORTRAIT, mask, (0, 120, 215)),
+    ]
+    whole = Pillow.new("RGB", (len(shown) * 260 - 8, 252), "white")
+    for number, pixels in enumerate(shown):
+        whole.paste(Pillow.fromarray(pixels).resize((252, 252), BICUBIC), (260 * number, 0))
+    target = TARGET / "backgrounds.jpg"
+    whole.save(target, quality=88)
+    print(target.relative_to(ROOT), f"{target.stat().st_size / 1000:.0f} kB")
+
+
 def picture_of_hog(recognizer: Recognizer) -> None:
     """HOG of the face (A4-19)."""
     save(_hog(recognizer), "hog", dpi=85)
@@ -802,7 +824,7 @@ PICTURES = {
     "occlusion": occlusion, "detectors": detectors,
     "compare": compare, "gallery": gallery, "named": named,
     "quality": quality, "liveness": liveness, "films": films, "challenge": challenge,
-    "hog": picture_of_hog,
+    "backgrounds": backgrounds, "hog": picture_of_hog,
     "gallery-size": sizes, "cameras": cameras, "plots": examples,
     "photo-plots": photo_plots,
     "floors": floors, "values": picture_of_values,

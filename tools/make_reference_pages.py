@@ -205,6 +205,7 @@ def models() -> str:
         Task.QUALITY: "Quality measures",
         Task.LIVENESS: "Liveness models",
         Task.POSE: "Head pose",
+        Task.SEGMENT: "Segmenters",
     }
     for task in Task:
         specs = known.specs(task)

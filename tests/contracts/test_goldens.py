@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ from facelign.types.contracts import (
     Landmarker,
     Liveness,
     Quality,
+    Segmenter,
 )
 from facelign.types.faces import Faces
 from facelign.types.image import Image
@@ -44,9 +46,10 @@ ARRAYS = {
     Task.QUALITY: {"boxes", "points", "numbers"},
     Task.LIVENESS: {"boxes", "scores"},
     Task.POSE: {"boxes", "points", "angles"},
+    Task.SEGMENT: {"mask"},
 }
 #: no golden may be looser than this: share of the face's height, px, 1 - cosine, score, score,
-#: degrees
+#: degrees, share of a pixel
 LOOSEST = {
     Task.DETECT: 0.06,
     Task.LANDMARK: 1.0,
@@ -54,6 +57,7 @@ LOOSEST = {
     Task.QUALITY: 0.01,
     Task.LIVENESS: 0.01,
     Task.POSE: 0.5,
+    Task.SEGMENT: 0.01,
 }
 
 
@@ -176,6 +180,19 @@ def test_angles(
     marks = Landmarks(known["points"].astype(np.float32), FIVE)
     given = Faces(known["boxes"].astype(np.float32), scores, marks, "golden", portrait.size)
     gap = np.abs(model.estimate(portrait, given) - known["angles"])
+    assert gap.max() <= float(known["within"])
+
+
+@pytest.mark.weights
+@of_task(Task.SEGMENT)
+def test_masks(
+    spec: ModelSpec, pulled: Callable[..., Store], portrait: Image, usable: Callable[..., object]
+) -> None:
+    known = golden(spec)
+    model: Segmenter = usable(spec, lambda: models.load(spec, pulled(spec)))  # type: ignore[assignment]
+    size = known["mask"].shape[::-1]
+    small = cv2.resize(portrait.pixels, size, interpolation=cv2.INTER_AREA)
+    gap = np.abs(model.segment(Image.from_array(small, "rgb")) - known["mask"] / np.float32(255))
     assert gap.max() <= float(known["within"])
 
 

@@ -41,6 +41,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
             "Watch cameras: who appears, is recognized or unknown, and leaves, one event a line."
         ),
         "events": "Ask logs of events who was where when, and take a person out of them.",
+        "background": (
+            "Blur or replace what is behind the people of a photo or film; edges stay soft."
+        ),
         "evaluate": "Measure error rates, with intervals, on photos whose truth is known.",
         "calibrate": (
             "Make a threshold from photos of people you know, with interval, counts and "

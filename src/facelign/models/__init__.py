@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Layout,
         Liveness,
         Quality,
+        Segmenter,
     )
 
 #: parts of a space's id that are no preprocessing
@@ -56,6 +57,7 @@ __all__ = [
     "pose",
     "pull",
     "quality",
+    "segmenter",
     "space",
 ]
 
@@ -63,7 +65,7 @@ __all__ = [
 def list(pattern: str = "*", *, task: Task | str | None = None) -> builtins.list[str]:
     """Return the ids of the models that fit a pattern such as ``"dlib*"``, of all tasks or of one.
 
-    task: "detect", "landmark", "embed", "quality", "liveness" or "pose".
+    task: "detect", "landmark", "embed", "quality", "liveness", "pose" or "segment".
     """
     wanted = None if task is None else Task(task)
     ids = dict.fromkeys(spec.id for spec in default().specs(wanted))
@@ -119,6 +121,14 @@ def pose(model: str, /, *, engine: OnnxOptions | None = None, **options: object)
     Raises as ``detector``.
     """
     return _loaded(Task.POSE, model, engine, options)  # type: ignore[no-any-return]
+
+
+def segmenter(model: str, /, *, engine: OnnxOptions | None = None, **options: object) -> Segmenter:
+    """Return a segmenter: ``segment(image)`` gives a mask of people (h, w), 0 to 1.
+
+    Raises as ``detector``.
+    """
+    return _loaded(Task.SEGMENT, model, engine, options)  # type: ignore[no-any-return]
 
 
 def layout(layout_id: str, /, **options: object) -> Layout:

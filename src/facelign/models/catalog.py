@@ -25,6 +25,7 @@ MODEL_PACKAGES = (
     "facelign.quality.models",
     "facelign.quality.poses",
     "facelign.liveness.models",
+    "facelign.segment.models",
 )
 LAYOUTS = "facelign.align.layouts"
 ENTRY_POINTS = "facelign.models"

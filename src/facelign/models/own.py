@@ -234,8 +234,8 @@ def _run(spec: ModelSpec, model: Any) -> None:
     width, height = spec.input.size or (320, 320)
     picture = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
     image = Image.from_array(picture, "rgb")
-    if spec.task is Task.DETECT:
-        model.detect(image)
+    if spec.task in (Task.DETECT, Task.SEGMENT):
+        (model.detect if spec.task is Task.DETECT else model.segment)(image)
         return
     box = np.array([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]], np.float32)
     faces = Faces(box, np.ones(1, np.float32), None, "a box", (width, height))

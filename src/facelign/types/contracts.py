@@ -207,6 +207,19 @@ class HeadPose(Protocol):
         ...
 
 
+class Segmenter(Protocol):
+    """Tells people from what is behind them. Laws: one share in [0, 1] a pixel; a mirrored photo
+    gives (nearly) the mirrored mask; deterministic; input unchanged.
+    """
+
+    spec: ModelSpec
+
+    @abstractmethod
+    def segment(self, image: Image) -> Float32Array:
+        """Return (h, w) float32, for each pixel of ``image.pixels`` how much of it is a person."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a film or camera. number: counts from 0. time_s: since the first, rising."""

@@ -313,8 +313,19 @@ class PoseOutput:
     """What a model of head pose gives: yaw, pitch and roll, degrees."""
 
 
+@dataclass(frozen=True, slots=True)
+class SegmenterOutput:
+    """What a segmenter gives: a mask of people."""
+
+
 Output = (
-    DetectorOutput | LandmarkerOutput | EmbedderOutput | QualityOutput | LivenessOutput | PoseOutput
+    DetectorOutput
+    | LandmarkerOutput
+    | EmbedderOutput
+    | QualityOutput
+    | LivenessOutput
+    | PoseOutput
+    | SegmenterOutput
 )
 
 
@@ -408,4 +419,5 @@ _TASKS = {
     QualityOutput: Task.QUALITY,
     LivenessOutput: Task.LIVENESS,
     PoseOutput: Task.POSE,
+    SegmenterOutput: Task.SEGMENT,
 }

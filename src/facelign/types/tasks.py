@@ -14,3 +14,4 @@ class Task(StrEnum):
     QUALITY = "quality"
     LIVENESS = "liveness"
     POSE = "pose"
+    SEGMENT = "segment"

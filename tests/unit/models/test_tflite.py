@@ -62,7 +62,8 @@ def flat(root: dict[int, Any]) -> bytes:
 CODES = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONCATENATION": 2, "CONV_2D": 3,
          "DEPTHWISE_CONV_2D": 4, "DEPTH_TO_SPACE": 5, "DEQUANTIZE": 6, "LOGISTIC": 14,
          "MAX_POOL_2D": 17, "MUL": 18, "RELU": 19, "RELU6": 21, "RESHAPE": 22,
-         "RESIZE_BILINEAR": 23, "PAD": 34, "PRELU": 54, "DENSIFY": 124, "FILL": 94}  # fmt: skip
+         "RESIZE_BILINEAR": 23, "PAD": 34, "MEAN": 40, "PRELU": 54,
+         "FILL": 94, "HARD_SWISH": 117, "DENSIFY": 124}  # fmt: skip
 KINDS = {"float32": 0, "float16": 1, "int32": 2, "int8": 9}
 
 
@@ -151,7 +152,16 @@ def whole() -> bytes:
     flat_ = f.step("RESHAPE", [both], 1, 108, 5)
     more = f.step("RESHAPE", [f.step("RELU", [x], 1, 6, 6, 8)], 1, 288, 1)
     sure = f.step("LOGISTIC", [more], 1, 288, 1)
-    return f.written(flat_, sure, large)
+    mean = f.step("MEAN", [x, f.weight(np.array([1, 2], np.int32))], 1, 1, 1, 8, f0=("<b", 1))
+    all_ = f.step("AVERAGE_POOL_2D", [x], 1, 1, 1, 8, f0=("<b", 1), **still, f3=("<i", 6),
+                  f4=("<i", 6))  # fmt: skip
+    swished = f.step("HARD_SWISH", [f.step("ADD", [mean, all_], 1, 1, 1, 8)], 1, 1, 1, 8)
+    scaled = f.step("MUL", [x, swished], 1, 6, 6, 8)
+    grown = f.step(
+        "custom Convolution2DTransposeBias", [scaled, f.floats(2, 2, 3, 8), f.floats(2)],
+        1, 12, 18, 2,
+    )  # fmt: skip
+    return f.written(flat_, sure, large, grown)
 
 
 def converted(data: bytes, folder: Path) -> Session:
@@ -170,7 +180,8 @@ def test_every_operator_computes_what_tflite_defines(tmp_path: Path) -> None:
     """The converter compares with NumPy by itself, one by one and batched: it must hold."""
     net = converted(whole(), tmp_path)
     outputs = net.run({net.inputs[0].name: np.zeros((5, 3, 12, 12), np.float32)})
-    assert [o.shape for o in outputs] == [(5, 108, 5), (5, 288, 1), (5, 6, 6, 12)]
+    shapes = [(5, 108, 5), (5, 288, 1), (5, 6, 6, 12), (5, 12, 18, 2)]
+    assert [o.shape for o in outputs] == shapes
 
 
 def test_a_convolution_by_hand(tmp_path: Path) -> None:
@@ -237,6 +248,14 @@ def test_shapes_that_do_not_follow_are_refused(tmp_path: Path) -> None:
     f = File(1, 4, 4, 1)
     huge = f.step("RESHAPE", [0], 1 << 20, 1 << 20)
     assert "has the shape" in refused(f.written(huge), tmp_path)
+    f = File(1, 4, 4, 1)
+    f = File(1, 4, 4, 1)
+    over = f.step("custom Convolution2DTransposeBias", [0, f.floats(1, 3, 3, 1), f.floats(1)],
+                  1, 8, 8, 1)  # fmt: skip
+    assert "overlap" in refused(f.written(over), tmp_path)
+    f = File(1, 4, 4, 1)
+    rows = f.step("MEAN", [0, f.weight(np.array([1], np.int32))], 1, 1, 4, 1, f0=("<b", 1))
+    assert "MEAN" in refused(f.written(rows), tmp_path)
     f = File(1, 4, 4, 1)
     assert "never made" in refused(f.written(f.value(1, 4, 4, 1)), tmp_path)
     assert "does not begin" in refused(b"no model at all", tmp_path)

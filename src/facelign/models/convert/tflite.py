@@ -37,6 +37,7 @@ _WIDEST = 64
 #: axes of pictures: rows, columns, channels last to channels first, and back
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
+_FLOAT = np.dtype(np.float32)
 #: steps over weights alone: float16, and sparse ones
 _UNPACKING = ("DEQUANTIZE", "DENSIFY")
 
@@ -260,6 +261,8 @@ class Translation:
         if len(shape) != 4:
             raise refuse("a pool is not over a picture")
         sides = (options.number(4), options.number(3))
+        if sides == shape[1:3] and not largest and _activation(options, 5)[0] == 0:
+            return self._mean(x, out)
         window = Window(self, shape, options, sides, options_dilation=None)
         self._spent(math.prod(window.sides) * shape[3] * math.prod(sides), math.prod(sides))
         kind, bent = _activation(options, 5)
@@ -283,6 +286,51 @@ class Translation:
             return bent(found / counts)
 
         return computed, (1, *window.sides, shape[3])
+
+    def mean(self, operator: Operator, out: str) -> tuple[Reference, Shape]:
+        """MEAN over the rows and columns of a picture, which stay as axes."""
+        x, axes = operator.inputs[0], self.constant(operator.inputs[1])
+        kept = operator.options.number(0, "<b")
+        if len(self.shape(x)) != 4 or sorted(np.ravel(axes).tolist()) != [1, 2] or not kept:
+            raise refuse("a MEAN is not that of a picture")
+        return self._mean(x, out)
+
+    def _mean(self, x: int, out: str) -> tuple[Reference, Shape]:
+        shape = self.shape(x)
+        if not math.prod(shape):
+            raise refuse("a mean is taken of nothing")
+        self._spent(math.prod(shape))
+        self._node("GlobalAveragePool", [self._named(x)], out)
+        return lambda v: v.mean(axis=(1, 2), keepdims=True), (1, 1, 1, shape[3])
+
+    def enlarge(self, operator: Operator, out: str) -> tuple[Reference, Shape]:
+        """MediaPipe's Convolution2DTransposeBias whose windows lie side by side.
+
+        Its step is in options that only MediaPipe reads; that what it gives is as much larger as
+        the window says that they are the same (mediapipe/util/tflite/operations/
+        transpose_conv_bias.cc).
+        """
+        if len(operator.inputs) != 3 or min(operator.inputs) < 0:
+            raise refuse("a Convolution2DTransposeBias has not the inputs that it should")
+        x, made = operator.inputs[0], self.shape(operator.outputs[0])
+        shape = self.shape(x)
+        weight, bias = (self.constant(i) for i in operator.inputs[1:])
+        fits = len(shape) == 4 and weight.ndim == 4 and weight.size and weight.shape[3] == shape[3]
+        if not fits or bias.shape != weight.shape[:1] or {weight.dtype, bias.dtype} != {_FLOAT}:
+            raise refuse("a Convolution2DTransposeBias does not fit its picture")
+        outs, high, wide, _ = weight.shape
+        sizes = (1, shape[1] * high, shape[2] * wide, outs)
+        if sizes != made or max(high, wide) > _WIDEST:
+            raise refuse("the windows of a Convolution2DTransposeBias overlap")
+        self._spent(math.prod(shape) * high * wide * outs)
+        names = [self._weight(weight.transpose(3, 0, 1, 2)), self._weight(bias)]
+        self._node("ConvTranspose", [self._named(x), *names], out, strides=[high, wide])
+
+        def computed(v: AnyArray) -> AnyArray:
+            parts = np.einsum("nrci,ohwi->nrhcwo", v, weight, dtype=np.float32)
+            return np.asarray(parts.reshape(sizes) + bias)
+
+        return computed, sizes
 
     def pair(self, operator: Operator, out: str) -> tuple[Reference, Shape]:
         """ADD and MUL, one of which may be weights."""
@@ -317,11 +365,14 @@ class Translation:
         return computed, shape
 
     def bend(self, operator: Operator, out: str) -> tuple[Reference, Shape]:
-        """RELU, RELU6, LOGISTIC."""
+        """RELU, RELU6, LOGISTIC, HARD_SWISH."""
         x = operator.inputs[0]
+        if operator.name == "HARD_SWISH":
+            self._node("HardSwish", [self._named(x)], out)
+            return lambda v: v * np.clip(v + 3, 0, 6) / np.float32(6), self.shape(x)
         if operator.name == "LOGISTIC":
             self._node("Sigmoid", [self._named(x)], out)
-            return lambda v: 1 / (1 + np.exp(-v)), self.shape(x)
+            return lambda v: 1 / (1 + np.exp(-np.maximum(v, -80))), self.shape(x)
         kind = _RELU if operator.name == "RELU" else _RELU6
         self._node("Identity", [self._named(x)], out, kind)
         return _BENT[kind], self.shape(x)
@@ -515,7 +566,7 @@ class Window:
 
 
 _PAIRS = frozenset(
-    {"ADD", "MUL", "CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "PRELU", "RESIZE_BILINEAR"}
+    {"ADD", "MUL", "MEAN", "CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "PRELU", "RESIZE_BILINEAR"}
 )
 _TRANSLATED: Mapping[str, Callable[[Translation, Operator, str], tuple[Reference, Shape]]] = (
     MappingProxyType(
@@ -523,7 +574,9 @@ _TRANSLATED: Mapping[str, Callable[[Translation, Operator, str], tuple[Reference
             **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), Translation.convolution),
             **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), Translation.pool),
             **dict.fromkeys(("ADD", "MUL"), Translation.pair),
-            **dict.fromkeys(("RELU", "RELU6", "LOGISTIC"), Translation.bend),
+            **dict.fromkeys(("RELU", "RELU6", "LOGISTIC", "HARD_SWISH"), Translation.bend),
+            "MEAN": Translation.mean,
+            "custom Convolution2DTransposeBias": Translation.enlarge,
             "PRELU": Translation.prelu,
             "PAD": Translation.pad,
             "RESIZE_BILINEAR": Translation.resize,
