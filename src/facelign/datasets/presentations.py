@@ -19,7 +19,7 @@ from facelign.datasets.records import csv_rows, malformed
 from facelign.datasets.shelf import FolderShelf
 from facelign.errors import DatasetMissing
 from facelign.files.home import expanded
-from facelign.imaging.listing import people_folders
+from facelign.imaging.listing import passed_over, people_folders
 
 #: the name of a list, and what bona fide presentations are called in lists and folders
 LIST, BONA_FIDE = "presentations.csv", "bona-fide"
@@ -97,7 +97,12 @@ def _listed(path: Path) -> Presentations:
 
 def _in_folders(folder: Path) -> Presentations:
     shown: list[Presentation] = []
-    skipped: list[tuple[Path, str]] = []
+    strange = f"neither {BONA_FIDE} nor {_ATTACK}"
+    skipped = [
+        (one, strange)
+        for one in sorted(folder.iterdir())
+        if one.is_dir() and one.name not in (BONA_FIDE, _ATTACK) and not passed_over(one.name)
+    ]
     kinds = [("", folder / BONA_FIDE)]
     attacks = folder / _ATTACK
     if attacks.is_dir():

@@ -33,7 +33,7 @@ def test_folders_say_species_subject_and_device(tmp_path: Path) -> None:
         Presentation(printed, "print", "Ann", "phone"),
         Presentation(shown, "screen", "Bo", "phone/night"),
     }
-    assert {path.name for path, _ in found.skipped} == {"notes.txt", "loose.png"}
+    assert {path.name for path, _ in found.skipped} == {"notes.txt", "loose.png", "elsewhere"}
 
 
 def test_a_list_wins_over_folders(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def judge(
     check = recognizer.live_check(asked)
     assert check is not None  # noqa: S101 - it was asked for
     found = read_presentations(folder)
+    for path, why in [one for one in found.skipped if one[1] != "no picture"][:10]:
+        note(f"note: {path} is left out: {why}")
     with progress("judging", len(found.shown)) as done:
         return pad_run.judge(recognizer, found, check, done), check
 
