@@ -58,6 +58,7 @@ SCRIPTS = {
     "embedders": Script(quick=False),
     "int8": Script(quick=False),
     "cameras": Script(quick=False),
+    "tracking": Script(quick=False),
     "fuzz_dat": Script(quick=False),
     "fuzz_weights": Script(quick=False),
     "fuzz_images": Script(quick=False),

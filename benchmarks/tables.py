@@ -18,7 +18,11 @@ from typing import Any
 import machine
 
 ROOT = machine.HERE.parent
-PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
+PAGES = (
+    ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "stages" / "films.md",
+    ROOT / "README.md",
+)
 #: rows and columns of README's table
 PRESETS = ("default", "fast", "light", "accurate", "dlib")
 PEERS = ("face_recognition", "OpenCV YuNet + SFace", "deepface dlib + Dlib")
@@ -393,7 +397,26 @@ def gallery_table() -> str:
     return table(("what", "seen"), rows)
 
 
+def tracking_table() -> str:
+    result = load("tracking")
+    if result is None:
+        return "Not measured."
+    head = (
+        "films", "frames a second", "tracker", "switches", "tracks a visit", "tracks of two people",
+        "IDF1",
+    )  # fmt: skip
+    rows = [
+        (
+            f"{row['films']}, {row['visits']} visits", row["fps"], row["tracker"], row["switches"],
+            f"{row['tracks_a_visit']:.2f}", row["mixed"], f"{row['idf1']:.3f}",
+        )
+        for row in result["rows"]
+    ]  # fmt: skip
+    return table(head, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "tracking": tracking_table,
     "targets": targets_table,
     "machines": machines_table,
     "versions": versions_table,
