@@ -17,6 +17,7 @@ from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError
 from facelign.files.home import gallery_path
+from facelign.recognition.options import LiveOptions
 from facelign.types.events import Event, EventKind
 from facelign.types.options import Option, OptionSet
 from facelign.types.policies import LiveMode
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from facelign.types.contracts import EventSink
     from facelign.video.live import Watcher
     from facelign.video.places import CameraPlan
+    from facelign.video.recording import Recording
     from facelign.video.snapshots import Snapshots
     from facelign.video.sources.newest import Cameras
     from facelign.video.telling import Telling
@@ -44,6 +46,14 @@ Sources = Annotated[
 ]
 CamerasFile = Annotated[
     Path | None, typer.Option("--cameras", help="A TOML file of cameras, their zones and rules.")
+]
+
+DrawTo = Annotated[
+    Path | None,
+    typer.Option("--draw", help="Write what was looked at, with names: FILE.mp4, or a folder."),
+]
+Blur = Annotated[
+    str, typer.Option("--blur", help="In --draw, blur the faces of all, unknown, or NAME.")
 ]
 
 #: the variable that holds the secret with which webhooks are signed
@@ -102,12 +112,15 @@ def watch(
     where: GalleryFlags,
     output: JsonFlag,
     cameras: CamerasFile = None,
+    draw: DrawTo = None,
+    blur: Blur = "",
     telling: TellingFlags,
     rules: EventRules,
     pace: WatchOptions,
     looks: LookOptions,
     votes: VoteOptions,
     naming: NamingFlags,
+    gate: LiveOptions,
     chain: Annotated[ChainFlags, without("workers", padded=False, turned=False)],
 ) -> int:
     """Watch cameras: who appears, is recognized or unknown, and leaves, one event a line."""
@@ -116,13 +129,16 @@ def watch(
     from facelign.video.tracker import ByteTracker
 
     needs()
+    if blur and draw is None:
+        raise ConfigError("--blur says what --draw draws.", "Give --draw OUT.mp4 too.")
     plans = _plans(sources or [], cameras, rules)
     snapshots = _snapshots(telling)
     recognizer = building.recognizer(chain)
     path = gallery_path(where.gallery)
     options = building.naming(naming, recognizer, path)
-    live = recognizer.live_check(options.live)
-    required = options.live is not None and options.live.liveness == LiveMode.REQUIRE
+    live = recognizer.live_check(gate)
+    required = gate.liveness == LiveMode.REQUIRE
+    building.tell_live(live, json=True)
     with ExitStack() as stack:
         gallery = stack.enter_context(building.opened(path, recognizer))
         _warm(recognizer)
@@ -131,6 +147,7 @@ def watch(
         people = [one.name for one in gallery.people()]
         show = _show(names, json=output.json, why=telling.why)
         told = stack.enter_context(_telling(telling, names, people, show))
+        recording = None if draw is None else stack.enter_context(_recording(draw, names, blur))
         watcher = Watcher(
             gallery,
             opened,
@@ -141,11 +158,12 @@ def watch(
             told,
             tracker=ByteTracker,
             options=pace,
-            follow=FollowOptions(replace(options, live=None), looks, votes),
+            follow=FollowOptions(options, looks, votes),
             live=live,
             snapshots=snapshots,
             ignored=telling.ignore or (),
             remark=note,
+            seen=_unseen if recording is None else recording.add,
         )
         with signals.postponed() as interrupted:
             watcher.run(lambda: not interrupted())
@@ -199,6 +217,18 @@ def _names(plans: Sequence[CameraPlan], opened: Cameras) -> list[str]:
             name = f"{plan.name or camera.name} {number}"
         names.append(name)
     return names
+
+
+def _recording(target: Path, names: Sequence[str], blur: str) -> Recording:
+    from facelign.video.recording import Recording
+
+    if target.suffix and (target.suffix != ".mp4" or len(names) > 1):
+        raise ConfigError(f"--draw {target} is no folder and no .mp4 of one camera.")
+    return Recording(target, names, blur)
+
+
+def _unseen(_place: int, _frame: object, _tracks: object) -> None:
+    """Look at no frame."""
 
 
 # -- events --------------------------------------------------------------------------------------

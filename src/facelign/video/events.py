@@ -329,7 +329,8 @@ class CameraEvents:
             return told
         if state.liveness == "attack" and not visit.spoof:
             visit.spoof = True
-            told.append(self._of(EventKind.SPOOF, visit, now, reason=state.reason))
+            why = "" if state.live is None else f"liveness {state.live:.2f}: a print, a screen?"
+            told.append(self._of(EventKind.SPOOF, visit, now, reason=why))
         if visit.person is not None:
             if not visit.named and visit.person not in self._left_s:
                 visit.named = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +23,16 @@ _BLOCKS = 6
 _WIDER = 1.3
 
 
+class Shown(NamedTuple):
+    """A face in a frame. edges: (4,) of its box, px. person: None without a name; number: of the
+    stranger or track then.
+    """
+
+    edges: FloatArray
+    person: str | None
+    number: int | None = None
+
+
 class Paths:
     """Where each visit's face is in every frame, also in those between two that were looked at."""
 
@@ -35,8 +46,8 @@ class Paths:
             numbers = [number for number, _ in found]
             self._of.append((visit, numbers, np.array([box.edges for _, box in found])))
 
-    def at(self, number: int) -> list[tuple[Visit, FloatArray]]:
-        """Return who is in frame ``number``, each with the edges (4,) of the face, px."""
+    def at(self, number: int) -> list[Shown]:
+        """Return who is in frame ``number``."""
         here = []
         for visit, numbers, boxes in self._of:
             if not numbers[0] <= number <= numbers[-1]:
@@ -45,23 +56,24 @@ class Paths:
             j = min(i + 1, len(numbers) - 1)
             span = numbers[j] - numbers[i]
             share = (number - numbers[i]) / span if span else 0.0
-            here.append((visit, (1 - share) * boxes[i] + share * boxes[j]))
+            edges = (1 - share) * boxes[i] + share * boxes[j]
+            here.append(Shown(edges, visit.verdict.person, visit.stranger))
         return here
 
 
-def marked(pixels: ByteArray, here: Sequence[tuple[Visit, FloatArray]], blur: str) -> ByteArray:
+def marked(pixels: ByteArray, here: Sequence[Shown], blur: str) -> ByteArray:
     """Return a frame with boxes and names; faces that must not be seen are blurred.
 
     pixels: (h, w, 3) uint8 RGB. blur: "" for nobody, "all", "unknown", or the name of a person.
     """
     if not here:
         return pixels
-    hidden = [edges for visit, edges in here if _hides(blur, visit)]
+    hidden = [face.edges for face in here if _hides(blur, face.person)]
     seen = blurred(pixels, hidden) if hidden else pixels
-    boxes = np.array([edges for _, edges in here], np.float32)
+    boxes = np.array([face.edges for face in here], np.float32)
     size = (pixels.shape[1], pixels.shape[0])
     faces = Faces(boxes, np.ones(len(boxes), np.float32), None, "film", size)
-    return draw_faces(seen, faces, [_mark(visit, blur) for visit, _ in here], points=False)
+    return draw_faces(seen, faces, [_mark(face, blur) for face in here], points=False)
 
 
 def blurred(pixels: ByteArray, boxes: Iterable[FloatArray]) -> ByteArray:
@@ -87,16 +99,14 @@ def blurred(pixels: ByteArray, boxes: Iterable[FloatArray]) -> ByteArray:
     return result
 
 
-def _hides(blur: str, visit: Visit) -> bool:
-    person = visit.verdict.person
+def _hides(blur: str, person: str | None) -> bool:
     return (
         blur == "all" or (blur == "unknown" and person is None) or (bool(blur) and blur == person)
     )
 
 
-def _mark(visit: Visit, blur: str) -> Mark:
-    person = visit.verdict.person
-    if person is None:
-        return Mark(GRAY, f"? {visit.stranger}")
-    label = "" if _hides(blur, visit) else person
-    return Mark(COLORS[(zlib.crc32(person.encode()) + 1) % len(COLORS)], label)
+def _mark(face: Shown, blur: str) -> Mark:
+    if face.person is None:
+        return Mark(GRAY, "?" if face.number is None else f"? {face.number}")
+    label = "" if _hides(blur, face.person) else face.person
+    return Mark(COLORS[(zlib.crc32(face.person.encode()) + 1) % len(COLORS)], label)

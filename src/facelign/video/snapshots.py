@@ -51,7 +51,7 @@ class Snapshots:
         """
         self._clean(taken)
         if path is None:
-            day = self._folder / _plain(camera) / f"{taken:%Y-%m-%d}"
+            day = self._folder / plain(camera) / f"{taken:%Y-%m-%d}"
             stem, number = f"{taken:%H%M%S-%f}", 1
             place = day / f"{stem}.jpg"
             while place.exists():
@@ -75,6 +75,6 @@ class Snapshots:
                 day.rmdir()
 
 
-def _plain(camera: str) -> str:
+def plain(camera: str) -> str:
     """Return a folder's name that any file system takes."""
     return re.sub(r"[^\w.-]+", "_", camera).strip("._")[:80] or "camera"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +12,12 @@ import pytest
 
 pytest.importorskip("av")
 
+from facelign import models
 from facelign.errors import ConfigError
+from facelign.imaging.read import read_image
 from facelign.imaging.write import write
 from facelign.models.weights.store import Store
+from facelign.recognition.judging import LiveCheck
 from facelign.recognition.options import ChainOptions
 from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.recognition.recognizer import Recognizer
@@ -24,6 +27,7 @@ from facelign.types.policies import Attempts
 from facelign.video.events import EventRules, Zone
 from facelign.video.live import Place, Watcher
 from facelign.video.places import read_plans
+from facelign.video.recording import Recording
 from facelign.video.snapshots import Snapshots, span
 from facelign.video.sources import opened_together
 from facelign.video.sources.written import FilmWriter
@@ -145,6 +149,33 @@ def test_a_file_that_ends_ends_the_watch_and_figures_say_how_old_frames_were(
     (figures,) = watcher.figures
     assert 0 < figures.decided <= 20
     assert len(figures.ages_s) == figures.decided
+
+
+def test_a_print_held_out_is_told_and_gets_no_name(
+    gallery: PhotoGallery, pulled: Callable[..., Store], shared: Path, tmp_path: Path
+) -> None:
+    """The person of a known attack is enrolled; the print that is moved about bears no name."""
+    store = pulled(*models.default().find("minifasnet"))
+    photo = shared / "data" / "recognition" / "liveness" / "image_F1.jpg"
+    gallery.enroll("Thief", photo)
+    pixels = read_image(photo).full().pixels
+    with FilmWriter(tmp_path / "print.mp4") as writer:
+        for number in range(45):
+            writer.add(np.roll(pixels, (number % 3, number % 5), (0, 1)), number / FPS)
+    word = str(tmp_path / "print.mp4")
+    check = LiveCheck("minifasnet", None, store)
+    recording = Recording(tmp_path / "drawn.mp4", ["door"], "all")
+    for required in (False, True):
+        rules = EventRules(live_required=required)
+        with recording:
+            told = watched(gallery, [word], rules, live=check, seen=recording.add)
+        kinds = [event.kind for event in told]
+        assert kinds.count("spoof") == 1
+        assert ("recognized" in kinds) is not required
+        (spoof,) = (event for event in told if event.kind == "spoof")
+        assert spoof.live is not None
+        assert spoof.live < 0.5
+    assert {one.name for one in tmp_path.glob("drawn*.mp4")} == {"drawn.mp4", "drawn-2.mp4"}
 
 
 def test_views_are_private_and_deleted_after_their_time(tmp_path: Path, portrait: Image) -> None:

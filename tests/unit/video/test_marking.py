@@ -9,7 +9,7 @@ from facelign.types.faces import Box
 from facelign.types.image import Image
 from facelign.video.crops import crop
 from facelign.video.evidence import TrackVerdict
-from facelign.video.marking import Paths, blurred, marked
+from facelign.video.marking import Paths, Shown, blurred, marked
 from facelign.video.visits import Visit
 
 FACE = Box(178.0, 62.0, 268.0, 176.0)
@@ -26,9 +26,10 @@ def test_a_face_stands_between_the_frames_in_which_it_was_found() -> None:
     far = Box(FACE.x1 + 80, FACE.y1, FACE.x2 + 80, FACE.y2)
     paths.add([visit("Ada")], {1: {10: FACE, 18: far}})
     assert paths.at(9) == paths.at(19) == []
-    ((_, first),) = paths.at(10)
-    ((_, middle),) = paths.at(14)
-    ((_, last),) = paths.at(18)
+    ((first, who, _),) = paths.at(10)
+    ((middle, *_),) = paths.at(14)
+    ((last, *_),) = paths.at(18)
+    assert who == "Ada"
     np.testing.assert_allclose(first, FACE.edges)
     np.testing.assert_allclose(middle - first, [40, 0, 40, 0])
     np.testing.assert_allclose(last, far.edges)
@@ -51,7 +52,7 @@ def test_a_blurred_face_is_a_few_blocks_and_the_rest_is_as_it_was(portrait: Imag
 )
 def test_whose_face_is_blurred(portrait: Image, blur: str, ada: bool, stranger: bool) -> None:
     left, right = np.array(FACE.edges), np.add(FACE.edges, 150)
-    drawn = marked(portrait.pixels, [(visit("Ada"), left), (visit(None, 2), right)], blur)
+    drawn = marked(portrait.pixels, [Shown(left, "Ada"), Shown(right, None, 2)], blur)
     for edges, hidden in ((left, ada), (right, stranger)):
         x1, y1, x2, y2 = (int(v) for v in edges)
         part = drawn[y1 + 30 : y2 - 30, x1 + 25 : x2 - 25]

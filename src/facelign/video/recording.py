@@ -1,0 +1,81 @@
+"""What was decided on before cameras, as films with boxes and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facelign.errors import InputError
+from facelign.files.home import expanded
+from facelign.types.arrays import ByteArray
+from facelign.types.closing import Closing
+from facelign.video.following import Track
+from facelign.video.marking import Shown, marked
+from facelign.video.snapshots import plain
+from facelign.video.sources.newest import LiveFrame
+from facelign.video.sources.written import FilmWriter
+
+
+class Recording(Closing):
+    """Writes the frames of cameras that were decided on, each at its own time.
+
+    target: a film for one camera, else a folder. names: of the cameras. blur: whose faces are
+    hidden: "" for nobody, "all", "unknown" or a name. A picture of another size begins a film of
+    its own.
+    """
+
+    def __init__(self, target: Path, names: Sequence[str], blur: str = "") -> None:
+        self._target, self._names, self._blur = expanded(target), names, blur
+        self._films: dict[int, tuple[tuple[int, int], FilmWriter]] = {}
+        self._count = 0
+        if not self._target.suffix:
+            self._target.mkdir(parents=True, exist_ok=True)
+
+    def add(self, place: int, frame: LiveFrame, tracks: Sequence[Track]) -> None:
+        """Write a frame of camera ``place``; raises InputError where it cannot be written."""
+        size = frame.image.size
+        known = self._films.get(place)
+        try:
+            if known is None or known[0] != size:
+                if known is not None:
+                    known[1].close()
+                known = self._films[place] = size, FilmWriter(self._free(place))
+            known[1].add(self._marked(frame.image.pixels, tracks), frame.time_s)
+        except OSError as problem:
+            raise InputError(
+                f"{self._target} cannot be written: {problem.strerror or problem}."
+            ) from problem
+
+    def close(self) -> None:
+        """End the films."""
+        for _, film in self._films.values():
+            film.close()
+        self._films.clear()
+
+    def _marked(self, pixels: ByteArray, tracks: Sequence[Track]) -> ByteArray:
+        here = [
+            Shown(
+                np.array(track.box.edges),
+                track.verdict.person if track.verdict.sure else None,
+                track.number,
+            )
+            for track in tracks
+        ]
+        return marked(pixels, here, self._blur)
+
+    def _free(self, place: int) -> Path:
+        """Return the name of the next film of a camera, which nothing bears yet."""
+        one = bool(self._target.suffix)
+        stem, folder = (
+            (self._target.stem, self._target.parent)
+            if one
+            else (plain(self._names[place]), self._target)
+        )
+        suffix, number = self._target.suffix or ".mp4", 1
+        path = folder / f"{stem}{suffix}"
+        while path.exists():
+            number += 1
+            path = folder / f"{stem}-{number}{suffix}"
+        return path
