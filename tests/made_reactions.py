@@ -171,3 +171,24 @@ def flat(pixels, *, yaw=0.0, pitch=0.0, roll=0.0, shift=(0.0, 0.0), scale=1.0, d
     start = (corners + np.array([wide, tall]) / 2).astype(np.float32)
     how = cv2.getPerspectiveTransform(start, seen.astype(np.float32))
     return cv2.warpPerspective(pixels, how, (wide, tall), borderValue=(120, 120, 120))
+
+
+def bent(pixels, *, radius, yaw=0.0):
+    """Return the portrait as a print that is bent around an upright cylinder, and turned.
+
+    radius: of the cylinder, px. The camera is far away; what is behind is not seen.
+    """
+    tall, wide = pixels.shape[:2]
+    along = np.arange(0, wide, 0.25) - wide / 2
+    angle, turn = np.clip(along / radius, -1.5, 1.5), np.radians(yaw)
+    seen = np.cos(turn) * radius * np.sin(angle) - np.sin(turn) * radius * (1 - np.cos(angle))
+    shown = np.gradient(seen) > 1e-3
+    middle = len(along) // 2
+    first = middle - np.argmin(shown[middle::-1]) + 1 if not shown[: middle + 1].all() else 0
+    last = middle + np.argmin(shown[middle:]) if not shown[middle:].all() else len(along)
+    spots = np.interp(
+        np.arange(wide) - wide / 2, seen[first:last], along[first:last], left=-wide, right=2 * wide
+    )
+    x = np.repeat(spots[None] + wide / 2, tall, axis=0).astype(np.float32)
+    y = np.repeat(np.arange(tall)[:, None], wide, axis=1).astype(np.float32)
+    return cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderValue=(120, 120, 120))

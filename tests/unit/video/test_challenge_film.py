@@ -24,7 +24,7 @@ from facelign import models
 from facelign.cli.app import run
 from facelign.imaging.read import read_image
 from facelign.liveness.asking import Action, Prompt, Request
-from facelign.liveness.challenge import Challenge, Outcome
+from facelign.liveness.challenge import Challenge, JudgeOptions, Outcome
 from facelign.liveness.expressions import Signs, expression, resting
 from facelign.models.weights.store import Store
 from facelign.quality.pose import head_pose
@@ -36,7 +36,7 @@ from facelign.types.policies import Attempts
 from facelign.video.challenge import MESH, Sight, Witness, judge
 from facelign.video.sources import opened
 from made_films import write_film
-from made_reactions import Surface, flat
+from made_reactions import Surface, bent, flat
 
 pytestmark = pytest.mark.weights
 FPS = 10
@@ -174,6 +174,36 @@ def test_a_print_in_a_hand_fails_however_it_is_turned(
     outcome = film.judged(request_for(ORDER), 0.3)
     assert outcome.decision == "failed"
     assert outcome.answered == 0
+
+
+def test_a_print_that_is_bent_and_turned_is_no_head(
+    recognizer: Recognizer, portrait: Image
+) -> None:
+    """The face is 95 px wide: the cylinders go from flat to tighter than a head."""
+    pixels = np.ascontiguousarray(portrait.pixels[:300, 78:358])
+    options, counted = JudgeOptions(), 0
+    for radius in (200.0, 120.0, 80.0, 60.0):
+        witness = Witness(recognizer)
+        yaws = [0.0, *range(-60, 61, 15)]
+        frames = [bent(pixels, radius=radius, yaw=yaw) for yaw in yaws]
+        sights = [
+            witness.look(Frame(Image.from_array(one, "rgb"), i, i / 10)).signs
+            for i, one in enumerate(frames)
+        ]
+        assert sights[0] is not None
+        rest = resting(sights[:1])
+        for sign in sights:
+            if sign is None:
+                continue
+            seen, counted = expression(rest, sign), counted + 1
+            side = np.sign(seen.turn)
+            assert not (
+                abs(seen.turn) >= options.turn_deg
+                and seen.slant <= options.turn_slant
+                and side * seen.parallax >= options.parallax
+                and side * seen.parallax_five >= options.parallax_five
+            ), (radius, seen)
+    assert counted > 25
 
 
 def test_a_still_film_fails(recognizer: Recognizer, portrait: Image, tmp_path: Path) -> None:
