@@ -78,7 +78,7 @@ td.number{font-variant-numeric:tabular-nums}
 .tile .photos{display:flex;gap:.4rem}
 .tile figure{margin:0;flex:1;min-width:0}
 .tile img{width:100%;border:0}.tile figcaption{overflow-wrap:anywhere;font-size:.78rem}
-.tile p{margin:.4rem 0 0;font-size:.88rem}
+.tile p{margin:.4rem 0 0;font-size:.88rem;overflow-wrap:anywhere}
 .csv{font-size:.82rem;white-space:nowrap}
 .map{position:relative}.map>svg{max-width:100%;height:auto;border:1px solid var(--line);
  border-radius:.4rem;background:#fff}.key{white-space:nowrap;margin-right:.6rem}

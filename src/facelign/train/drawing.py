@@ -19,7 +19,7 @@ from facelign.report.plots.network import BlockMark, DrawnLayer
 #: modules that change numbers in their place: they are told with the block before
 _IN_PLACE = (nn.modules.batchnorm._BatchNorm, nn.PReLU, nn.LayerNorm)
 #: blocks of a row in a picture
-_COLUMNS = 8
+_COLUMNS = 6
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 

@@ -45,7 +45,9 @@ def test_every_parameter_of_an_embedder_is_in_a_block(name):
 
 @pytest.mark.parametrize(("blocks", "first"), [(0, "dense"), (2, "Mixed_7b"), (4, "Mixed_6e")])
 def test_blocks_that_are_trained_anew_are_marked_and_the_others_are_not(blocks, first):
-    layers = layers_of(*network_of(config(name="inception", blocks=blocks)))
+    network = network_of(config(name="inception", blocks=blocks))
+    assert drawn(*network, "x").alt.endswith(f"trained: {first} to dense trained.")
+    layers = layers_of(*network)
     marked = [one.name for one in layers if one.mark is BlockMark.TRAINED]
     assert marked[0] == first
     assert len(marked) == blocks + 2  # and both dense layers
@@ -62,7 +64,7 @@ def test_stacks_side_by_side_read_the_same_and_are_joined():
 
 def test_what_is_drawn_is_told_in_words_and_numbers():
     plot = drawn(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), (9, 9), "one")
-    assert plot.alt.startswith("one: 112 of 112 parameters are trained")
+    assert plot.alt == "one: 112 of 112 parameters are trained: conv 3x3 trained."
     assert plot.numbers["layer"] == ["input", "conv 3x3"]
     assert plot.numbers["reads"] == ["", "input"]
     assert plot.numbers["output"][1].split() == ["7x7", "x", "4"]

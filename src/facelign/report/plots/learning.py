@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from facelign.report import style
 from facelign.report.plot import Plot, Series, columns_of, curves
@@ -29,6 +30,7 @@ def draw(
         axes.plot(line.x[at], line.y[at], "o", color=style.BLACK, fillstyle="none")
     if any((line.y > 0).any() for line in lines):
         axes.set(yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.label(axes, title, "Epoch (ring: best; stroke: stop)", y)
     style.legend(axes)
     ends = ", ".join(f"{line.label} stops at epoch {line.x[-1]:.0f}" for line in lines)

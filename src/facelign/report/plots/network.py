@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -91,10 +92,14 @@ def draw(layers: Sequence[DrawnLayer], *, title: str, columns: int = 16) -> Plot
 
 
 def _told(layers: Sequence[DrawnLayer]) -> str:
-    marked = [f"{x.name} {x.mark.value}" for x in layers if x.mark is not BlockMark.KEPT]
-    if len(marked) > 8:
-        marked = [f"{len(marked)} of {len(layers)} layers are marked", *marked[:3], "and more"]
-    return ", ".join(marked) or "all layers kept"
+    """Return which layers are marked, rows of them by their ends."""
+    rows = [(mark, [*part]) for mark, part in groupby(layers, lambda layer: layer.mark)]
+    told = [
+        f"{part[0].name}{f' to {part[-1].name}' if len(part) > 1 else ''} {mark.value}"
+        for mark, part in rows
+        if mark is not BlockMark.KEPT
+    ]
+    return ", ".join(told) or "all layers kept"
 
 
 def _inputs(layers: Sequence[DrawnLayer], place: int) -> tuple[int, ...]:

@@ -25,9 +25,10 @@ from facelign.types.arrays import ByteArray, Float64Array
 _DRAWN, _SIDE = 6, 180
 _TRUE, _PLACED = (86, 180, 233), (230, 159, 0)
 _COLUMNS = (
-    *("model", "optimizer", "seed", "epochs", "best", "train", "validation", "test"),
-    *("NME", "95 %", "AUC@0.08", "FR@0.08", "mirrored", "upside down", "seconds"),
-    *("parameters", "article: train / validation"),
+    *("model", "optimizer", "seed", "epochs", "best epoch"),
+    *("training loss", "validation loss", "test loss"),
+    *("NME", "95 % of it", "AUC@0.08", "above 8 %", "mirrored", "upside down", "seconds"),
+    *("parameters", "that learn", "article: training / validation"),
 )
 
 
@@ -45,8 +46,8 @@ def cells(result: LandmarkResult) -> tuple[str, ...]:
         percent(test["fr_0.08"], 1),
         *(percent(value) for value in result.flipped.values()),
         f"{result.seconds:.0f}",
-        f"{result.parameters[0]:,} ({result.parameters[1]:,} learn)",
-        "" if article is None else f"{article[0]:g} / {article[1]:g}",
+        *(f"{count:,}" for count in result.parameters),
+        "-" if article is None else f"{article[0]:g} / {article[1]:g}",
     )
 
 
@@ -137,7 +138,7 @@ def _by_group(results: Sequence[LandmarkResult]) -> Section:
     rows = [
         (result.arm.name, *(percent(result.test.get(name)) for name in names)) for result in results
     ]
-    heads = [name.removeprefix("nme").strip(" _") for name in names]
+    heads = [name.removeprefix("nme").strip(" _").replace("by yaw", "nose aside") for name in names]
     return Section(
         "By camera, turn of the head and set", tables=[Table("NME", ("arm", *heads), rows)]
     )
@@ -157,7 +158,7 @@ def _walls(study: LandmarkStudy, best: LandmarkResult) -> Section:
             seen = task.sets.table.visible[row]
             true = task.sets.table.points[row][seen]
             picture = _drawn(pixels, true, points)
-            tiles.append(Tile([Thumbnail(picture)], task.sets.table.files[row].name))
+            tiles.append(Tile([Thumbnail(picture)], task.sets.table.files[row].stem))
         walls.append(Wall(f"{part}: true points blue, placed ones orange", tiles))
     return Section(f"Points of {best.arm.name}", walls=walls)
 

@@ -275,7 +275,11 @@ def report(found: TrainedStudy, provenance: Mapping[str, str]) -> Report:
         "What alignment is worth to a network that is trained on it",
         found.verdict,
         [
-            Fact(f"Gain in AUC, {TRAINED_ARMS[name][0]}", gap["auc"].change(), "people and seeds")
+            Fact(
+                f"Gain in AUC, {TRAINED_ARMS[name][0]}",
+                f"{gap['auc'].value:+.4f}",
+                f"{gap['auc'].ends(4, '+')} (95 %, over people and seeds)",
+            )
             for name, gap in found.gains.items()
         ],
         [
@@ -283,7 +287,7 @@ def report(found: TrainedStudy, provenance: Mapping[str, str]) -> Report:
             Section("Every arm on every cut", tables=[Table("Arms", columns, rows, note)]),
         ],
         dict(provenance),
-        f"{data['people that train']} people, {data['split']}",
+        f"{data['people that train']} people. {data['split']}",
         mood[verdict_of(found.gains["five"]["auc"])],
         (
             "The network is small and so are the data: the direction is measured, the size belongs "

@@ -76,6 +76,8 @@ def test_a_study_is_run_told_and_taken_up(
     assert "cut by the annotated points" in told.err
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "points in the middle" in page
+    assert "The networks" in page
+    assert "parameters are trained: conv 3x3 to dense trained." in page
     assert page.count("data:image/jpeg") >= 12
     # runs that have ended are taken as they are, and no other configuration takes them
     before = (tmp_path / "runs/light-adamw-seed1/best.pt").stat().st_mtime_ns

@@ -118,7 +118,9 @@ def test_arms_of_the_study_are_trained_and_tested_on_every_cut(config, people, t
     assert gap["value"] == pytest.approx(means[0] - means[1])
     assert gap["low"] <= gap["value"] <= gap["high"]
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
-    assert "ROC" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "ROC" in page
+    assert f">{gap['value']:+.4f}<" in page  # the figure large, its interval below
 
 
 def test_a_study_that_lacks_the_detector_of_one_arm_ends_before_it_cuts_another(
