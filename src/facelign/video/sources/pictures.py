@@ -38,8 +38,8 @@ _UNSAID, _BT709 = 2, 1  # ITU-T H.273, matrix coefficients
 _TURNS = (1, 8, 3, 6)
 
 
-#: attached pictures, such as the cover of a song, are no film
-_ATTACHED = "attached_pic"
+#: attached pictures, such as the cover of a song, are no film: FFmpeg's AV_DISPOSITION_ATTACHED_PIC
+_ATTACHED = 0x400
 
 
 def video_of(container: Any, name: str, most_pixels: int, *, sized: bool = True) -> Any:
@@ -48,7 +48,7 @@ def video_of(container: Any, name: str, most_pixels: int, *, sized: bool = True)
     name: what the source is called. sized: its head must say a size, as that of a file does.
     Raises UnsupportedImage, in a sentence, where there is none.
     """
-    streams = [one for one in container.streams.video if _ATTACHED not in str(one.disposition)]
+    streams = [one for one in container.streams.video if not _kinds(one) & _ATTACHED]
     if not streams:
         raise UnsupportedImage(f"{name} has no moving picture in it.", "Name a film or a camera.")
     best = container.streams.best("video")
@@ -69,6 +69,12 @@ def video_of(container: Any, name: str, most_pixels: int, *, sized: bool = True)
         raise UnsupportedImage(f"{name} {fault.told}.", Remedy.PIXELS) from None
     context.options = {"max_pixels": str(most_pixels)}
     return stream
+
+
+def _kinds(stream: Any) -> int:
+    """Return FFmpeg's bits of what a stream is for; PyAV gives a flag or, later, a number."""
+    told = stream.disposition
+    return int(getattr(told, "value", told))
 
 
 def rate_of(stream: Any) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from facelign.types.contracts import Frame
 from facelign.types.policies import Limits
 from facelign.video.sources import opened
 from facelign.video.sources.film import Film, Times
+from made_cameras import jpeg
 from made_films import number_of, numbered, write_film
 
 #: what the files beside the checkout hold: frames, seconds of the last, size
@@ -220,6 +222,26 @@ def test_what_is_no_film_is_said_in_one_sentence(tmp_path: Path, plain: Path) ->
         with pytest.raises(UnreadableImage, match="may not be read"):
             opened(str(plain))
         plain.chmod(0o600)
+
+
+def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
+    """ID3v2.3 with a picture, before a song of silence."""
+    import av
+
+    with av.open(str(tmp_path / "plain.mp3"), "w") as container:
+        stream: Any = container.add_stream("mp3", rate=44_100, layout="mono")
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 44_100), np.float32), "fltp", "mono")
+        heard.sample_rate = 44_100
+        container.mux(stream.encode(heard))
+        container.mux(stream.encode())
+    cover = jpeg(numbered(1))
+    body = b"\0image/jpeg\0\x03\0" + cover
+    frame = b"APIC" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"ID3\x03\0\0" + size + frame + (tmp_path / "plain.mp3").read_bytes())
+    with pytest.raises(UnsupportedImage, match="no moving picture"):
+        opened(str(song))
 
 
 def test_a_word_that_looks_like_an_address_of_the_library_is_a_file(
