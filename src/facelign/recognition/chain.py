@@ -19,10 +19,10 @@ from facelign.types.contracts import Embedder, Layout
 from facelign.types.embeddings import Space
 from facelign.types.specs import EmbedderOutput, Task
 
-#: Raised whenever code of any stage before the embedder changes what a vector comes out as, so that
-#: cached vectors are computed anew. 1: the first. 2: points from level closer looks (YuNet).
-#: 3: points blended over the cells of one closer look (YuNet).
-CHAIN_VERSION = 3
+#: Raised whenever code of any stage changes what a vector comes out as, so that cached vectors are
+#: computed anew. 1: the first. 2: points from level closer looks (YuNet). 3: points blended over
+#: the cells of one closer look (YuNet). 4: three more convolutions of ``sface-int8`` in integers.
+CHAIN_VERSION = 4
 
 
 class Chain:

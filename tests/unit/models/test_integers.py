@@ -65,11 +65,12 @@ def test_integers_give_about_what_the_network_gives() -> None:
     np.testing.assert_array_equal(got, alone, "nobody's vector depends on who else is in the batch")
 
 
-def test_a_prelu_after_integers_is_computed_in_blocks_and_is_the_same() -> None:
+def prelu(slopes: np.ndarray) -> Graph:
+    """Conv with a PRelu as it is rewritten, then a depthwise Conv, on 16 channels."""
     rng = np.random.default_rng(5)
     constants = {
         "w1": rng.normal(0, 0.4, (16, 4, 1, 1)).astype(np.float32),
-        "c": rng.normal(0, 0.4, (16, 1, 1)).astype(np.float32),
+        "c": slopes.astype(np.float32),
         "dw": rng.normal(0, 0.4, (16, 1, 3, 3)).astype(np.float32),
     }
     nodes = [
@@ -81,22 +82,43 @@ def test_a_prelu_after_integers_is_computed_in_blocks_and_is_the_same() -> None:
         Node("Conv", ["z", "dw"], ["end"], {"group": 16, "pads": [1, 1, 1, 1]}),
     ]
     shape = ["N", 16, "H", "W"]
-    outputs = [Value("end", FLOAT32, shape)]
-    graph = Graph(nodes, constants, [Value("x", FLOAT32, ["N", 4, 8, 8])], outputs, 21, 10)
+    outputs = [Value("end", FLOAT32, shape), Value("y.exact", FLOAT32, shape)]
+    outputs += [Value(name, FLOAT32, shape) for name in ("r", "cy")]
+    return Graph(nodes, constants, [Value("x", FLOAT32, ["N", 4, 8, 8])], outputs, 21, 10)
+
+
+@pytest.mark.parametrize("bounds", [(-6.0, 6.0), (0.0, 6.0), (-3.0, 9.0)])
+def test_a_prelu_after_integers_reads_their_numbers_and_is_that_of_the_rounded_value(
+    bounds: tuple[float, float],
+) -> None:
+    slopes = np.random.default_rng(6).normal(0, 0.4, (16, 1, 1))
+    graph = prelu(slopes)
+    with_integers(graph, {"start": (0.0, 4.0), "y": bounds})
+    clean(graph)
+    ops = [node.op for node in graph.nodes]
+    assert "Mul" not in ops, "the slopes are in a convolution"
+    assert [node.op for node in graph.nodes if node.outputs == ["y"]] == []
+    x = np.random.default_rng(7).normal(0, 1, (2, 4, 8, 8)).astype(np.float32)
+    end, exact, relu, sloped = Session(serialize(graph)).run({"x": x})
+    step, zero = graph.constants["y.scale"], float(graph.constants["y.zero"])
+    rounded = (np.clip(np.round(exact / step) + zero, 0, 255) - zero) * step
+    assert np.abs(exact - rounded).max() > step / 4
+    # what is exactly between two numbers may be rounded to either
+    unsure = np.abs(exact / step % 1 - 0.5) < 1e-3
+    for got, wanted in ((relu, np.maximum(rounded, 0)), (sloped, rounded * slopes)):
+        np.testing.assert_allclose(got[~unsure], wanted[~unsure], rtol=0, atol=1e-5)
+    alone = [Session(serialize(graph)).run({"x": one[None]})[0][0] for one in x]
+    np.testing.assert_array_equal(end, alone)
+
+
+def test_a_prelu_with_one_slope_for_all_channels_is_left_as_it_is() -> None:
+    graph = prelu(np.array([0.3]))
+    graph.outputs = graph.outputs[:1]
     with_integers(graph, {"start": (0.0, 4.0), "y": (-6.0, 6.0)})
     clean(graph)
-    same = [node for node in graph.nodes if node.inputs[1:] == ["y.ones"]]
-    assert [node.outputs for node in same] == [["y"]]
-    x = rng.normal(0, 1, (2, 4, 8, 8)).astype(np.float32)
-    (got,) = Session(serialize(graph)).run({"x": x})
-    # without the convolution that changes nothing
-    graph.nodes.remove(same[0])
-    for node in graph.nodes:
-        node.inputs = [same[0].inputs[0] if name == "y" else name for name in node.inputs]
-    clean(graph)
-    (plain,) = Session(serialize(graph)).run({"x": x})
-    assert np.abs(got).max() > 1
-    np.testing.assert_allclose(got, plain, rtol=0, atol=1e-6)
+    assert [node.op for node in graph.nodes if node.outputs == ["y"]] == ["DequantizeLinear"]
+    (got,) = Session(serialize(graph)).run({"x": np.ones((1, 4, 8, 8), np.float32)})
+    assert np.isfinite(got).all()
 
 
 def test_a_graph_without_the_measured_values_is_refused() -> None:

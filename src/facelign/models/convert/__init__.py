@@ -63,7 +63,7 @@ CONVERTERS: Mapping[str, Converter] = MappingProxyType(
             # the same, for maps of pictures of any size
             Converter("onnx-any-size", 1, ".onnx", f"{_ONNX}:convert_any_size", apart=True),
             # convolutions in 8-bit integers over ranges that were measured on faces
-            Converter("sface-int8", 2, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
+            Converter("sface-int8", 3, ".onnx", f"{_INTEGERS}:convert_sface", apart=True),
             Converter("mobilefacenet-int8", 1, ".onnx", f"{_INTEGERS}:convert_mobilefacenet"),
             Converter("dlib-resnet-int8", 1, ".onnx", f"{_INTEGERS}:convert_resnet", apart=True),
             Converter("facenet", 1, ".onnx", f"{_FACENET}:convert", apart=True),
