@@ -207,8 +207,13 @@ def webcam(number: int, kind: str) -> str:
 
 
 def check(address: Address) -> None:
-    """Raise InputError for a webcam that is not there, and ExtraMissing without PyAV."""
+    """Raise InputError for a webcam or an input that is not there, ExtraMissing without PyAV."""
     needs()
+    if address.form is SourceForm.STDIN and (sys.stdin is None or sys.stdin.isatty()):
+        raise InputError(
+            "Nothing is handed over on standard input.",
+            "Give it the output of a program or a file.",
+        )
     if address.form is SourceForm.WEBCAM and sys.platform == "linux":
         path = webcam(int(address.word), "video4linux2")
         if not os.path.exists(path):  # noqa: PTH110 - a device

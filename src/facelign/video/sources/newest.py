@@ -285,20 +285,21 @@ class Newest(FrameSource):
 
     def _read(self, attempt: _Attempt) -> None:
         """Give the newest frame of one connection until it breaks or nobody wants it any more."""
+        ends = self._address.form in (SourceForm.FILE, SourceForm.STDIN)
         try:
             connection = Connection(self._address, self._options, self._limits, attempt.over.is_set)
-        except Lost as lost:
-            attempt.ends(lost)
-            return
-        try:
-            self.fps = connection.fps
-            self._frames(connection, attempt)
+            try:
+                self.fps = connection.fps
+                self._frames(connection, attempt)
+            except Lost as lost:
+                # said before it hangs up: a camera that is frozen answers no farewell either
+                attempt.ends(lost)
+            finally:
+                connection.close()
         except Lost as lost:
             attempt.ends(lost)
         finally:
-            # said before it hangs up: a camera that is frozen does not answer a farewell either
-            attempt.ends(Lost("it was closed"))
-            connection.close()
+            attempt.ends(Lost("it was closed", ended=ends))
 
     def _frames(self, connection: Connection, attempt: _Attempt) -> None:
         backlog, unwanted = Backlog(), attempt.over.is_set

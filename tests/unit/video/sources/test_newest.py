@@ -315,6 +315,12 @@ def test_frames_on_standard_input(kind: str, tmp_path: Path) -> None:
     assert asked.stdout == b"((320, 180), 19) True None\n", asked.stderr
 
 
+def test_no_standard_input_is_said_at_once() -> None:
+    closed = ["sh", "-c", '"$0" -c "$1" <&-', sys.executable, STDIN]
+    ran = subprocess.run(closed, capture_output=True, text=True, timeout=60)
+    assert "InputError: Nothing is handed over on standard input." in ran.stderr
+
+
 def test_a_webcam_that_is_not_there_is_said_at_once() -> None:
     if not Path("/dev/video97").exists():
         with pytest.raises(InputError, match="There is no webcam 97"):
