@@ -19,6 +19,7 @@ INSTALLED = {"numpy", "onnx", "onnxruntime", "cv2", "PIL", "typer", "rich", "pla
 INSTALLED |= {"google"}
 EXTRAS = {"dlib", "_dlib_pybind11", "pillow_heif", "skimage", "sklearn", "scipy", "matplotlib"}
 EXTRAS |= {"threadpoolctl", "umap", "torch", "lightning_fabric", "pytorch_metric_learning"}
+EXTRAS |= {"av", "paho"}
 
 
 @pytest.mark.parametrize(

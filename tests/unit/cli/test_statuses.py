@@ -16,6 +16,7 @@ from facelign.cli.exits import TABLE, Exit, code_of
 from facelign.gallery.gallery import Gallery
 from facelign.types.embeddings import Metric, Space
 from facelign.types.templates import PhotoRef, Row
+from facelign.video.sources.written import FilmWriter
 
 pytestmark = pytest.mark.weights
 
@@ -35,6 +36,8 @@ RIGHT = {
     "enroll": "PEOPLE --gallery GALLERY",
     "identify": "PHOTO --gallery GALLERY",
     "sort": "PHOTO OUT --gallery GALLERY",
+    "video": "FILM --gallery GALLERY",
+    "watch": "FILM --gallery GALLERY",
     "calibrate": "--images PEOPLE --out OUT.json",
     "demo": "--out OUT",
     "evaluate verification": "--images PEOPLE --all-pairs",
@@ -64,6 +67,8 @@ ABSENT = (
     "identify NONE --gallery GALLERY",
     "identify PHOTO --gallery GALLERY --threshold NONE.json",
     "sort NONE OUT --gallery GALLERY",
+    "video NONE --gallery GALLERY",
+    "watch NONE --gallery GALLERY",
     "calibrate --images NONE --out OUT.json",
     "calibrate --images PEOPLE --pairs NONE --out OUT.json",
     "evaluate verification --images NONE --all-pairs",
@@ -136,10 +141,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         gallery.enroll_many([row], space)
     np.save(root / "v.npy", np.eye(1, 128, dtype=np.float32))
     (root / "labels.txt").write_text("Ann\n")
+    with FilmWriter(root / "film.mp4") as film:
+        for number in range(3):
+            film.add(np.roll(noise, number), number / 25)
     return {
         "PHOTO": str(root / "people" / "Ann" / "0.png"),
         "PEOPLE": str(root / "people"),
         "GALLERY": str(root / "g.db"),
+        "FILM": str(root / "film.mp4"),
         "NPY": str(root / "v.npy"),
         "LABELS": str(root / "labels.txt"),
         "NONE": str(root / "none"),
