@@ -189,6 +189,17 @@ class LandmarkArmFlags(OptionSet):
     ] = "heatmap,light,pip"
     optimizers: Annotated[str, Option("adamw, adam, nadam, rmsprop, sgd; by commas.")] = "adamw"
     seeds: Annotated[int, Option("Runs of each, from other random weights.", low=1)] = 1
+    search: Annotated[
+        list[str] | None,
+        Option(
+            "Values of a key that are tried, such as 'optimizer.learning_rate=0.001|0.01'; may be "
+            "repeated: all with all.",
+            once=True,
+        ),
+    ] = None
+    draws: Annotated[
+        int, Option("So many of their combinations, by chance; 0 for all.", low=0, once=True)
+    ] = 0
     set: Annotated[
         list[str] | None,
         Option("Change of the configuration, such as epochs=12; may be repeated.", once=True),
@@ -214,12 +225,14 @@ def landmarks(
 
     made = configuration.read(config, "landmarks", asked.set or ())
     train.needs()
-    from facelign.train.landmarks.study import LandmarkStudy, arms_of
+    from facelign.train.landmarks.study import LandmarkStudy, arms_of, tries
     from facelign.train.loop import steps_of
     from facelign.train.told import Told
 
     optimizers = trials.named("--optimizers", asked.optimizers)
-    arms = list(arms_of(trials.named("--models", asked.models), optimizers, asked.seeds))
+    tried = tries(asked.search or (), asked.draws, made.seed)
+    models = trials.named("--models", asked.models)
+    arms = list(arms_of(models, optimizers, asked.seeds, tried))
     for arm in arms:  # before the first step, so that no study ends half-way
         arm.changed(made)
     study = LandmarkStudy(made, asked.runs)
@@ -248,6 +261,9 @@ def landmarks(
         figures = (f"{100 * test['nme']:.2f} %", f"{test['auc_0.08']:.3f}")
         row = (arm.model, arm.optimizer, arm.seed, len(result.rows), *figures)
         line(_LANDMARK_ROW.format(*row, f"{result.seconds:.0f} s") + middle)
+        if arm.tried:
+            interval = f"{100 * test['nme_low']:.2f} to {100 * test['nme_high']:.2f} %"
+            line(f"  {', '.join(arm.tried)}: {interval} (95 %, over faces)")
     return Exit.DONE
 
 

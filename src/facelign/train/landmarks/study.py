@@ -12,6 +12,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ from torch import nn
 
 from facelign.errors import ConfigError, Refused
 from facelign.runtime.dlib import needs
+from facelign.train.config import changed
 from facelign.train.landmarks.cascade import (
     BOOSTING,
     CASCADE,
@@ -57,22 +59,28 @@ RATES: Mapping[str, float] = {
 COLLAPSED = 0.25
 #: what follows the name of a network: blocks, or kernels of scratch
 _REST = re.compile(r"\d{1,2}(?:\+\d{1,2})*|all")
+#: sections and keys that all arms share, or that name them
+_SAME = ("kind", "data", "model.name", "seed", "machine", "checkpoint")
 #: networks by name
 NETWORKS: tuple[str, ...] = get_args(get_args(hints(ModelOptions)["name"])[0])
 
 
 @dataclass(frozen=True, slots=True)
 class LandmarkArm:
-    """One way to train. model: a network, "-" and its blocks or kernels, such as inception-4."""
+    """One way to train. model: a network, "-" and its blocks or kernels, such as inception-4.
+
+    tried: changes of the configuration, such as "optimizer.learning_rate=0.01", that are searched.
+    """
 
     model: str
     optimizer: str
     seed: int
+    tried: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """What it is called in tables and folders."""
-        return f"{self.model}, {self.optimizer}, seed {self.seed}"
+        return ", ".join([self.model, self.optimizer, *self.tried, f"seed {self.seed}"])
 
     def changed(self, config: LandmarkConfig) -> LandmarkConfig:
         """Return the configuration of the arm; raises ConfigError for a model that is none.
@@ -81,7 +89,7 @@ class LandmarkArm:
         """
         if self.model == CASCADE:
             needs()
-            return dataclasses.replace(config, seed=self.seed)
+            return self._searched(dataclasses.replace(config, seed=self.seed))
         name, _, rest = self.model.rpartition("-")
         if self.model in NETWORKS:
             name, rest = self.model, ""
@@ -100,7 +108,20 @@ class LandmarkArm:
         model = dataclasses.replace(config.model, **told)
         stepped: dict[str, Any] = {"name": self.optimizer, "learning_rate": RATES[self.optimizer]}
         optimizer = dataclasses.replace(config.optimizer, **stepped)
-        return dataclasses.replace(config, model=model, optimizer=optimizer, seed=self.seed)
+        made = dataclasses.replace(config, model=model, optimizer=optimizer, seed=self.seed)
+        return self._searched(made)
+
+    def _searched(self, config: LandmarkConfig) -> LandmarkConfig:
+        """Return a configuration with what is tried; raises ConfigError for other data."""
+        for change in self.tried:
+            key = change.partition("=")[0].strip()
+            if {key, key.split(".")[0]} & {*_SAME}:
+                raise ConfigError(
+                    f"'{change}' would give arms other faces or another name.",
+                    f"What is searched is not of {', '.join(_SAME)}.",
+                )
+        found: LandmarkConfig = changed(config, self.tried)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +152,7 @@ class LandmarkResult:
             "model": self.arm.model,
             "optimizer": self.arm.optimizer,
             "seed": self.arm.seed,
+            "tried": list(self.arm.tried),
             "best": dict(self.best),
             "test": dict(self.test),
             "nme_flipped": dict(self.flipped),
@@ -183,7 +205,8 @@ class LandmarkStudy:
         return task, best_network(task, folder)
 
     def _folder(self, arm: LandmarkArm) -> RunFolder:
-        return RunFolder(self.out / arm.name.replace(", ", "-").replace(" ", ""))
+        told = re.sub(r"[^\w.=+-]+", "_", arm.name.replace(", ", "-").replace(" ", ""))
+        return RunFolder(self.out / told)
 
     def _result(
         self,
@@ -234,9 +257,41 @@ def _parameters(network: nn.Module) -> tuple[int, int]:
     )
 
 
-def arms_of(models: Sequence[str], optimizers: Sequence[str], seeds: int) -> Iterator[LandmarkArm]:
-    """Yield every model with every optimizer and seed; the cascade has no optimizer to choose."""
+def arms_of(
+    models: Sequence[str],
+    optimizers: Sequence[str],
+    seeds: int,
+    tried: Sequence[tuple[str, ...]] = ((),),
+) -> Iterator[LandmarkArm]:
+    """Yield every model with every optimizer, seed and what is ``tried``.
+
+    The cascade has no optimizer to choose.
+    """
     for model in models:
         for optimizer in (BOOSTING,) if model == CASCADE else optimizers:
-            for seed in range(1, seeds + 1):
-                yield LandmarkArm(model, optimizer, seed)
+            for changes in tried:
+                for seed in range(1, seeds + 1):
+                    yield LandmarkArm(model, optimizer, seed, changes)
+
+
+def tries(searched: Sequence[str], draws: int = 0, seed: int = 1) -> list[tuple[str, ...]]:
+    """Return the changes of each arm of a search: all values of every key with all of the others.
+
+    searched: such as "optimizer.learning_rate=0.001|0.01", values parted by "|". draws: so many of
+    the combinations, by chance; 0 for all. Raises ConfigError for a key without two values.
+    """
+    each: list[list[str]] = []
+    for entry in searched:
+        name, _, values = entry.partition("=")
+        told = list(dict.fromkeys(part.strip() for part in values.split("|") if part.strip()))
+        if not name.strip() or len(told) < 2:
+            raise ConfigError(
+                f"'{entry}' names no values to choose from.",
+                "Such as optimizer.learning_rate=0.001|0.003|0.01.",
+            )
+        each.append([f"{name.strip()}={value}" for value in told])
+    every = list(product(*each))
+    if not 0 < draws < len(every):
+        return every
+    chosen = np.random.default_rng(seed).choice(len(every), draws, replace=False)
+    return [every[n] for n in sorted(chosen.tolist())]

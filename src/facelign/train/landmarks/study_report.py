@@ -25,7 +25,7 @@ from facelign.types.arrays import ByteArray, Float64Array
 _DRAWN, _SIDE = 6, 180
 _TRUE, _PLACED = (86, 180, 233), (230, 159, 0)
 _COLUMNS = (
-    *("model", "optimizer", "seed", "epochs", "best epoch"),
+    *("model", "optimizer", "tried", "seed", "epochs", "best epoch"),
     *("training loss", "validation loss", "test loss"),
     *("NME", "95 % of it", "AUC@0.08", "above 8 %", "mirrored", "upside down", "seconds"),
     *("parameters", "that learn", "article: training / validation"),
@@ -37,7 +37,7 @@ def cells(result: LandmarkResult) -> tuple[str, ...]:
     test, arm = result.test, result.arm
     article = result.to_dict()["article"]
     return (
-        *(arm.model, arm.optimizer, str(arm.seed)),
+        *(arm.model, arm.optimizer, ", ".join(arm.tried) or "-", str(arm.seed)),
         *(str(len(result.rows)), f"{result.best['epoch']:.0f}"),
         *(f"{value:.4g}" for value in (result.best["loss"], result.best["val_loss"], test["loss"])),
         percent(test["nme"]) + (" (points in the middle)" if result.collapsed else ""),

@@ -15,7 +15,7 @@ training.needed()
 from facelign.cli.app import run
 from facelign.errors import ConfigError
 from facelign.train.landmarks.config import LandmarkConfig
-from facelign.train.landmarks.study import ARTICLE, LandmarkArm, arms_of
+from facelign.train.landmarks.study import ARTICLE, LandmarkArm, arms_of, tries
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,59 @@ def test_a_study_is_run_told_and_taken_up(
     assert run(command) == 0
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["arms"] == arms
     assert (tmp_path / "runs/light-adamw-seed1/best.pt").stat().st_mtime_ns == before
+    search = ["--search", "optimizer.learning_rate=0.002|0.02", "--search", "loss.name=l1|wing"]
+    only = [*command, *search, "--draws", "1"]
+    only[only.index("light,scratch-3")] = "light"
+    assert run([part for part in only if part != "--json"]) == 0
+    said = capfd.readouterr().out
+    assert "  optimizer.learning_rate=" in said
+    assert " % (95 %, over faces)" in said
+    assert len(list((tmp_path / "runs").glob("light-adamw-optimizer*/result.json"))) == 1
     assert run([*command, "--set", "batch=4"]) != 0
     assert "another configuration" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("searched", "draws", "wanted"),
+    [
+        ((), 0, [()]),
+        (("epochs=1|2",), 0, [("epochs=1",), ("epochs=2",)]),
+        (("epochs=1|2|2", "loss.name=l1|wing"), 0,
+         [("epochs=1", "loss.name=l1"), ("epochs=1", "loss.name=wing"),
+          ("epochs=2", "loss.name=l1"), ("epochs=2", "loss.name=wing")]),
+    ],
+)  # fmt: skip
+def test_what_is_searched_is_all_with_all(searched, draws, wanted) -> None:
+    assert tries(searched, draws) == wanted
+
+
+def test_a_part_of_a_search_is_drawn_alike_each_time_and_none_twice() -> None:
+    asked = ("optimizer.learning_rate=0.1|0.01|0.001", "optimizer.weight_decay=0|0.1")
+    every = tries(asked)
+    some = tries(asked, 4)
+    assert len(every) == 6
+    assert some == tries(asked, 4)
+    assert len(set(some)) == 4
+    assert set(some) < set(every)
+    assert tries(asked, 99) == every
+    for bad in ("epochs", "epochs=", "epochs=3", "=1|2", "epochs=2|2"):
+        with pytest.raises(ConfigError, match="names no values to choose from"):
+            tries((bad,))
+
+
+def test_an_arm_of_a_search_is_a_change_of_the_configuration_and_has_its_own_folder() -> None:
+    config = LandmarkConfig(kind="landmarks")
+    (arm,) = arms_of(["light"], ["adamw"], 1, [("optimizer.learning_rate=0.5", "loss.name=l1")])
+    made = arm.changed(config)
+    assert (made.optimizer.learning_rate, made.loss.name) == (0.5, "l1")
+    assert made.optimizer.name == "adamw"
+    assert arm.name == "light, adamw, optimizer.learning_rate=0.5, loss.name=l1, seed 1"
+    assert arm.name != LandmarkArm("light", "adamw", 1).name
+    tried = ("model.blocks=4", "augment.rotate=0")
+    blocks = LandmarkArm("inception-2", "adamw", 1, tried).changed(config)
+    assert (blocks.model.blocks, blocks.augment.rotate) == (4, 0)
+    for change in ("data.limit=9", "model.name=pip", "seed=3", "machine.threads=2"):
+        with pytest.raises(ConfigError, match="other faces or another name"):
+            LandmarkArm("light", "adamw", 1, (change,)).changed(config)
+    with pytest.raises(ConfigError, match=r"no key 'optimizer\.rate'"):
+        LandmarkArm("light", "adamw", 1, ("optimizer.rate=3",)).changed(config)
