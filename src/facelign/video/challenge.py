@@ -24,6 +24,9 @@ from facelign.types.analysis import Analysis
 from facelign.types.arrays import Arrays, Float32Array
 from facelign.types.contracts import Frame, Landmarker
 from facelign.types.embeddings import Metric
+from facelign.types.faces import Faces
+from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE, MESH_468
 from facelign.video.cuts import Cuts
 from facelign.video.tracker import ByteTracker
@@ -66,6 +69,18 @@ class Witness:
         self._tracker = ByteTracker()
         self._track: int | None = None
         self._embedded_s = -np.inf
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Run every model once: a camera does not wait while the first frame opens them."""
+        side = 128
+        black = Image.from_array(np.zeros((side, side, 3), np.uint8), "rgb")
+        five = np.array([[[44, 52], [84, 52], [64, 72], [48, 92], [80, 92]]], np.float32)
+        box, score = np.array([[32, 24, 96, 112]], np.float32), np.ones(1, np.float32)
+        face = Faces(box, score, Landmarks(five, FIVE), "made", (side, side))
+        found = self._recognizer.find(black)
+        self._mesh.locate(black, face)
+        self._recognizer.embed(replace(found, faces=face))
 
     def look(self, frame: Frame) -> Sight:
         """Return what the next frame shows."""
