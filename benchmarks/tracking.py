@@ -190,7 +190,7 @@ def followed(films: list[Film]) -> tuple[list[list[list[int]]], float]:
             if number in film.cuts:
                 tracker.reset()
             rows, sure = np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32)
-            faces = Faces(rows, sure, None, "yunet", (0, 0))
+            faces = Faces(rows, sure, None, "yunet", (640, 360))
             began = time.perf_counter()
             found = tracker.update(faces, time_s).track_ids
             spent += time.perf_counter() - began

@@ -124,6 +124,7 @@ class ByteTracker(Tracker):
         dt_s = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
         self._size, self._time_s = faces.image_size, time_s
         tracks = self._tracks[self._tracks.unseen_s + dt_s <= self.patience_s].predicted(dt_s)
+        tracks = tracks[_inside(tracks.state[:, :2, 0], faces.image_size)]
         measured = _measured(faces)
         high = np.full(len(faces), True)
         if self.options.begin_score is not None:
@@ -168,6 +169,14 @@ def _measured(faces: Faces) -> Float64Array:
     """Return (n, 4): center x, y and the logarithms of width and height."""
     low, high = np.split(faces.boxes.astype(np.float64), 2, axis=1)
     return np.concatenate([(low + high) / 2, np.log(high - low)], axis=1)
+
+
+def _inside(centers: Float64Array, size: tuple[int, int]) -> BoolArray:
+    """Return (n,) whether centers (n, 2) are in the picture: who went out of it has left, and who
+    comes in at that side is somebody else.
+    """
+    inside = (centers >= -0.5) & (centers <= np.array(size) - 0.5)
+    return np.asarray(inside.all(axis=1), np.bool_)
 
 
 def _units(state: Float64Array) -> Float64Array:

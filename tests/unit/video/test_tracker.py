@@ -15,7 +15,7 @@ from facelign.types.faces import Faces
 from facelign.video.options import ByteTrackOptions
 from facelign.video.tracker import ByteTracker
 
-SIZE = (960, 540)
+SIZE = (9600, 5400)
 
 
 def seen(boxes: Sequence[Sequence[float]], scores: Sequence[float] | None = None) -> Faces:
@@ -37,7 +37,7 @@ def numbers(tracker: ByteTracker, faces: Faces, time_s: float) -> list[int]:
 def walkers(seed: int, times: Iterable[float]) -> list[tuple[float, Float64Array]]:
     """Return boxes of four people who walk on smooth ways in lanes of their own, two each way."""
     rng = np.random.default_rng(seed)
-    start, speed = rng.uniform(100, 800, 4), rng.uniform(20, 90, 4) * [1, -1, 1, -1]
+    start, speed = rng.uniform(1200, 1900, 4), rng.uniform(20, 90, 4) * [1, -1, 1, -1]
     sway, phase = rng.uniform(5, 15, 4), rng.uniform(0, 6, 4)
     frames = []
     for time_s in times:
@@ -157,6 +157,15 @@ def test_a_small_face_beside_a_large_one_is_somebody_else() -> None:
     tracker = ByteTracker()
     large = numbers(tracker, seen([at(300, 200, 160)]), 0.0)
     assert numbers(tracker, seen([at(310, 210, 40)]), 0.04) != large
+
+
+def test_who_leaves_at_an_edge_and_who_enters_there_are_two() -> None:
+    tracker = ByteTracker()
+    for frame in range(8):
+        (leaves,) = numbers(tracker, seen([at(100 - 12 * frame, 200)]), frame / 25)
+    tracker.update(seen([]), 0.32)
+    (enters,) = numbers(tracker, seen([at(8, 205)]), 0.4)
+    assert enters != leaves
 
 
 def test_the_pairs_are_the_best_in_sum_not_the_nearest_first() -> None:
