@@ -118,7 +118,7 @@ def watched(urls: list[str], seconds: float, decide: Callable[[Image], object]) 
 
 
 def spread(values: list[float], unit: float) -> dict[str, float]:
-    """Return median, 99th percentile and worst of all but the first two seconds, in ``unit``."""
+    """Return median, 99th percentile and worst of all but the first ten, in ``unit``."""
     ordered = sorted(value * unit for value in values[10:])
     places = {"median": 0.5, "p99": 0.99, "worst": 1.0}
     return {
