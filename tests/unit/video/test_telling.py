@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_the_delay_from_frame_to_telling_is_told() -> None:
     with Telling(show=shown.append) as out:
         out.tell([event(40)])
     assert shown[0].delay_s is not None
-    assert 60 <= shown[0].delay_s < 600
+    assert shown[0].delay_s >= 60
 
 
 @pytest.mark.usefixtures("quick")
@@ -169,15 +170,18 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing_and_tells_nothing_twice(
 def test_events_that_are_too_old_are_deleted_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def aged(number: int, days: int) -> Event:
+        return replace(event(number), time=datetime.now(UTC) - timedelta(days=days))
+
     lines = JsonlLog(tmp_path / "e.jsonl")
-    lines.put([event(number) for number in (0, 10, 90)])
+    lines.put([aged(1, 30), aged(2, 8), aged(3, 6)])
     said: list[str] = []
-    with Telling([lines], None, (), said.append, timedelta(seconds=60)) as out:
-        out.tell([event(95)])
-        assert [one.visit for one in lines.newest()] == [95, 90]
-        out.tell([event(1)])
-        assert len(list(lines.newest())) == 3, "once an hour only"
+    with Telling([lines], None, (), said.append, timedelta(days=7)) as out:
+        out.tell([aged(4, 0)])
+        assert [one.visit for one in lines.newest()] == [4, 3]
+        out.tell([aged(5, 9)])
+        assert [one.visit for one in lines.newest()] == [5, 4, 3], "once an hour only"
         monkeypatch.setattr(telling, "_CLEAN_EVERY_S", 0.0)
         out.tell([])
-        assert [one.visit for one in lines.newest()] == [95, 90]
+        assert [one.visit for one in lines.newest()] == [4, 3]
     assert said == []

@@ -75,7 +75,7 @@ def test_what_is_posted_is_signed_as_standard_webhooks_says() -> None:
         ((headers, body),) = hook.taken
     assert headers["webhook-id"] == headers["idempotency-key"] == event(1).id
     assert json.loads(body)["person"] == "Zoë"
-    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 3600
     signed = f"{event(1).id}.{headers['webhook-timestamp']}.".encode() + body
     made = base64.b64encode(hmac.new(b"a secret", signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{made}"
