@@ -39,9 +39,9 @@ class LookOptions(OptionSet):
     look. wait_s: how long the first look waits for a good view.
     """
 
-    looks: Annotated[int, Option("Embeddings that one track may ask for, at most.", low=1)] = 12
+    looks: Annotated[int, Option("Embeddings that one track may ask for, at most.", low=1)] = 16
     spacing_s: float = 0.2
-    growth: float = 1.5
+    growth: float = 1.3
     wait_s: float = 0.25
 
 
