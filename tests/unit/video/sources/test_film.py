@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -17,7 +18,7 @@ from video_parts import needed
 
 needed("av")
 
-from facelign.errors import InputError, UnreadableImage, UnsupportedImage
+from facelign.errors import ExtraMissing, InputError, UnreadableImage, UnsupportedImage
 from facelign.types.contracts import Frame
 from facelign.types.policies import Limits
 from facelign.video.sources import opened
@@ -255,6 +256,17 @@ def test_a_word_that_looks_like_an_address_of_the_library_is_a_file(
             opened(word)
     (tmp_path / "pipe:0").write_bytes((tmp_path / "a.mkv").read_bytes())
     assert _numbers(list(opened("pipe:0"))) == [5, 5]
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # as where it is not installed
+    for live in (False, True):
+        with pytest.raises(ExtraMissing, match=r"pip install 'facelign\[video\]'"):
+            opened(str(plain), live=live)
+    with pytest.raises(ExtraMissing):
+        opened("rtsp://camera/live")
 
 
 def test_giant_pictures_are_refused_before_they_are_made(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_jpegs_by_http_mirrored_and_of_another_size_on_the_way() -> None:
     with JpegCamera(lambda number: numbered(number, size[0])) as server:
         with camera(server.url) as source:
             seen = Seen(source)
-            numbers = [number_of(frame.image.pixels) for frame in seen.more(5, pause_s=0.1)]
+            numbers = [number_of(frame.image.pixels) for frame in seen.more(5, pause_s=0.2)]
             assert all(a < b for a, b in pairwise(numbers))
             assert numbers[-1] > 6  # those in between were left out
             size[0] = (640, 360)
@@ -273,7 +273,7 @@ def test_a_file_is_played_at_its_own_pace_and_ends(tmp_path: Path) -> None:
     assert source.received == 50
     assert source.given == len(numbers) < 15
     assert numbers == sorted(set(numbers))
-    assert times[-1] == pytest.approx(1.96, abs=1)
+    assert times[-1] > 1.9
     assert source.ended
     assert source.broke is None
 
