@@ -50,7 +50,10 @@ TURNS = (Action.TURN_LEFT, Action.TURN_RIGHT)
 
 def _prompts(name: str, value: int) -> None:
     if not 1 <= value <= _MOST:
-        raise ConfigError(f"{name} {value} is outside 1 to {_MOST}.", "Ask for 3 or more.")
+        raise ConfigError(
+            f"{name} {value} is outside 1 to {_MOST}.",
+            "Give a number in between; 4 ask for everything.",
+        )
 
 
 def _seconds(name: str, value: float) -> None:
