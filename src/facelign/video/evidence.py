@@ -134,6 +134,8 @@ def _reason(
     if answer.person is not None:
         return f"the looks do not agree: {agreed:.0%} of their weight are for {nearest}"
     score, limit = answer.candidates[0].score, answer.threshold.threshold.score
+    if score >= limit:  # it is something else: a classifier, a living face that is required
+        return answer.reason
     told = f"nearest is {nearest} at {score:.3f}, {limit:.3f} needed"
     lacks = max(looks, key=lambda look: look.view.worth).view.lacks
     return f"{told}; the best view is {lacks}" if lacks else told

@@ -201,6 +201,14 @@ def test_without_anybody_enrolled_the_reason_is_that() -> None:
     assert seen.reason == "nobody is enrolled"
 
 
+def test_a_reason_that_has_nothing_to_do_with_the_score_is_told_as_it_is() -> None:
+    looks = [look(mixed(ADA, 0.8))] * 2
+    (answer,) = searched(evidence.together(looks))
+    barred = replace(answer, person=None, reason="not checked for a living face")
+    seen = evidence.verdict(looks, barred, ASKED)
+    assert (seen.person, seen.reason) == (None, "not checked for a living face")
+
+
 @pytest.mark.parametrize("looks", [2, 5, 12])
 def test_strangers_are_named_no_more_often_than_is_said(looks: int) -> None:
     """Looks at made strangers that are alike, as those of one track are: 0.1 of visits at most."""
