@@ -124,7 +124,8 @@ class ByteTracker(Tracker):
         dt_s = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
         self._size, self._time_s = faces.image_size, time_s
         tracks = self._tracks[self._tracks.unseen_s + dt_s <= self.patience_s].predicted(dt_s)
-        tracks = tracks[_inside(tracks.state[:, :2, 0], faces.image_size)]
+        stays = _inside(tracks.state[:, :2, 0], faces.image_size)
+        tracks = tracks[stays | (tracks.unseen_s <= dt_s)]
         measured = _measured(faces)
         high = np.full(len(faces), True)
         if self.options.begin_score is not None:
@@ -172,8 +173,8 @@ def _measured(faces: Faces) -> Float64Array:
 
 
 def _inside(centers: Float64Array, size: tuple[int, int]) -> BoolArray:
-    """Return (n,) whether centers (n, 2) are in the picture: who went out of it has left, and who
-    comes in at that side is somebody else.
+    """Return (n,) whether centers (n, 2) are in the picture: who is no longer seen and went out of
+    it has left, and who comes in at that side is somebody else.
     """
     inside = (centers >= -0.5) & (centers <= np.array(size) - 0.5)
     return np.asarray(inside.all(axis=1), np.bool_)

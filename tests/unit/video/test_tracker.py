@@ -168,6 +168,13 @@ def test_who_leaves_at_an_edge_and_who_enters_there_are_two() -> None:
     assert enters != leaves
 
 
+def test_a_face_that_the_edge_cuts_keeps_its_number() -> None:
+    """Detectors may tell a box whose middle is outside."""
+    tracker = ByteTracker()
+    ids = [numbers(tracker, seen([at(-5 - k, 200)]), k / 25) for k in range(20)]
+    assert ids == [[1]] * 20
+
+
 def test_the_pairs_are_the_best_in_sum_not_the_nearest_first() -> None:
     """Both walk to the right; the left one now is nearest to where the right one was."""
     tracker = ByteTracker()
