@@ -67,7 +67,7 @@ def test_what_is_drawn_is_told_in_words_and_numbers():
     assert plot.alt == "one: 112 of 112 parameters are trained: conv 3x3 trained."
     assert plot.numbers["layer"] == ["input", "conv 3x3"]
     assert plot.numbers["reads"] == ["", "input"]
-    assert plot.numbers["output"][1].split() == ["7x7", "x", "4"]
+    assert plot.numbers["output"][1] == "7x7 x 4"
 
 
 def test_the_command_draws_a_configuration_and_a_run(tmp_path, capfd):
@@ -86,6 +86,9 @@ def test_the_command_draws_a_configuration_and_a_run(tmp_path, capfd):
     )
     assert run(["train", "draw", str(folder), "--out", str(tmp_path / "n.png")]) == 0
     assert "nn4-small2: 3,733,968 of 3,733,968 parameters are trained" in capfd.readouterr().out
+    goes_on = ["--set", "model.name=small", "--set", "model.init=mobilefacenet"]
+    assert run(["train", "draw", str(folder), "--out", str(tmp_path / "n.png"), *goes_on]) == 2
+    assert "a graph of operators, not of blocks" in capfd.readouterr().err
     assert run(["train", "draw", str(file), "--out", str(tmp_path / "n.gif")]) == 2
     assert "Use .png, .svg or .csv" in capfd.readouterr().err
     assert run(["train", "draw", str(tmp_path / "no.toml"), "--out", "n.png"]) == 3

@@ -83,7 +83,7 @@ def draw(layers: Sequence[DrawnLayer], *, title: str, columns: int = 16) -> Plot
     axes.set_title(title, fontsize=11, loc="left")
     numbers = {
         "layer": [layer.name for layer in layers],
-        "output": [_shape(layer.shape) for layer in layers],
+        "output": [_shape(layer.shape).replace("\n", " ") for layer in layers],
         "mark": [layer.mark.value for layer in layers],
         "reads": [" ".join(layers[n].name for n in sources) for sources in read],
         "parameters": [layer.parameters for layer in layers],

@@ -515,6 +515,14 @@ TASK = RecognizerTask
 
 
 def bare(config: RecognizerConfig) -> tuple[nn.Module, tuple[int, int]]:
-    """Return the network of a configuration, without its loss, and its (width, height)."""
+    """Return the network of a configuration, without its loss, and its (width, height).
+
+    Raises ConfigError for one that goes on from an embedder: that is a graph of operators.
+    """
+    if config.model.init:
+        raise ConfigError(
+            f"'{config.model.init}' is a graph of operators, not of blocks, and cannot be drawn.",
+            "Name a network (model.name) instead.",
+        )
     spec = spec_of(config.model)
     return spec.build(config.model.dim), spec.input.size or (112, 112)
