@@ -560,6 +560,26 @@ def counted(
     return found
 
 
+def told_unknown(made: Sequence[Half], size: int, fpir: float) -> list[dict]:
+    """Return how often somebody who is enrolled is told unknown, by the looks that are waited for,
+    and how often that is taken back by a name.
+    """
+    options = FollowOptions()
+    named: list[list[bool]] = []
+    for half in made:
+        known = [visit for visit in half.visits if half.known[visit.person]]
+        for case in cases(half, known, size, fpir, mated=True):
+            limit = case.limit(evidence.visit_naming(at(fpir), options.looks.looks).fpir)
+            sums = case.visit.looks(options.looks, "both")[1]
+            named.append([bool((case.templates @ row).max() >= limit) for row in sums])
+    rows = []
+    for doubt in (2, 3, 4, 5, 6):
+        first = [next((i for i in range(doubt - 1, len(n)) if not n[i]), None) for n in named]
+        told = [any(n[i:]) for n, i in zip(named, first, strict=True) if i is not None]
+        rows.append({"looks": doubt, "told": len(told), "taken_back": sum(told), "of": len(named)})
+    return rows
+
+
 def share(hits: Sequence[bool], people: int) -> dict:
     """Return the share over all draws; the exact interval is that of one draw, a visit a person."""
     value = float(np.mean(hits))
@@ -732,6 +752,7 @@ def main() -> None:
             {"fpir": RATES[0], "gallery": 100, "choice": name, **row}
             for name, row in counted(made, CHOICES, 100, RATES[0]).items()
         ],
+        "told_unknown": told_unknown(made, 100, RATES[0]),
         "made_films": made_films(recognizer),
     }
     if options.films is not None:
