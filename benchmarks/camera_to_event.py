@@ -106,7 +106,7 @@ def watched(
             [Place("camera", rules)],
             telling,
             tracker=ByteTracker,
-            seen=lambda _place, frame, _tracks: burnt.__setitem__(0, number_of(frame.image.pixels)),
+            seen=lambda _place, frame, *_: burnt.__setitem__(0, number_of(frame.image.pixels)),
         )
 
         def wanted() -> bool:

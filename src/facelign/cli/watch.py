@@ -227,7 +227,7 @@ def _recording(target: Path, names: Sequence[str], blur: str) -> Recording:
     return Recording(target, names, blur)
 
 
-def _unseen(_place: int, _frame: object, _tracks: object) -> None:
+def _unseen(*_frame: object) -> None:
     """Look at no frame."""
 
 

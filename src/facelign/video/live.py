@@ -20,6 +20,7 @@ from facelign.recognition.photo_gallery import PhotoGallery
 from facelign.types.analysis import Analysis
 from facelign.types.contracts import Tracker
 from facelign.types.events import Event
+from facelign.types.faces import Faces
 from facelign.video.cuts import Cuts
 from facelign.video.events import CameraEvents, EventRules, Moment, TrackState
 from facelign.video.following import FaceFollower, Track
@@ -62,8 +63,8 @@ class WatchFigures:
             self.ages_s.append(age_s)
 
 
-#: sees a frame that was decided on, with the tracks in it
-Seen = Callable[[int, LiveFrame, Sequence[Track]], object]
+#: sees a frame of a camera, by its place, that was decided on, with its faces and their tracks
+Seen = Callable[[int, LiveFrame, Faces, Sequence[Track]], object]
 
 
 class Watcher:
@@ -89,7 +90,7 @@ class Watcher:
         snapshots: Snapshots | None = None,
         ignored: Sequence[str] = (),
         remark: Callable[[str], object] = lambda _text: None,
-        seen: Seen = lambda _place, _frame, _tracks: None,
+        seen: Seen = lambda *_: None,
     ) -> None:
         self._gallery, self._cameras, self._telling = gallery, cameras, telling
         self._options, self._remark, self._seen = options or WatchOptions(), remark, seen
@@ -132,9 +133,9 @@ class Watcher:
                 period = 1 / self._options.rate
                 # what is late does not make the next one early by more than one
                 post.due_s = max(post.due_s + period, frame.arrived_s)
-                tracks, told = post.take(frame)
+                faces, tracks, told = post.take(frame)
                 events += told
-                self._seen(place, frame, tracks)
+                self._seen(place, frame, faces, tracks)
         self._telling.tell(events)
 
     def _changed(self, change: CameraChange) -> list[Event]:
@@ -187,8 +188,8 @@ class _Post:
         self._size = (1, 1)
         self._cuts = Cuts()
 
-    def take(self, frame: LiveFrame) -> tuple[list[Track], list[Event]]:
-        """Return the tracks in a frame, and what happened."""
+    def take(self, frame: LiveFrame) -> tuple[Faces, list[Track], list[Event]]:
+        """Return the faces in a frame, their tracks, and what happened."""
         began = time.monotonic()
         if self._cuts.between(frame):  # a camera that was turned, or a film that is played
             self.follower.cut()
@@ -202,7 +203,7 @@ class _Post:
         self._forget()
         done = time.monotonic()
         self.figures.add(done - frame.arrived_s, done - began)
-        return tracks, events
+        return found.faces, tracks, events
 
     def idle(self, now: Moment) -> list[Event]:
         """Return what happened while no frame came."""

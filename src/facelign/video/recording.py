@@ -9,8 +9,11 @@ import numpy as np
 
 from facelign.errors import InputError
 from facelign.files.home import expanded
+from facelign.imaging.mesh import draw_mesh
 from facelign.types.arrays import ByteArray
 from facelign.types.closing import Closing
+from facelign.types.faces import Faces
+from facelign.types.schemes import MESH_468, MESH_478
 from facelign.video.following import Track
 from facelign.video.marking import Shown, marked
 from facelign.video.snapshots import plain
@@ -33,8 +36,12 @@ class Recording(Closing):
         if not self._target.suffix:
             self._target.mkdir(parents=True, exist_ok=True)
 
-    def add(self, place: int, frame: LiveFrame, tracks: Sequence[Track]) -> None:
-        """Write a frame of camera ``place``; raises InputError where it cannot be written."""
+    def add(self, place: int, frame: LiveFrame, faces: Faces, tracks: Sequence[Track]) -> None:
+        """Write a frame of camera ``place``, with the meshes of faces that have one.
+
+        Nobody's mesh is drawn where faces are to be hidden. Raises InputError where it cannot be
+        written.
+        """
         size = frame.image.size
         known = self._films.get(place)
         try:
@@ -42,7 +49,10 @@ class Recording(Closing):
                 if known is not None:
                     known[1].close()
                 known = self._films[place] = size, FilmWriter(self._free(place))
-            known[1].add(self._marked(frame.image.pixels, tracks), frame.time_s)
+            pixels, points = frame.image.pixels, faces.landmarks
+            if points is not None and points.scheme in (MESH_468, MESH_478) and not self._blur:
+                pixels = draw_mesh(pixels, points)
+            known[1].add(self._marked(pixels, tracks), frame.time_s)
         except OSError as problem:
             raise InputError(
                 f"{self._target} cannot be written: {problem.strerror or problem}."
