@@ -146,7 +146,8 @@ class RecognizerTask(TrainingTask):
         """Return, for each test pair, 1 where an embedder decides it wrongly, else 0.
 
         It is fed with faces of its own layout; its threshold is that of other people of the test.
-        None for pictures of a .rec file, which are aligned in one way.
+        None for pictures of a .rec file, which are aligned in one way, and where too few people
+        are tested to judge a threshold: nothing would be decided wrongly then.
         """
         trials = self.test_set.trials
         if self.people.records is not None and self._listed_test is None:
@@ -163,7 +164,8 @@ class RecognizerTask(TrainingTask):
 
         cut = ChipShards(pictures, aligner)
         pairs = PairSet(trials, cut, range(len(pictures))).scored(embed)
-        return (~System.of(pairs).right).astype(np.float64)
+        system = System.of(pairs)
+        return None if system.decided is None else (~system.right).astype(np.float64)
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the figures of the loss of the configuration."""

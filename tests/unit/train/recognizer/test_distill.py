@@ -16,7 +16,7 @@ training.needed()
 
 import torch
 
-from facelign import Recognizer
+from facelign import Recognizer, models
 from facelign.cli.app import run
 from facelign.errors import ConfigError, InputError, UnknownModel
 from facelign.models import default
@@ -223,10 +223,13 @@ def test_an_embedder_goes_on_and_is_held_against_itself(
     assert figures["people"] == 2
     assert not [name for name in figures if name.endswith(("_low", "_high", "_p"))]
     assert any(told.text.startswith("2 people are tested, too few") for told in task.findings())
+    before_it = models.embedder("mobilefacenet")
+    assert task.errors(before_it) is None  # not "no error", which would replace any model
     more = {"split": "person", "test": 0.5}
     wider = RecognizerTask(replace(given, model=model, data=replace(given.data, **more)))
     wide = wider.test(wider.network().eval())
     assert {"auc_low", "auc_high", "gain_auc_low", "gain_auc_high", "gain_p"} <= set(wide)
+    assert len(wider.errors(before_it)) == wide["pairs"]
     assert figures["gain_auc"] == pytest.approx(figures["auc"] - figures["before_auc"], abs=1e-6)
     made = task.exported(network)
     assert made.sections["license"]["note"].startswith("made of mobilefacenet")
