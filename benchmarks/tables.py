@@ -20,6 +20,7 @@ import machine
 ROOT = machine.HERE.parent
 PAGES = (
     ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "stages" / "cameras.md",
     ROOT / "docs" / "stages" / "films.md",
     ROOT / "README.md",
 )
@@ -415,8 +416,57 @@ def tracking_table() -> str:
     return table(head, rows)
 
 
+def films_table() -> str:
+    result = load("films")
+    if result is None:
+        return "Not measured."
+    film, peer = result["film"], result.get("peer")
+    rows = [
+        ("facelign, two workers", f"{film['took_s']} s", f"{film['times_real_time']}x"),
+    ]
+    if peer is not None:
+        rate = film["length_s"] / peer["film_s"]
+        rows.append(("face_recognition, every frame", f"{peer['film_s']} s", f"{rate:.2f}x"))
+    return table((f"a film of {film['length_s']:.0f} s", "takes", "of real time"), rows)
+
+
+def rates_table() -> str:
+    result = load("films")
+    if result is None:
+        return "Not measured."
+    cells: dict[str, dict[str, str]] = {}
+    for row in result["frames"]:
+        column = f"{row['size']}, 1/{row['reduction']:g}"
+        cells.setdefault(row["detector"], {})[column] = f"{row['fps']:.0f} ({row['faces']})"
+    columns = list(dict.fromkeys(name for one in cells.values() for name in one))
+    return table(
+        ("detector", *columns),
+        [(f"`{name}`", *(one.get(c, "") for c in columns)) for name, one in cells.items()],
+    )
+
+
+def delays_table() -> str:
+    result = load("camera_to_event")
+    if result is None:
+        return "Not measured."
+    words = {
+        "picture_to_event": "from the picture that decided to the event",
+        "seen_to_appeared": "from the first picture with the face to `appeared`",
+        "seen_to_recognized": "from the first picture with the face to `recognized`",
+    }
+    rows = [
+        (text, row["events"], f"{row['median_ms']} ms", f"{row['worst_ms']} ms")
+        for name, text in words.items()
+        if (row := result.get(name))
+    ]
+    return table(("delay", "events", "median", "worst"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "tracking": tracking_table,
+    "films": films_table,
+    "rates": rates_table,
+    "delays": delays_table,
     "targets": targets_table,
     "machines": machines_table,
     "versions": versions_table,
