@@ -35,9 +35,7 @@ Name = Annotated[str, completed("The name of a person.", "person")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Broker = Annotated[
     str | None,
-    typer.Option(
-        "--mqtt", help="Also from this broker: mqtt://[USER:PASSWORD@]HOST[:PORT][/PREFIX]."
-    ),
+    typer.Option("--mqtt", help="Also from this broker: mqtt://USER:PASSWORD@HOST:PORT/PREFIX."),
 ]
 
 

@@ -38,6 +38,8 @@ class FilmTargets:
         if self.out is not None and self.out.suffix not in FORMATS:
             kinds = " or ".join(FORMATS)
             raise ConfigError(f"{self.out.name}: the name of a table must end in {kinds}.")
+        if self.faces is not None and self.faces.exists() and not self.faces.is_dir():
+            raise ConfigError(f"--faces {self.faces} is no folder.")
         for flag, target, suffixes in (
             ("--srt", self.srt, (".srt",)),
             ("--draw", self.draw, FILMS),

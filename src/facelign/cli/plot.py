@@ -287,7 +287,7 @@ def timeline(table: Visits, out: OutFile, film: FilmOf = None) -> int:
     if not films:
         raise InputError(f"{table} tells no visit{f' in {film}' if film else ''}.")
     if len(films) > 1:
-        names = ", ".join(Path(one).name for one in films)
+        names = ", ".join(films)
         raise ConfigError(f"{table} tells of {len(films)} films: {names}.", "Say --film NAME.")
     stretches = [
         figure.Stretch(one["person"], one["stranger"] is None, one["start"], one["end"])

@@ -73,6 +73,11 @@ def video(
     if blur and draw is None:
         raise ConfigError("--blur says what --draw draws.", "Give --draw OUT.mp4 too.")
     needs()
+    if "-" in films:
+        raise ConfigError(
+            "Standard input cannot be looked through as a film.",
+            "Save it into a file, or let 'facelign watch -' play it.",
+        )
     films = list(dict.fromkeys(building.path_of(word) for word in films))
     targets = FilmTargets(films, out, srt, draw, faces, blur)
     targets.check()
@@ -85,8 +90,13 @@ def video(
         state = f"{recognizer.space.id} {gallery.gallery.revision} {film} {follow} {targets.whole}"
         kept = None if out is None else Unfinished(out, state, recognizer.space)
         run = _Run(index, targets, kept, json=output.json)
-        for word in films:
-            run.film(word)
+        try:
+            for word in films:
+                run.film(word)
+        except KeyboardInterrupt:
+            if kept is not None:
+                note("What is settled is kept: the same words go on from there.")
+            raise
         run.finish()
     return Exit.INPUT if run.failed else Exit.DONE
 
@@ -103,6 +113,11 @@ class _Run:
         if kept is not None:
             kept.read()
             kept.restore(index.strangers)
+            if kept.other:
+                note(
+                    "note: an earlier run into this table had other options or another gallery, "
+                    "and is not gone on with"
+                )
 
     def film(self, word: str) -> None:
         """Look through one film; one that was looked through before is told to be."""

@@ -83,7 +83,7 @@ class TellingFlags(OptionSet):
         ),
     ] = None
     mqtt: Annotated[
-        str | None, Option("Publish events: mqtt://[USER:PASSWORD@]HOST[:PORT][/PREFIX].")
+        str | None, Option("Publish events: mqtt://USER:PASSWORD@HOST:PORT/PREFIX, or less of it.")
     ] = None
     webhook: Annotated[
         str | None, Option(f"Post events to this address, signed with the secret in {SECRET}.")
@@ -186,6 +186,9 @@ def _plans(words: Sequence[str], file: Path | None, rules: EventRules) -> list[C
     plans = [CameraPlan(word, rules=rules) for word in words]
     if file is not None:
         plans += read_plans(file, rules)
+    blind = next((plan for plan in plans if plan.rules.only_zones and not plan.rules.zones), None)
+    if blind is not None:
+        raise ConfigError("A camera that tells of zones only has none.", "Give it [camera.zones].")
     if not plans:
         raise ConfigError("No camera is named.", "Give 0, an address or a file, or --cameras FILE.")
     return plans
@@ -258,6 +261,8 @@ def _passed_on(
     if flags.mqtt is not None:
         yield outbox(MqttSink(flags.mqtt, cameras, people), "mqtt")
     if flags.webhook is not None:
+        if not os.environ.get(SECRET):
+            note(f"note: {SECRET} is not set, so events are posted without a signature")
         yield outbox(WebhookSink(flags.webhook, os.environ.get(SECRET, "")), "webhook")
 
 
@@ -288,7 +293,7 @@ def _show(cameras: Sequence[str], *, json: bool, why: bool) -> Callable[[Event],
             where = f"{event.camera}: " if len(cameras) > 1 else ""
             line(f"{event.time.astimezone():%H:%M:%S} {where}{_told(event)}")
         if why and event.kind is EventKind.LEFT and event.person is None:
-            note(f"visit {event.visit}: no name, {event.reason or 'not looked at yet'}")
+            note(f"visit {event.visit}: no name{f', {event.reason}' if event.reason else ''}")
 
     return show
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -191,6 +191,8 @@ class CameraEvents:
         told = []
         for visit in self._visits.values():
             visit.lost.discard(person)
+            if person in visit.state.reason:  # as whom somebody is like
+                visit.state = replace(visit.state, reason="")
             if visit.person == person:
                 why = "the person was removed from the gallery"
                 told += self._revoke(visit, now, why, nameless=True)
@@ -353,7 +355,7 @@ class CameraEvents:
 
     def _event(self, kind: EventKind, now: Moment, **more: Any) -> Event:
         if any(name in more.get("reason", "") for name in self.rules.ignored):
-            more["reason"] = ""  # not even as whom somebody is like
+            more["reason"] = "like nobody who is told"  # not even as whom somebody is like
         key = event_id(self.camera, now.time, kind, more.get("visit"))
         return Event(key, kind, self.camera, now.time, **more)
 

@@ -106,6 +106,7 @@ class Watcher:
             for place in places
         ]
         self.figures = [post.figures for post in self._posts]
+        self._looked_s = float("-inf")
         self._revision: int | None = None
         self._names: frozenset[str] = frozenset()
 
@@ -124,9 +125,8 @@ class Watcher:
         for change in self._cameras.changes():
             events += self._changed(change)
         events += self._followed_gallery()
-        if got is None:
-            events += [one for post in self._posts for one in post.idle(_now())]
-        else:
+        events += self._absent()
+        if got is not None:
             place, frame = got
             post = self._posts[place]
             if frame.arrived_s >= post.due_s:
@@ -137,6 +137,17 @@ class Watcher:
                 events += told
                 self._seen(place, frame, faces, tracks)
         self._telling.tell(events)
+
+    def _absent(self) -> list[Event]:
+        """Return who has left cameras that give no frame now, or never will again."""
+        now, told = _now(), []
+        if now.time_s < self._looked_s + _ROUND_S:
+            return []
+        self._looked_s = now.time_s
+        for post, camera in zip(self._posts, self._cameras.cameras, strict=True):
+            over = camera.ended and not camera.stirs
+            told += post.events.flush(now) if over else post.idle(now)
+        return told
 
     def _changed(self, change: CameraChange) -> list[Event]:
         names = [camera.name for camera in self._cameras.cameras]

@@ -86,9 +86,9 @@ def _plan(place: str, table: Any, rules: EventRules) -> CameraPlan:
     zones = _zones(place, table.get("zones", {}))
     try:
         changed = dataclasses.replace(
-            rules, zones=zones or rules.zones, **_values(place, EventRules, given)
+            rules, zones=zones or rules.zones, **_values(EventRules, given)
         )
-        options = CameraOptions(**_values(place, CameraOptions, given))
+        options = CameraOptions(**_values(CameraOptions, given))
     except ConfigError as error:
         raise ConfigError(f"{place}: {error.message}", error.hint) from None
     return CameraPlan(_word(place, table), name, changed, options)
@@ -107,14 +107,10 @@ def _keys(kind: Any) -> list[str]:
     return [one.name for one in dataclasses.fields(kind) if one.name not in _NO_KEYS]
 
 
-def _values(place: str, kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+def _values(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those values that are fields of a set of options, each of its type."""
     types = hints(kind)
-    return {
-        key: _value(f"{place}: {key}", types[key], given[key])
-        for key in _keys(kind)
-        if key in given
-    }
+    return {key: _value(key, types[key], given[key]) for key in _keys(kind) if key in given}
 
 
 def _value(what: str, hint: Any, value: Any) -> Any:

@@ -20,8 +20,9 @@ def srt(visits: Sequence[Visit]) -> str:
     edges = sorted({edge for visit in visits for edge in (visit.start_s, visit.end_s)})
     stretches: list[tuple[float, float, str]] = []
     for start, end in pairwise(edges):
-        here = [visit.who for visit in visits if visit.start_s <= start and end <= visit.end_s]
-        text = ", ".join(_plain(name) for name in sorted(set(here)))
+        here = [visit for visit in visits if visit.start_s <= start and end <= visit.end_s]
+        ordered = sorted(here, key=lambda visit: (visit.stranger or 0, visit.who))
+        text = ", ".join(dict.fromkeys(_plain(visit.who) for visit in ordered))
         if not text:
             continue
         if stretches and stretches[-1][1] == start and stretches[-1][2] == text:

@@ -42,8 +42,8 @@ class Unfinished:
         self._path = table.with_name(f".{table.name}.unfinished")
         self._state, self._space = state, space
         self.films: dict[str, FilmState] = {}
-        #: whether an earlier run is gone on with
-        self.resumed = False
+        #: whether an earlier run is gone on with, or one with other options is not
+        self.resumed = self.other = False
         self._strangers: list[list[list[Any]]] = []
 
     def read(self) -> None:
@@ -51,6 +51,7 @@ class Unfinished:
         try:
             record = json.loads(self._path.read_text(encoding="utf-8"))
             if record["state"] != self._state:
+                self.other = True
                 return
             self.films = {name: FilmState(**film) for name, film in record["films"].items()}
             self._strangers = record["strangers"]

@@ -71,6 +71,8 @@ class Visit:
 
 #: out of sight for so long, s, somebody with a name is still there
 _GONE_S = 1.0
+#: a face that a damaged picture shows twice for so long, s, is one
+_TWICE_S = 0.5
 
 
 def of_one_face(tracks: Sequence[Track]) -> list[list[Track]]:
@@ -86,7 +88,7 @@ def of_one_face(tracks: Sequence[Track]) -> list[list[Track]]:
         key = person or "", track.scene
         before = latest.get(key) if person else None
         gap = track.first.time_s - before[-1].last.time_s if before else float("inf")
-        if before is not None and 0 <= gap <= _GONE_S:
+        if before is not None and -_TWICE_S <= gap <= _GONE_S:
             before.append(track)
             continue
         visits.append([track])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import facelign
 from facelign.cli.app import build, run
@@ -20,6 +23,18 @@ INSTALLED |= {"google"}
 EXTRAS = {"dlib", "_dlib_pybind11", "pillow_heif", "skimage", "sklearn", "scipy", "matplotlib"}
 EXTRAS |= {"threadpoolctl", "umap", "torch", "lightning_fabric", "pytorch_metric_learning"}
 EXTRAS |= {"av", "paho"}
+
+
+def whole_commands() -> list[str]:
+    """Return the words of every command, and of every group of them."""
+    root = typer.main.get_command(build())
+
+    def below(group: Any, words: str) -> Iterator[str]:
+        yield words
+        for name, one in getattr(group, "commands", {}).items():
+            yield from below(one, f"{words} {name}".strip())
+
+    return list(below(root, ""))
 
 
 @pytest.mark.parametrize(
@@ -55,3 +70,10 @@ def test_the_list_of_commands_is_that_of_the_whole_command_line(
     build()(["--help"], standalone_mode=False, prog_name="facelign")
     assert shown == capsys.readouterr().out
     assert "identify" in shown
+
+
+@pytest.mark.parametrize("words", sorted(whole_commands()), ids=lambda words: words or "facelign")
+def test_every_help_can_be_read(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """To its end: a bracket in a help is markup for the terminal, and one that closes is a bug."""
+    assert run([*words.split(), "--help"]) == Exit.DONE
+    assert "Usage:" in capsys.readouterr().out

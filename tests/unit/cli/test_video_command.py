@@ -131,6 +131,8 @@ def test_a_bad_film_does_not_stop_the_others(
         (["--blur", "all"], 2),
         (["--rate", "0"], 2),
         (["--looks", "0"], 2),
+        (["-"], 2),
+        (["--faces", "FILM"], 2),
         (["--out", "FILM"], 2),
         (["--draw", "FILM"], 2),
     ],

@@ -118,6 +118,9 @@ def test_an_interruption_ends_it_in_order(gallery: Path, film: Path, tmp_path: P
         (["FILM", "--cameras", "NONE.toml"], 2),
         (["FILM", "--webhook", "ftp://host"], 2),
         (["FILM", "--rate", "0"], 2),
+        (["FILM", "--only-zones"], 2),
+        (["user:secret@host/stream"], 3),
+        (["rtsp:/user:secret@host/stream"], 3),
     ],
 )
 def test_what_cannot_be_meant(
@@ -131,3 +134,4 @@ def test_what_cannot_be_meant(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "Traceback" not in shown.err
+    assert "secret" not in shown.err

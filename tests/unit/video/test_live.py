@@ -106,6 +106,21 @@ def test_two_cameras_are_watched_at_once(
 
 
 @pytest.mark.weights
+def test_a_camera_that_ends_among_others_is_finished_at_once(
+    gallery: PhotoGallery, portrait: Image, tmp_path: Path
+) -> None:
+    """Who was in view of it leaves then, not when the last camera ends."""
+    words = [
+        film(tmp_path / "short.mp4", portrait, "E" * 12),
+        film(tmp_path / "long.mp4", portrait, "E" * 60),
+    ]
+    told = watched(gallery, words, EventRules(absence=60))
+    left = [event for event in told if event.kind == "left"]
+    assert [event.camera for event in left] == ["camera 0", "camera 1"]
+    assert (left[1].time - left[0].time).total_seconds() > 1
+
+
+@pytest.mark.weights
 def test_who_is_ignored_is_never_told(
     gallery: PhotoGallery, portrait: Image, tmp_path: Path
 ) -> None:
@@ -134,6 +149,7 @@ def test_who_is_removed_while_in_view_is_unknown_by_the_next_look(
     assert kinds[-1] == "left"
     assert kinds.count("recognized") == 1
     assert "Eileen" not in {event.person for event in told[2:]}
+    assert not any("Eileen" in event.reason for event in told[2:])
 
 
 @pytest.mark.weights

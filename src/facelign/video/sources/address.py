@@ -39,6 +39,8 @@ class Address:
 
 #: protocols that are spoken -> the port where nothing else is said
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+#: what is no file's name that anybody means: somebody and a password before an @
+_SECRET = re.compile(r"[^@]*:[^@]*@.")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 #: what a camera is asked for that is no secret; every other value is hidden
 _PLAIN = frozenset(
@@ -75,6 +77,11 @@ def address_of(word: str) -> Address:
     if device and _is_device(Path(word)):
         return Address(SourceForm.WEBCAM, f"webcam {int(device[1])}", device[1])
     scheme = _SCHEME.match(word)
+    if scheme is None and _SECRET.match(word) and not Path(word).exists():
+        raise InputError(
+            "This looks like the address of a camera without its protocol.",
+            "Its form is rtsp://user:password@host/stream.",
+        )
     if scheme is None:
         return Address(SourceForm.FILE, word, word)
     if scheme[1].lower() not in PORTS:
