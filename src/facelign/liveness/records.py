@@ -113,5 +113,5 @@ def from_json(text: str | bytes, source: str = "the record") -> LiveCalibration:
         why = f"{problem} is lacking" if isinstance(problem, KeyError) else str(problem)
         raise ConfigError(
             f"{source} is no threshold of liveness: {why}.",
-            "Make one: facelign calibrate --liveness",
+            "Make one by the calibration of liveness.",
         ) from None

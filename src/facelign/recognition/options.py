@@ -130,7 +130,7 @@ class LiveOptions(OptionSet):
     ] = DEFAULT_LIVENESS
     liveness_threshold: Annotated[
         str | None,
-        Option("A score, or a file of calibrate --liveness (default: the model's own score)."),
+        Option("A score, or a file of calibrate (default: the model's own score)."),
     ] = None
 
 

@@ -168,7 +168,7 @@ def longer(config: TrainConfig, at: Where, per_epoch: int) -> str:
         raise ConfigError(
             f"The run has ended, after {counted(at.epoch, 'epoch')} and "
             f"{counted(at.done, 'step')}.",
-            "Give it more: --set epochs=N (and steps=0, where steps ended it).",
+            "Give it more epochs (and steps = 0, where steps ended it).",
         )
     if at.done % per_epoch:
         return "It ended within an epoch, the rest of which is left out."

@@ -7,7 +7,7 @@ wherever it looks into the camera, so that a change of people between two reacti
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -45,7 +45,7 @@ class Sight(Arrays):
     """
 
     signs: Signs | None
-    vector: Float32Array | None = None
+    vector: Float32Array | None = field(default=None, repr=False)
 
 
 class Witness:

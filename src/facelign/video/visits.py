@@ -197,7 +197,7 @@ def read_table(path: Path) -> list[Record]:
         raise DatasetMalformed(f"{path} cannot be read: {problem.strerror}.") from problem
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise DatasetMalformed(
-            f"{path} is no table of visits.", "Give what facelign video --out wrote."
+            f"{path} is no table of visits.", "Give a table that the command video wrote."
         ) from problem
 
 

@@ -225,7 +225,7 @@ def test_a_plan_is_told_and_nothing_is_written(config, tmp_path, monkeypatch, ca
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interruption_keeps_the_run_and_says_how_to_go_on(config, tmp_path):
+def test_an_interruption_keeps_the_run_and_says_how_to_go_on(config, tmp_path, interruptible):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "facelign", "train", "landmarks", str(config), *SMALL]
     command += ["--set=epochs=1000", "--out", str(folder), "--json"]
