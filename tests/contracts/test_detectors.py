@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facelign.geometry.boxes import iou
+from facelign.imaging.resize import resized
 from facelign.models.catalog import default
 from facelign.models.load import load
 from facelign.types.contracts import StagedDetector
@@ -62,6 +64,25 @@ def mirrored(image: Image) -> Image:
 
 def test_every_registered_detector_is_here() -> None:
     assert {"yunet", "yunet-n", "haar", "mtcnn"} <= {spec.id for spec in DETECTORS}
+
+
+def test_a_glance_made_closer_is_what_is_found(model: Any, portrait: Image) -> None:
+    """Of all faces and of some, in a photo that is whole and in one that was reduced."""
+    small = resized(portrait.pixels, (320, 320))
+    for image in (portrait, replace(portrait, pixels=small, scale=320 / 512, reload=None)):
+        wanted, seen = model.detect(image), model.glance(image)
+        np.testing.assert_array_equal(seen.boxes, wanted.boxes)
+        np.testing.assert_array_equal(seen.scores, wanted.scores)
+        for part in (slice(None), slice(0, 1)):
+            exact = model.closer(image, seen[part])
+            np.testing.assert_array_equal(exact.boxes, wanted.boxes[part])
+            if wanted.landmarks is not None:
+                assert exact.landmarks is not None
+                np.testing.assert_allclose(
+                    exact.landmarks.points, wanted.landmarks.points[part], atol=0.02
+                )
+    nothing = model.closer(portrait, model.glance(portrait)[:0])
+    assert len(nothing) == 0
 
 
 def test_the_portrait_has_one_face(found: Faces) -> None:

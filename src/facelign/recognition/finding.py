@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from facelign.detect.attempts import find, turned_back, turned_with
-from facelign.errors import ModelMismatch, Remedy
+from facelign.errors import InputError, ModelMismatch, Remedy
 from facelign.imaging.resize import resized
 from facelign.models import Registry, catalog, load
 from facelign.models.weights.store import Store, missing
@@ -105,6 +105,26 @@ class Finder:
         turned = prepared.turned(found.turned_deg)
         faces = self.landmarker.locate(turned, turned_with(found.faces, found.turned_deg))
         return replace(found, faces=turned_back(faces, found.turned_deg, image.size))
+
+    def glance(self, image: Image) -> Analysis:
+        """Return the faces of a frame at a glance: no tries, points of the detector's first look.
+
+        For faces that are followed; ``closer`` gives those that matter the points of ``find``.
+        """
+        prepared = self.preprocessing.apply(image)
+        return Analysis.of(image, self.detector.glance(self._reduced(prepared)), prepared)
+
+    def closer(self, found: Analysis) -> Analysis:
+        """Return what ``glance`` gave, or some of its faces, with the points that ``find`` gives.
+
+        Raises InputError when the pixels were not kept.
+        """
+        if found.prepared is None:
+            raise InputError(f"The pixels of {found.photo.source} were not kept.")
+        faces = self.detector.closer(self._reduced(found.prepared), found.faces)
+        if self.landmarker is not None and len(faces):
+            faces = self.landmarker.locate(found.prepared, faces)
+        return replace(found, faces=faces)
 
     def points_for(self, layout: Layout) -> str:
         """Return the kind of points by which a layout aligns these faces.

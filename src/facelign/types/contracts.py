@@ -68,6 +68,16 @@ class Detector(Protocol):
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
         ...
 
+    def glance(self, image: Image) -> Faces:
+        """Return the same faces sooner, with points that may be less exact: for what is followed
+        from frame to frame. ``closer`` makes them exact.
+        """
+        return self.detect(image)
+
+    def closer(self, image: Image, faces: Faces) -> Faces:
+        """Return faces that ``glance`` gave, or some of them, with the points of ``detect``."""
+        return faces
+
 
 class Explanation(Protocol):
     """What a detector saw on its way to an answer."""

@@ -6,10 +6,11 @@ faces, what lies between is not looked at; where something has changed, every fr
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import Queue
+from threading import Condition, Event, Thread
 
 import numpy as np
 
@@ -34,18 +35,45 @@ _HELD = 200_000_000
 class _Group:
     """A key frame, the frames before it that were passed over, and where a cut lies among both.
 
-    cuts: numbers of the frames that begin another scene.
+    cuts: numbers of the frames that begin another scene. size: of its pictures, bytes.
     """
 
     between: list[Frame]
     key: Frame
     found: Future[Analysis]
     cuts: set[int]
+    size: int
 
-    @property
-    def bytes(self) -> int:
-        """Memory of its pictures."""
-        return sum(frame.image.pixels.nbytes for frame in (*self.between, self.key))
+
+class Room:
+    """Bounds what waits: so many things, and so many bytes, but one thing always."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most, self._bytes = most, most_bytes
+        self._held = self._sum = 0
+        self._changed = Condition()
+        self._open = False
+
+    def take(self, size: int) -> None:
+        """Wait until there is room for something of ``size`` bytes, and take it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._open or self._fits(size))
+            self._held, self._sum = self._held + 1, self._sum + size
+
+    def give(self, size: int) -> None:
+        """Give the room of something back."""
+        with self._changed:
+            self._held, self._sum = self._held - 1, self._sum - size
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Let nobody wait any more."""
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+    def _fits(self, size: int) -> bool:
+        return not self._held or (self._held < self._most and self._sum + size <= self._bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,32 +182,54 @@ class FilmIndex:
     def _ahead(
         self, frames: Iterable[Frame], follower: FaceFollower, pool: ThreadPoolExecutor
     ) -> Iterator[_Group]:
-        """Yield groups of frames while the key frames of the next ones are being looked at."""
-        waiting: deque[_Group] = deque()
-        for between, key, cuts in self._groups(frames):
-            waiting.append(_Group(between, key, pool.submit(follower.find, key), cuts))
-            while len(waiting) > 2 * self._workers or (
-                len(waiting) > 1 and sum(group.bytes for group in waiting) > _HELD
-            ):
-                yield waiting.popleft()
-        yield from waiting
+        """Yield groups of frames; a thread of its own decodes the next ones and lets their key
+        frames be looked at, as far ahead as memory allows.
+        """
+        ready: Queue[_Group | BaseException | None] = Queue()
+        room, over = Room(2 * self._workers + 1, _HELD), Event()
+
+        def read() -> None:
+            try:
+                for between, key, cuts in self._groups(frames):
+                    size = sum(frame.image.pixels.nbytes for frame in (*between, key))
+                    room.take(size)
+                    if over.is_set():
+                        return
+                    ready.put(_Group(between, key, pool.submit(follower.find, key), cuts, size))
+                ready.put(None)
+            except BaseException as problem:  # noqa: BLE001 - raised by whoever waits for it
+                ready.put(problem)
+
+        reader = Thread(target=read, name="facelign-film-reader", daemon=True)
+        reader.start()
+        try:
+            while (group := ready.get()) is not None:
+                if isinstance(group, BaseException):
+                    raise group
+                yield group
+                room.give(group.size)
+        finally:
+            over.set()
+            room.open()
+            reader.join()
 
     def _groups(self, frames: Iterable[Frame]) -> Iterator[tuple[list[Frame], Frame, set[int]]]:
-        """Yield frames in groups that end with a key frame; the film's last frame is one."""
+        """Yield frames in groups that end with a key frame; the film's last frame is one.
+
+        Where a cut lies between two key frames, it is looked for among the frames between.
+        """
         between: list[Frame] = []
-        cuts: set[int] = set()
-        watch, due, last = Cuts(), float("-inf"), None
+        watch, due = Cuts(), float("-inf")
+        before: Frame | None = None
         for frame in frames:
-            if watch.between(frame):
-                cuts.add(frame.number)
-            if frame.time_s >= due:
-                yield between, frame, cuts
-                between, cuts, due, last = [], set(), frame.time_s + 1 / self.options.rate, None
-            else:
+            if frame.time_s < due:
                 between.append(frame)
-                last = frame
-        if last is not None:
-            yield between[:-1], last, cuts
+                continue
+            yield between, frame, _cuts(watch, before, between, frame)
+            between, before, due = [], frame, frame.time_s + 1 / self.options.rate
+        if between:
+            *between, last = between
+            yield between, last, _cuts(watch, before, between, last)
 
     def _settled(
         self,
@@ -225,6 +275,15 @@ class _Clock:
             if frame.number:
                 self.frame_s = frame.time_s / frame.number
             yield frame
+
+
+def _cuts(watch: Cuts, before: Frame | None, between: Sequence[Frame], key: Frame) -> set[int]:
+    """Return the numbers of the frames after key frame ``before`` that begin another scene."""
+    if not watch.between(key) or before is None:
+        return set()
+    closer = Cuts()
+    closer.between(before)
+    return {frame.number for frame in (*between, key) if closer.between(frame)} or {key.number}
 
 
 def _alike(a: Faces, b: Faces) -> bool:

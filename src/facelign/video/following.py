@@ -75,6 +75,9 @@ class FaceFollower:
         crops: bool = False,
     ) -> None:
         self._crops = crops
+        finder = gallery.recognizer.chain.finder
+        tries = finder.options.attempts
+        self._glances = finder.landmarker is None and not (tries.padded or tries.turned)
         self.gallery = gallery
         self.options = options or FollowOptions()
         self._naming = evidence.visit_naming(self.options.naming, self.options.looks.looks)
@@ -90,8 +93,13 @@ class FaceFollower:
         return len(self._tracks)
 
     def find(self, frame: Frame) -> Analysis:
-        """Return the faces of a frame; it may be called by several threads."""
-        return self.gallery.recognizer.find(frame.image)
+        """Return the faces of a frame; it may be called by several threads.
+
+        Their points are those of a glance where nothing else needs better ones: only faces that are
+        looked at get a closer one.
+        """
+        recognizer = self.gallery.recognizer
+        return recognizer.glance(frame.image) if self._glances else recognizer.find(frame.image)
 
     def update(self, frame: Frame, found: Analysis | None = None) -> list[Track]:
         """Return the tracks that are in the frame, with what is known of them now.
@@ -144,7 +152,9 @@ class FaceFollower:
         asked = [i for i in range(len(here)) if asks[i]]
         if not asked:
             return set()
-        embedded = self.gallery.recognizer.embed(replace(found, faces=found.faces[asks]))
+        recognizer = self.gallery.recognizer
+        chosen = replace(found, faces=found.faces[asks])
+        embedded = recognizer.embed(recognizer.closer(chosen) if self._glances else chosen)
         for i in asked:
             here[i].budget.taken(views[i])
         placed = [asked[int(k)] for k in embedded.embedded]

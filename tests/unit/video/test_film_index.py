@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from facelign.recognition.recognizer import Recognizer
 from facelign.types.contracts import Frame
 from facelign.types.image import Image
 from facelign.types.policies import Attempts
-from facelign.video.film_index import FilmIndex
+from facelign.video.film_index import FilmIndex, Room
 from facelign.video.options import FilmOptions
 from facelign.video.tracker import ByteTracker
 from facelign.video.visits import Visit
@@ -104,6 +106,44 @@ def test_the_best_view_is_kept_where_it_is_wanted(gallery: PhotoGallery, portrai
     assert set(settled.crops) == {1}
     assert settled.crops[1].shape[2] == 3
     assert set(settled.paths[1]) <= set(range(8))
+
+
+def test_a_film_that_nobody_looks_through_to_its_end_lets_go(
+    gallery: PhotoGallery, portrait: Image
+) -> None:
+    """Its reader ends, wherever it waits; what breaks in it is raised where it is waited for."""
+    script = ("E" * 10 + "." * 40) * 4
+    walk = FilmIndex(gallery, ByteTracker).watch("film", film(portrait, script))
+    assert next(walk).visits
+    walk.close()  # type: ignore[attr-defined]
+
+    def broken() -> Iterator[Frame]:
+        yield from film(portrait, "E" * 5)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="disk is gone"):
+        list(FilmIndex(gallery, ByteTracker).watch("film", broken()))
+    assert not [one.name for one in threading.enumerate() if "film" in one.name]
+
+
+def test_what_waits_is_bounded_by_number_and_bytes() -> None:
+    room, taken = Room(most=2, most_bytes=100), []
+
+    def take(*sizes: int) -> None:
+        for size in sizes:
+            room.take(size)
+            taken.append(size)
+
+    worker = threading.Thread(target=take, args=(500, 60, 60, 10))
+    worker.start()
+    for given, wanted in ((500, [500, 60]), (60, [500, 60, 60, 10])):
+        deadline = time.monotonic() + 30
+        while taken != wanted[: len(taken)] or len(taken) < wanted.index(given) + 1:
+            assert time.monotonic() < deadline
+        room.give(given)
+    room.open()
+    worker.join(30)
+    assert taken == [500, 60, 60, 10]
 
 
 def test_every_frame_is_counted(gallery: PhotoGallery, portrait: Image) -> None:

@@ -40,6 +40,7 @@ from facelign.types.arrays import ByteArray, Float32Array, FloatArray, IntArray
 from facelign.types.contracts import Detector, WeightPaths
 from facelign.types.faces import Faces
 from facelign.types.image import Image
+from facelign.types.landmarks import Landmarks
 from facelign.types.schemes import FIVE
 
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet"
@@ -220,6 +221,22 @@ class YuNet(Detector):
 
     def detect(self, image: Image) -> Faces:
         """Return the faces of ``image`` by falling score, in the plane of ``image.size``."""
+        return self._leveled(image, self._first(image)).faces(self.spec.id, image, FIVE)
+
+    def glance(self, image: Image) -> Faces:
+        """Return the faces with the points of the first look: a fourth of the time for seven."""
+        return self._first(image).faces(self.spec.id, image, FIVE)
+
+    def closer(self, image: Image, faces: Faces) -> Faces:
+        """Return the faces with the points of a closer look at each."""
+        if faces.landmarks is None or not len(faces):
+            return faces
+        seen = Candidates(faces.boxes, faces.scores, faces.landmarks.points)
+        there, back = 1 / image.scale, image.scale
+        exact = self._leveled(image, seen.back(PlaneMap((there, there))))
+        return faces.with_landmarks(Landmarks(exact.back(PlaneMap((back, back))).points, FIVE))
+
+    def _first(self, image: Image) -> Candidates:
         h, w = image.pixels.shape[:2]
         copies = self._copies((w, h))
         looks = [self._look(image.pixels, copy) for copy in copies]
@@ -234,16 +251,19 @@ class YuNet(Detector):
             again = self._looked_at_again(image.pixels, seen.candidates[doubtful])
             if len(again):
                 kept = Candidates.joined([kept, again]).suppressed(self.options.nms_iou)
-        if self.options.steady is Steady.LEVEL:
-            o = self.options
-            kept = leveled(
-                lambda views: self._candidates(_stacked(views), 0.3),
-                image.pixels,
-                kept,
-                smallest_px=o.steady_px,
-                most=o.steady_faces,
-            )
-        return kept.faces(self.spec.id, image, FIVE)
+        return kept
+
+    def _leveled(self, image: Image, seen: Candidates) -> Candidates:
+        o = self.options
+        if o.steady is not Steady.LEVEL:
+            return seen
+        return leveled(
+            lambda views: self._candidates(_stacked(views), 0.3),
+            image.pixels,
+            seen,
+            smallest_px=o.steady_px,
+            most=o.steady_faces,
+        )
 
     def _copies(self, size: tuple[int, int]) -> list[Copy]:
         copies: list[Copy] = []
