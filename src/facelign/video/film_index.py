@@ -45,7 +45,7 @@ class _Group:
     size: int
 
 
-class Room:
+class ReadAhead:
     """Bounds what waits: so many things, and so many bytes, but one thing always."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -186,7 +186,7 @@ class FilmIndex:
         frames be looked at, as far ahead as memory allows.
         """
         ready: Queue[_Group | BaseException | None] = Queue()
-        room, over = Room(2 * self._workers + 1, _HELD), Event()
+        room, over = ReadAhead(2 * self._workers + 1, _HELD), Event()
 
         def read() -> None:
             try:

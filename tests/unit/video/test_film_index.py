@@ -18,7 +18,7 @@ from facelign.recognition.recognizer import Recognizer
 from facelign.types.contracts import Frame
 from facelign.types.image import Image
 from facelign.types.policies import Attempts
-from facelign.video.film_index import FilmIndex, Room
+from facelign.video.film_index import FilmIndex, ReadAhead
 from facelign.video.options import FilmOptions
 from facelign.video.tracker import ByteTracker
 from facelign.video.visits import Visit
@@ -127,7 +127,7 @@ def test_a_film_that_nobody_looks_through_to_its_end_lets_go(
 
 
 def test_what_waits_is_bounded_by_number_and_bytes() -> None:
-    room, taken = Room(most=2, most_bytes=100), []
+    room, taken = ReadAhead(most=2, most_bytes=100), []
 
     def take(*sizes: int) -> None:
         for size in sizes:
