@@ -81,6 +81,10 @@ def _one(
         return work(fabric, config, told if fabric.is_global_zero else silent, *more), None
     except (FacelignError, KeyboardInterrupt) as problem:
         return None, problem
+    finally:
+        # its threads end here: left to the end of the process, they abort it now and then
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def agreed(fabric: Fabric, *numbers: float) -> list[float]:
