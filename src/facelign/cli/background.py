@@ -16,13 +16,12 @@ from facelign.cli.pictures import spare
 from facelign.errors import ConfigError
 from facelign.types.options import Option, OptionSet
 from facelign.types.wording import counted
+from facelign.video.options import FILM_FORMATS
 
 if TYPE_CHECKING:
     from facelign.video.backdrop import Change
 
 MODEL = "selfie"
-#: what is written as a film
-_FILMS = (".mp4", ".mov", ".mkv")
 #: px of the blur where nothing else is asked for
 _BLUR_PX = 12.0
 
@@ -78,7 +77,7 @@ def background(source: Source, out: Out, behind: BackgroundFlags, *, output: Jso
     spare([out], [path], option="--out")
     change = _change(behind)
     frames = 1
-    if out.suffix.lower() in _FILMS:
+    if out.suffix.lower() in FILM_FORMATS:
         frames = _film(path, out, change)
     else:
         image = read_image(path)
@@ -122,7 +121,7 @@ def _film(path: str, out: Path, change: Change) -> int:
                 film.add(backdrop.shown(frame), frame.time_s)
                 count += 1
                 done(1)
-        broke = getattr(frames, "broke", None)
+        broke = frames.broke
     if broke:
         note(broke)
     return count

@@ -68,7 +68,7 @@ def judge(request: Asked, film: FilmOf, *, output: JsonFlag) -> int:
     recognizer = Recognizer(options=ChainOptions(attempts=Attempts(padded=False, turned=False)))
     with opened(film) as frames:
         outcome = challenge.judge(wanted, frames, recognizer)
-        broke = getattr(frames, "broke", None)
+        broke = frames.broke
     if broke:
         note(broke)
     record = {"request": wanted.id, "film": film, **outcome.record(), "broke": broke}

@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from facelign.cli.pictures import spare
 from facelign.errors import ConfigError
 from facelign.files import disk, ledger
+from facelign.video.options import FILM_FORMATS
 
 if TYPE_CHECKING:
     from facelign.types.contracts import FrameSource
     from facelign.video.film_index import Settled
     from facelign.video.visits import Visit
 
-#: suffixes of films that are written
-FILMS = (".mp4", ".mkv", ".mov")
+
+Blur = Annotated[
+    str, typer.Option("--blur", help="In --draw, blur the faces of all, unknown, or NAME.")
+]
+
+
+def needs_a_drawing(blur: str, draw: Path | None) -> None:
+    """Refuse faces that are to be hidden where nothing is drawn."""
+    if blur and draw is None:
+        raise ConfigError("--blur says what --draw draws.", "Give --draw OUT.mp4 too.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class FilmTargets:
             raise ConfigError(f"--faces {self.faces} is no folder.")
         for flag, target, suffixes in (
             ("--srt", self.srt, (".srt",)),
-            ("--draw", self.draw, FILMS),
+            ("--draw", self.draw, tuple(FILM_FORMATS)),
         ):
             if target is None:
                 continue
@@ -65,7 +76,7 @@ class FilmTargets:
     def place(self, film: str, target: Path | None, suffix: str) -> Path:
         """Return the file of a film's result; films of one name get numbers."""
         target = target or Path()
-        if target.suffix in (*FILMS, ".srt") and not target.is_dir():
+        if target.suffix in (*FILM_FORMATS, ".srt") and not target.is_dir():
             return target
         stems = [Path(one).stem for one in self.films]
         at = list(self.films).index(film)

@@ -11,7 +11,7 @@ import typer
 
 from facelign.cli import building
 from facelign.cli.exits import Exit
-from facelign.cli.film_results import FilmResults, FilmTargets
+from facelign.cli.film_results import Blur, FilmResults, FilmTargets, needs_a_drawing
 from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.output import emit, failure, line, note, progress
 from facelign.errors import ConfigError, FacelignError
@@ -42,9 +42,6 @@ Draw = Annotated[
 Views = Annotated[
     Path | None, typer.Option("--faces", help="Write the best view of each visit into this folder.")
 ]
-Blur = Annotated[
-    str, typer.Option("--blur", help="In --draw, blur the faces of all, unknown, or NAME.")
-]
 
 
 @command
@@ -70,8 +67,7 @@ def video(
     from facelign.video.tracker import ByteTracker
     from facelign.video.unfinished import Unfinished
 
-    if blur and draw is None:
-        raise ConfigError("--blur says what --draw draws.", "Give --draw OUT.mp4 too.")
+    needs_a_drawing(blur, draw)
     needs()
     if "-" in films:
         raise ConfigError(

@@ -13,6 +13,7 @@ import typer
 
 from facelign.cli import building, signals
 from facelign.cli.exits import Exit
+from facelign.cli.film_results import Blur, needs_a_drawing
 from facelign.cli.flags import JsonFlag, command, without
 from facelign.cli.output import emit, line, note
 from facelign.errors import ConfigError
@@ -51,9 +52,6 @@ CamerasFile = Annotated[
 DrawTo = Annotated[
     Path | None,
     typer.Option("--draw", help="Write what was looked at, with names: FILE.mp4, or a folder."),
-]
-Blur = Annotated[
-    str, typer.Option("--blur", help="In --draw, blur the faces of all, unknown, or NAME.")
 ]
 
 #: the variable that holds the secret with which webhooks are signed
@@ -129,8 +127,7 @@ def watch(
     from facelign.video.tracker import ByteTracker
 
     needs()
-    if blur and draw is None:
-        raise ConfigError("--blur says what --draw draws.", "Give --draw OUT.mp4 too.")
+    needs_a_drawing(blur, draw)
     plans = _plans(sources or [], cameras, rules)
     snapshots = _snapshots(telling)
     recognizer = building.recognizer(chain)

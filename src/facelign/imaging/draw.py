@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -44,6 +45,11 @@ _FONTS = (
 )  # fmt: skip
 #: no font draws this noncharacter, so its picture is that of a missing letter
 _NOTHING = "\U0010fffe"
+
+
+def color_of_name(person: str) -> Color:
+    """Return the color of somebody of whom nothing but the name is known, always the same."""
+    return COLORS[(zlib.crc32(person.encode()) + 1) % len(COLORS)]
 
 
 @dataclass(frozen=True, slots=True)

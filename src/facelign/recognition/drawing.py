@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 
 from PIL import Image as Pillow
 
 from facelign.errors import BadArray
-from facelign.imaging.draw import COLORS, GRAY, Color, Mark, draw_faces
+from facelign.imaging.draw import COLORS, GRAY, Color, Mark, color_of_name, draw_faces
 from facelign.imaging.read import read_image
 from facelign.recognition.naming import TOO_SMALL
 from facelign.recognition.recognizer import Photo
@@ -86,7 +85,8 @@ def color_of(answer: CandidateList) -> Color:
     """Return the color of the person who was named: by the number in the gallery, else by name."""
     person = answer.person or ""
     numbers = (c.person_id for c in answer.candidates if c.person == person and c.person_id)
-    return COLORS[(next(numbers, 0) or zlib.crc32(person.encode()) + 1) % len(COLORS)]
+    known = next(numbers, 0)
+    return COLORS[known % len(COLORS)] if known else color_of_name(person)
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facelign.imaging.resize import resized
+from facelign.imaging.resize import resized, scaled
 from facelign.types.arrays import ByteArray
 from facelign.types.faces import Box
 from facelign.types.image import Image
@@ -24,7 +24,5 @@ def crop(image: Image, box: Box) -> ByteArray:
     cut = image.pixels[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)]
     factor = _MOST / max(cut.shape[:2])
     if factor < 1:
-        cut = resized(
-            cut, (max(1, round(cut.shape[1] * factor)), max(1, round(cut.shape[0] * factor)))
-        )
+        cut = resized(cut, scaled((cut.shape[1], cut.shape[0]), factor))
     return np.ascontiguousarray(cut)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from facelign.errors import ConfigError
 from facelign.types.events import Event, EventKind, event_id
-from facelign.types.options import Option, OptionSet, height
+from facelign.types.options import Option, OptionSet, height, seconds
 
 
 class Moment(NamedTuple):
@@ -85,11 +85,6 @@ class Zone:
         return inside
 
 
-def _seconds(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(f"{name} {value:g} is no time.", "Give seconds, 0 or more.")
-
-
 @dataclass(frozen=True, slots=True)
 class EventRules(OptionSet):
     """What is told of a camera.
@@ -103,14 +98,14 @@ class EventRules(OptionSet):
     ] = 3
     confirm_s: Annotated[
         float,
-        Option("Seconds for which somebody must be in view before that is told.", check=_seconds),
+        Option("Seconds for which somebody must be in view before that is told.", check=seconds),
     ] = 0.0
     absence: Annotated[
-        float, Option("Seconds out of view after which somebody has left.", check=_seconds)
+        float, Option("Seconds out of view after which somebody has left.", check=seconds)
     ] = 3.0
     cooldown: Annotated[
         float,
-        Option("Seconds after somebody left in which that name is not told again.", check=_seconds),
+        Option("Seconds after somebody left in which that name is not told again.", check=seconds),
     ] = 10.0
     least_height: Annotated[
         float, Option("Faces under this height, px, are not told.", check=height)

@@ -242,19 +242,19 @@ class FilmIndex:
     ) -> Settled:
         """Return the visits of tracks that are over; before: how many the film had already."""
         kept = [one for one in of_one_face(tracks) if self._counts(one, frame_s)]
-        visits = []
+        visits: list[Visit] = []
+        boxes: dict[int, dict[int, Box]] = {}
+        crops: dict[int, ByteArray] = {}
         for number, mine in enumerate(kept, before + 1):
             visit = Visit.of(film, number, mine)
             if visit.verdict.person is None:
                 looks = [look for track in mine for look in track.looks]
                 visit = visit.numbered(self.strangers.number(visit, looks))
             visits.append(visit)
-        numbered = list(enumerate(kept, before + 1))
-        boxes = {
-            n: {k: v for t in mine for k, v in paths[t.number].items()} for n, mine in numbered
-        }
-        best = {n: max(mine, key=lambda t: len(t.looks)).crop for n, mine in numbered}
-        crops = {number: crop for number, crop in best.items() if crop is not None}
+            boxes[number] = {k: v for track in mine for k, v in paths[track.number].items()}
+            crop = max(mine, key=lambda track: len(track.looks)).crop
+            if crop is not None:
+                crops[number] = crop
         passed = len(tracks) - sum(map(len, kept))
         return Settled(tuple(visits), boxes, frame, passed, crops)
 

@@ -203,6 +203,9 @@ class FaceFollower:
 
     def _leave(self, track: Track) -> None:
         track.met = set()  # else each would keep all that came before it
+        if track.verdict.person is None:  # nor does one who stays keep those who bear no name
+            for other in self._tracks.values():
+                other.met.discard(track)
         self._over.append(track)
 
 

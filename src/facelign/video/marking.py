@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from facelign.imaging.draw import COLORS, GRAY, Mark, draw_faces
+from facelign.imaging.draw import GRAY, Mark, color_of_name, draw_faces
 from facelign.imaging.resize import resized
 from facelign.types.arrays import ByteArray, FloatArray
 from facelign.types.faces import Box, Faces
@@ -109,4 +108,4 @@ def _mark(face: Shown, blur: str) -> Mark:
     if face.person is None:
         return Mark(GRAY, "?" if face.number is None else f"? {face.number}")
     label = "" if _hides(blur, face.person) else face.person
-    return Mark(COLORS[(zlib.crc32(face.person.encode()) + 1) % len(COLORS)], label)
+    return Mark(color_of_name(face.person), label)

@@ -5,12 +5,19 @@ Reading a default loads no array library: command lines and services show them i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated
 
 from facelign.errors import ConfigError
 from facelign.recognition.options import IdentifyOptions
 from facelign.types.options import Option, OptionSet, seconds
+
+#: containers of films that are written, by the suffix of their file
+FILM_FORMATS: Mapping[str, str] = MappingProxyType(
+    {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+)
 
 
 def rate(name: str, value: float) -> None:

@@ -32,7 +32,6 @@ class Recording(Closing):
     def __init__(self, target: Path, names: Sequence[str], blur: str = "") -> None:
         self._target, self._names, self._blur = expanded(target), names, blur
         self._films: dict[int, tuple[tuple[int, int], FilmWriter]] = {}
-        self._count = 0
         if not self._target.suffix:
             self._target.mkdir(parents=True, exist_ok=True)
 

@@ -24,7 +24,6 @@ _MOST = 10_000
 _FIRST_S, _LONGEST_S = 1.0, 30.0
 #: how often events that are too old are looked for
 _CLEAN_EVERY_S = 3600.0
-_AFTER = "Check the disk and the rights before the next start."
 
 
 class _Lane:

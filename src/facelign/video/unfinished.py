@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,8 +100,3 @@ def _text(vectors: Embeddings) -> str:
 
 def _fields(film: FilmState) -> dict[str, Any]:
     return {name: getattr(film, name) for name in FilmState.__slots__}
-
-
-def records(films: Iterable[FilmState]) -> list[Record]:
-    """Return the visits of films, in their order."""
-    return [visit for film in films for visit in film.visits]

@@ -200,6 +200,19 @@ def test_a_set_of_tracks_that_met_does_not_keep_those_that_are_over(
     assert all(not track.met for track in follower.ended())
 
 
+def test_who_stays_in_view_does_not_keep_strangers_who_left(
+    gallery: PhotoGallery, head: np.ndarray
+) -> None:
+    """A face on a wall would hold the looks of everybody who ever passed it."""
+    small = cv2.resize(head, (100, 100))
+    passing = [scene((head, 20, 20), (small, 480, 80))] * 4
+    alone = [scene((head, 20, 20))] * 16
+    _, here = followed(gallery, film([*passing, *alone]))
+    (stays,) = here
+    assert stays.verdict.person == "Eileen"
+    assert stays.met == set()
+
+
 def test_a_name_is_kept_where_only_the_frame_time_is_uneven(
     gallery: PhotoGallery, head: np.ndarray
 ) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 
 from facelign.types.arrays import ByteArray
 from facelign.types.closing import Closing
+from facelign.video.options import FILM_FORMATS
 from facelign.video.sources.pictures import needs
 
 #: units of time in a second: every usual rate has a whole number of them to a frame
 _TICKS = 90_000
 #: ways of coding, the best first, and how carefully
 _CODECS = (("libx264", {"crf": "20", "preset": "veryfast"}), ("mpeg4", {"qscale": "3"}))
-_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
 class FilmWriter(Closing):
@@ -24,7 +24,7 @@ class FilmWriter(Closing):
 
     def __init__(self, path: Path, named: Path | None = None) -> None:
         self._av = needs()
-        kind = _FORMATS.get((named or path).suffix.lower(), "mp4")
+        kind = FILM_FORMATS.get((named or path).suffix.lower(), "mp4")
         self._container = self._av.open(str(path.absolute()), "w", format=kind)
         self._stream: Any = None
         self._last = -1
